@@ -1,0 +1,240 @@
+//! The one refusal type of the whole server: FHIR's OperationOutcome, <https://hl7.org/fhir/R4/operationoutcome.html>.
+
+use std::fmt;
+
+/// Why something was refused, or what is to be noted: one issue or more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    pub issues: Vec<Issue>,
+}
+
+/// One issue of an [`Outcome`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issue {
+    pub severity: Severity,
+    pub code: IssueType,
+    /// Lower case, one clause: what was wrong, with what value, and what would be right.
+    pub diagnostics: String,
+    /// FHIRPath of each element concerned, such as `Patient.name[0].family`.
+    pub expression: Vec<String>,
+    /// `details.coding`: system and code.
+    pub coding: Option<(&'static str, &'static str)>,
+}
+
+/// How bad an issue is, <https://hl7.org/fhir/R4/valueset-issue-severity.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Fatal,
+    Error,
+    Warning,
+    Information,
+}
+
+/// What went wrong. Each kind has one code of <https://hl7.org/fhir/R4/valueset-issue-type.html>; kinds that share a code differ in
+/// what the caller may do about it, and so in the HTTP status the server gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IssueType {
+    /// The text is not JSON, or not the kind of thing that was expected at all (400, `structure`).
+    Syntax,
+    /// The request itself is wrong: a parameter, a header, an id that contradicts the URL (400, `invalid`).
+    BadRequest,
+    /// Content with an unknown or misplaced element, or wrong JSON type (422, `structure`).
+    Structure,
+    /// A mandatory element is missing (422, `required`).
+    Required,
+    /// An element's value has a wrong form or range (422, `value`).
+    Value,
+    /// A code is not in its required value set (422, `code-invalid`).
+    CodeInvalid,
+    /// An invariant does not hold (422, `invariant`).
+    Invariant,
+    /// Content cannot be accepted for another reason (422, `invalid`).
+    Invalid,
+    /// The content was understood and cannot be processed, such as a patch that does not apply (422, `processing`).
+    Processing,
+    /// A rule of the service refuses it (422, `business-rule`).
+    BusinessRule,
+    /// A reference in the content does not resolve (422, `not-found`).
+    UnresolvedReference,
+    /// Another request was first (409, `conflict`).
+    Conflict,
+    /// It is already there (409, `duplicate`).
+    Duplicate,
+    /// The version named by the caller is not the current one (412, `conflict`).
+    Precondition,
+    /// Criteria that must match at most one resource match several (412, `multiple-matches`).
+    MultipleMatches,
+    /// There is no such resource or route (404, `not-found`).
+    NotFound,
+    /// The resource was deleted (410, `deleted`).
+    Deleted,
+    /// The server does not do this (400, `not-supported`).
+    NotSupported,
+    /// The method is not allowed here (405, `not-supported`).
+    MethodNotAllowed,
+    /// No format that the caller accepts (406, `not-supported`).
+    NotAcceptable,
+    /// The body is in a format that the server does not read (415, `not-supported`).
+    MediaType,
+    /// The body or a value is over a stated limit (413, `too-long`).
+    TooLong,
+    /// The request would cost more than a stated limit (400, `too-costly`).
+    TooCostly,
+    /// The caller must sign in (401, `login`).
+    Login,
+    /// The caller may not do this (403, `forbidden`).
+    Forbidden,
+    /// Too many requests (429, `throttled`).
+    Throttled,
+    /// It took longer than the stated limit (503, `timeout`).
+    Timeout,
+    /// A passing fault; the same request may succeed later (503, `transient`).
+    Transient,
+    /// A fault of the server (500, `exception`). The cause goes to the log, never to the caller.
+    Exception,
+    /// Nothing wrong: a note (200, `informational`).
+    Informational,
+}
+
+impl IssueType {
+    /// The code of R4's value set issue-type.
+    pub fn code(self) -> &'static str {
+        match self {
+            IssueType::Syntax | IssueType::Structure => "structure",
+            IssueType::BadRequest | IssueType::Invalid => "invalid",
+            IssueType::Required => "required",
+            IssueType::Value => "value",
+            IssueType::CodeInvalid => "code-invalid",
+            IssueType::Invariant => "invariant",
+            IssueType::Processing => "processing",
+            IssueType::BusinessRule => "business-rule",
+            IssueType::UnresolvedReference | IssueType::NotFound => "not-found",
+            IssueType::Conflict | IssueType::Precondition => "conflict",
+            IssueType::Duplicate => "duplicate",
+            IssueType::MultipleMatches => "multiple-matches",
+            IssueType::Deleted => "deleted",
+            IssueType::NotSupported | IssueType::MethodNotAllowed | IssueType::NotAcceptable | IssueType::MediaType => {
+                "not-supported"
+            }
+            IssueType::TooLong => "too-long",
+            IssueType::TooCostly => "too-costly",
+            IssueType::Login => "login",
+            IssueType::Forbidden => "forbidden",
+            IssueType::Throttled => "throttled",
+            IssueType::Timeout => "timeout",
+            IssueType::Transient => "transient",
+            IssueType::Exception => "exception",
+            IssueType::Informational => "informational",
+        }
+    }
+}
+
+impl Severity {
+    /// The code of R4's value set issue-severity.
+    pub fn code(self) -> &'static str {
+        match self {
+            Severity::Fatal => "fatal",
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Information => "information",
+        }
+    }
+}
+
+impl Outcome {
+    /// An outcome of one error.
+    pub fn new(code: IssueType, diagnostics: impl Into<String>) -> Outcome {
+        Outcome { issues: vec![Issue::error(code, diagnostics)] }
+    }
+
+    /// Names the element concerned on every issue that names none yet.
+    pub fn at(mut self, expression: impl Into<String>) -> Outcome {
+        let expression = expression.into();
+        for issue in &mut self.issues {
+            if issue.expression.is_empty() {
+                issue.expression.push(expression.clone());
+            }
+        }
+        self
+    }
+
+    /// Gives `details.coding` to every issue that has none yet.
+    pub fn coded(mut self, system: &'static str, code: &'static str) -> Outcome {
+        for issue in &mut self.issues {
+            issue.coding.get_or_insert((system, code));
+        }
+        self
+    }
+
+    /// The first issue of the worst severity: what decides the HTTP status.
+    pub fn worst(&self) -> Option<&Issue> {
+        self.issues.iter().min_by_key(|issue| issue.severity)
+    }
+
+    /// The OperationOutcome resource as minified JSON.
+    pub fn to_json(&self) -> String {
+        let issues = self.issues.iter().map(Issue::to_json).collect::<Vec<_>>().join(",");
+        format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#)
+    }
+}
+
+impl Issue {
+    /// An error.
+    pub fn error(code: IssueType, diagnostics: impl Into<String>) -> Issue {
+        Issue { severity: Severity::Error, code, diagnostics: diagnostics.into(), expression: Vec::new(), coding: None }
+    }
+
+    /// A warning.
+    pub fn warning(code: IssueType, diagnostics: impl Into<String>) -> Issue {
+        Issue { severity: Severity::Warning, ..Issue::error(code, diagnostics) }
+    }
+
+    /// A note.
+    pub fn information(diagnostics: impl Into<String>) -> Issue {
+        Issue { severity: Severity::Information, ..Issue::error(IssueType::Informational, diagnostics) }
+    }
+
+    /// Names the element concerned.
+    pub fn at(mut self, expression: impl Into<String>) -> Issue {
+        self.expression.push(expression.into());
+        self
+    }
+
+    fn to_json(&self) -> String {
+        use crate::json::quote;
+        let mut json = format!(r#"{{"severity":"{}","code":"{}""#, self.severity.code(), self.code.code());
+        if let Some((system, code)) = self.coding {
+            json += &format!(r#","details":{{"coding":[{{"system":{},"code":{}}}]}}"#, quote(system), quote(code));
+        }
+        json += &format!(r#","diagnostics":{}"#, quote(&self.diagnostics));
+        if !self.expression.is_empty() {
+            let expressions = self.expression.iter().map(|text| quote(text)).collect::<Vec<_>>().join(",");
+            json += &format!(r#","expression":[{expressions}]"#);
+        }
+        json.push('}');
+        json
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, issue) in self.issues.iter().enumerate() {
+            if at > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{}: {}", issue.code.code(), issue.diagnostics)?;
+            if let Some(expression) = issue.expression.first() {
+                write!(f, " ({expression})")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Outcome {}
+
+impl From<Issue> for Outcome {
+    fn from(issue: Issue) -> Outcome {
+        Outcome { issues: vec![issue] }
+    }
+}

@@ -1,0 +1,239 @@
+//! The one language between search and the stores: boolean combinations of byte ranges over index rows, with sort, page and count.
+
+use std::ops::Bound;
+
+use crate::{Key, Version};
+
+/// A numbered index. The caller chooses numbers that never change their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Index(pub u32);
+
+/// The longest value of a row in bytes.
+pub const VALUE_MAX: usize = 400;
+
+/// One entry of an index for one document. A document may have many rows in one index; equal rows count once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Row {
+    pub index: Index,
+    pub value: Vec<u8>,
+}
+
+/// Which documents. `All` of nothing is every document, `Any` of nothing is none.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Filter {
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    /// A `Not` needs a neighbour in an `All` that is none: a store may refuse to enumerate everything it holds.
+    Not(Box<Filter>),
+    /// Documents with at least one row that fits.
+    Match(Match),
+}
+
+/// Rows of one index whose value lies in a range and passes a test.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Match {
+    pub index: Index,
+    pub range: Range,
+    pub test: Option<Test>,
+}
+
+/// A range of byte strings in lexical order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Range {
+    pub low: Bound<Vec<u8>>,
+    pub high: Bound<Vec<u8>>,
+}
+
+/// A further condition on the value of a row that lies in the range.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// The bytes from `skip` on lie in `range`. Values shorter than `skip` do not pass.
+    Tail { skip: usize, range: Range },
+    /// The bytes from `skip` on contain `needle`.
+    Contains { skip: usize, needle: Vec<u8> },
+}
+
+/// A search.
+#[derive(Clone, Debug)]
+pub struct Find {
+    pub filter: Filter,
+    /// Most significant first. Documents without a row in a key's index come last in either direction; of several rows an ascending key takes
+    /// the smallest, a descending one the largest. Ties, and searches without keys, are in order of creation.
+    pub sort: Vec<SortKey>,
+    pub page: Page,
+    /// How many hits at most; 0 when only the count is wanted.
+    pub limit: usize,
+    /// Whether to count all documents that satisfy the filter.
+    pub total: bool,
+    /// Whether hits carry their bodies.
+    pub bodies: bool,
+    /// How many index rows may be touched before the search is refused as too costly.
+    pub rows_max: u64,
+}
+
+/// One key of the order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SortKey {
+    pub index: Index,
+    pub descending: bool,
+}
+
+/// Which page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Page {
+    #[default]
+    First,
+    /// The hits that come after this position.
+    After(Cursor),
+    /// The last hits that come before this position, in the same order as always.
+    Before(Cursor),
+}
+
+/// A position in the order: a keyset, not an offset. Opaque to callers, the same for every process over one store, valid for the same filter and sort only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub Vec<u8>);
+
+/// One page of a search.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub hits: Vec<Hit>,
+    /// There when more follow.
+    pub next: Option<Cursor>,
+    /// There when some come before.
+    pub previous: Option<Cursor>,
+    pub total: Option<u64>,
+    /// How many index rows were touched: the honest cost.
+    pub rows: u64,
+}
+
+/// A document that was found.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    pub key: Key,
+    /// The current version, when bodies were asked for.
+    pub version: Option<Version>,
+}
+
+impl Filter {
+    /// Documents with a row of exactly this value.
+    pub fn equal(index: Index, value: impl Into<Vec<u8>>) -> Filter {
+        let value = value.into();
+        Filter::range(index, Bound::Included(value.clone()), Bound::Included(value))
+    }
+
+    /// Documents with a row whose value begins with `prefix`.
+    pub fn prefix(index: Index, prefix: impl Into<Vec<u8>>) -> Filter {
+        Filter::Match(Match { index, range: Range::prefix(prefix.into()), test: None })
+    }
+
+    /// Documents with a row between the bounds.
+    pub fn range(index: Index, low: Bound<Vec<u8>>, high: Bound<Vec<u8>>) -> Filter {
+        Filter::Match(Match { index, range: Range { low, high }, test: None })
+    }
+
+    /// Documents with any row in the index.
+    pub fn present(index: Index) -> Filter {
+        Filter::range(index, Bound::Unbounded, Bound::Unbounded)
+    }
+
+    /// Every document.
+    pub fn everything() -> Filter {
+        Filter::All(Vec::new())
+    }
+
+    /// No document.
+    pub fn nothing() -> Filter {
+        Filter::Any(Vec::new())
+    }
+
+    /// The documents that do not satisfy this.
+    #[expect(clippy::should_implement_trait, reason = "reads as the boolean word it is")]
+    pub fn not(self) -> Filter {
+        Filter::Not(Box::new(self))
+    }
+
+    /// The documents that satisfy both.
+    pub fn and(self, other: Filter) -> Filter {
+        match (self, other) {
+            (Filter::All(mut left), Filter::All(right)) => {
+                left.extend(right);
+                Filter::All(left)
+            }
+            (Filter::All(mut left), right) => {
+                left.push(right);
+                Filter::All(left)
+            }
+            (left, Filter::All(mut right)) => {
+                right.insert(0, left);
+                Filter::All(right)
+            }
+            (left, right) => Filter::All(vec![left, right]),
+        }
+    }
+
+    /// Whether a document with exactly these rows satisfies the filter: the meaning of the language in one place, also used to test backends.
+    pub fn accepts(&self, rows: &[Row]) -> bool {
+        match self {
+            Filter::All(filters) => filters.iter().all(|filter| filter.accepts(rows)),
+            Filter::Any(filters) => filters.iter().any(|filter| filter.accepts(rows)),
+            Filter::Not(filter) => !filter.accepts(rows),
+            Filter::Match(wanted) => rows.iter().any(|row| row.index == wanted.index && wanted.accepts(&row.value)),
+        }
+    }
+}
+
+impl Match {
+    /// Whether a value of this index fits.
+    pub fn accepts(&self, value: &[u8]) -> bool {
+        self.range.contains(value) && self.test.as_ref().is_none_or(|test| test.accepts(value))
+    }
+}
+
+impl Test {
+    /// Whether a value passes.
+    pub fn accepts(&self, value: &[u8]) -> bool {
+        match self {
+            Test::Tail { skip, range } => value.get(*skip..).is_some_and(|tail| range.contains(tail)),
+            Test::Contains { skip, needle } => {
+                let tail = value.get(*skip..).unwrap_or_default();
+                needle.is_empty() || tail.windows(needle.len()).any(|window| window == needle)
+            }
+        }
+    }
+}
+
+impl Range {
+    /// Every value.
+    pub fn full() -> Range {
+        Range { low: Bound::Unbounded, high: Bound::Unbounded }
+    }
+
+    /// Values that begin with `prefix`.
+    pub fn prefix(prefix: Vec<u8>) -> Range {
+        let mut after = prefix.clone();
+        while let Some(last) = after.last_mut() {
+            if *last < u8::MAX {
+                *last += 1;
+                break;
+            }
+            after.pop();
+        }
+        let high = if after.is_empty() { Bound::Unbounded } else { Bound::Excluded(after) };
+        Range { low: Bound::Included(prefix), high }
+    }
+
+    /// Whether `value` lies in the range.
+    pub fn contains(&self, value: &[u8]) -> bool {
+        let above = match &self.low {
+            Bound::Included(low) => value >= low.as_slice(),
+            Bound::Excluded(low) => value > low.as_slice(),
+            Bound::Unbounded => true,
+        };
+        above
+            && match &self.high {
+                Bound::Included(high) => value <= high.as_slice(),
+                Bound::Excluded(high) => value < high.as_slice(),
+                Bound::Unbounded => true,
+            }
+    }
+}
