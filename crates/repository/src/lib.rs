@@ -1,1 +1,22 @@
-//! repository
+//! The one door to data.
+//!
+//! Invariants:
+//! - Every read and every write of a resource passes through a [`Session`], and so through its [`Access`].
+//! - Every write is a [`Change`] for one [`Session::transact`]: permit, resolve references, validate, rules, number versions, index, one commit.
+//! - What decides a conditional interaction holds at the moment of the commit, so racing calls never make two.
+
+mod access;
+mod change;
+mod rule;
+mod search;
+mod session;
+mod transaction;
+
+pub use access::Access;
+pub use change::{Change, ChangeKind, Changed, Patch, Target};
+pub use rule::{Planned, Rule};
+pub use search::{SearchPage, SearchRequest};
+pub use session::{References, Repository, Session, Setup, Validation};
+pub use transaction::Transaction;
+
+pub use store::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, Version};

@@ -1,1 +1,12 @@
-//! search
+//! FHIR search as pure functions, <https://hl7.org/fhir/R4/search.html>: a resource becomes index rows, a query string becomes a plan.
+//!
+//! Invariants:
+//! - No I/O: nothing here reads a store; chains and `_has` are returned as [`Criterion`]s for the repository to run.
+//! - The meaning of a parameter, prefix or modifier is written once, in `parameter/<type>.rs`, rows and filters side by side.
+//! - Index numbers never change their meaning: they are hashes of type and parameter code.
+
+mod query;
+mod registry;
+
+pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
+pub use registry::{Parameter, Registry};

@@ -67,6 +67,8 @@ pub struct Find {
     pub total: bool,
     /// Whether hits carry their bodies.
     pub bodies: bool,
+    /// Hits carry their document's rows in these indexes: how references are followed without reading bodies.
+    pub values: Vec<Index>,
     /// How many index rows may be touched before the search is refused as too costly.
     pub rows_max: u64,
 }
@@ -112,6 +114,8 @@ pub struct Hit {
     pub key: Key,
     /// The current version, when bodies were asked for.
     pub version: Option<Version>,
+    /// The document's rows in the indexes asked for by [`Find::values`], sorted.
+    pub rows: Vec<Row>,
 }
 
 impl Filter {

@@ -34,6 +34,9 @@ pub trait Snapshot {
     /// The newest version of a document, a deletion included; `None` when there never was one.
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError>;
 
+    /// Number and kind of the newest version, without its body; `None` when there never was one.
+    fn head(&self, key: &Key) -> Result<Option<Head>, StoreError>;
+
     /// One version of a document.
     fn read_version(&self, key: &Key, version: u64) -> Result<Option<Version>, StoreError>;
 
@@ -112,6 +115,13 @@ pub struct Version {
     pub body: Option<Bytes>,
     /// What the writer noted about how this version came to be; opaque here.
     pub mark: u8,
+}
+
+/// What [`Snapshot::head`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    pub version: u64,
+    pub deleted: bool,
 }
 
 /// What to commit together.

@@ -1,0 +1,105 @@
+//! What a query string asks for.
+
+use fhir::Issue;
+use store::{Filter, Index, SortKey};
+
+/// Where a search looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The type in the URL; `None` at system level or for `Patient/1/*`.
+    pub resource_type: Option<&'static str>,
+    /// The compartment in the URL.
+    pub compartment: Option<Compartment>,
+}
+
+/// `Patient/ann` in `GET Patient/ann/Observation`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compartment {
+    pub code: &'static str,
+    pub id: String,
+}
+
+/// What to do with what the server does not know: `Prefer: handling=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handling {
+    /// Refuse with 400, naming what would be right.
+    #[default]
+    Strict,
+    /// Leave it out, with a warning.
+    Lenient,
+}
+
+/// A search, compiled.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The types searched: one, or several at system level (`_type`, or all).
+    pub types: Vec<&'static str>,
+    /// Which resources: already holds the types and the compartment.
+    pub criterion: Criterion,
+    pub sort: Vec<SortKey>,
+    pub includes: Vec<Include>,
+    /// `_count`; `None` when not given.
+    pub count: Option<usize>,
+    pub total: Total,
+    pub summary: Summary,
+    /// `_elements`: top-level element names.
+    pub elements: Vec<String>,
+    /// What was left out, and why.
+    pub warnings: Vec<Issue>,
+    /// The parameters that took effect, as given (decoded): what the self link says.
+    pub applied: Vec<(String, String)>,
+}
+
+/// Which resources: a [`Filter`] where rows decide, and the joins that need another search first.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Criterion {
+    Filter(Filter),
+    All(Vec<Criterion>),
+    Any(Vec<Criterion>),
+    Not(Box<Criterion>),
+    /// Resources with a reference, in one of `references`, to a resource that satisfies `target` (which holds the target's type).
+    Chain {
+        references: Vec<Index>,
+        target: Box<Criterion>,
+    },
+    /// Resources that a resource satisfying `source` (which holds the source's type) refers to in one of `references`; only those of `target_type`.
+    Has {
+        references: Vec<Index>,
+        target_type: &'static str,
+        source: Box<Criterion>,
+    },
+}
+
+/// `_include` or `_revinclude`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Include {
+    /// `_revinclude`: from others to the matches.
+    pub reverse: bool,
+    pub iterate: bool,
+    /// The type that holds the reference.
+    pub source_type: &'static str,
+    /// The reference indexes to follow (several for `*`).
+    pub references: Vec<Index>,
+    /// Only targets of this type.
+    pub target_type: Option<&'static str>,
+}
+
+/// `_total`, <https://hl7.org/fhir/R4/search.html#total>.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Total {
+    #[default]
+    Accurate,
+    Estimate,
+    None,
+}
+
+/// `_summary`, <https://hl7.org/fhir/R4/search.html#summary>.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Summary {
+    #[default]
+    False,
+    True,
+    Text,
+    Data,
+    Count,
+}

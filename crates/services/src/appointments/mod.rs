@@ -1,0 +1,4 @@
+//! Appointments: booking takes slots, cancelling frees them.
+
+mod booking;
+pub use booking::Booking;
