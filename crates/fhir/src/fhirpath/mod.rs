@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::definitions::{Definitions, Structure};
 use crate::json::Node;
 use crate::{DateTime, Decimal, Time};
@@ -24,6 +26,9 @@ pub struct ElementNode<'a> {
 }
 
 /// One item of a collection.
+///
+/// The target of a reference that is not at hand is an [`Item::Element`] without value and sibling: only its type is known, from the
+/// reference's text or `Reference.type`. So `resolve() is Patient` works without a [`Resolver`]; members of such an item are empty.
 #[derive(Clone)]
 pub enum Item<'a> {
     Element(ElementNode<'a>),
@@ -34,11 +39,14 @@ pub enum Item<'a> {
     Date(DateTime),
     DateTime(DateTime),
     Time(Time),
+    /// A value and its unit: a UCUM code, or a calendar word in the singular (`month`).
     Quantity(Decimal, Cow<'a, str>),
+    /// What `type()` gives: a namespace (`FHIR`, `System`) and a name.
+    Type(&'static str, &'a str),
 }
 
-/// What an expression evaluates to: items in order.
-pub type Collection<'a> = Vec<Item<'a>>;
+/// What an expression evaluates to: items in order. Most results are one item, which needs no allocation.
+pub type Collection<'a> = SmallVec<[Item<'a>; 1]>;
 
 /// Why an expression is not FHIRPath; `at` is a byte offset into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
