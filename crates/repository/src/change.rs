@@ -75,3 +75,59 @@ pub enum ChangeKind {
     /// A delete of what is not there (or no longer): fine.
     NothingToDelete,
 }
+
+/// Why a transaction was refused.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// The position of the change that is to blame; `None` when it is no single one.
+    pub change: Option<usize>,
+    pub outcome: fhir::Outcome,
+}
+
+impl From<fhir::Outcome> for Refusal {
+    fn from(outcome: fhir::Outcome) -> Refusal {
+        Refusal { change: None, outcome }
+    }
+}
+
+impl From<Refusal> for fhir::Outcome {
+    fn from(refusal: Refusal) -> fhir::Outcome {
+        refusal.outcome
+    }
+}
+
+/// How a version came to be: [`Version::mark`], and `entry.request.method` of a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Post = 1,
+    Put = 2,
+    Patch = 3,
+    Delete = 4,
+}
+
+impl Method {
+    /// What is stored in [`Version::mark`].
+    pub fn mark(self) -> u8 {
+        self as u8
+    }
+
+    /// How this version came to be.
+    pub fn of(version: &Version) -> Method {
+        match version.mark {
+            _ if version.body.is_none() => Method::Delete,
+            1 => Method::Post,
+            3 => Method::Patch,
+            _ => Method::Put,
+        }
+    }
+
+    /// The HTTP method.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+}

@@ -13,7 +13,7 @@ mod session;
 mod transaction;
 
 pub use access::Access;
-pub use change::{Change, ChangeKind, Changed, Patch, Target};
+pub use change::{Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
 pub use rule::{Planned, Rule};
 pub use search::{SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation};

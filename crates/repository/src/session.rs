@@ -6,7 +6,7 @@ use fhir::{Definitions, Outcome};
 use search::Registry;
 use store::{Clock, History, HistoryPage, Key, Store, Version};
 
-use crate::{Access, Change, Changed, Rule, SearchPage, SearchRequest};
+use crate::{Access, Change, Changed, Refusal, Rule, SearchPage, SearchRequest};
 
 /// What a repository is made of.
 pub struct Setup {
@@ -92,7 +92,7 @@ impl Session<'_> {
     }
 
     /// All changes or none, in the order that R4 gives a transaction; one result for each, in the order given. When it returns, it is on disk.
-    pub fn transact(&self, _changes: Vec<Change>) -> Result<Vec<Changed>, Outcome> {
+    pub fn transact(&self, _changes: Vec<Change>) -> Result<Vec<Changed>, Refusal> {
         todo!()
     }
 }

@@ -1,8 +1,14 @@
 //! What patients come for: the rules of the services, and operations.
 
 mod appointments;
+mod operation;
+
+pub use operation::{Invocation, Operation, Subject};
 
 use repository::Rule;
 
 /// Every rule, in the order they apply.
 pub static RULES: &[&'static dyn Rule] = &[&appointments::Booking];
+
+/// Every operation.
+pub static OPERATIONS: &[&'static dyn Operation] = &[];

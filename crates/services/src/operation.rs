@@ -1,0 +1,50 @@
+//! FHIR operations, <https://hl7.org/fhir/R4/operations.html>: what is called with `$`.
+
+use bytes::Bytes;
+use fhir::Outcome;
+use fhir::json::Document;
+use repository::{Key, Session};
+
+/// An operation. Routing and the CapabilityStatement are derived from what it says about itself.
+pub trait Operation: Sync {
+    /// The name after the `$`.
+    fn code(&self) -> &'static str;
+    /// The canonical url of its OperationDefinition.
+    fn definition(&self) -> &'static str;
+    /// Whether `[base]/$code` is served.
+    fn at_system(&self) -> bool {
+        false
+    }
+    /// The types on which `[base]/[type]/$code` is served.
+    fn at_types(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// The types on whose instances `[base]/[type]/[id]/$code` is served.
+    fn at_instances(&self) -> &'static [&'static str] {
+        &[]
+    }
+    /// Whether it may write: then GET is refused.
+    fn affects_state(&self) -> bool;
+    /// Does it; the answer is a resource as minified JSON.
+    fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
+}
+
+/// One call of an operation.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// What it was called on.
+    pub subject: Subject,
+    /// The query's parameters, decoded.
+    pub parameters: Vec<(String, String)>,
+    /// The resource in the body.
+    pub resource: Option<Document>,
+}
+
+/// What an operation was called on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the levels speak for themselves")]
+pub enum Subject {
+    System,
+    Type(&'static str),
+    Instance(Key),
+}
