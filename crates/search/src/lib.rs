@@ -6,7 +6,9 @@
 //! - Index numbers never change their meaning: they are hashes of type and parameter code.
 
 mod query;
+mod query_string;
 mod registry;
 
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
+pub use query_string::parse_query_string;
 pub use registry::{Parameter, Registry};

@@ -64,4 +64,9 @@ impl Registry {
     pub fn target(&self, _value: &[u8]) -> Option<store::Key> {
         todo!()
     }
+
+    /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
+    pub fn identity(&self, _key: &store::Key) -> store::Filter {
+        todo!()
+    }
 }

@@ -1,0 +1,70 @@
+//! Query strings as browsers and FHIR clients write them: `application/x-www-form-urlencoded`,
+//! <https://url.spec.whatwg.org/#urlencoded-parsing>.
+
+use fhir::{IssueType, Outcome};
+
+/// The names and values of a query string (without `?`), decoded, in order. `+` is a space; a name without `=` has an empty value.
+/// Refuses what is not UTF-8 once decoded. A `%` that two hexadecimal digits do not follow stands for itself.
+pub fn parse_query_string(text: &str) -> Result<Vec<(String, String)>, Outcome> {
+    let mut parameters = Vec::new();
+    for part in text.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        parameters.push((decode(name)?, decode(value)?));
+    }
+    Ok(parameters)
+}
+
+fn decode(text: &str) -> Result<String, Outcome> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        match (first, after) {
+            (b'+', _) => decoded.push(b' '),
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                decoded.push(hex(*high) << 4 | hex(*low));
+                rest = after;
+            }
+            _ => decoded.push(*first),
+        }
+    }
+    String::from_utf8(decoded).map_err(|_| {
+        Outcome::new(IssueType::BadRequest, format!("`{text}` in the query string is not UTF-8 once percent-decoded"))
+    })
+}
+
+fn hex(digit: u8) -> u8 {
+    char::from(digit).to_digit(16).map_or(0, |value| value as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes() {
+        let cases: [(&str, &[(&str, &str)]); 8] = [
+            ("", &[]),
+            ("&&", &[]),
+            ("a=1&b=2&a=3", &[("a", "1"), ("b", "2"), ("a", "3")]),
+            ("name=Ann+B%2BC%20D", &[("name", "Ann B+C D")]),
+            ("identifier=http%3A%2F%2Fs%7Cv&x=a=b", &[("identifier", "http://s|v"), ("x", "a=b")]),
+            ("flag&=v", &[("flag", ""), ("", "v")]),
+            ("family=M%C3%BCller&g=Å", &[("family", "Müller"), ("g", "Å")]),
+            ("a=100%&b=%4&c=%zz&d=%%41", &[("a", "100%"), ("b", "%4"), ("c", "%zz"), ("d", "%A")]),
+        ];
+        for (text, expected) in cases {
+            let parsed = parse_query_string(text).expect("valid");
+            let parsed: Vec<_> = parsed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            assert_eq!(parsed, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_utf8() {
+        for text in ["a=%ff", "%C3=1", "a=1&b=%ED%A0%80"] {
+            let outcome = parse_query_string(text).expect_err("not UTF-8");
+            assert_eq!(outcome.issues[0].code, IssueType::BadRequest, "{text}");
+        }
+    }
+}
