@@ -2,10 +2,22 @@
 //!
 //! All text is borrowed from the embedded tables; a [`Definitions`] is made once and lives as long as the program.
 
-use std::ops::Range;
+mod load;
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
 
 /// All structures, value sets, search parameters and compartments of R4 4.0.1.
-pub struct Definitions {/* private */}
+pub struct Definitions {
+    structures: &'static [Structure],
+    structure_by_name: FxHashMap<&'static str, u32>,
+    resource_types: Vec<&'static str>,
+    value_set_by_url: FxHashMap<&'static str, &'static ValueSet>,
+    search_parameters_by_type: FxHashMap<&'static str, Vec<&'static SearchParameter>>,
+    search_parameter_by_url: FxHashMap<&'static str, &'static SearchParameter>,
+    compartments: Vec<Compartment>,
+}
 
 /// A resource type, data type or backbone element: a named list of elements.
 #[derive(Debug)]
@@ -20,6 +32,15 @@ pub struct Structure {
     pub elements: Vec<Element>,
     /// The invariants that hold for every instance of this type, inherited ones included.
     pub invariants: Vec<&'static Invariant>,
+    members: FxHashMap<&'static str, Member>,
+}
+
+/// Where a name leads inside a structure.
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    element: u16,
+    /// `None` for the bare name of a choice, which is no JSON member.
+    data_type: Option<u16>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +69,7 @@ pub struct Element {
     pub is_summary: bool,
     /// The required binding, if any.
     pub binding: Option<&'static ValueSet>,
-    /// Invariants stated on this element (in addition to those of its type).
+    /// Invariants stated on this element in addition to those of its type; those of a backbone element are its structure's.
     pub invariants: Vec<&'static Invariant>,
 }
 
@@ -119,66 +140,87 @@ pub enum SearchKind {
 pub struct Compartment {
     /// `Patient`, `Encounter`, `RelatedPerson`, `Practitioner`, `Device`.
     pub code: &'static str,
+    /// A code `{def}` stands for the resource itself: the practitioner of a Practitioner compartment.
     pub members: Vec<(&'static str, Vec<&'static str>)>,
 }
 
 impl Definitions {
     /// The definitions of R4, loaded on first use.
     pub fn r4() -> &'static Definitions {
-        todo!()
+        static R4: LazyLock<Definitions> = LazyLock::new(load::load);
+        &R4
     }
+
     /// The names of all concrete resource types, sorted: 146.
     pub fn resource_types(&self) -> &[&'static str] {
-        todo!()
+        &self.resource_types
     }
+
     /// True for the name of a concrete resource type.
-    pub fn is_resource_type(&self, _name: &str) -> bool {
-        todo!()
+    pub fn is_resource_type(&self, name: &str) -> bool {
+        self.resource_type(name).is_some()
     }
+
     /// The definition's own `&'static str` of a concrete resource type's name.
-    pub fn resource_type(&self, _name: &str) -> Option<&'static str> {
-        todo!()
+    pub fn resource_type(&self, name: &str) -> Option<&'static str> {
+        self.structure(name).filter(|it| it.is_concrete_resource()).map(|it| it.name)
     }
+
     /// A resource type, data type, or backbone element by name.
-    pub fn structure(&self, _name: &str) -> Option<&'static Structure> {
-        todo!()
+    pub fn structure(&self, name: &str) -> Option<&'static Structure> {
+        self.structure_by_name.get(name).map(|&at| &self.structures[at as usize])
     }
+
     /// The structure of an element's type (backbone elements and content references lead to their own structure).
-    pub fn structure_of(&self, _element_type: &ElementType) -> &'static Structure {
-        todo!()
+    pub fn structure_of(&self, element_type: &ElementType) -> &'static Structure {
+        &self.structures[element_type.structure as usize]
     }
+
     /// True when `name` is `ancestor` or specializes it (`Age` is a `Quantity`; `code` is a `string`; `Patient` is a `DomainResource`).
-    pub fn is_a(&self, _name: &str, _ancestor: &str) -> bool {
-        todo!()
+    pub fn is_a(&self, name: &str, ancestor: &str) -> bool {
+        name == ancestor || self.structure(name).is_some_and(|it| self.is_a(it.base, ancestor))
     }
-    /// The search parameters of a resource type, those of Resource and DomainResource included.
-    pub fn search_parameters(&self, _resource_type: &str) -> &[&'static SearchParameter] {
-        todo!()
+
+    /// The search parameters of a resource type, those of Resource and DomainResource included, in the order of their codes.
+    pub fn search_parameters(&self, resource_type: &str) -> &[&'static SearchParameter] {
+        self.search_parameters_by_type.get(resource_type).map_or(&[], Vec::as_slice)
     }
+
     /// A search parameter by its canonical url.
-    pub fn search_parameter(&self, _url: &str) -> Option<&'static SearchParameter> {
-        todo!()
+    pub fn search_parameter(&self, url: &str) -> Option<&'static SearchParameter> {
+        self.search_parameter_by_url.get(url).copied()
     }
+
     /// The five compartments.
     pub fn compartments(&self) -> &[Compartment] {
-        todo!()
+        &self.compartments
     }
-    /// A value set that a required binding names.
-    pub fn value_set(&self, _url: &str) -> Option<&'static ValueSet> {
-        todo!()
+
+    /// A value set that a required binding names, by its url without version.
+    pub fn value_set(&self, url: &str) -> Option<&'static ValueSet> {
+        self.value_set_by_url.get(url).copied()
     }
 }
 
 impl Structure {
     /// The element that owns a JSON member name, and which of its types: `valueQuantity` gives (`value[x]`, `Quantity`). For a single-typed
     /// element `name` gives its only type. Names with a leading underscore are not looked up here.
-    pub fn member(&self, _json_name: &str) -> Option<(&Element, &ElementType)> {
-        todo!()
+    pub fn member(&self, json_name: &str) -> Option<(&Element, &ElementType)> {
+        let member = self.members.get(json_name)?;
+        let element = &self.elements[usize::from(member.element)];
+        Some((element, &element.types[usize::from(member.data_type?)]))
     }
+
     /// The element by its FHIRPath name: `value` for `value[x]`.
-    pub fn element(&self, _name: &str) -> Option<&Element> {
-        todo!()
+    pub fn element(&self, name: &str) -> Option<&Element> {
+        let element = &self.elements[usize::from(self.members.get(name)?.element)];
+        (element.name == name).then_some(element)
+    }
+
+    fn is_concrete_resource(&self) -> bool {
+        self.kind == StructureKind::Resource && !self.is_abstract
     }
 }
 
-const _: fn(Range<usize>) = |_| ();
+#[cfg(test)]
+mod tests;

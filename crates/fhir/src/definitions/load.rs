@@ -1,0 +1,306 @@
+//! Reads the tables of `profiles/r4` (their columns stand in `profiles/README.md`).
+//!
+//! The tables are generated and compared with their hashes by a test, so a malformed one is a broken build, not an input: it panics.
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    Compartment, Definitions, Element, ElementType, Invariant, Member, SearchKind, SearchParameter, Structure,
+    StructureKind, ValueSet,
+};
+
+const STRUCTURES: &str = include_str!("../../../../profiles/r4/structures.tsv");
+const INVARIANTS: &str = include_str!("../../../../profiles/r4/invariants.tsv");
+const ERRATA: &str = include_str!("../../../../profiles/r4/errata.tsv");
+const VALUE_SETS: &str = include_str!("../../../../profiles/r4/value-sets.tsv");
+const SEARCH_PARAMETERS: &str = include_str!("../../../../profiles/r4/search-parameters.tsv");
+const COMPARTMENTS: &str = include_str!("../../../../profiles/r4/compartments.tsv");
+
+/// Makes the definitions. What they lend out is leaked: they are made once and live as long as the program.
+pub(super) fn load() -> Definitions {
+    let value_set_by_url = value_sets();
+    let mut structures = structures(&value_set_by_url);
+    let structure_by_name = structures.iter().zip(0..).map(|(it, at)| (it.name, at)).collect();
+    link(&mut structures, &structure_by_name);
+    state_invariants(&mut structures, &structure_by_name);
+    let mut resource_types: Vec<&str> =
+        structures.iter().filter(|it| it.is_concrete_resource()).map(|it| it.name).collect();
+    resource_types.sort_unstable();
+    let parameters = search_parameters(&resource_types);
+    Definitions {
+        search_parameters_by_type: by_type(parameters, &structures),
+        search_parameter_by_url: parameters.iter().map(|it| (it.url, it)).collect(),
+        structures: structures.leak(),
+        structure_by_name,
+        resource_types,
+        value_set_by_url,
+        compartments: compartments(),
+    }
+}
+
+/// The fields of a line; those left out at its end are empty.
+struct Fields {
+    rest: std::str::Split<'static, char>,
+}
+
+impl Fields {
+    fn of(line: &'static str) -> Fields {
+        Fields { rest: line.split('\t') }
+    }
+
+    fn next(&mut self) -> &'static str {
+        self.rest.next().unwrap_or_default()
+    }
+
+    /// The next field as a list.
+    fn list(&mut self) -> Vec<&'static str> {
+        list(self.next(), ' ')
+    }
+}
+
+fn list(field: &'static str, separator: char) -> Vec<&'static str> {
+    if field.is_empty() { Vec::new() } else { field.split(separator).collect() }
+}
+
+fn value_sets() -> FxHashMap<&'static str, &'static ValueSet> {
+    let mut sets: Vec<ValueSet> = Vec::new();
+    for line in VALUE_SETS.lines() {
+        let mut fields = Fields::of(line);
+        let (url, system) = (fields.next(), fields.next());
+        if sets.last().is_none_or(|last| last.url != url) {
+            sets.push(ValueSet { url, systems: Vec::new(), is_enumerated: !system.is_empty() });
+        }
+        if let Some(set) = sets.last_mut().filter(|set| set.is_enumerated) {
+            set.systems.push((system, fields.rest.collect()));
+        }
+    }
+    sets.leak().iter().map(|set| (set.url, set)).collect()
+}
+
+/// The structures with their elements, still without invariants, and their types not yet linked.
+fn structures(value_sets: &FxHashMap<&'static str, &'static ValueSet>) -> Vec<Structure> {
+    let mut structures: Vec<Structure> =
+        Vec::with_capacity(STRUCTURES.lines().filter(|it| !it.starts_with('\t')).count());
+    for line in STRUCTURES.lines() {
+        match line.strip_prefix('\t') {
+            None => structures.push(structure(Fields::of(line))),
+            Some(line) => {
+                let structure = structures.last_mut().expect("the first line is a structure");
+                structure.elements.push(element(Fields::of(line), value_sets));
+            }
+        }
+    }
+    for structure in &mut structures {
+        structure.members = members(&structure.elements);
+    }
+    structures
+}
+
+fn structure(mut fields: Fields) -> Structure {
+    Structure {
+        name: fields.next(),
+        kind: match fields.next() {
+            "resource" => StructureKind::Resource,
+            "complex" => StructureKind::Complex,
+            "primitive" => StructureKind::Primitive,
+            "backbone" => StructureKind::Backbone,
+            kind => panic!("kind `{kind}` of a structure is unknown"),
+        },
+        base: fields.next(),
+        is_abstract: fields.next() == "abstract",
+        elements: Vec::new(),
+        invariants: Vec::new(),
+        members: FxHashMap::default(),
+    }
+}
+
+fn element(mut fields: Fields, value_sets: &FxHashMap<&'static str, &'static ValueSet>) -> Element {
+    let path = fields.next();
+    let (_, last) = path.rsplit_once('.').expect("an element's path has a structure before its name");
+    let name = last.strip_suffix("[x]");
+    let (min, max) = fields.next().split_once("..").expect("a cardinality is `min..max`");
+    let flags = fields.next();
+    Element {
+        name: name.unwrap_or(last),
+        path,
+        min: min.parse().expect("a minimum is a number"),
+        max: max.parse().ok(),
+        types: fields.next().split(' ').map(|field| element_type(field, last)).collect(),
+        is_choice: name.is_some(),
+        is_modifier: flags.starts_with('m'),
+        is_summary: flags.ends_with('s'),
+        binding: match fields.next() {
+            "" => None,
+            url => Some(value_sets[url]),
+        },
+        invariants: Vec::new(),
+    }
+}
+
+/// Reads `Reference(Patient|Group)` or, in a choice, `valueQuantity:Quantity`.
+fn element_type(field: &'static str, name: &'static str) -> ElementType {
+    let (field, targets) = match field.strip_suffix(')').and_then(|it| it.split_once('(')) {
+        Some((field, targets)) => (field, list(targets, '|')),
+        None => (field, Vec::new()),
+    };
+    let (json_name, code) = field.split_once(':').unwrap_or((name, field));
+    ElementType { code, json_name, targets, structure: 0 }
+}
+
+/// The names by which elements are found: JSON names, and the bare names of choices.
+fn members(elements: &[Element]) -> FxHashMap<&'static str, Member> {
+    let names = elements.iter().map(|it| it.types.len() + usize::from(it.is_choice)).sum();
+    let mut members = FxHashMap::with_capacity_and_hasher(names, Default::default());
+    for (element, at) in elements.iter().zip(0..) {
+        if element.is_choice {
+            members.insert(element.name, Member { element: at, data_type: None });
+        }
+        for (data_type, index) in element.types.iter().zip(0..) {
+            members.insert(data_type.json_name, Member { element: at, data_type: Some(index) });
+        }
+    }
+    members
+}
+
+/// Leads each type to its structure: a content reference's target, the backbone element of that path, or the type of that name.
+fn link(structures: &mut [Structure], by_name: &FxHashMap<&'static str, u32>) {
+    let bases: Vec<&str> = structures.iter().map(|it| it.base).collect();
+    for element in structures.iter_mut().flat_map(|it| &mut it.elements) {
+        for data_type in &mut element.types {
+            let own = match data_type.code.strip_prefix('#') {
+                Some(target) => by_name.get(target),
+                None if matches!(data_type.code, "BackboneElement" | "Element") => by_name.get(element.path),
+                None => None,
+            };
+            match own {
+                Some(&own) => {
+                    data_type.structure = own;
+                    data_type.code = bases[own as usize];
+                }
+                None => data_type.structure = by_name[data_type.code],
+            }
+        }
+    }
+}
+
+/// Adds the invariants, with the errata's corrections, to the structures and elements that state them, then to all descendants.
+fn state_invariants(structures: &mut [Structure], by_name: &FxHashMap<&'static str, u32>) {
+    let corrections: FxHashMap<&str, &str> =
+        ERRATA.lines().map(Fields::of).map(|mut fields| (fields.next(), fields.next())).collect();
+    let bases: Vec<&str> = structures.iter().map(|it| it.base).collect();
+    let mut own: Vec<Vec<&'static Invariant>> = vec![Vec::new(); structures.len()];
+    for mut fields in INVARIANTS.lines().map(Fields::of) {
+        let (key, severity, places, published, human) =
+            (fields.next(), fields.next(), fields.list(), fields.next(), fields.next());
+        let expression = corrections.get(published).copied().unwrap_or(published);
+        if expression.is_empty() {
+            continue;
+        }
+        let invariant: &'static Invariant =
+            Box::leak(Box::new(Invariant { key, is_error: severity == "error", human, expression }));
+        for place in places {
+            match by_name.get(place) {
+                Some(&at) => own[at as usize].push(invariant),
+                None => element_at(structures, by_name, place).invariants.push(invariant),
+            }
+        }
+    }
+    for structure in structures {
+        let mut name = structure.name;
+        while let Some(&at) = by_name.get(name) {
+            structure.invariants.splice(0..0, own[at as usize].iter().copied());
+            name = bases[at as usize];
+        }
+    }
+}
+
+fn element_at<'a>(
+    structures: &'a mut [Structure],
+    by_name: &FxHashMap<&'static str, u32>,
+    path: &str,
+) -> &'a mut Element {
+    let (parent, _) = path.rsplit_once('.').expect("an invariant is stated on a structure or an element of one");
+    let elements = &mut structures[by_name[parent] as usize].elements;
+    elements.iter_mut().find(|it| it.path == path).expect("an invariant's element is in the table of structures")
+}
+
+fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParameter] {
+    let any: Vec<&str> = resource_types.iter().copied().filter(|it| *it != "Parameters").collect();
+    let mut parameters: Vec<SearchParameter> = Vec::new();
+    for line in SEARCH_PARAMETERS.lines() {
+        match line.strip_prefix('\t') {
+            None => parameters.push(search_parameter(Fields::of(line), &any)),
+            Some(line) => {
+                let mut fields = Fields::of(line);
+                let parameter = parameters.last_mut().expect("the first line is a search parameter");
+                parameter.components.push((fields.next(), fields.next()));
+            }
+        }
+    }
+    parameters.leak()
+}
+
+fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter {
+    SearchParameter {
+        code: fields.next(),
+        kind: match fields.next() {
+            "number" => SearchKind::Number,
+            "date" => SearchKind::Date,
+            "string" => SearchKind::String,
+            "token" => SearchKind::Token,
+            "reference" => SearchKind::Reference,
+            "composite" => SearchKind::Composite,
+            "quantity" => SearchKind::Quantity,
+            "uri" => SearchKind::Uri,
+            "special" => SearchKind::Special,
+            kind => panic!("type `{kind}` of a search parameter is unknown"),
+        },
+        base: fields.list(),
+        url: fields.next(),
+        expression: fields.next(),
+        targets: match fields.next() {
+            "*" => any.to_vec(),
+            targets => list(targets, ' '),
+        },
+        components: Vec::new(),
+        description: fields.next(),
+    }
+}
+
+/// The parameters of each resource type, abstract ones included, in the order of the table: by code.
+fn by_type(
+    parameters: &'static [SearchParameter],
+    structures: &[Structure],
+) -> FxHashMap<&'static str, Vec<&'static SearchParameter>> {
+    let mut stated: FxHashMap<&str, Vec<&'static SearchParameter>> = FxHashMap::default();
+    for parameter in parameters {
+        for base in &parameter.base {
+            stated.entry(base).or_default().push(parameter);
+        }
+    }
+    let mut by_type = FxHashMap::default();
+    for structure in structures.iter().filter(|it| it.kind == StructureKind::Resource) {
+        let names = [structure.name, structure.base, "Resource"];
+        let inherited = names.iter().zip(0..).filter(|&(name, at)| !names[..at].contains(name));
+        let mut all: Vec<&SearchParameter> =
+            inherited.filter_map(|(name, _)| stated.get(name)).flatten().copied().collect();
+        all.sort_by_key(|it| it.code);
+        by_type.insert(structure.name, all);
+    }
+    by_type
+}
+
+fn compartments() -> Vec<Compartment> {
+    let mut compartments: Vec<Compartment> = Vec::new();
+    for line in COMPARTMENTS.lines() {
+        match line.strip_prefix('\t') {
+            None => compartments.push(Compartment { code: line, members: Vec::new() }),
+            Some(line) => {
+                let mut fields = Fields::of(line);
+                let compartment = compartments.last_mut().expect("the first line is a compartment");
+                compartment.members.push((fields.next(), fields.list()));
+            }
+        }
+    }
+    compartments
+}
