@@ -15,7 +15,7 @@ pub mod validate;
 mod datetime;
 mod decimal;
 
-pub use datetime::{Date, DateTime, Instant, Precision, Time};
+pub use datetime::{CalendarUnit, DateTime, Instant, Precision, Time, is_date, is_datetime, is_instant, is_time};
 pub use decimal::Decimal;
 pub use definitions::Definitions;
 pub use outcome::{Issue, IssueType, Outcome, Severity};
