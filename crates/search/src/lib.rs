@@ -10,5 +10,5 @@ mod query_string;
 mod registry;
 
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
-pub use query_string::parse_query_string;
+pub use query_string::{parse_query_string, query_string};
 pub use registry::{Parameter, Registry};

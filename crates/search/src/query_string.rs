@@ -14,6 +14,34 @@ pub fn parse_query_string(text: &str) -> Result<Vec<(String, String)>, Outcome> 
     Ok(parameters)
 }
 
+/// The query string (without `?`) of parameters: what [`parse_query_string`] reads back.
+pub fn query_string<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in parameters {
+        if !text.is_empty() {
+            text.push('&');
+        }
+        encode_onto(&mut text, name);
+        text.push('=');
+        encode_onto(&mut text, value);
+    }
+    text
+}
+
+/// Encodes all but what is unreserved, and a few signs that are safe in a query and legible.
+fn encode_onto(text: &mut String, raw: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in raw.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:,/*$".contains(&byte) {
+            text.push(byte as char);
+        } else {
+            text.push('%');
+            text.push(DIGITS[usize::from(byte >> 4)] as char);
+            text.push(DIGITS[usize::from(byte & 15)] as char);
+        }
+    }
+}
+
 fn decode(text: &str) -> Result<String, Outcome> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -57,7 +85,15 @@ mod tests {
             let parsed = parse_query_string(text).expect("valid");
             let parsed: Vec<_> = parsed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(parsed, expected, "{text}");
+            let again = parse_query_string(&query_string(parsed.iter().copied())).expect("valid");
+            assert_eq!(again, parse_query_string(text).expect("valid"), "{text}");
         }
+    }
+
+    #[test]
+    fn encodes() {
+        let parameters = [("name:exact", "Ann B+C"), ("identifier", "urn:x|é&="), ("_id", "")];
+        assert_eq!(query_string(parameters), "name:exact=Ann%20B%2BC&identifier=urn:x%7C%C3%A9%26%3D&_id=");
     }
 
     #[test]
