@@ -1,6 +1,7 @@
-//! R4's definitions as data: the tables of `profiles/r4`, embedded and indexed at start.
+//! R4's definitions as data: the tables of `profiles/r4`, embedded in the program and indexed on first use.
 //!
-//! All text is borrowed from the embedded tables; a [`Definitions`] is made once and lives as long as the program.
+//! All text is borrowed from the embedded tables; a [`Definitions`] is made once and lives as long as the program. What the
+//! fields mean stands in <https://hl7.org/fhir/R4/elementdefinition.html>.
 
 mod load;
 
@@ -24,11 +25,15 @@ pub struct Definitions {
 pub struct Structure {
     /// `Patient`, `HumanName`, `string`, or the path of a backbone element: `Patient.contact`.
     pub name: &'static str,
+    /// What it defines.
     pub kind: StructureKind,
-    /// The type this one specializes: `DomainResource`, `Element`, `BackboneElement`, `uri`; empty for the roots.
+    /// The type this one specializes: `DomainResource`, `Element`, `BackboneElement`, `uri`; empty for the roots, `Resource`
+    /// and `Element`.
     pub base: &'static str,
+    /// True for `Resource`, `DomainResource`, `Element` and `BackboneElement`: no instance says it is one.
     pub is_abstract: bool,
-    /// In definition order, inherited ones (`id`, `meta`, `extension`, ..) included.
+    /// In definition order, inherited ones (`id`, `meta`, `extension`, ..) included. A primitive has only `id` and
+    /// `extension`: its value is the JSON scalar itself.
     pub elements: Vec<Element>,
     /// The invariants that hold for every instance of this type, inherited ones included.
     pub invariants: Vec<&'static Invariant>,
@@ -43,11 +48,16 @@ struct Member {
     data_type: Option<u16>,
 }
 
+/// What a [`Structure`] defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StructureKind {
+    /// `Patient`, and the abstract `Resource` and `DomainResource`.
     Resource,
+    /// `HumanName`, `Extension`, and the abstract `Element` and `BackboneElement`.
     Complex,
+    /// `string`, `instant`, `xhtml`.
     Primitive,
+    /// `Patient.contact`, `Timing.repeat`: elements that an element's definition holds itself.
     Backbone,
 }
 
@@ -58,14 +68,17 @@ pub struct Element {
     pub name: &'static str,
     /// `Observation.value[x]`: as in the definition.
     pub path: &'static str,
+    /// The smallest number of values.
     pub min: u32,
-    /// `None` for `*`.
+    /// The largest number of values; `None` for `*`.
     pub max: Option<u32>,
     /// More than one only when `is_choice`.
     pub types: Vec<ElementType>,
     /// True for `[x]` elements: the JSON name is `name` + the type's code with an upper-case first letter.
     pub is_choice: bool,
+    /// True when its presence may change the meaning of the rest.
     pub is_modifier: bool,
+    /// True when it belongs to a summary.
     pub is_summary: bool,
     /// The required binding, if any.
     pub binding: Option<&'static ValueSet>,
@@ -88,49 +101,69 @@ pub struct ElementType {
 /// A constraint, <https://hl7.org/fhir/R4/conformance-rules.html#constraints>.
 #[derive(Debug)]
 pub struct Invariant {
+    /// `dom-2`. Not unique: `inv-1` names three.
     pub key: &'static str,
     /// True for an error, false for a warning.
     pub is_error: bool,
+    /// The rule in words.
     pub human: &'static str,
+    /// FHIRPath, as published or as corrected by `profiles/r4/errata.tsv`.
     pub expression: &'static str,
 }
 
 /// A value set that a required binding names.
 #[derive(Debug)]
 pub struct ValueSet {
+    /// Its canonical url, without version.
     pub url: &'static str,
-    /// Its codes by system. Empty when it cannot be enumerated (currencies, MIME types, UCUM, ...); see `is_enumerated`.
+    /// Its codes by system. Empty when it is not enumerated.
     pub systems: Vec<(&'static str, Vec<&'static str>)>,
+    /// False when the definitions do not list its codes: currencies, MIME types, UCUM units and LOINC's answer list LL379-9.
     pub is_enumerated: bool,
 }
 
 /// A search parameter, <https://hl7.org/fhir/R4/searchparameter.html>.
 #[derive(Debug)]
 pub struct SearchParameter {
+    /// The name in a query: `birthdate`.
     pub code: &'static str,
+    /// Its canonical url, without version.
     pub url: &'static str,
+    /// The kind of its values, which decides how they match.
     pub kind: SearchKind,
     /// The resource types it is defined for.
     pub base: Vec<&'static str>,
-    /// FHIRPath; may be empty (specials).
+    /// FHIRPath; empty for `_content`, `_filter`, `_query` and `_text`.
     pub expression: &'static str,
-    /// For references: the types it may lead to.
+    /// For references: the resource types it may lead to, all but Parameters where the definition says any. R4 states none
+    /// for `instantiates-canonical` of RequestGroup and two on extensions.
     pub targets: Vec<&'static str>,
     /// For composites: the definition url and the expression (relative) of each component.
     pub components: Vec<(&'static str, &'static str)>,
+    /// In words; empty for those that many resource types share.
     pub description: &'static str,
 }
 
+/// The type of a search parameter, <https://hl7.org/fhir/R4/search.html#ptypes>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SearchKind {
+    /// A number, with its implied precision.
     Number,
+    /// A date, a time or a period.
     Date,
+    /// Text, matched at its beginning.
     String,
+    /// A code, an identifier or a boolean.
     Token,
+    /// A reference to another resource.
     Reference,
+    /// Several parameters that must match in one place.
     Composite,
+    /// A number with a unit.
     Quantity,
+    /// A uri, matched as a whole.
     Uri,
+    /// One with rules of its own: `near`.
     Special,
 }
 
@@ -176,7 +209,8 @@ impl Definitions {
         &self.structures[element_type.structure as usize]
     }
 
-    /// True when `name` is `ancestor` or specializes it (`Age` is a `Quantity`; `code` is a `string`; `Patient` is a `DomainResource`).
+    /// True when `name` is `ancestor` or specializes it: `Age` is a `Quantity`, `code` is a `string`, `Patient` is a
+    /// `DomainResource`, `Patient.contact` is a `BackboneElement`.
     pub fn is_a(&self, name: &str, ancestor: &str) -> bool {
         name == ancestor || self.structure(name).is_some_and(|it| self.is_a(it.base, ancestor))
     }
@@ -203,8 +237,8 @@ impl Definitions {
 }
 
 impl Structure {
-    /// The element that owns a JSON member name, and which of its types: `valueQuantity` gives (`value[x]`, `Quantity`). For a single-typed
-    /// element `name` gives its only type. Names with a leading underscore are not looked up here.
+    /// The element that owns a JSON member name, and which of its types: `valueQuantity` gives (`value[x]`, `Quantity`). For a
+    /// single-typed element `name` gives its only type. `resourceType`, and names with a leading underscore, are no elements.
     pub fn member(&self, json_name: &str) -> Option<(&Element, &ElementType)> {
         let member = self.members.get(json_name)?;
         let element = &self.elements[usize::from(member.element)];
