@@ -28,8 +28,8 @@ impl CalendarUnit {
             CalendarUnit::Day => DAY,
             CalendarUnit::Hour => HOUR,
             CalendarUnit::Minute => MINUTE,
-            CalendarUnit::Second => return amount.mul(Decimal::from(SECOND))?.truncate()?.to_i64(),
-            CalendarUnit::Millisecond => return amount.mul(Decimal::from(1000))?.truncate()?.to_i64(),
+            CalendarUnit::Second => return amount.checked_mul(Decimal::from(SECOND))?.truncate()?.to_i64(),
+            CalendarUnit::Millisecond => return amount.checked_mul(Decimal::from(1000))?.truncate()?.to_i64(),
         };
         whole(amount)?.checked_mul(unit)
     }

@@ -195,7 +195,13 @@ impl DateTime {
         } else {
             Time::MIDNIGHT
         };
-        YEARS.contains(&year).then(|| DateTime { year: year as u16, month: month as u8, day: day as u8, time, ..*self })
+        YEARS.contains(&year).then_some(DateTime {
+            year: year as u16,
+            month: month as u8,
+            day: day as u8,
+            time,
+            ..*self
+        })
     }
 }
 

@@ -1,16 +1,18 @@
 //! Arithmetic as FHIRPath needs it: exact where the digits suffice, rounded half away from zero where not. `None` where the result
 //! is no [`Decimal`] at all.
-use super::{DIGITS_MAX, Decimal, EXPONENT_MAX, digits};
+use std::ops::Neg;
+
+use super::{Decimal, digits};
 
 /// A quotient that does not end has this many significant digits.
 const QUOTIENT_DIGITS: u32 = 28;
 
-/// Two factors of this many digits have a product of no more than [`DIGITS_MAX`].
-const FACTOR_DIGITS: u32 = DIGITS_MAX / 2;
+/// Two factors of this many digits have a product of no more than [`Decimal::DIGITS_MAX`].
+const FACTOR_DIGITS: u32 = Decimal::DIGITS_MAX / 2;
 
 impl Decimal {
     /// The sum, to the finer of the two scales as far as digits reach.
-    pub fn add(self, other: Decimal) -> Option<Decimal> {
+    pub fn checked_add(self, other: Decimal) -> Option<Decimal> {
         if self.is_zero() || other.is_zero() {
             let (zero, sum) = if self.is_zero() { (self, other) } else { (other, self) };
             return Some(sum.at_scale(sum.scale.max(zero.scale)).unwrap_or(sum));
@@ -21,24 +23,24 @@ impl Decimal {
         };
         let finest = self.scale.max(other.scale);
         // Where the digits do not reach that far, one is kept free for the carry.
-        let reached = DIGITS_MAX as i32 - 1 - self.magnitude().max(other.magnitude());
+        let reached = Decimal::DIGITS_MAX as i32 - 1 - self.magnitude().max(other.magnitude());
         sum(finest).or_else(|| sum(finest.min(reached)))
     }
 
-    /// The difference, like [`Decimal::add`].
-    pub fn sub(self, other: Decimal) -> Option<Decimal> {
-        self.add(other.neg())
+    /// The difference, like [`Decimal::checked_add`].
+    pub fn checked_sub(self, other: Decimal) -> Option<Decimal> {
+        self.checked_add(-other)
     }
 
     /// The product: exact when its digits fit, otherwise of factors rounded to half as many.
-    pub fn mul(self, other: Decimal) -> Option<Decimal> {
+    pub fn checked_mul(self, other: Decimal) -> Option<Decimal> {
         let product = |a: Decimal, b: Decimal| Decimal::new(a.mantissa.checked_mul(b.mantissa)?, a.scale + b.scale);
         product(self, other)
             .or_else(|| product(self.rounded_to_digits(FACTOR_DIGITS)?, other.rounded_to_digits(FACTOR_DIGITS)?))
     }
 
     /// The quotient, with as many digits as it needs and no more than 28 significant ones. `None` for a zero divisor.
-    pub fn div(self, other: Decimal) -> Option<Decimal> {
+    pub fn checked_div(self, other: Decimal) -> Option<Decimal> {
         if other.is_zero() {
             return None;
         }
@@ -46,7 +48,7 @@ impl Decimal {
         let mut quotient = dividend.mantissa / divisor.mantissa;
         let mut rest = dividend.mantissa % divisor.mantissa;
         let mut scale = dividend.scale - divisor.scale;
-        while rest != 0 && digits(quotient) <= QUOTIENT_DIGITS && scale < EXPONENT_MAX {
+        while rest != 0 && digits(quotient) <= QUOTIENT_DIGITS && scale < Decimal::EXPONENT_MAX {
             rest *= 10;
             quotient = quotient * 10 + rest / divisor.mantissa;
             rest %= divisor.mantissa;
@@ -56,15 +58,10 @@ impl Decimal {
     }
 
     /// What is left of this after subtracting whole `other`s; has this number's sign. `None` for a zero divisor.
-    pub fn rem(self, other: Decimal) -> Option<Decimal> {
+    pub fn checked_rem(self, other: Decimal) -> Option<Decimal> {
         let scale = self.scale.max(other.scale);
         let (left, right) = (self.at_scale(scale)?, other.at_scale(scale)?);
         Decimal::new(left.mantissa.checked_rem(right.mantissa)?, scale)
-    }
-
-    /// The number with the other sign.
-    pub fn neg(self) -> Decimal {
-        Decimal { mantissa: -self.mantissa, ..self }
     }
 
     /// The number without its sign.
@@ -106,12 +103,12 @@ impl Decimal {
     /// The largest whole number that is not above this one.
     pub fn floor(self) -> Option<Decimal> {
         let whole = self.truncate()?;
-        if whole > self { whole.sub(Decimal::from(1)) } else { Some(whole) }
+        if whole > self { whole.checked_sub(Decimal::from(1)) } else { Some(whole) }
     }
 
     /// The smallest whole number that is not below this one.
     pub fn ceiling(self) -> Option<Decimal> {
-        self.neg().floor().map(Decimal::neg)
+        (-self).floor().map(Neg::neg)
     }
 
     /// The number as an integer; `None` when it has a fraction or does not fit.
@@ -133,6 +130,14 @@ impl Decimal {
     /// Without a negative scale, where the digits allow that.
     fn plain(self) -> Option<Decimal> {
         if self.scale < 0 { self.at_scale(0) } else { Some(self) }
+    }
+}
+
+impl Neg for Decimal {
+    type Output = Decimal;
+
+    fn neg(self) -> Decimal {
+        Decimal { mantissa: -self.mantissa, ..self }
     }
 }
 
@@ -163,7 +168,7 @@ mod tests {
             ("5", "-", "7.5", "-2.5"),
             ("1.20", "*", "3", "3.60"),
             ("-2", "*", "-2", "4"),
-            (third, "*", third, "0.11111111111111111108888888888888888888"),
+            (third, "*", third, "0.11111111111111111108888888888888888889"),
             ("1e500", "*", "1e500", "none"),
             ("1", "/", "3", third),
             ("2", "/", "3", "0.6666666666666666666666666667"),
@@ -178,11 +183,11 @@ mod tests {
         for (left, operator, right, expected) in cases {
             let (a, b) = (decimal(left), decimal(right));
             let result = match operator {
-                "+" => a.add(b),
-                "-" => a.sub(b),
-                "*" => a.mul(b),
-                "/" => a.div(b),
-                _ => a.rem(b),
+                "+" => a.checked_add(b),
+                "-" => a.checked_sub(b),
+                "*" => a.checked_mul(b),
+                "/" => a.checked_div(b),
+                _ => a.checked_rem(b),
             };
             assert_eq!(text(result), expected, "{left} {operator} {right}");
         }

@@ -6,29 +6,29 @@ mod key;
 use std::cmp::Ordering;
 use std::fmt;
 
-/// The most significant digits of a [`Decimal`]. All of them fit an `i128`.
-pub const DIGITS_MAX: u32 = 38;
-
-/// The exponent of a [`Decimal`] stays within this on both sides of zero.
-pub const EXPONENT_MAX: i32 = 512;
-
 /// A decimal number that knows how many digits it was given with: `mantissa` / 10^`scale`.
 ///
 /// Compared by value: 1.0 equals 1.00.
 #[derive(Clone, Copy, Debug)]
 pub struct Decimal {
-    /// Less than 10^[`DIGITS_MAX`] on both sides of zero.
+    /// Less than 10^[`Decimal::DIGITS_MAX`] on both sides of zero.
     mantissa: i128,
     /// Digits after the decimal point; negative when trailing places were not given (`1e2` has scale -2).
     scale: i32,
 }
 
 impl Decimal {
+    /// The most significant digits. All numbers of so many fit an `i128`.
+    pub const DIGITS_MAX: u32 = 38;
+
+    /// The exponent stays within this on both sides of zero.
+    pub const EXPONENT_MAX: i32 = 512;
+
     /// Zero, without decimals.
     pub const ZERO: Decimal = Decimal { mantissa: 0, scale: 0 };
 
-    /// Parses JSON number syntax, also with an exponent. `None` when it is none, needs more than [`DIGITS_MAX`] digits or an
-    /// exponent beyond [`EXPONENT_MAX`].
+    /// Parses JSON number syntax, also with an exponent. `None` when it is none, needs more than [`Decimal::DIGITS_MAX`] digits or an
+    /// exponent beyond [`Decimal::EXPONENT_MAX`].
     pub fn parse(text: &str) -> Option<Decimal> {
         let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (number, exponent) = match unsigned.find(['e', 'E']) {
@@ -52,9 +52,9 @@ impl Decimal {
         Decimal::new(if negative { -mantissa } else { mantissa }, scale)
     }
 
-    /// `mantissa` / 10^`scale`. `None` beyond [`DIGITS_MAX`] or [`EXPONENT_MAX`].
+    /// `mantissa` / 10^`scale`. `None` beyond [`Decimal::DIGITS_MAX`] or [`Decimal::EXPONENT_MAX`].
     pub fn new(mantissa: i128, scale: i32) -> Option<Decimal> {
-        let fits = digits(mantissa) <= DIGITS_MAX && scale.abs() <= EXPONENT_MAX;
+        let fits = digits(mantissa) <= Decimal::DIGITS_MAX && scale.abs() <= Decimal::EXPONENT_MAX;
         fits.then_some(Decimal { mantissa, scale })
     }
 
@@ -136,7 +136,7 @@ impl Eq for Decimal {}
 /// All digits as given. Written with an exponent only where plain notation would invent digits or need many zeros.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.scale < 0 || self.scale > DIGITS_MAX as i32 {
+        if self.scale < 0 || self.scale > Decimal::DIGITS_MAX as i32 {
             return write!(f, "{}e{}", self.mantissa, -self.scale);
         }
         let sign = if self.mantissa < 0 { "-" } else { "" };

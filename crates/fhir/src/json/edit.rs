@@ -34,9 +34,11 @@ pub fn splice(text: &str, mut edits: Vec<Edit>) -> String {
 mod tests {
     use super::*;
 
+    type Replacement = (Range<usize>, &'static str);
+
     #[test]
     fn applies_edits_in_any_order() {
-        let cases: [(&[(Range<usize>, &str)], &str); 6] = [
+        let cases: [(&[Replacement], &str); 6] = [
             (&[], r#"{"a":1,"b":2}"#),
             (&[(5..6, "9")], r#"{"a":9,"b":2}"#),
             (&[(11..12, "x"), (5..6, "long")], r#"{"a":long,"b":x}"#),

@@ -8,6 +8,7 @@ mod edit;
 mod node;
 mod parse;
 mod patch;
+mod pointer;
 mod string;
 mod value;
 
@@ -15,6 +16,6 @@ pub use document::Document;
 pub use edit::{Edit, splice};
 pub use node::{Items, Kind, Members, Node};
 pub use parse::{DEPTH_MAX, SyntaxError};
-pub use patch::JsonPatch;
+pub use patch::{JsonPatch, OPERATIONS_MAX};
 pub use string::quote;
 pub use value::Value;
