@@ -69,6 +69,7 @@ impl<'e> Group<'e> {
             limit: keys.len() + 1,
             total: false,
             bodies: false,
+            values: Vec::new(),
             rows_max: PRECONDITION_ROWS_MAX,
         };
         let mut found: Vec<Key> = find::find(self.view(), &find)?.hits.into_iter().map(|hit| hit.key).collect();

@@ -5,7 +5,7 @@ use heed::{RoTxn, WithoutTls};
 use super::prepare::NAME_MAX;
 use super::tables::{Files, Tables, View, damaged};
 use super::{find, history};
-use crate::{Find, Found, History, HistoryPage, Key, Snapshot, StoreError, Version};
+use crate::{Find, Found, Head, History, HistoryPage, Key, Snapshot, StoreError, Version};
 
 pub(super) struct EmbeddedSnapshot<'e> {
     txn: RoTxn<'e, WithoutTls>,
@@ -28,6 +28,11 @@ impl Snapshot for EmbeddedSnapshot<'_> {
             Some(document) => read_version(self.view(), document.number, document.version).map(Some),
             None => Ok(None),
         }
+    }
+
+    fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
+        let document = self.view().document(key.as_str())?;
+        Ok(document.map(|document| Head { version: document.version, deleted: document.deleted }))
     }
 
     fn read_version(&self, key: &Key, version: u64) -> Result<Option<Version>, StoreError> {

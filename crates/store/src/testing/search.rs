@@ -128,7 +128,7 @@ fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
     if depth == 0 || random.one_in(3) {
         return random_match(random, documents);
     }
-    let mut parts =
+    let parts =
         |random: &mut Random| (0..random.below(4)).map(|_| random_filter(random, documents, depth - 1)).collect();
     match random.below(5) {
         0 | 1 => Filter::All(parts(random)),
@@ -177,7 +177,16 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
 }
 
 fn query(filter: Filter, sort: Vec<SortKey>) -> Find {
-    Find { filter, sort, page: Page::First, limit: 10, total: false, bodies: false, rows_max: u64::MAX }
+    Find {
+        filter,
+        sort,
+        page: Page::First,
+        limit: 10,
+        total: false,
+        bodies: false,
+        values: Vec::new(),
+        rows_max: u64::MAX,
+    }
 }
 
 fn keys(found: &Found) -> Vec<String> {

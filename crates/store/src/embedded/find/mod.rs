@@ -17,7 +17,7 @@ use self::set::PROBE_ROWS;
 use self::walk::{Members, Stretch};
 use super::snapshot::read_version;
 use super::tables::{View, damaged};
-use crate::{Find, Found, Hit, Key, Page, StoreError};
+use crate::{Find, Found, Hit, Key, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
@@ -101,7 +101,7 @@ impl Search<'_, '_> {
         if direction == Direction::Backward {
             positions.reverse();
         }
-        found.hits = positions.iter().map(|position| self.hit(position, find.bodies)).collect::<Result<_, _>>()?;
+        found.hits = positions.iter().map(|position| self.hit(position, find)).collect::<Result<_, _>>()?;
         Ok(())
     }
 
@@ -150,14 +150,16 @@ impl Search<'_, '_> {
         Ok(numbers.expect("a set has no budget"))
     }
 
-    fn hit(&self, position: &Position, bodies: bool) -> Result<Hit, StoreError> {
+    fn hit(&self, position: &Position, find: &Find) -> Result<Hit, StoreError> {
         let view = self.reader.view;
         let current = view.current(position.number)?.ok_or_else(|| damaged("current"))?;
-        if bodies {
-            let version = read_version(view, position.number, current.version)?;
-            return Ok(Hit { key: version.key.clone(), version: Some(version) });
-        }
-        Ok(Hit { key: Key::parse(current.key).ok_or_else(|| damaged("current"))?, version: None })
+        let asked = current.rows.filter(|(index, _)| find.values.contains(index));
+        let rows = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
+        let version = match find.bodies {
+            true => Some(read_version(view, position.number, current.version)?),
+            false => None,
+        };
+        Ok(Hit { key: Key::parse(current.key).ok_or_else(|| damaged("current"))?, version, rows })
     }
 }
 
