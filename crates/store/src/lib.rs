@@ -10,7 +10,6 @@ pub mod embedded;
 pub mod testing;
 
 mod filter;
-mod stamp;
 
 pub use embedded::Embedded;
 pub use filter::{Cursor, Filter, Find, Found, Hit, Index, Match, Page, Range, Row, SortKey, Test, VALUE_MAX};
@@ -31,7 +30,7 @@ pub trait Store: Send + Sync + 'static {
 }
 
 /// A consistent, read-only view.
-pub trait Snapshot: Send {
+pub trait Snapshot {
     /// The newest version of a document, a deletion included; `None` when there never was one.
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError>;
 
@@ -226,7 +225,7 @@ pub struct Statistics {
 }
 
 /// Why a store could not do it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum StoreError {
     /// A precondition did not hold (its position): somebody else was first. Read again and retry.
     Conflict(usize),
@@ -242,16 +241,6 @@ pub enum StoreError {
     Unusable(String),
     /// The engine failed. For the log.
     Engine(String),
-}
-
-impl StoreError {
-    /// Whether the store is well and only this request was turned down.
-    pub fn is_refusal(&self) -> bool {
-        match self {
-            StoreError::Conflict(_) | StoreError::Claimed(_) | StoreError::TooCostly(_) | StoreError::Misuse(_) => true,
-            StoreError::Full | StoreError::Unusable(_) | StoreError::Engine(_) => false,
-        }
-    }
 }
 
 impl fmt::Display for StoreError {

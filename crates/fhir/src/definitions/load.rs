@@ -3,6 +3,8 @@
 //! The tables are generated and compared with their hashes by a test, so a malformed one is a broken build, not an input:
 //! it panics.
 
+use std::sync::OnceLock;
+
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -204,8 +206,13 @@ fn state_invariants(structures: &mut [Structure], by_name: &FxHashMap<&'static s
         if expression.is_empty() {
             continue;
         }
-        let invariant: &'static Invariant =
-            Box::leak(Box::new(Invariant { key, is_error: severity == "error", human, expression }));
+        let invariant: &'static Invariant = Box::leak(Box::new(Invariant {
+            key,
+            is_error: severity == "error",
+            human,
+            expression,
+            compiled: OnceLock::new(),
+        }));
         for place in places {
             match by_name.get(place) {
                 Some(&at) => own[at as usize].push(invariant),

@@ -5,9 +5,11 @@
 
 mod load;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use rustc_hash::FxHashMap;
+
+use crate::fhirpath::Expression;
 
 /// All structures, value sets, search parameters and compartments of R4 4.0.1.
 pub struct Definitions {
@@ -109,6 +111,8 @@ pub struct Invariant {
     pub human: &'static str,
     /// FHIRPath, as published or as corrected by `profiles/r4/errata.tsv`.
     pub expression: &'static str,
+    /// `expression` compiled, once validation has met it and if validation evaluates it.
+    pub(crate) compiled: OnceLock<Option<Expression>>,
 }
 
 /// A value set that a required binding names.

@@ -1,0 +1,100 @@
+//! The issues found so far, at most [`ISSUES_MAX`].
+
+use super::ISSUES_MAX;
+use super::path::Path;
+use crate::outcome::{Issue, IssueType, Severity};
+
+/// Messages quote no more than this many characters of a value.
+const QUOTED_MAX: usize = 80;
+
+/// Collects issues. Past the limit it only counts, and nothing is written any more.
+#[derive(Default)]
+pub(super) struct Issues {
+    listed: Vec<Issue>,
+    errors_left_out: usize,
+    warnings_left_out: usize,
+}
+
+impl Issues {
+    /// Notes an error; the message is made only if it will be listed.
+    pub(super) fn error(&mut self, path: &Path<'_>, code: IssueType, message: impl FnOnce() -> String) {
+        self.add(path, Severity::Error, code, message);
+    }
+
+    /// Notes an issue of any severity.
+    pub(super) fn add(
+        &mut self,
+        path: &Path<'_>,
+        severity: Severity,
+        code: IssueType,
+        message: impl FnOnce() -> String,
+    ) {
+        if self.listed.len() + 1 < ISSUES_MAX {
+            let issue = Issue { severity, ..Issue::error(code, message()) };
+            self.listed.push(issue.at(path.to_string()));
+        } else if severity == Severity::Warning {
+            self.warnings_left_out += 1;
+        } else {
+            self.errors_left_out += 1;
+        }
+    }
+
+    /// Notes an issue that has no place in a resource.
+    pub(super) fn without_place(&mut self, code: IssueType, message: String) {
+        self.listed.push(Issue::error(code, message));
+    }
+
+    /// What was found; the last issue says so when some were left out.
+    pub(super) fn finish(mut self) -> Vec<Issue> {
+        let (errors, warnings) = (self.errors_left_out, self.warnings_left_out);
+        if errors + warnings > 0 {
+            let message = format!("{errors} more errors and {warnings} more warnings are not listed");
+            self.listed.push(match errors {
+                0 => Issue::warning(IssueType::Informational, message),
+                _ => Issue::error(IssueType::Invalid, message),
+            });
+        }
+        self.listed
+    }
+}
+
+/// A value for a message: in backticks, and cut when long.
+pub(super) fn quoted(value: &str) -> String {
+    match value.char_indices().nth(QUOTED_MAX) {
+        Some((end, _)) => format!("`{}..`", &value[..end]),
+        None => format!("`{value}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issues(errors: usize, warnings: usize) -> Vec<Issue> {
+        let mut issues = Issues::default();
+        for (severity, count) in [(Severity::Warning, warnings), (Severity::Error, errors)] {
+            for _ in 0..count {
+                issues.add(&Path::root("Patient"), severity, IssueType::Value, || "x".to_owned());
+            }
+        }
+        issues.finish()
+    }
+
+    #[test]
+    fn lists_up_to_the_limit_and_says_what_is_left_out() {
+        assert_eq!(issues(ISSUES_MAX - 1, 0).len(), ISSUES_MAX - 1);
+        let cut = issues(2, ISSUES_MAX - 1);
+        assert_eq!(cut.len(), ISSUES_MAX);
+        let last = cut.last().expect("not empty");
+        assert_eq!(last.diagnostics, "2 more errors and 0 more warnings are not listed");
+        assert_eq!(last.severity, Severity::Error, "an error left out still refuses the resource");
+        assert_eq!(issues(0, ISSUES_MAX).last().map(|issue| issue.severity), Some(Severity::Warning));
+    }
+
+    #[test]
+    fn cuts_long_values() {
+        assert_eq!(quoted("3"), "`3`");
+        assert_eq!(quoted(&"é".repeat(QUOTED_MAX)), format!("`{}`", "é".repeat(QUOTED_MAX)));
+        assert_eq!(quoted(&"é".repeat(QUOTED_MAX + 1)), format!("`{}..`", "é".repeat(QUOTED_MAX)));
+    }
+}

@@ -1,0 +1,300 @@
+//! The XHTML of a narrative, <https://hl7.org/fhir/R4/narrative.html>: rules txt-1 and txt-2, which no FHIRPath can state.
+//!
+//! One pass over the text: well-formed tags, only formatting elements, nothing active (scripts, event handlers, script links).
+
+use smallvec::SmallVec;
+
+use super::issues::quoted;
+
+/// What is wrong with the text as the content of `Narrative.div`; `None` when it may stand.
+pub(super) fn fault(text: &str) -> Option<String> {
+    Scanner { rest: text.trim(), open: SmallVec::new(), has_content: false }.run().err()
+}
+
+struct Scanner<'a> {
+    rest: &'a str,
+    /// The elements that are not closed yet, the innermost last.
+    open: SmallVec<[&'a str; 8]>,
+    has_content: bool,
+}
+
+impl<'a> Scanner<'a> {
+    fn run(mut self) -> Result<(), String> {
+        if self.rest.strip_prefix("<div").is_none_or(|rest| rest.starts_with(is_name_byte)) {
+            return Err(format!("narrative is one `<div>` element, but this starts with {}", quoted(self.rest)));
+        }
+        loop {
+            let text = self.until('<');
+            self.text(text)?;
+            if self.rest.is_empty() {
+                break;
+            }
+            self.tag()?;
+            if self.open.is_empty() {
+                break;
+            }
+        }
+        match (self.open.last(), self.rest.trim_start()) {
+            (Some(name), _) => Err(format!("`<{name}>` is not closed in the narrative")),
+            (None, rest) if !rest.is_empty() => {
+                Err(format!("narrative ends with its `<div>`, but {} follows", quoted(rest)))
+            }
+            _ if !self.has_content => Err("the narrative has neither text nor an image".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    fn text(&mut self, mut text: &str) -> Result<(), String> {
+        self.has_content |= text.contains(|letter: char| !letter.is_whitespace());
+        while let Some(at) = text.find('&') {
+            text = &text[at + 1..];
+            let entity = text.split_once(';').map(|(entity, _)| entity.strip_prefix('#').unwrap_or(entity));
+            let is_entity = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+            if !entity.is_some_and(is_entity) {
+                return Err(format!("`&` in the narrative starts no entity such as `&amp;`: {}", quoted(text)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a tag or comment; the text stands at its `<`.
+    fn tag(&mut self) -> Result<(), String> {
+        if let Some(comment) = self.rest.strip_prefix("<!--") {
+            let end = comment.find("-->").ok_or("a comment in the narrative does not end")?;
+            self.rest = &comment[end + 3..];
+            return Ok(());
+        }
+        self.rest = &self.rest[1..];
+        if let Some(rest) = self.rest.strip_prefix('/') {
+            self.rest = rest;
+            let name = self.name();
+            self.skip_space();
+            self.expect(">")?;
+            return match self.open.pop() {
+                Some(open) if open == name => Ok(()),
+                Some(open) => Err(format!("`</{name}>` closes `<{open}>` in the narrative")),
+                None => Err(format!("`</{name}>` closes nothing in the narrative")),
+            };
+        }
+        let name = self.name();
+        if !is_allowed(name) {
+            return Err(format!(
+                "`<{name}>` may not stand in a narrative, only HTML's formatting elements may (txt-1)"
+            ));
+        }
+        self.has_content |= name == "img";
+        while !self.rest.starts_with(['>', '/']) {
+            self.attribute(name)?;
+        }
+        match self.rest.strip_prefix('/') {
+            Some(rest) => self.rest = rest,
+            None => self.open.push(name),
+        }
+        self.expect(">")
+    }
+
+    /// Reads white space and, unless the tag ends there, an attribute.
+    fn attribute(&mut self, element: &str) -> Result<(), String> {
+        let is_apart = self.skip_space();
+        if self.rest.starts_with(['>', '/']) {
+            return Ok(());
+        }
+        let name = self.name();
+        if !is_apart || name.is_empty() {
+            return Err(format!("the tag `<{element}>` in the narrative is not well formed at {}", quoted(self.rest)));
+        }
+        self.skip_space();
+        self.expect("=")?;
+        self.skip_space();
+        let quote = self.rest.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+        let quote =
+            quote.ok_or_else(|| format!("the attribute `{name}` in the narrative has no quotes around its value"))?;
+        self.rest = &self.rest[1..];
+        let value = self.until(quote);
+        self.rest = self.rest.strip_prefix(quote).ok_or("an attribute's value in the narrative does not end")?;
+        if name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("on")) {
+            return Err(format!("the event handler `{name}` may not stand in a narrative (txt-1)"));
+        }
+        if matches!(name, "href" | "src") && is_active(value) {
+            return Err(format!(
+                "the attribute `{name}` of a narrative may not hold script: {} (txt-1)",
+                quoted(value)
+            ));
+        }
+        // A bare `&`, as in `?a=1&b=2`, is common in published narratives and harmless; a bracket is not.
+        match value.contains('<') {
+            true => Err(format!("`<` stands in the attribute `{name}` of the narrative: {}", quoted(value))),
+            false => Ok(()),
+        }
+    }
+
+    fn name(&mut self) -> &'a str {
+        let end = self.rest.find(|letter| !is_name_byte(letter)).unwrap_or(self.rest.len());
+        let (name, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        name
+    }
+
+    fn until(&mut self, end: char) -> &'a str {
+        let (text, rest) = self.rest.split_at(self.rest.find(end).unwrap_or(self.rest.len()));
+        self.rest = rest;
+        text
+    }
+
+    fn skip_space(&mut self) -> bool {
+        let trimmed = self.rest.trim_start();
+        let skipped = trimmed.len() < self.rest.len();
+        self.rest = trimmed;
+        skipped
+    }
+
+    fn expect(&mut self, token: &str) -> Result<(), String> {
+        match self.rest.strip_prefix(token) {
+            Some(rest) => self.rest = rest,
+            None => return Err(format!("`{token}` is missing in the narrative at {}", quoted(self.rest))),
+        }
+        Ok(())
+    }
+}
+
+fn is_name_byte(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, ':' | '-' | '_' | '.')
+}
+
+/// True for a URL that runs script when followed, also when its scheme hides behind white space or entities.
+fn is_active(url: &str) -> bool {
+    let (scheme, rest) = url.split_at(url.find([':', '/', '?']).unwrap_or(url.len()));
+    let scheme: String = scheme.chars().filter(|letter| !letter.is_whitespace() && !letter.is_control()).collect();
+    match scheme.to_ascii_lowercase().as_str() {
+        "javascript" | "vbscript" => true,
+        "data" => {
+            rest.trim_start_matches([':', ' ']).get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
+        }
+        scheme => scheme.replace("&amp;", "").contains('&'),
+    }
+}
+
+/// The elements of chapters 7 to 11 (without 9.4) and 15 of HTML 4.0, links, and images.
+fn is_allowed(element: &str) -> bool {
+    matches!(
+        element,
+        "div"
+            | "span"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "address"
+            | "bdo"
+            | "em"
+            | "strong"
+            | "dfn"
+            | "code"
+            | "samp"
+            | "kbd"
+            | "var"
+            | "cite"
+            | "abbr"
+            | "acronym"
+            | "blockquote"
+            | "q"
+            | "sub"
+            | "sup"
+            | "p"
+            | "br"
+            | "pre"
+            | "ul"
+            | "ol"
+            | "li"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "dir"
+            | "menu"
+            | "table"
+            | "caption"
+            | "thead"
+            | "tfoot"
+            | "tbody"
+            | "colgroup"
+            | "col"
+            | "tr"
+            | "th"
+            | "td"
+            | "tt"
+            | "i"
+            | "b"
+            | "big"
+            | "small"
+            | "strike"
+            | "s"
+            | "u"
+            | "font"
+            | "center"
+            | "hr"
+            | "a"
+            | "img"
+            | "map"
+            | "area"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_formatted_text() {
+        let cases = [
+            "<div>x</div>",
+            r#"<div xmlns="http://www.w3.org/1999/xhtml"><p class='a' style="color: red">a<br/>b &amp; &#160; &nbsp;</p></div>"#,
+            r##" <div><a name="x"></a><a href="Patient/1?a=1&b=2">x</a><a href="#x">y</a></div> "##,
+            r#"<div><img src="data:image/png;base64,QQ==" alt="1 &lt; 2" /></div>"#,
+            "<div><!-- a > b --><table ><tr><td>x</td ></tr></table></div>",
+            "<div>1 > 0</div>",
+        ];
+        for text in cases {
+            assert_eq!(fault(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        let cases = [
+            ("x", "narrative is one `<div>` element"),
+            ("<p>x</p>", "narrative is one `<div>` element"),
+            ("<divx>x</divx>", "narrative is one `<div>` element"),
+            ("<div>x</div><p>y</p>", "`<p>y</p>` follows"),
+            ("<div> </div>", "neither text nor an image"),
+            ("<div/>", "neither text nor an image"),
+            ("<div>x", "`<div>` is not closed"),
+            ("<div><p>x</div>", "`</div>` closes `<p>`"),
+            ("<div>x</div", "`>` is missing"),
+            ("<div", "not well formed"),
+            ("<div x", "`=` is missing"),
+            ("<div x=1>y</div>", "no quotes"),
+            ("<div x='1>y</div>", "does not end"),
+            ("<div x='1'y='2'>y</div>", "not well formed"),
+            ("<div x='<'>y</div>", "stands in the attribute"),
+            ("<div>a & b</div>", "starts no entity"),
+            ("<div>a &b</div>", "starts no entity"),
+            ("<div><!-- x</div>", "does not end"),
+            ("<div><![CDATA[x]]></div>", "`<>` may not stand"),
+            ("<div><script>x</script></div>", "`<script>` may not stand"),
+            ("<div><SCRIPT>x</SCRIPT></div>", "`<SCRIPT>` may not stand"),
+            ("<div><form>x</form></div>", "`<form>` may not stand"),
+            ("<div onclick='x()'>y</div>", "event handler `onclick`"),
+            ("<div><a href='javascript:x()'>y</a></div>", "may not hold script"),
+            ("<div><a href=' Java\nScript:x()'>y</a></div>", "may not hold script"),
+            ("<div><a href='java&#115;cript:x()'>y</a></div>", "may not hold script"),
+            ("<div><a href='javascript&colon;x()'>y</a></div>", "may not hold script"),
+            ("<div><a href='data: text/html,x'>y</a></div>", "may not hold script"),
+        ];
+        for (text, expected) in cases {
+            let message = fault(text).unwrap_or_default();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+}
