@@ -1,16 +1,35 @@
 //! FHIRPath (<http://hl7.org/fhirpath/N1/>) over the JSON without copying it: parsed and compiled once, evaluated many times.
 
+mod compare;
+mod evaluate;
+mod expression;
+mod functions;
+mod item;
+mod lexer;
+mod navigate;
+mod operators;
+mod parser;
+mod pattern;
+mod quantity;
+mod types;
+mod units;
+mod xhtml;
+
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use self::evaluate::Evaluation;
 use crate::definitions::{Definitions, Structure};
 use crate::json::Node;
 use crate::{DateTime, Decimal, Time};
 
 /// A compiled expression. `Send + Sync`; make it once and keep it.
 #[derive(Debug)]
-pub struct Expression {/* private */}
+pub struct Expression(expression::Expr);
 
 /// An element of a resource as FHIRPath sees it: its value, the `_name` sibling that holds a primitive's id and extensions, and its type.
 #[derive(Clone, Copy)]
@@ -80,22 +99,17 @@ pub struct Context<'a> {
 
 impl Expression {
     /// Parses and compiles an expression.
-    pub fn parse(_text: &str) -> Result<Expression, ParseError> {
-        todo!()
+    pub fn parse(text: &str) -> Result<Expression, ParseError> {
+        parser::parse(text).map(Expression)
     }
-    /// Evaluates on one input item.
-    pub fn evaluate<'a>(&'a self, _context: &Context<'a>, _input: Item<'a>) -> Result<Collection<'a>, EvaluationError> {
-        todo!()
-    }
-    /// Evaluates a constraint: true when the result is true or, as FHIR reads invariants, empty.
-    pub fn holds<'a>(&'a self, _context: &Context<'a>, _input: Item<'a>) -> Result<bool, EvaluationError> {
-        todo!()
-    }
-}
 
-impl<'a> ElementNode<'a> {
-    /// The root of a resource; `None` when its `resourceType` is not one of R4's.
-    pub fn resource(_definitions: &'static Definitions, _node: Node<'a>) -> Option<ElementNode<'a>> {
-        todo!()
+    /// Evaluates on one input item.
+    pub fn evaluate<'a>(&'a self, context: &Context<'a>, input: Item<'a>) -> Result<Collection<'a>, EvaluationError> {
+        Evaluation::new(*context, input).run(&self.0)
+    }
+
+    /// Evaluates a constraint: true when the result is true or, as FHIR reads invariants, empty.
+    pub fn holds<'a>(&'a self, context: &Context<'a>, input: Item<'a>) -> Result<bool, EvaluationError> {
+        Ok(Evaluation::new(*context, input).run_truth(&self.0)?.unwrap_or(true))
     }
 }

@@ -1,0 +1,333 @@
+//! The evaluator: walks the compiled form over borrowed items.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use super::compare::{self, distinct};
+use super::expression::{Chain, Expr, Member, Operator, Path, Step, Variable};
+use super::item::{one, single, truth, truth_item};
+use super::types::TypeName;
+use super::{Collection, Context, ElementNode, EvaluationError, Item, operators};
+
+/// One evaluation visits at most this many items and operations: about a second of work.
+pub(super) const STEPS_MAX: u32 = 10_000_000;
+/// No collection holds more items than this: 16 MiB of them.
+pub(super) const COLLECTION_LENGTH_MAX: usize = 256 * 1024;
+
+pub(super) type Evaluated<T> = Result<T, EvaluationError>;
+
+/// One run of an expression: what it stands in, and how much work it has left.
+pub(super) struct Evaluation<'a> {
+    pub(super) context: Context<'a>,
+    /// `%context`.
+    input: Item<'a>,
+    steps_left: Cell<u32>,
+}
+
+/// What `$this`, `$index` and `$total` are at one place of an expression.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a, 's> {
+    /// Absent where a function with a criterion stands on an empty collection.
+    pub(super) this: Option<&'s Item<'a>>,
+    pub(super) index: usize,
+    pub(super) total: Option<&'s Collection<'a>>,
+}
+
+impl<'a, 's> Scope<'a, 's> {
+    /// The same scope with another item in focus.
+    pub(super) fn at<'n>(&self, this: Option<&'n Item<'a>>, index: usize) -> Scope<'a, 'n>
+    where
+        's: 'n,
+    {
+        Scope { this, index, total: self.total }
+    }
+}
+
+impl<'a> Evaluation<'a> {
+    pub(super) fn new(context: Context<'a>, input: Item<'a>) -> Evaluation<'a> {
+        Evaluation { context, input, steps_left: Cell::new(STEPS_MAX) }
+    }
+
+    /// Evaluates a whole expression on the input.
+    pub(super) fn run(&self, expression: &'a Expr) -> Evaluated<Collection<'a>> {
+        self.eval(expression, &self.scope())
+    }
+
+    /// The truth of a whole expression on the input.
+    pub(super) fn run_truth(&self, expression: &'a Expr) -> Evaluated<Option<bool>> {
+        self.truth(expression, &self.scope())
+    }
+
+    fn scope(&self) -> Scope<'a, '_> {
+        Scope { this: Some(&self.input), index: 0, total: None }
+    }
+
+    /// Counts work; fails when an evaluation takes too much of it.
+    pub(super) fn spend(&self, steps: usize) -> Evaluated<()> {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.steps_left.get().checked_sub(steps));
+        match left {
+            Some(left) => {
+                self.steps_left.set(left);
+                Ok(())
+            }
+            None => Err(EvaluationError(format!("evaluation takes more than {STEPS_MAX} steps"))),
+        }
+    }
+
+    /// Adds an item to a collection that is being made.
+    pub(super) fn push(&self, collection: &mut Collection<'a>, item: Item<'a>) -> Evaluated<()> {
+        self.spend(1)?;
+        if collection.len() == COLLECTION_LENGTH_MAX {
+            return Err(EvaluationError(format!("collection has more than {COLLECTION_LENGTH_MAX} items")));
+        }
+        collection.push(item);
+        Ok(())
+    }
+
+    pub(super) fn eval(&self, expression: &'a Expr, scope: &Scope<'a, '_>) -> Evaluated<Collection<'a>> {
+        match expression {
+            Expr::Empty => Ok(Collection::new()),
+            Expr::Literal(item) => Ok(one(item.lend())),
+            Expr::Pattern(pattern) => Ok(one(Item::String(Cow::Borrowed(&pattern.text)))),
+            Expr::This => Ok(scope.this.cloned().into_iter().collect()),
+            Expr::Index => Ok(one(Item::Integer(scope.index as i64))),
+            Expr::Total => Ok(scope.total.cloned().unwrap_or_default()),
+            Expr::Variable(variable) => Ok(one(self.variable(*variable))),
+            Expr::Path(path) => self.path(path, scope),
+            Expr::Chain(chain) => self.chain(chain, scope),
+            Expr::Negate(operand) => operators::negate(self, self.eval(operand, scope)?),
+        }
+    }
+
+    /// An expression as a truth value, without a collection around it where it can be avoided.
+    pub(super) fn truth(&self, expression: &'a Expr, scope: &Scope<'a, '_>) -> Evaluated<Option<bool>> {
+        match expression {
+            Expr::Chain(chain) => match chain.rest.as_slice() {
+                [(operator, right)] if operator.is_logical() => {
+                    self.logic(self.truth(&chain.first, scope)?, *operator, right, scope)
+                }
+                [(Operator::Equal, Expr::Literal(literal))] => self.equals_literal(&chain.first, literal, scope),
+                _ => truth(&self.chain(chain, scope)?),
+            },
+            _ => truth(&self.eval(expression, scope)?),
+        }
+    }
+
+    fn variable(&self, variable: Variable) -> Item<'a> {
+        match variable {
+            Variable::Context => self.input.clone(),
+            Variable::Resource => Item::Element(self.context.resource),
+            Variable::RootResource => Item::Element(self.context.root_resource),
+        }
+    }
+
+    fn path(&self, path: &'a Path, scope: &Scope<'a, '_>) -> Evaluated<Collection<'a>> {
+        let mut steps = path.steps.as_slice();
+        let mut items = match (&path.start, steps) {
+            // The most common path is members of one element: no collection is made for what they start from.
+            (Expr::This, [Step::Members(members), rest @ ..]) => {
+                steps = rest;
+                let mut items = Collection::new();
+                if let Some(Item::Element(element)) = scope.this {
+                    self.walk(*element, members, &mut items)?;
+                }
+                items
+            }
+            (Expr::This, [Step::Root(name), Step::Members(members), rest @ ..]) => {
+                steps = rest;
+                let mut items = Collection::new();
+                if let Some(item @ Item::Element(element)) = scope.this
+                    && self.is_root(name, item)?
+                {
+                    self.walk(*element, members, &mut items)?;
+                }
+                items
+            }
+            (start, _) => self.eval(start, scope)?,
+        };
+        for step in steps {
+            items = self.step(step, items, scope)?;
+        }
+        Ok(items)
+    }
+
+    fn step(&self, step: &'a Step, items: Collection<'a>, scope: &Scope<'a, '_>) -> Evaluated<Collection<'a>> {
+        match step {
+            Step::Members(members) => {
+                let mut found = Collection::new();
+                for item in items {
+                    match item {
+                        Item::Element(element) => self.walk(element, members, &mut found)?,
+                        Item::Type(namespace, name) => self.type_member(namespace, name, members, &mut found)?,
+                        _ => {}
+                    }
+                }
+                Ok(found)
+            }
+            Step::Root(name) => self.filter(items, |item| self.is_root(name, item)),
+            Step::Is(name) => match single(&items)? {
+                Some(item) => Ok(one(Item::Boolean(name.includes(self.context.definitions, item)?))),
+                None => Ok(items),
+            },
+            Step::As(name) => self.filter(items, |item| name.selects(self.context.definitions, item)),
+            Step::At(index) => {
+                let index = self.integer(index, scope)?;
+                let position = index.and_then(|index| usize::try_from(index).ok());
+                Ok(position.and_then(|position| items.into_iter().nth(position)).into_iter().collect())
+            }
+            Step::Call(function, arguments) => {
+                self.spend(1)?;
+                (function.body)(self, super::functions::Call { input: items, arguments, scope })
+            }
+        }
+    }
+
+    /// Follows member names depth first: the order is that of following them one collection after another. The recursion is
+    /// bounded by the length of a run of members.
+    fn walk(&self, element: ElementNode<'a>, members: &[Member], found: &mut Collection<'a>) -> Evaluated<()> {
+        match members {
+            [] => self.push(found, Item::Element(element)),
+            [member, rest @ ..] => {
+                self.spend(1)?;
+                element.visit_member(self.context.definitions, member, &mut |child| self.walk(child, rest, found))
+            }
+        }
+    }
+
+    fn type_member(
+        &self,
+        namespace: &'static str,
+        name: &'a str,
+        members: &[Member],
+        found: &mut Collection<'a>,
+    ) -> Evaluated<()> {
+        match members {
+            [member] if &*member.name == "namespace" => self.push(found, Item::String(namespace.into())),
+            [member] if &*member.name == "name" => self.push(found, Item::String(name.into())),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_root(&self, name: &TypeName, item: &Item<'a>) -> Evaluated<bool> {
+        match item {
+            Item::Element(element) if *element.structure.name == *name.name => Ok(true),
+            _ => name.includes(self.context.definitions, item),
+        }
+    }
+
+    /// The items that fulfill a criterion.
+    pub(super) fn filter(
+        &self,
+        items: Collection<'a>,
+        mut criterion: impl FnMut(&Item<'a>) -> Evaluated<bool>,
+    ) -> Evaluated<Collection<'a>> {
+        let mut kept = Collection::new();
+        for item in items {
+            if criterion(&item)? {
+                self.push(&mut kept, item)?;
+            }
+        }
+        Ok(kept)
+    }
+
+    fn chain(&self, chain: &'a Chain, scope: &Scope<'a, '_>) -> Evaluated<Collection<'a>> {
+        let Some((first_operator, _)) = chain.rest.first() else { return self.eval(&chain.first, scope) };
+        if first_operator.is_logical() {
+            let mut left = self.truth(&chain.first, scope)?;
+            for (operator, right) in &chain.rest {
+                left = self.logic(left, *operator, right, scope)?;
+            }
+            return Ok(truth_item(left));
+        }
+        let mut left = self.eval(&chain.first, scope)?;
+        if *first_operator == Operator::Union {
+            for (_, operand) in &chain.rest {
+                let right = self.eval(operand, scope)?;
+                if left.is_empty() {
+                    left = right;
+                } else {
+                    for item in right {
+                        self.push(&mut left, item)?;
+                    }
+                }
+            }
+            return distinct(self, left);
+        }
+        for (operator, operand) in &chain.rest {
+            left = operators::apply(self, *operator, left, self.eval(operand, scope)?)?;
+        }
+        Ok(left)
+    }
+
+    /// Three-valued logic; the right side is not evaluated when the left decides.
+    fn logic(
+        &self,
+        left: Option<bool>,
+        operator: Operator,
+        right: &'a Expr,
+        scope: &Scope<'a, '_>,
+    ) -> Evaluated<Option<bool>> {
+        self.spend(1)?;
+        let decided = match (operator, left) {
+            (Operator::And, Some(false)) => Some(false),
+            (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => Some(true),
+            _ => None,
+        };
+        if decided.is_some() {
+            return Ok(decided);
+        }
+        let right = self.truth(right, scope)?;
+        Ok(match operator {
+            Operator::And => match (left, right) {
+                (_, Some(false)) => Some(false),
+                (Some(true), right) => right,
+                _ => None,
+            },
+            Operator::Or => match (left, right) {
+                (_, Some(true)) => Some(true),
+                (Some(false), right) => right,
+                _ => None,
+            },
+            Operator::Xor => left.zip(right).map(|(left, right)| left != right),
+            _ => match (left, right) {
+                (_, Some(true)) => Some(true),
+                (Some(true), right) => right,
+                _ => None,
+            },
+        })
+    }
+
+    /// `path = 'literal'`, the most common criterion: text is compared where it stands.
+    fn equals_literal(
+        &self,
+        left: &'a Expr,
+        literal: &'a Item<'static>,
+        scope: &Scope<'a, '_>,
+    ) -> Evaluated<Option<bool>> {
+        let left = self.eval(left, scope)?;
+        match left.as_slice() {
+            [] => Ok(None),
+            [item] => {
+                self.spend(1)?;
+                Ok(compare::equal(self.context.definitions, item, &literal.lend()))
+            }
+            _ => Ok(Some(false)),
+        }
+    }
+
+    /// An argument that must be an integer; `None` when it is empty.
+    pub(super) fn integer(&self, expression: &'a Expr, scope: &Scope<'a, '_>) -> Evaluated<Option<i64>> {
+        let value = self.eval(expression, scope)?;
+        match single(&value)?.map(|item| item.system(self.context.definitions)) {
+            None => Ok(None),
+            Some(Item::Integer(value)) => Ok(Some(value)),
+            Some(other) => Err(EvaluationError(format!("expected an integer, found {other:?}"))),
+        }
+    }
+}
+
+impl Operator {
+    fn is_logical(self) -> bool {
+        matches!(self, Operator::And | Operator::Or | Operator::Xor | Operator::Implies)
+    }
+}

@@ -1,0 +1,174 @@
+//! What FHIR adds, <https://hl7.org/fhir/R4/fhirpath.html#functions>.
+
+use std::borrow::Cow;
+
+use super::{Call, Function, boolean, function, optional};
+use crate::Reference;
+use crate::fhirpath::evaluate::{Evaluated, Evaluation};
+use crate::fhirpath::expression::Member;
+use crate::fhirpath::{Collection, ElementNode, EvaluationError, Item, xhtml};
+use crate::json::Node;
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    function("extension", 1..=1, extension),
+    function("hasExtension", 1..=1, |evaluation, call| Ok(boolean(!extension(evaluation, call)?.is_empty()))),
+    function("hasValue", 0..=0, |_, call| Ok(boolean(value(&call).is_some()))),
+    function("getValue", 0..=0, |evaluation, call| {
+        Ok(optional(value(&call).and_then(|element| element.system(evaluation.context.definitions))))
+    }),
+    function("resolve", 0..=0, resolve),
+    function("htmlChecks", 0..=0, |_, call| {
+        let is_good = |item: &Item<'_>| {
+            item.as_element().and_then(|div| div.text()).is_none_or(|text| xhtml::is_narrative(&text))
+        };
+        Ok(boolean(call.input.iter().all(is_good)))
+    }),
+    function("memberOf", 1..=1, member_of),
+    function("conformsTo", 1..=1, conforms_to),
+];
+
+/// The only item, when it is a primitive with a value.
+fn value<'a>(call: &Call<'a, '_>) -> Option<ElementNode<'a>> {
+    match call.input.as_slice() {
+        [Item::Element(element)] if element.is_primitive() && element.value.is_some() => Some(*element),
+        _ => None,
+    }
+}
+
+fn extension<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let mut found = Collection::new();
+    let Some(url) = call.text(evaluation, 0)? else { return Ok(found) };
+    let member = Member::new("extension");
+    for element in call.input.iter().filter_map(Item::as_element) {
+        element.visit_member(evaluation.context.definitions, &member, &mut |extension| {
+            let is_match = extension.value.and_then(|value| value.get("url")).is_some_and(|found| found.is_str(&url));
+            if is_match { evaluation.push(&mut found, Item::Element(extension)) } else { Ok(()) }
+        })?;
+    }
+    Ok(found)
+}
+
+fn resolve<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let mut targets = Collection::new();
+    for item in &call.input {
+        if let Some(target) = resolve_one(evaluation, item)? {
+            evaluation.push(&mut targets, Item::Element(target))?;
+        }
+    }
+    Ok(targets)
+}
+
+/// The target of a Reference, or of a string that holds a URL: contained, in the Bundle around it, where the resolver finds it, or
+/// at least its type.
+fn resolve_one<'a>(evaluation: &Evaluation<'a>, item: &Item<'a>) -> Evaluated<Option<ElementNode<'a>>> {
+    let (reference, text) = match item {
+        Item::Element(element) if element.is_primitive() => (None, element.text()),
+        Item::Element(element) => (element.value, element.value.and_then(|value| value.get("reference")?.as_str())),
+        Item::String(text) => (None, Some(text.clone())),
+        _ => return Ok(None),
+    };
+    if let Some(text) = &text {
+        let node = match text.strip_prefix('#') {
+            Some(id) => contained(evaluation, id)?,
+            None => match in_bundle(evaluation, text)? {
+                None => evaluation.context.resolver.and_then(|resolver| resolver.resolve(text)),
+                found => found,
+            },
+        };
+        if let Some(target) = node.and_then(|node| ElementNode::resource(evaluation.context.definitions, node)) {
+            return Ok(Some(target));
+        }
+    }
+    let named = reference.and_then(|reference| reference.get("type")?.as_str());
+    let structure = named.or(text.as_deref().and_then(type_in).map(|name| Cow::Owned(name.to_owned())));
+    let structure = structure.and_then(|name| evaluation.context.definitions.structure(&name));
+    Ok(structure.map(|structure| ElementNode { value: None, sibling: None, structure, element: None }))
+}
+
+/// The resource type that a reference's text names.
+fn type_in(text: &str) -> Option<&str> {
+    match Reference::parse(text)? {
+        Reference::Relative { resource_type, .. }
+        | Reference::Absolute { resource_type, .. }
+        | Reference::Conditional { resource_type, .. } => Some(resource_type),
+        Reference::Contained(_) | Reference::Urn(_) | Reference::Other(_) => None,
+    }
+}
+
+/// The contained resource of an id; the container itself for none.
+fn contained<'a>(evaluation: &Evaluation<'a>, id: &str) -> Evaluated<Option<Node<'a>>> {
+    let Some(root) = evaluation.context.root_resource.value else { return Ok(None) };
+    if id.is_empty() {
+        return Ok(Some(root));
+    }
+    let Some(contained) = root.get("contained") else { return Ok(None) };
+    for resource in contained.items() {
+        evaluation.spend(1)?;
+        if resource.get("id").is_some_and(|found| found.is_str(id)) {
+            return Ok(Some(resource));
+        }
+    }
+    Ok(None)
+}
+
+/// The entry of the Bundle around the input whose fullUrl is the reference, or for a relative one ends with it,
+/// <https://hl7.org/fhir/R4/bundle.html#references>.
+fn in_bundle<'a>(evaluation: &Evaluation<'a>, reference: &str) -> Evaluated<Option<Node<'a>>> {
+    let outermost = evaluation.context.root_resource.value.map(|node| node.document().root());
+    let Some(bundle) = outermost.filter(|node| node.resource_type() == Some("Bundle")) else { return Ok(None) };
+    let is_relative = matches!(Reference::parse(reference), Some(Reference::Relative { .. }));
+    let is_match = |url: &str| {
+        let before = url.strip_suffix(reference);
+        before.is_some_and(|before| before.is_empty() || (is_relative && before.ends_with('/')))
+    };
+    for entry in bundle.get("entry").iter().flat_map(|entries| entries.items()) {
+        evaluation.spend(1)?;
+        if entry.get("fullUrl").and_then(Node::as_str).is_some_and(|url| is_match(&url)) {
+            return Ok(entry.get("resource"));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a code is in a value set that a required binding of R4 names; empty for every other value set, as it is not known here.
+fn member_of<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let Some(url) = call.text(evaluation, 0)? else { return Ok(Collection::new()) };
+    let url = url.split_once('|').map_or(&*url, |(url, _)| url);
+    let Some(value_set) = evaluation.context.definitions.value_set(url).filter(|set| set.is_enumerated) else {
+        return Ok(Collection::new());
+    };
+    let has = |system: Option<&str>, code: &str| {
+        let systems = value_set.systems.iter().filter(|(name, _)| system.is_none_or(|system| system == *name));
+        systems.flat_map(|(_, codes)| codes).any(|found| *found == code)
+    };
+    let is_coding_in = |coding: Node<'_>| {
+        let (system, code) = (coding.get("system").and_then(Node::as_str), coding.get("code").and_then(Node::as_str));
+        code.is_some_and(|code| has(system.as_deref(), &code))
+    };
+    let is_member = match call.input.as_slice() {
+        [Item::String(code)] => has(None, code),
+        [Item::Element(element)] => match (element.text(), element.value) {
+            (Some(code), _) => has(None, &code),
+            (None, Some(concept)) if element.structure.name == "CodeableConcept" => {
+                concept.get("coding").is_some_and(|codings| codings.each().any(is_coding_in))
+            }
+            (None, Some(coding)) => is_coding_in(coding),
+            (None, None) => false,
+        },
+        _ => return Ok(Collection::new()),
+    };
+    Ok(boolean(is_member))
+}
+
+/// Conformance to one of R4's own types; other profiles are not known here.
+fn conforms_to<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let definitions = evaluation.context.definitions;
+    let (Some(item), Some(url)) = (crate::fhirpath::item::single(&call.input)?, call.text(evaluation, 0)?) else {
+        return Ok(Collection::new());
+    };
+    let name = url.strip_prefix("http://hl7.org/fhir/StructureDefinition/");
+    match name.and_then(|name| definitions.structure(name)) {
+        Some(structure) => Ok(boolean(definitions.is_a(item.type_name(), structure.name))),
+        None => Err(EvaluationError(format!("profile `{url}` is unknown"))),
+    }
+}
