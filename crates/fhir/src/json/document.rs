@@ -8,7 +8,7 @@ use super::{Kind, Node};
 #[derive(Clone, Debug)]
 pub struct Document {
     pub(super) text: Box<str>,
-    pub(super) tape: Vec<Slot>,
+    pub(super) tape: Box<[Slot]>,
 }
 
 /// One value or member name. A value comes before its descendants, a name just before its value.

@@ -1,7 +1,8 @@
 //! The parser: one pass over the bytes, which fills the tape and drops the white space.
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 
 use super::Document;
 use super::document::{Slot, SlotKind};
@@ -12,7 +13,10 @@ use crate::{IssueType, Outcome};
 pub const DEPTH_MAX: usize = 128;
 
 /// Up to this many members, names are compared with each one before; beyond, they are looked up in a hash set.
-const COMPARED_MAX: usize = 16;
+const COMPARED_MAX: u32 = 16;
+
+/// Dense resources have one value or name in so many bytes: what the tape is allocated for, and cut to size in the end.
+const BYTES_PER_SLOT: usize = 12;
 
 /// Messages quote no more than this many characters of a name.
 const QUOTED_MAX: usize = 64;
@@ -61,12 +65,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document, SyntaxError> {
         at: 0,
         copied: 0,
         text: String::with_capacity(input.len()),
-        tape: Vec::with_capacity(input.len() / 32 + 1),
+        tape: Vec::with_capacity(input.len() / BYTES_PER_SLOT + 1),
         open: Vec::new(),
-        names: Vec::new(),
+        hasher: RandomState::new(),
     };
     parser.document().map_err(refuse)?;
-    Ok(Document { text: parser.text.into_boxed_str(), tape: parser.tape })
+    Ok(Document { text: parser.text.into_boxed_str(), tape: parser.tape.into_boxed_slice() })
 }
 
 /// What was wrong at which byte.
@@ -92,21 +96,20 @@ struct Parser<'a> {
     text: String,
     tape: Vec<Slot>,
     /// The objects and arrays that have not ended yet, the innermost last.
-    open: Vec<Open<'a>>,
-    /// The names met so far in each open object, the innermost's last.
-    names: Vec<Cow<'a, str>>,
+    open: Vec<Open>,
+    /// Keyed at random, since names come from callers.
+    hasher: RandomState,
 }
 
-struct Open<'a> {
+struct Open {
     slot: u32,
     is_object: bool,
-    /// Where the object's own names start in [`Parser::names`].
-    names: usize,
-    /// The object's names, once they are more than [`COMPARED_MAX`]. Its hashes are keyed at random: names come from callers.
-    seen: Option<HashSet<Cow<'a, str>>>,
+    members: u32,
+    /// The hashes of an object's names, once they are more than [`COMPARED_MAX`].
+    hashes: Option<HashSet<u64>>,
 }
 
-impl<'a> Parser<'a> {
+impl Parser<'_> {
     fn document(&mut self) -> Result<(), Fault> {
         self.space();
         loop {
@@ -167,7 +170,7 @@ impl<'a> Parser<'a> {
         }
         let is_object = kind == SlotKind::Object;
         let slot = self.tape.len() as u32;
-        self.open.push(Open { slot, is_object, names: self.names.len(), seen: None });
+        self.open.push(Open { slot, is_object, members: 0, hashes: None });
         self.push(kind, self.at);
         self.at += 1;
         self.space();
@@ -187,7 +190,6 @@ impl<'a> Parser<'a> {
     fn close(&mut self) {
         self.at += 1;
         let Some(open) = self.open.pop() else { return };
-        self.names.truncate(open.names);
         let (end, next) = (self.position(self.at), self.tape.len() as u32);
         let slot = &mut self.tape[open.slot as usize];
         (slot.end, slot.next) = (end, next);
@@ -200,14 +202,16 @@ impl<'a> Parser<'a> {
         }
         let start = self.at;
         let escaped = self.skip_string()?;
-        let content = &self.input[start + 1..self.at - 1];
-        let name = if escaped { Cow::Owned(unescape(content)) } else { Cow::Borrowed(content) };
+        let end = self.at;
         if escaped {
-            self.replace_name(start, &name)?;
+            self.replace_name(start)?;
         } else {
             self.push(SlotKind::Name, start);
         }
-        self.remember(start, name)?;
+        if self.is_repeated() {
+            let name = unescape(&self.input[start + 1..end - 1]);
+            return Err(Fault { at: start, message: format!("the member name `{}` is there twice", quoted(&name)) });
+        }
         self.space();
         if self.peek() != Some(b':') {
             return Err(self.expected("`:`"));
@@ -218,15 +222,18 @@ impl<'a> Parser<'a> {
     }
 
     /// Writes a name that came with escapes without them.
-    fn replace_name(&mut self, start: usize, name: &str) -> Result<(), Fault> {
+    #[cold]
+    fn replace_name(&mut self, start: usize) -> Result<(), Fault> {
+        let name = unescape(&self.input[start + 1..self.at - 1]);
         if name.bytes().any(needs_escape) {
             let message =
-                format!("the member name `{}` holds a quote, a backslash or a control character", quoted(name));
+                format!("the member name `{}` holds a quote, a backslash or a control character", quoted(&name));
             return Err(Fault { at: start, message });
         }
-        self.text.push_str(&self.input[self.copied..=start]);
-        let at = self.text.len() as u32 - 1;
-        self.text.push_str(name);
+        self.text.push_str(&self.input[self.copied..start]);
+        let at = self.text.len() as u32;
+        self.text.push('"');
+        self.text.push_str(&name);
         self.text.push('"');
         self.copied = self.at;
         let next = self.tape.len() as u32 + 1;
@@ -234,21 +241,50 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Notes a name of the innermost object; refuses one that is there already.
-    fn remember(&mut self, start: usize, name: Cow<'a, str>) -> Result<(), Fault> {
-        let Some(open) = self.open.last_mut() else { return Ok(()) };
-        let names = &self.names[open.names..];
-        let is_new = match &mut open.seen {
-            None if names.len() < COMPARED_MAX => !names.contains(&name),
-            seen => seen.get_or_insert_with(|| names.iter().cloned().collect()).insert(name.clone()),
-        };
-        if !is_new {
-            return Err(Fault { at: start, message: format!("the member name `{}` is there twice", quoted(&name)) });
+    /// Counts the last name on the tape to the innermost object. True when the object has that name already.
+    fn is_repeated(&mut self) -> bool {
+        let (Some(open), Some(last)) = (self.open.last_mut(), self.tape.last()) else { return false };
+        open.members += 1;
+        let (slot, members) = (open.slot, open.members);
+        if members > COMPARED_MAX {
+            return self.is_repeated_among_many(slot);
         }
-        if open.seen.is_none() {
-            self.names.push(name);
+        let name = self.read(last);
+        self.names_before(slot).any(|before| before == name)
+    }
+
+    #[cold]
+    fn is_repeated_among_many(&mut self, slot: u32) -> bool {
+        let (Some(open), Some(last)) = (self.open.last_mut(), self.tape.last()) else { return false };
+        let mut hashes = std::mem::take(&mut open.hashes)
+            .unwrap_or_else(|| self.names_before(slot).map(|name| self.hasher.hash_one(name)).collect());
+        let name = self.read(last);
+        let is_new = hashes.insert(self.hasher.hash_one(name));
+        // A hash that was there may still be another name's.
+        let is_repeated = !is_new && self.names_before(slot).any(|before| before == name);
+        if let Some(open) = self.open.last_mut() {
+            open.hashes = Some(hashes);
         }
-        Ok(())
+        is_repeated
+    }
+
+    /// The names of the open object at `slot` that come before the last slot of the tape.
+    fn names_before(&self, slot: u32) -> impl Iterator<Item = &[u8]> {
+        let mut at = slot as usize + 1;
+        std::iter::from_fn(move || {
+            let [name, value, ..] = self.tape.get(at..)? else { return None };
+            at = value.next as usize;
+            Some(self.read(name))
+        })
+    }
+
+    /// The text of a slot, which may not have been copied yet.
+    fn read(&self, slot: &Slot) -> &[u8] {
+        let Range { start, end } = slot.start as usize..slot.end as usize;
+        match start.checked_sub(self.text.len()) {
+            Some(ahead) => &self.input.as_bytes()[self.copied + ahead..self.copied + ahead + end - start],
+            None => &self.text.as_bytes()[start..end],
+        }
     }
 
     fn string(&mut self) -> Result<(), Fault> {
@@ -340,11 +376,15 @@ impl<'a> Parser<'a> {
     }
 
     /// Drops white space.
+    #[inline]
     fn space(&mut self) {
-        let bytes = self.input.as_bytes();
-        if !matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            return;
+        if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.drop_space();
         }
+    }
+
+    fn drop_space(&mut self) {
+        let bytes = self.input.as_bytes();
         self.copy();
         while matches!(bytes.get(self.at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
