@@ -14,14 +14,18 @@ pub const VALUE_MAX: usize = 400;
 /// One entry of an index for one document. A document may have many rows in one index; equal rows count once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Row {
+    /// The index it stands in.
     pub index: Index,
+    /// At most [`VALUE_MAX`] bytes, compared as bytes.
     pub value: Vec<u8>,
 }
 
 /// Which documents. `All` of nothing is every document, `Any` of nothing is none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Filter {
+    /// Those that satisfy each.
     All(Vec<Filter>),
+    /// Those that satisfy at least one.
     Any(Vec<Filter>),
     /// A `Not` needs a neighbour in an `All` that is none: a store may refuse to enumerate everything it holds.
     Not(Box<Filter>),
@@ -32,20 +36,26 @@ pub enum Filter {
 /// Rows of one index whose value lies in a range and passes a test.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Match {
+    /// The index.
     pub index: Index,
+    /// Where the value lies.
     pub range: Range,
+    /// What else holds for the value.
     pub test: Option<Test>,
 }
 
 /// A range of byte strings in lexical order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Range {
+    /// Where it begins.
     pub low: Bound<Vec<u8>>,
+    /// Where it ends.
     pub high: Bound<Vec<u8>>,
 }
 
 /// A further condition on the value of a row that lies in the range.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the variants' texts name their fields")]
 pub enum Test {
     /// The bytes from `skip` on lie in `range`. Values shorter than `skip` do not pass.
     Tail { skip: usize, range: Range },
@@ -56,10 +66,12 @@ pub enum Test {
 /// A search.
 #[derive(Clone, Debug)]
 pub struct Find {
+    /// Which documents.
     pub filter: Filter,
     /// Most significant first. Documents without a row in a key's index come last in either direction; of several rows an ascending key takes
     /// the smallest, a descending one the largest. Ties, and searches without keys, are in order of creation.
     pub sort: Vec<SortKey>,
+    /// Which part of the hits.
     pub page: Page,
     /// How many hits at most; 0 when only the count is wanted.
     pub limit: usize,
@@ -76,13 +88,16 @@ pub struct Find {
 /// One key of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SortKey {
+    /// By the values of this index.
     pub index: Index,
+    /// Largest first.
     pub descending: bool,
 }
 
 /// Which page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Page {
+    /// The first hits.
     #[default]
     First,
     /// The hits that come after this position.
@@ -98,11 +113,13 @@ pub struct Cursor(pub Vec<u8>);
 /// One page of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
+    /// At most [`Find::limit`], in order.
     pub hits: Vec<Hit>,
     /// There when more follow.
     pub next: Option<Cursor>,
     /// There when some come before.
     pub previous: Option<Cursor>,
+    /// How many documents satisfy the filter, on all pages together; there when asked for.
     pub total: Option<u64>,
     /// How many index rows were touched: the honest cost.
     pub rows: u64,
@@ -111,6 +128,7 @@ pub struct Found {
 /// A document that was found.
 #[derive(Clone, Debug)]
 pub struct Hit {
+    /// Which document.
     pub key: Key,
     /// The current version, when bodies were asked for.
     pub version: Option<Version>,

@@ -1,28 +1,69 @@
 //! The embedded backend: one LMDB environment in a directory, one writer thread with group commit.
+//!
+//! - [`layout`] is the on-disk format, [`tables`] opens it.
+//! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`]), and is applied with others in one transaction ([`group`]),
+//!   whose index rows are written in key order ([`changes`]).
+//! - A [`snapshot`] is an engine read transaction; [`history`] and [`find`] read from it.
+
+mod changes;
+mod find;
+mod group;
+mod history;
+mod layout;
+mod prepare;
+mod snapshot;
+mod tables;
+mod verify;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use self::snapshot::EmbeddedSnapshot;
+use self::tables::{Files, View};
+use self::writer::Writer;
 use crate::{Batch, Clock, Committed, Snapshot, Statistics, Store, StoreError};
 
-/// A store in a directory of this machine.
-pub struct Embedded {}
+/// A store in a directory of this machine. Dropping it finishes the commits that wait and closes the files.
+pub struct Embedded {
+    writer: Writer,
+    files: Arc<Files>,
+}
 
 impl Embedded {
     /// Opens the store in `directory`, or makes one there. Only one process may have it open.
-    pub fn open(_directory: &Path, _clock: Arc<dyn Clock>) -> Result<Embedded, StoreError> {
-        todo!()
+    pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Embedded, StoreError> {
+        let files = Arc::new(Files::open(directory)?);
+        let writer = Writer::start(files.clone(), clock)?;
+        Ok(Embedded { writer, files })
+    }
+
+    /// Reads everything and checks that all parts of the store agree; `Unusable` names the first that does not. For tests and repair.
+    pub fn verify(&self) -> Result<(), StoreError> {
+        let txn = self.files.env.read_txn()?;
+        verify::verify(View { txn: &txn, tables: &self.files.tables })
     }
 }
 
 impl Store for Embedded {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
-        todo!()
+        Ok(Box::new(EmbeddedSnapshot::take(&self.files)?))
     }
-    fn commit(&self, _batch: Batch) -> Result<Committed, StoreError> {
-        todo!()
+
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.writer.commit(prepare::prepare(batch)?)
     }
+
     fn statistics(&self) -> Result<Statistics, StoreError> {
-        todo!()
+        let txn = self.files.env.read_txn()?;
+        let collections = View { txn: &txn, tables: &self.files.tables }.collections()?;
+        let documents = collections.into_iter().filter(|(_, collection)| collection.documents > 0);
+        Ok(Statistics {
+            documents: documents.map(|(name, collection)| (name, collection.documents)).collect(),
+            disk_bytes: self.files.env.real_disk_size()?,
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

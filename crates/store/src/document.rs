@@ -1,0 +1,83 @@
+//! Documents and their versions.
+
+use bytes::Bytes;
+use std::fmt;
+
+/// What identifies a document: a collection and an id within it, written `collection/id`. At most [`Key::MAX`] bytes, neither part empty.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    text: Box<str>,
+    slash: usize,
+}
+
+impl Key {
+    /// The longest key in bytes.
+    pub const MAX: usize = 192;
+
+    /// A key from its parts; `None` when a part is empty, the collection contains `/`, or the whole is too long.
+    pub fn new(collection: &str, id: &str) -> Option<Key> {
+        let fits = collection.len() + 1 + id.len() <= Key::MAX;
+        let valid = fits && !collection.is_empty() && !id.is_empty() && !collection.contains('/');
+        valid.then(|| Key { text: format!("{collection}/{id}").into(), slash: collection.len() })
+    }
+
+    /// A key from `collection/id`.
+    pub fn parse(text: &str) -> Option<Key> {
+        let (collection, id) = text.split_once('/')?;
+        Key::new(collection, id)
+    }
+
+    /// The part before the `/`.
+    pub fn collection(&self) -> &str {
+        &self.text[..self.slash]
+    }
+
+    /// The part after it.
+    pub fn id(&self) -> &str {
+        &self.text[self.slash + 1..]
+    }
+
+    /// `collection/id`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.text)
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub type Millis = i64;
+
+/// One version of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Whose version it is.
+    pub key: Key,
+    /// 1 for the first, then without gaps.
+    pub version: u64,
+    /// When it was committed; never less than that of any earlier commit.
+    pub time: Millis,
+    /// `None` for a deletion.
+    pub body: Option<Bytes>,
+    /// What the writer noted about how this version came to be; opaque here.
+    pub mark: u8,
+}
+
+/// What [`Snapshot::head`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The number of the newest version.
+    pub version: u64,
+    /// Whether it is a deletion.
+    pub deleted: bool,
+}

@@ -1,0 +1,112 @@
+//! A filter made ready to run: flattened, with constants folded away.
+
+use std::ops::Bound;
+
+use crate::embedded::layout::Packed;
+use crate::{Filter, Index, Match, Range, VALUE_MAX};
+
+#[derive(Clone, Debug)]
+pub(super) enum Node<'f> {
+    Everything,
+    Nothing,
+    /// At least two, none of them `All` or a constant.
+    All(Vec<Node<'f>>),
+    /// At least two, none of them `Any` or a constant.
+    Any(Vec<Node<'f>>),
+    Not(Box<Node<'f>>),
+    /// Documents with this very row.
+    Equal(Index, &'f [u8]),
+    Match(&'f Match),
+}
+
+impl<'f> Node<'f> {
+    pub(super) fn new(filter: &'f Filter) -> Node<'f> {
+        match filter {
+            Filter::All(filters) => Node::all(filters.iter().map(Node::new)),
+            Filter::Any(filters) => Node::any(filters.iter().map(Node::new)),
+            Filter::Not(filter) => Node::new(filter).not(),
+            Filter::Match(wanted) => Node::matching(wanted),
+        }
+    }
+
+    pub(super) fn all(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
+        let mut parts = Vec::new();
+        for node in nodes {
+            match node {
+                Node::Everything => {}
+                Node::Nothing => return Node::Nothing,
+                Node::All(inner) => parts.extend(inner),
+                node => parts.push(node),
+            }
+        }
+        match parts.len() {
+            0 => Node::Everything,
+            1 => parts.remove(0),
+            _ => Node::All(parts),
+        }
+    }
+
+    fn any(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
+        let mut parts = Vec::new();
+        for node in nodes {
+            match node {
+                Node::Nothing => {}
+                Node::Everything => return Node::Everything,
+                Node::Any(inner) => parts.extend(inner),
+                node => parts.push(node),
+            }
+        }
+        match parts.len() {
+            0 => Node::Nothing,
+            1 => parts.remove(0),
+            _ => Node::Any(parts),
+        }
+    }
+
+    pub(super) fn not(self) -> Node<'f> {
+        match self {
+            Node::Everything => Node::Nothing,
+            Node::Nothing => Node::Everything,
+            Node::Not(node) => *node,
+            node => Node::Not(Box::new(node)),
+        }
+    }
+
+    fn matching(wanted: &'f Match) -> Node<'f> {
+        match exact_value(&wanted.range) {
+            Some(value) if value.len() > VALUE_MAX || !wanted.accepts(value) => Node::Nothing,
+            Some(value) => Node::Equal(wanted.index, value),
+            None if is_empty(&wanted.range) => Node::Nothing,
+            None => Node::Match(wanted),
+        }
+    }
+
+    /// [`Filter::accepts`] over packed rows.
+    pub(super) fn accepts(&self, rows: Packed<'_>) -> bool {
+        match self {
+            Node::Everything => true,
+            Node::Nothing => false,
+            Node::All(nodes) => nodes.iter().all(|node| node.accepts(rows)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.accepts(rows)),
+            Node::Not(node) => !node.accepts(rows),
+            Node::Equal(index, wanted) => rows.values(*index).any(|value| value == *wanted),
+            Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
+        }
+    }
+}
+
+fn exact_value(range: &Range) -> Option<&[u8]> {
+    match (&range.low, &range.high) {
+        (Bound::Included(low), Bound::Included(high)) if low == high => Some(low),
+        _ => None,
+    }
+}
+
+/// Ranges turned inside out; the engine must not see them.
+fn is_empty(range: &Range) -> bool {
+    match (&range.low, &range.high) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
+        (Bound::Included(low), Bound::Included(high)) => low > high,
+        (Bound::Included(low) | Bound::Excluded(low), Bound::Excluded(high) | Bound::Included(high)) => low >= high,
+    }
+}

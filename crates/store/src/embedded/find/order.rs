@@ -1,0 +1,175 @@
+//! The order of hits, and cursors as positions between them.
+
+use std::cmp::Ordering;
+
+use crate::embedded::layout::{Fields, Packed};
+use crate::{Cursor, SortKey, StoreError, VALUE_MAX};
+
+/// By the sort keys, then by number.
+pub(super) struct Order<'f> {
+    pub(super) keys: &'f [SortKey],
+}
+
+/// What decides a document's place: for each key its value, if it has one, and its number.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Position {
+    pub(super) values: Vec<Option<Box<[u8]>>>,
+    pub(super) number: u64,
+}
+
+/// A place between two neighbors: just before or just after a position, whether or not a document is still there.
+#[derive(Clone, Debug)]
+pub(super) struct Gap {
+    pub(super) position: Position,
+    pub(super) side: Side,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Side {
+    Before,
+    After,
+}
+
+/// Which way a page is gathered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Direction {
+    Forward,
+    Backward,
+}
+
+impl Direction {
+    pub(super) fn reverse(self) -> Direction {
+        match self {
+            Direction::Forward => Direction::Backward,
+            Direction::Backward => Direction::Forward,
+        }
+    }
+}
+
+impl Order<'_> {
+    pub(super) fn position(&self, number: u64, rows: Packed<'_>) -> Position {
+        let value = |key: &SortKey| {
+            let mut values = rows.values(key.index);
+            if key.descending { values.last() } else { values.next() }
+        };
+        Position { values: self.keys.iter().map(|key| value(key).map(Box::from)).collect(), number }
+    }
+
+    pub(super) fn compare(&self, a: &Position, b: &Position) -> Ordering {
+        for (key, (a, b)) in self.keys.iter().zip(a.values.iter().zip(&b.values)) {
+            let ordering = match (a, b) {
+                (None, None) => Ordering::Equal,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(_), None) => Ordering::Less,
+                (Some(a), Some(b)) if key.descending => b.cmp(a),
+                (Some(a), Some(b)) => a.cmp(b),
+            };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+        a.number.cmp(&b.number)
+    }
+
+    pub(super) fn compare_towards(&self, direction: Direction, a: &Position, b: &Position) -> Ordering {
+        match direction {
+            Direction::Forward => self.compare(a, b),
+            Direction::Backward => self.compare(b, a),
+        }
+    }
+
+    /// Whether a position lies beyond the gap when one goes in this direction.
+    pub(super) fn is_beyond(&self, gap: Option<&Gap>, direction: Direction, position: &Position) -> bool {
+        let Some(gap) = gap else { return true };
+        let after = match self.compare(position, &gap.position) {
+            Ordering::Less => false,
+            Ordering::Equal => gap.side == Side::Before,
+            Ordering::Greater => true,
+        };
+        after == (direction == Direction::Forward)
+    }
+}
+
+impl Gap {
+    /// The lowest number after the gap, where only numbers decide.
+    pub(super) fn number(&self) -> u64 {
+        match self.side {
+            Side::Before => self.position.number,
+            Side::After => self.position.number.saturating_add(1),
+        }
+    }
+
+    /// The side, the number, and for each key whether there is a value, its length in two bytes and the value.
+    pub(super) fn to_cursor(&self) -> Cursor {
+        let mut bytes = vec![match self.side {
+            Side::Before => 0,
+            Side::After => 1,
+        }];
+        bytes.extend(self.position.number.to_be_bytes());
+        for value in &self.position.values {
+            bytes.push(u8::from(value.is_some()));
+            if let Some(value) = value {
+                bytes.extend((value.len() as u16).to_be_bytes());
+                bytes.extend(value);
+            }
+        }
+        Cursor(bytes)
+    }
+
+    pub(super) fn from_cursor(cursor: &Cursor, keys: usize) -> Result<Gap, StoreError> {
+        Gap::decode(&cursor.0, keys)
+            .ok_or_else(|| StoreError::Misuse("the cursor is not one of a search with this sort".to_owned()))
+    }
+
+    fn decode(bytes: &[u8], keys: usize) -> Option<Gap> {
+        let mut fields = Fields(bytes);
+        let side = match fields.u8()? {
+            0 => Side::Before,
+            1 => Side::After,
+            _ => return None,
+        };
+        let number = fields.u64()?;
+        let mut values = Vec::new();
+        for _ in 0..keys {
+            values.push(match fields.u8()? {
+                0 => None,
+                _ => {
+                    let length = usize::from(fields.u16()?);
+                    Some(Box::from(fields.take(length).filter(|value| value.len() <= VALUE_MAX)?))
+                }
+            });
+        }
+        fields.0.is_empty().then_some(Gap { position: Position { values, number }, side })
+    }
+}
+
+/// The first positions of many, in memory for about twice as many as are wanted.
+pub(super) struct Top<'o> {
+    order: &'o Order<'o>,
+    direction: Direction,
+    wanted: usize,
+    positions: Vec<Position>,
+}
+
+impl<'o> Top<'o> {
+    pub(super) fn new(order: &'o Order<'o>, direction: Direction, wanted: usize) -> Top<'o> {
+        Top { order, direction, wanted, positions: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, position: Position) {
+        self.positions.push(position);
+        if self.positions.len() >= self.wanted.saturating_mul(2).max(64) {
+            self.prune();
+        }
+    }
+
+    pub(super) fn into_sorted(mut self) -> Vec<Position> {
+        self.prune();
+        self.positions
+    }
+
+    fn prune(&mut self) {
+        self.positions.sort_unstable_by(|a, b| self.order.compare_towards(self.direction, a, b));
+        self.positions.truncate(self.wanted);
+    }
+}

@@ -1,0 +1,234 @@
+//! A group of batches in one engine transaction: each is checked as a whole and only then applied.
+
+use std::collections::HashMap;
+
+use bytes::{Bytes, BytesMut};
+use heed::{PutFlags, RwTxn};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+
+use super::changes::RowChanges;
+use super::find;
+use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, Stored};
+use super::prepare::Prepared;
+use super::tables::{Files, Tables, View, damaged};
+use crate::stamp::{STAMP_LENGTH, TIME_MAX, timestamp};
+use crate::{
+    Batch, Committed, Filter, Find, Key, Millis, Page, Precondition, Put, Row, StoreError, Version, Write, time_value,
+};
+
+/// How many index rows the writer touches for one precondition; others wait meanwhile.
+const PRECONDITION_ROWS_MAX: u64 = 1_000_000;
+
+/// The writer's transaction. Nothing of it is visible or durable before [`Group::commit`].
+pub(super) struct Group<'e> {
+    txn: RwTxn<'e>,
+    tables: &'e Tables,
+    state: State,
+    collections: HashMap<String, Collection, FxBuildHasher>,
+    rows: RowChanges,
+}
+
+impl<'e> Group<'e> {
+    pub(super) fn begin(files: &'e Files) -> Result<Group<'e>, StoreError> {
+        let txn = files.env.write_txn()?;
+        let state = View { txn: &txn, tables: &files.tables }.state()?;
+        Ok(Group { txn, tables: &files.tables, state, collections: HashMap::default(), rows: RowChanges::default() })
+    }
+
+    fn view(&self) -> View<'_> {
+        View { txn: &self.txn, tables: self.tables }
+    }
+
+    /// Whether everything that a batch asks for holds after the batches applied so far. Writes nothing but noted rows.
+    pub(super) fn check(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        for (at, precondition) in batch.preconditions.iter().enumerate() {
+            let holds = match precondition {
+                Precondition::Version { key, version } => {
+                    self.newest(key)?.map_or(0, |newest| newest.version) == *version
+                }
+                Precondition::Finds { filter, keys } => self.finds(filter, keys)?,
+            };
+            if !holds {
+                return Err(StoreError::Conflict(at));
+            }
+        }
+        self.check_writes(&batch.writes)
+    }
+
+    fn newest(&self, key: &Key) -> Result<Option<Document>, StoreError> {
+        self.view().document(key.as_str())
+    }
+
+    /// `keys` is sorted and without repetition.
+    fn finds(&mut self, filter: &Filter, keys: &[Key]) -> Result<bool, StoreError> {
+        self.rows.flush(&mut self.txn, self.tables)?;
+        let find = Find {
+            filter: filter.clone(),
+            sort: Vec::new(),
+            page: Page::First,
+            limit: keys.len() + 1,
+            total: false,
+            bodies: false,
+            values: Vec::new(),
+            rows_max: PRECONDITION_ROWS_MAX,
+        };
+        let mut found: Vec<Key> = find::find(self.view(), &find)?.hits.into_iter().map(|hit| hit.key).collect();
+        found.sort_unstable();
+        Ok(found == keys)
+    }
+
+    fn check_writes(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let mut documents: FxHashMap<&Key, (u64, bool)> = FxHashMap::default();
+        let mut names: FxHashMap<&[u8], bool> = FxHashMap::default();
+        for write in writes {
+            match write {
+                Write::Put(Put { key, version, .. }) | Write::Delete { key, version, .. } => {
+                    let deletes = matches!(write, Write::Delete { .. });
+                    let (newest, exists) = match documents.get(key) {
+                        Some(earlier) => *earlier,
+                        None => self.newest(key)?.map_or((0, false), |newest| (newest.version, !newest.deleted)),
+                    };
+                    if *version != newest + 1 {
+                        return Err(StoreError::Misuse(format!(
+                            "version `{version}` of `{key}` does not follow {newest}"
+                        )));
+                    }
+                    if deletes && !exists {
+                        return Err(StoreError::Misuse(format!("`{key}` cannot be deleted: it does not exist")));
+                    }
+                    documents.insert(key, (*version, !deletes));
+                }
+                Write::Claim { name, .. } => {
+                    let taken = match names.get(name.as_slice()) {
+                        Some(earlier) => *earlier,
+                        None => self.tables.values.get(&self.txn, name)?.is_some(),
+                    };
+                    if taken {
+                        return Err(StoreError::Claimed(name.clone()));
+                    }
+                    names.insert(name, true);
+                }
+                Write::Set { name, .. } => drop(names.insert(name, true)),
+                Write::Release { name } => drop(names.insert(name, false)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a batch that [`Group::check`] has let through. After an error the group must not be committed.
+    pub(super) fn apply(&mut self, prepared: Prepared, now: Millis) -> Result<Committed, StoreError> {
+        self.state.time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
+        let mut versions = Vec::with_capacity(prepared.batch.writes.len());
+        for write in prepared.batch.writes {
+            match write {
+                Write::Put(put) => versions.push(self.put(put)?),
+                Write::Delete { key, version, mark } => versions.push(self.delete(key, version, mark)?),
+                Write::Claim { name, value } | Write::Set { name, value } => {
+                    self.tables.values.put(&mut self.txn, &name, &value)?;
+                }
+                Write::Release { name } => drop(self.tables.values.delete(&mut self.txn, &name)?),
+            }
+        }
+        Ok(Committed { time: self.state.time, versions })
+    }
+
+    fn put(&mut self, put: Put) -> Result<Version, StoreError> {
+        let Put { key, version, body, stamp_at, mut rows, time_index, mark } = put;
+        let time = self.state.time;
+        let body = match stamp_at {
+            Some(at) => stamped(body, at, time),
+            None => body,
+        };
+        if let Some(index) = time_index {
+            let row = Row { index, value: time_value(time).to_vec() };
+            if let Err(at) = rows.binary_search(&row) {
+                rows.insert(at, row);
+            }
+        }
+        let before = self.newest(&key)?;
+        let (number, flags) = match before {
+            Some(newest) => (newest.number, PutFlags::empty()),
+            None => (self.state.next_number, PutFlags::APPEND),
+        };
+        self.state.next_number = self.state.next_number.max(number + 1);
+        let view = View { txn: &self.txn, tables: self.tables };
+        self.rows.replace(number, view.current(number)?.map(|current| current.rows), &rows);
+        let current = Current::encode(version, key.as_str(), &rows);
+        self.tables.current.put_with_flags(&mut self.txn, flags, &number.to_be_bytes(), &current)?;
+        let exists = before.is_some_and(|newest| !newest.deleted);
+        let collection = self.collection(key.collection())?;
+        collection.documents += u64::from(!exists);
+        let document = Document { number, version, deleted: false };
+        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: Some(&body) }, flags)?;
+        Ok(Version { key, version, time, body: Some(body), mark })
+    }
+
+    fn delete(&mut self, key: Key, version: u64, mark: u8) -> Result<Version, StoreError> {
+        let time = self.state.time;
+        let number = self.newest(&key)?.ok_or_else(|| damaged("documents"))?.number;
+        let view = View { txn: &self.txn, tables: self.tables };
+        self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
+        self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
+        let collection = self.collection(key.collection())?;
+        collection.documents = collection.documents.saturating_sub(1);
+        let document = Document { number, version, deleted: true };
+        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: None }, PutFlags::empty())?;
+        Ok(Version { key, version, time, body: None, mark })
+    }
+
+    /// Writes what puts and deletions have in common.
+    fn add_version(
+        &mut self,
+        key: &Key,
+        document: Document,
+        stored: Stored<'_>,
+        flags: PutFlags,
+    ) -> Result<(), StoreError> {
+        let collection = self.collection(key.collection())?;
+        collection.versions += 1;
+        let scope = collection.number;
+        let sequence = self.state.next_sequence;
+        self.state.next_sequence += 1;
+        let at = layout::version_key(document.number, document.version);
+        self.tables.versions.put_with_flags(&mut self.txn, flags, &at, &stored.encode())?;
+        self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
+        self.tables.log.put(&mut self.txn, &layout::log_key(scope, stored.time, sequence), &at)?;
+        let everywhere = layout::log_key(ALL_COLLECTIONS, stored.time, sequence);
+        self.tables.log.put_with_flags(&mut self.txn, PutFlags::APPEND, &everywhere, &at)?;
+        Ok(())
+    }
+
+    /// The counters of a collection; a new one gets the next number.
+    fn collection(&mut self, name: &str) -> Result<&mut Collection, StoreError> {
+        if !self.collections.contains_key(name) {
+            let collection = match self.view().collection(name)? {
+                Some(collection) => collection,
+                None => {
+                    let number = self.tables.collections.len(&self.txn)? as u32;
+                    let collection = Collection { number, documents: 0, versions: 0 };
+                    self.tables.collections.put(&mut self.txn, name.as_bytes(), &collection.encode())?;
+                    collection
+                }
+            };
+            self.collections.insert(name.to_owned(), collection);
+        }
+        Ok(self.collections.get_mut(name).expect("it was put there if it was missing"))
+    }
+
+    /// Makes everything applied durable and visible.
+    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+        self.rows.flush(&mut self.txn, self.tables)?;
+        for (name, collection) in &self.collections {
+            self.tables.collections.put(&mut self.txn, name.as_bytes(), &collection.encode())?;
+        }
+        self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
+        Ok(self.txn.commit()?)
+    }
+}
+
+/// Copies the body only when the caller still holds it.
+fn stamped(body: Bytes, at: usize, time: Millis) -> Bytes {
+    let mut body = body.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
+    body[at..at + STAMP_LENGTH].copy_from_slice(&timestamp(time));
+    body.freeze()
+}

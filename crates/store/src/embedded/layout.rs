@@ -1,0 +1,316 @@
+//! The on-disk format: how keys and records are written.
+//!
+//! Integers are big-endian, so that LMDB's byte order is numeric order. Times have their sign bit flipped for the same reason.
+//!
+//! | table | key | record |
+//! | --- | --- | --- |
+//! | `meta` | `format` | [`FORMAT`], 4 bytes |
+//! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8 |
+//! | `collections` | name | [`Collection`]: number 4, current documents 8, versions 8 |
+//! | `documents` | key text | [`Document`]: number 8, newest version 8, deleted 1 |
+//! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
+//! | `current` | number 8 | [`Current`]: version 8, key length 1, key, then each row: index 4, value length 2, value |
+//! | `rows` | index 4, value, number 8 | nothing; ordered by index, value, number: see [`compare_rows`] |
+//! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
+//! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
+//! | `values` | name | value of a claim or setting |
+//!
+//! A document keeps its number through deletion and return, so numbers are the order of creation. `current` has only documents that are
+//! not deleted, and repeats their rows for probing and for the removal of rows.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+
+use crate::{Index, Key, Millis, Row, Version};
+
+/// The version of the format that this program reads and writes. Another one is refused.
+pub(super) const FORMAT: u32 = 1;
+
+/// The scope of the log entries that cover the whole store.
+pub(super) const ALL_COLLECTIONS: u32 = u32::MAX;
+
+/// Bodies stand as they are. Other numbers are kept for compression.
+const CODEC_PLAIN: u8 = 0;
+
+/// The counters that every commit advances.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct State {
+    pub(super) next_number: u64,
+    pub(super) next_sequence: u64,
+    pub(super) time: Millis,
+}
+
+impl State {
+    pub(super) const FIRST: State = State { next_number: 1, next_sequence: 1, time: 0 };
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let parts = [self.next_number.to_be_bytes(), self.next_sequence.to_be_bytes(), ordered(self.time)];
+        parts.concat()
+    }
+
+    pub(super) fn decode(record: &[u8]) -> Option<State> {
+        let mut fields = Fields(record);
+        Some(State { next_number: fields.u64()?, next_sequence: fields.u64()?, time: fields.time()? })
+    }
+}
+
+/// What is counted for each collection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Collection {
+    pub(super) number: u32,
+    pub(super) documents: u64,
+    pub(super) versions: u64,
+}
+
+impl Collection {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut record = self.number.to_be_bytes().to_vec();
+        record.extend(self.documents.to_be_bytes());
+        record.extend(self.versions.to_be_bytes());
+        record
+    }
+
+    pub(super) fn decode(record: &[u8]) -> Option<Collection> {
+        let mut fields = Fields(record);
+        Some(Collection { number: fields.u32()?, documents: fields.u64()?, versions: fields.u64()? })
+    }
+}
+
+/// Where a key's newest version is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Document {
+    pub(super) number: u64,
+    pub(super) version: u64,
+    pub(super) deleted: bool,
+}
+
+impl Document {
+    pub(super) fn encode(&self) -> [u8; 17] {
+        let mut record = [0; 17];
+        record[..8].copy_from_slice(&self.number.to_be_bytes());
+        record[8..16].copy_from_slice(&self.version.to_be_bytes());
+        record[16] = u8::from(self.deleted);
+        record
+    }
+
+    pub(super) fn decode(record: &[u8]) -> Option<Document> {
+        let mut fields = Fields(record);
+        Some(Document { number: fields.u64()?, version: fields.u64()?, deleted: fields.u8()? != 0 })
+    }
+}
+
+/// A version as it lies on disk, without its number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Stored<'a> {
+    pub(super) mark: u8,
+    pub(super) time: Millis,
+    pub(super) key: &'a str,
+    /// `None` for a deletion.
+    pub(super) body: Option<&'a [u8]>,
+}
+
+impl<'a> Stored<'a> {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let body = self.body.unwrap_or_default();
+        let mut record = Vec::with_capacity(12 + self.key.len() + body.len());
+        record.extend([CODEC_PLAIN, u8::from(self.body.is_none()), self.mark]);
+        record.extend(ordered(self.time));
+        push_key(&mut record, self.key);
+        record.extend(body);
+        record
+    }
+
+    /// `None` for a damaged record or a codec of a later program.
+    pub(super) fn decode(record: &'a [u8]) -> Option<Stored<'a>> {
+        let mut fields = Fields(record);
+        if fields.u8()? != CODEC_PLAIN {
+            return None;
+        }
+        let deleted = fields.u8()? != 0;
+        let mark = fields.u8()?;
+        let time = fields.time()?;
+        let key = fields.key()?;
+        Some(Stored { mark, time, key, body: (!deleted).then_some(fields.0) })
+    }
+
+    pub(super) fn to_version(self, version: u64) -> Option<Version> {
+        Some(Version {
+            key: Key::parse(self.key)?,
+            version,
+            time: self.time,
+            body: self.body.map(Bytes::copy_from_slice),
+            mark: self.mark,
+        })
+    }
+}
+
+/// A document that is not deleted, with its rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current<'a> {
+    pub(super) version: u64,
+    pub(super) key: &'a str,
+    pub(super) rows: Packed<'a>,
+}
+
+impl<'a> Current<'a> {
+    /// `rows` must be sorted and without repetition.
+    pub(super) fn encode(version: u64, key: &str, rows: &[Row]) -> Vec<u8> {
+        let size: usize = rows.iter().map(|row| 6 + row.value.len()).sum();
+        let mut record = Vec::with_capacity(9 + key.len() + size);
+        record.extend(version.to_be_bytes());
+        push_key(&mut record, key);
+        for row in rows {
+            record.extend(row.index.0.to_be_bytes());
+            record.extend((row.value.len() as u16).to_be_bytes());
+            record.extend(&row.value);
+        }
+        record
+    }
+
+    pub(super) fn decode(record: &'a [u8]) -> Option<Current<'a>> {
+        let mut fields = Fields(record);
+        Some(Current { version: fields.u64()?, key: fields.key()?, rows: Packed(fields.0) })
+    }
+}
+
+/// The rows of one document, in order of index and value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Packed<'a>(&'a [u8]);
+
+impl<'a> Packed<'a> {
+    /// Whether the rows can be read to their end.
+    pub(super) fn is_whole(mut self) -> bool {
+        self.by_ref().for_each(drop);
+        self.0.is_empty()
+    }
+
+    /// The values in one index, smallest first.
+    pub(super) fn values(self, index: Index) -> impl Iterator<Item = &'a [u8]> {
+        self.skip_while(move |(at, _)| *at < index).take_while(move |(at, _)| *at == index).map(|(_, value)| value)
+    }
+}
+
+/// A damaged tail ends the iteration; `verify` finds it.
+impl<'a> Iterator for Packed<'a> {
+    type Item = (Index, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut fields = Fields(self.0);
+        let index = Index(fields.u32()?);
+        let length = fields.u16()?;
+        let value = fields.take(usize::from(length))?;
+        self.0 = fields.0;
+        Some((index, value))
+    }
+}
+
+/// The key of a row.
+pub(super) fn row_key(index: Index, value: &[u8], number: u64) -> Vec<u8> {
+    let mut key = Vec::with_capacity(12 + value.len());
+    push_row_key(&mut key, index, value, number);
+    key
+}
+
+/// Appends the key of a row.
+pub(super) fn push_row_key(to: &mut Vec<u8>, index: Index, value: &[u8], number: u64) {
+    to.extend(index.0.to_be_bytes());
+    to.extend(value);
+    to.extend(number.to_be_bytes());
+}
+
+/// The index, value and document number of a row's key.
+pub(super) fn split_row(key: &[u8]) -> Option<(Index, &[u8], u64)> {
+    let (front, number) = key.split_last_chunk()?;
+    let (index, value) = front.split_first_chunk()?;
+    Some((Index(u32::from_be_bytes(*index)), value, u64::from_be_bytes(*number)))
+}
+
+/// The order of row keys: by index and value first and by number only within one value, so that no bytes of a number are ever
+/// compared with bytes of a value, and no escape is needed in values.
+pub(super) fn compare_rows(a: &[u8], b: &[u8]) -> Ordering {
+    let (a_front, a_number) = a.split_at(a.len().saturating_sub(8));
+    let (b_front, b_number) = b.split_at(b.len().saturating_sub(8));
+    a_front.cmp(b_front).then_with(|| a_number.cmp(b_number))
+}
+
+/// The key of a version, and the record of a log entry.
+pub(super) fn version_key(number: u64, version: u64) -> [u8; 16] {
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&number.to_be_bytes());
+    key[8..].copy_from_slice(&version.to_be_bytes());
+    key
+}
+
+/// The number and version of a version's key.
+pub(super) fn split_version(key: &[u8]) -> Option<(u64, u64)> {
+    let mut fields = Fields(key);
+    Some((fields.u64()?, fields.u64()?))
+}
+
+/// The key of a log entry.
+pub(super) fn log_key(scope: u32, time: Millis, sequence: u64) -> [u8; 20] {
+    let mut key = [0; 20];
+    key[..4].copy_from_slice(&scope.to_be_bytes());
+    key[4..12].copy_from_slice(&ordered(time));
+    key[12..].copy_from_slice(&sequence.to_be_bytes());
+    key
+}
+
+/// The scope, time and sequence of a log entry's key.
+pub(super) fn split_log(key: &[u8]) -> Option<(u32, Millis, u64)> {
+    let mut fields = Fields(key);
+    Some((fields.u32()?, fields.time()?, fields.u64()?))
+}
+
+fn ordered(time: Millis) -> [u8; 8] {
+    (time as u64 ^ (1 << 63)).to_be_bytes()
+}
+
+fn push_key(to: &mut Vec<u8>, key: &str) {
+    const { assert!(Key::MAX <= u8::MAX as usize) };
+    to.push(key.len() as u8);
+    to.extend(key.as_bytes());
+}
+
+/// Takes a record apart from its front; `None` where it ends too early.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (field, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(field)
+    }
+
+    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (field, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*field)
+    }
+
+    pub(super) fn u8(&mut self) -> Option<u8> {
+        self.chunk().map(u8::from_be_bytes)
+    }
+
+    pub(super) fn u16(&mut self) -> Option<u16> {
+        self.chunk().map(u16::from_be_bytes)
+    }
+
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        self.chunk().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        self.chunk().map(u64::from_be_bytes)
+    }
+
+    fn time(&mut self) -> Option<Millis> {
+        Some((self.u64()? ^ (1 << 63)) as i64)
+    }
+
+    fn key(&mut self) -> Option<&'a str> {
+        let length = self.u8()?;
+        std::str::from_utf8(self.take(usize::from(length))?).ok()
+    }
+}

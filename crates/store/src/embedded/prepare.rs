@@ -1,0 +1,84 @@
+//! What can be checked and done about a batch before it is the writer's turn, on the caller's thread.
+
+use crate::stamp::STAMP_LENGTH;
+use crate::{Batch, Precondition, Put, Row, StoreError, VALUE_MAX, Write};
+
+/// The longest name of a claim or setting in bytes.
+pub(super) const NAME_MAX: usize = 511;
+
+/// The largest body in bytes.
+const BODY_MAX: usize = 1 << 30;
+
+/// A batch that can no longer be misuse in itself: sizes fit, and the rows of every put are sorted and without repetition.
+pub(super) struct Prepared {
+    pub(super) batch: Batch,
+    /// About how much it writes.
+    pub(super) bytes: usize,
+}
+
+pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
+    let mut bytes = 0;
+    for write in &mut batch.writes {
+        match write {
+            Write::Put(put) => {
+                check_put(put)?;
+                put.rows.sort_unstable();
+                put.rows.dedup();
+                bytes += put.body.len() + put.rows.iter().map(row_bytes).sum::<usize>();
+            }
+            Write::Claim { name, value } | Write::Set { name, value } => {
+                check_name(name)?;
+                bytes += name.len() + value.len();
+            }
+            Write::Release { name } => check_name(name)?,
+            Write::Delete { .. } => {}
+        }
+    }
+    let finds = batch.preconditions.iter_mut().filter_map(|precondition| match precondition {
+        Precondition::Finds { keys, .. } => Some(keys),
+        Precondition::Version { .. } => None,
+    });
+    for keys in finds {
+        keys.sort_unstable();
+        keys.dedup();
+    }
+    Ok(Prepared { batch, bytes })
+}
+
+/// A row is written twice: into the index and beside the document.
+fn row_bytes(row: &Row) -> usize {
+    2 * (row.value.len() + 12)
+}
+
+fn check_put(put: &Put) -> Result<(), StoreError> {
+    if put.body.len() > BODY_MAX {
+        return Err(misuse(format!(
+            "the body of `{}` has `{}` bytes, at most {BODY_MAX} fit",
+            put.key,
+            put.body.len()
+        )));
+    }
+    if put.stamp_at.is_some_and(|at| at.saturating_add(STAMP_LENGTH) > put.body.len()) {
+        return Err(misuse(format!("the time of `{}` would be written beyond its body", put.key)));
+    }
+    match put.rows.iter().find(|row| row.value.len() > VALUE_MAX) {
+        Some(row) => Err(misuse(format!(
+            "a value of `{}` in index `{}` has `{}` bytes, at most {VALUE_MAX} fit",
+            put.key,
+            row.index.0,
+            row.value.len()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn check_name(name: &[u8]) -> Result<(), StoreError> {
+    if name.is_empty() || name.len() > NAME_MAX {
+        return Err(misuse(format!("a name has `{}` bytes, 1 to {NAME_MAX} fit", name.len())));
+    }
+    Ok(())
+}
+
+fn misuse(text: String) -> StoreError {
+    StoreError::Misuse(text)
+}

@@ -1,0 +1,67 @@
+//! Reading: one engine transaction for as long as the snapshot lives.
+
+use heed::{RoTxn, WithoutTls};
+
+use super::prepare::NAME_MAX;
+use super::tables::{Files, Tables, View, damaged};
+use super::{find, history};
+use crate::{Find, Found, Head, History, HistoryPage, Key, Snapshot, StoreError, Version};
+
+pub(super) struct EmbeddedSnapshot<'e> {
+    txn: RoTxn<'e, WithoutTls>,
+    tables: &'e Tables,
+}
+
+impl<'e> EmbeddedSnapshot<'e> {
+    pub(super) fn take(files: &'e Files) -> Result<EmbeddedSnapshot<'e>, StoreError> {
+        Ok(EmbeddedSnapshot { txn: files.env.read_txn()?, tables: &files.tables })
+    }
+
+    fn view(&self) -> View<'_> {
+        View { txn: &self.txn, tables: self.tables }
+    }
+}
+
+impl Snapshot for EmbeddedSnapshot<'_> {
+    fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
+        match self.view().document(key.as_str())? {
+            Some(document) => read_version(self.view(), document.number, document.version).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
+        let document = self.view().document(key.as_str())?;
+        Ok(document.map(|document| Head { version: document.version, deleted: document.deleted }))
+    }
+
+    fn read_version(&self, key: &Key, version: u64) -> Result<Option<Version>, StoreError> {
+        match self.view().document(key.as_str())? {
+            Some(document) if (1..=document.version).contains(&version) => {
+                read_version(self.view(), document.number, version).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn history(&self, query: &History) -> Result<HistoryPage, StoreError> {
+        history::history(self.view(), query)
+    }
+
+    fn find(&self, find: &Find) -> Result<Found, StoreError> {
+        find::find(self.view(), find)
+    }
+
+    fn value(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if name.is_empty() || name.len() > NAME_MAX {
+            return Ok(None);
+        }
+        Ok(self.tables.values.get(&self.txn, name)?.map(<[u8]>::to_vec))
+    }
+}
+
+/// A version that must be there.
+pub(super) fn read_version(view: View<'_>, number: u64, version: u64) -> Result<Version, StoreError> {
+    let stored = view.version(number, version)?;
+    stored.and_then(|stored| stored.to_version(version)).ok_or_else(|| damaged("versions"))
+}

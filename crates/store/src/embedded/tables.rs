@@ -1,0 +1,223 @@
+//! The files: opening the environment and its tables, and what can be wrong with them.
+
+use std::cmp::Ordering;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use heed::types::Bytes;
+use heed::{
+    CommitOrAbort, Comparator, Database, DatabaseOpener, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
+};
+
+use super::layout::{self, Collection, Current, Document, FORMAT, State, Stored};
+use crate::{Index, StoreError};
+
+/// The address space reserved for the file, which bounds its size: 1 TiB. Only what is used is on disk or in memory, and a larger
+/// constant needs no conversion of existing stores.
+const MAP_BYTES: usize = 1 << 40;
+
+/// How many snapshots may be open at one time.
+const SNAPSHOTS_MAX: u32 = 1024;
+
+const TABLES: u32 = 9;
+
+const LOCK_FILE: &str = "lock";
+
+pub(super) type Table = Database<'static, Bytes, Bytes>;
+pub(super) type RowTable = Database<'static, Bytes, Bytes, RowOrder>;
+
+/// [`layout::compare_rows`] for the engine.
+pub(super) enum RowOrder {}
+
+impl Comparator for RowOrder {
+    fn compare(a: &[u8], b: &[u8]) -> Ordering {
+        layout::compare_rows(a, b)
+    }
+}
+
+/// The tables of [`layout`].
+pub(super) struct Tables {
+    pub(super) meta: Table,
+    pub(super) collections: Table,
+    pub(super) documents: Table,
+    pub(super) versions: Table,
+    pub(super) current: Table,
+    pub(super) rows: RowTable,
+    pub(super) counts: Table,
+    pub(super) log: Table,
+    pub(super) values: Table,
+}
+
+/// An open directory. The lock lives as long as the environment.
+pub(super) struct Files {
+    pub(super) env: Env<WithoutTls>,
+    pub(super) tables: Tables,
+    _lock: File,
+}
+
+impl Files {
+    pub(super) fn open(directory: &Path) -> Result<Files, StoreError> {
+        let unusable = |error: std::io::Error| {
+            StoreError::Unusable(format!("the directory `{}` cannot be used: {error}", directory.display()))
+        };
+        fs::create_dir_all(directory).map_err(unusable)?;
+        let lock = lock(directory)?;
+        let env = open_environment(directory)?;
+        let tables = open_tables(&env, directory)?;
+        // The engine flushes its file but not the directory entry of a file that it has just made.
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+        Ok(Files { env, tables, _lock: lock })
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join(LOCK_FILE));
+    let directory = directory.display();
+    let file = file.map_err(|error| StoreError::Unusable(format!("no file can be made in `{directory}`: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
+            "the directory `{directory}` is in use by another process: stop it, or choose another directory"
+        ))),
+        Err(TryLockError::Error(error)) => {
+            Err(StoreError::Unusable(format!("the directory `{directory}` cannot be locked: {error}")))
+        }
+    }
+}
+
+fn open_environment(directory: &Path) -> Result<Env<WithoutTls>, StoreError> {
+    let mut options = EnvOpenOptions::new().read_txn_without_tls();
+    options.map_size(MAP_BYTES).max_readers(SNAPSHOTS_MAX).max_dbs(TABLES);
+    // SAFETY: the map is sound as long as nobody else changes or truncates the file: the exclusive lock keeps other processes of
+    // ours away, and no engine flag that weakens durability or locking is set.
+    #[expect(unsafe_code, reason = "opening a memory map is unsafe in the engine's interface")]
+    let opened = unsafe { options.open(directory) };
+    opened.map_err(|error| {
+        let directory = directory.display();
+        match error {
+            heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch | MdbError::Corrupted) => {
+                StoreError::Unusable(format!(
+                    "the file `data.mdb` in `{directory}` is no store or is damaged: restore a copy"
+                ))
+            }
+            error => StoreError::Unusable(format!("the store in `{directory}` cannot be opened: {error}")),
+        }
+    })
+}
+
+fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreError> {
+    let opened = env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
+        let meta = table(opener, txn, "meta")?;
+        check_format(&meta, txn, directory)?;
+        let mut rows = opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
+        let rows = rows.name("rows").create(txn)?;
+        let tables = (
+            meta,
+            table(opener, txn, "collections")?,
+            table(opener, txn, "documents")?,
+            table(opener, txn, "versions")?,
+            table(opener, txn, "current")?,
+            rows,
+            table(opener, txn, "counts")?,
+            table(opener, txn, "log")?,
+            table(opener, txn, "values")?,
+        );
+        Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
+    })?;
+    let CommitOrAbort::Commit((meta, collections, documents, versions, current, rows, counts, log, values)) = opened;
+    Ok(Tables { meta, collections, documents, versions, current, rows, counts, log, values })
+}
+
+fn table<'e>(
+    opener: &DatabaseOpener<'e, WithoutTls>,
+    txn: &mut RwTxn<'e>,
+    name: &str,
+) -> Result<Database<'e, Bytes, Bytes>, StoreError> {
+    Ok(opener.create_database(txn, Some(name))?)
+}
+
+fn check_format(meta: &Database<'_, Bytes, Bytes>, txn: &mut RwTxn<'_>, directory: &Path) -> Result<(), StoreError> {
+    const NAME: &[u8] = b"format";
+    match meta.get(txn, NAME)? {
+        None => Ok(meta.put(txn, NAME, &FORMAT.to_be_bytes())?),
+        Some(found) if found == FORMAT.to_be_bytes() => Ok(()),
+        Some(found) => {
+            let found = found.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            Err(StoreError::Unusable(format!(
+                "the store in `{}` has format `{found}`, this program reads format `{FORMAT}`: export with the program that wrote it, \
+                 and import into an empty directory",
+                directory.display()
+            )))
+        }
+    }
+}
+
+impl From<heed::Error> for StoreError {
+    fn from(error: heed::Error) -> StoreError {
+        use std::io::ErrorKind;
+        match error {
+            heed::Error::Mdb(MdbError::MapFull) => StoreError::Full,
+            heed::Error::Io(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+                StoreError::Full
+            }
+            error => StoreError::Engine(format!("the engine failed: {error}")),
+        }
+    }
+}
+
+/// That a record cannot be read as what it should be.
+pub(super) fn damaged(table: &str) -> StoreError {
+    StoreError::Engine(format!("a record of table `{table}` is damaged"))
+}
+
+/// The tables as one transaction sees them: a snapshot, or the writer's with what it has written so far.
+#[derive(Clone, Copy)]
+pub(super) struct View<'t> {
+    pub(super) txn: &'t RoTxn<'t>,
+    pub(super) tables: &'t Tables,
+}
+
+impl<'t> View<'t> {
+    pub(super) fn state(self) -> Result<State, StoreError> {
+        match self.tables.meta.get(self.txn, b"state")? {
+            Some(record) => State::decode(record).ok_or_else(|| damaged("meta")),
+            None => Ok(State::FIRST),
+        }
+    }
+
+    pub(super) fn document(self, key: &str) -> Result<Option<Document>, StoreError> {
+        let record = self.tables.documents.get(self.txn, key.as_bytes())?;
+        record.map(|record| Document::decode(record).ok_or_else(|| damaged("documents"))).transpose()
+    }
+
+    pub(super) fn version(self, number: u64, version: u64) -> Result<Option<Stored<'t>>, StoreError> {
+        let record = self.tables.versions.get(self.txn, &layout::version_key(number, version))?;
+        record.map(|record| Stored::decode(record).ok_or_else(|| damaged("versions"))).transpose()
+    }
+
+    pub(super) fn current(self, number: u64) -> Result<Option<Current<'t>>, StoreError> {
+        let record = self.tables.current.get(self.txn, &number.to_be_bytes())?;
+        record.map(|record| Current::decode(record).ok_or_else(|| damaged("current"))).transpose()
+    }
+
+    pub(super) fn collection(self, name: &str) -> Result<Option<Collection>, StoreError> {
+        let record = self.tables.collections.get(self.txn, name.as_bytes())?;
+        record.map(|record| Collection::decode(record).ok_or_else(|| damaged("collections"))).transpose()
+    }
+
+    pub(super) fn collections(self) -> Result<Vec<(String, Collection)>, StoreError> {
+        let entries = self.tables.collections.iter(self.txn)?;
+        let decode = |(name, record)| {
+            let name = std::str::from_utf8(name).ok()?;
+            Some((name.to_owned(), Collection::decode(record)?))
+        };
+        entries.map(|entry| decode(entry?).ok_or_else(|| damaged("collections"))).collect()
+    }
+
+    /// How many rows have exactly this value, when that is kept.
+    pub(super) fn kept_count(self, index: Index, value: &[u8]) -> Result<Option<u64>, StoreError> {
+        let key = [&index.0.to_be_bytes(), value].concat();
+        let record = self.tables.counts.get(self.txn, &key)?;
+        record.map(|record| layout::Fields(record).u64().ok_or_else(|| damaged("counts"))).transpose()
+    }
+}

@@ -1,0 +1,138 @@
+//! The one thread that writes: it gathers waiting batches into groups that share one flush.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::group::Group;
+use super::prepare::Prepared;
+use super::tables::Files;
+use crate::{Clock, Committed, StoreError};
+
+/// How many batches share one flush at most.
+const GROUP_BATCHES_MAX: usize = 512;
+
+/// How many bytes share one flush at most; a single larger batch has one of its own.
+const GROUP_BYTES_MAX: usize = 32 << 20;
+
+/// How many batches wait in line; further callers wait to get into it.
+const WAITING_MAX: usize = 1024;
+
+/// How long a group waits for as many batches as the last one had: those whose callers were answered together come back together.
+const GATHER: Duration = Duration::from_micros(300);
+
+type Answer = Result<Committed, StoreError>;
+
+struct Job {
+    prepared: Prepared,
+    reply: SyncSender<Answer>,
+}
+
+/// The writer's handle. Dropping it lets the thread finish what waits and ends it.
+pub(super) struct Writer {
+    line: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(files: Arc<Files>, clock: Arc<dyn Clock>) -> Result<Writer, StoreError> {
+        let (line, jobs) = sync_channel(WAITING_MAX);
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        let thread = thread.spawn(move || Queue { jobs, held: None, gathered: 1 }.run(&files, &*clock));
+        let thread = thread.map_err(|error| StoreError::Engine(format!("the writer cannot start: {error}")))?;
+        Ok(Writer { line: Some(line), thread: Some(thread) })
+    }
+
+    /// Waits until the batch is durable or refused.
+    pub(super) fn commit(&self, prepared: Prepared) -> Answer {
+        let stopped = || StoreError::Engine("the writer has stopped".to_owned());
+        let (reply, answer) = sync_channel(1);
+        let line = self.line.as_ref().ok_or_else(stopped)?;
+        line.send(Job { prepared, reply }).map_err(|_| stopped())?;
+        answer.recv().map_err(|_| stopped())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.line = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has already failed its callers.
+            drop(thread.join());
+        }
+    }
+}
+
+struct Queue {
+    jobs: Receiver<Job>,
+    /// A job that did not fit into the last group.
+    held: Option<Job>,
+    /// How many batches the last group had.
+    gathered: usize,
+}
+
+impl Queue {
+    fn run(mut self, files: &Files, clock: &dyn Clock) {
+        while let Some(jobs) = self.gather() {
+            self.gathered = jobs.len();
+            commit(files, clock, jobs);
+        }
+    }
+
+    /// The next group; `None` when the store has been dropped and nothing waits.
+    fn gather(&mut self) -> Option<Vec<Job>> {
+        let first = self.held.take().or_else(|| self.jobs.recv().ok())?;
+        let mut bytes = first.prepared.bytes;
+        let mut group = vec![first];
+        let deadline = Instant::now() + GATHER;
+        while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
+            let job = match self.jobs.try_recv() {
+                Ok(job) => job,
+                Err(_) if group.len() >= self.gathered => break,
+                Err(_) => match self.jobs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                    Ok(job) => job,
+                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                },
+            };
+            if bytes + job.prepared.bytes > GROUP_BYTES_MAX {
+                self.held = Some(job);
+                break;
+            }
+            bytes += job.prepared.bytes;
+            group.push(job);
+        }
+        Some(group)
+    }
+}
+
+/// Commits a group and answers its callers. A refused batch leaves nothing. An engine error fails all of the group and leaves nothing of
+/// any; it also replaces refusals, which may rest on what did not become true.
+fn commit(files: &Files, clock: &dyn Clock, jobs: Vec<Job>) {
+    let (batches, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.prepared, job.reply)).unzip();
+    let answers: Vec<Answer> = match write(files, clock, batches) {
+        Ok(answers) => answers,
+        Err(error) => replies.iter().map(|_| Err(error.clone())).collect(),
+    };
+    for (reply, answer) in replies.into_iter().zip(answers) {
+        // A caller that has gone away does not need the answer.
+        drop(reply.send(answer));
+    }
+}
+
+fn write(files: &Files, clock: &dyn Clock, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError> {
+    let mut group = Group::begin(files)?;
+    let mut answers = Vec::with_capacity(batches.len());
+    for prepared in batches {
+        let answer = match group.check(&prepared.batch) {
+            Ok(()) => Ok(group.apply(prepared, clock.now())?),
+            Err(error) if error.is_refusal() => Err(error),
+            Err(error) => return Err(error),
+        };
+        answers.push(answer);
+    }
+    if answers.iter().any(Result::is_ok) {
+        group.commit()?;
+    }
+    Ok(answers)
+}
