@@ -73,7 +73,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
             "html" => {
                 Ok(string(HTML.iter().fold(text.to_owned(), |text, (plain, entity)| text.replace(plain, entity))))
             }
-            "json" => Ok(string(json::quote(text).trim_matches('"').to_owned())),
+            "json" => {
+                let quoted = json::quote(text);
+                Ok(string(quoted[1..quoted.len() - 1].to_owned()))
+            }
             other => Err(unknown_form(other, "html, json")),
         })
     }),

@@ -1,5 +1,8 @@
 //! The engine at its door.
 
+mod definitions;
+mod official;
+
 use super::*;
 use crate::Instant;
 use crate::json::Document;
