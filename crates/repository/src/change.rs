@@ -1,7 +1,11 @@
 //! Every write, in the one form that [`crate::Session::transact`] takes.
 
-use fhir::json::{Document, JsonPatch};
+use fhir::Outcome;
+use fhir::json::{Document, JsonPatch, Value};
 use store::{Key, Version};
+
+/// How many changes one transaction may hold.
+pub const CHANGES_MAX: usize = 10_000;
 
 /// One write.
 #[derive(Clone, Debug)]
@@ -52,11 +56,19 @@ pub enum Patch {
     Json(JsonPatch),
 }
 
+impl Patch {
+    pub(crate) fn apply(&self, target: Value) -> Result<Value, Outcome> {
+        match self {
+            Patch::Json(patch) => patch.apply(target),
+        }
+    }
+}
+
 /// What a change did.
 #[derive(Clone, Debug)]
 pub struct Changed {
     pub kind: ChangeKind,
-    /// The version that is current now. `None` only for a conditional delete that matched nothing.
+    /// The version that is current now. `None` only for a delete of what never was there.
     pub version: Option<Version>,
     /// Notes that did not refuse the write: warnings of the validation.
     pub issues: Vec<fhir::Issue>,
@@ -81,17 +93,24 @@ pub enum ChangeKind {
 pub struct Refusal {
     /// The position of the change that is to blame; `None` when it is no single one.
     pub change: Option<usize>,
-    pub outcome: fhir::Outcome,
+    pub outcome: Outcome,
 }
 
-impl From<fhir::Outcome> for Refusal {
-    fn from(outcome: fhir::Outcome) -> Refusal {
+impl Refusal {
+    /// The refusal of one change.
+    pub(crate) fn of(change: usize, outcome: Outcome) -> Refusal {
+        Refusal { change: Some(change), outcome }
+    }
+}
+
+impl From<Outcome> for Refusal {
+    fn from(outcome: Outcome) -> Refusal {
         Refusal { change: None, outcome }
     }
 }
 
-impl From<Refusal> for fhir::Outcome {
-    fn from(refusal: Refusal) -> fhir::Outcome {
+impl From<Refusal> for Outcome {
+    fn from(refusal: Refusal) -> Outcome {
         refusal.outcome
     }
 }
@@ -128,6 +147,21 @@ impl Method {
             Method::Put => "PUT",
             Method::Patch => "PATCH",
             Method::Delete => "DELETE",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_read_back() {
+        let key = Key::new("Patient", "1").expect("a key");
+        for method in [Method::Post, Method::Put, Method::Patch, Method::Delete] {
+            let body = (method != Method::Delete).then(bytes::Bytes::new);
+            let version = Version { key: key.clone(), version: 1, time: 0, body, mark: method.mark() };
+            assert_eq!(Method::of(&version), method);
         }
     }
 }

@@ -7,16 +7,19 @@
 
 mod access;
 mod change;
+mod fault;
 mod rule;
 mod search;
 mod session;
+mod transact;
 mod transaction;
 
 pub use access::Access;
-pub use change::{Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
+pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
+pub use fault::HTTP_ERROR_CODES;
 pub use rule::{Planned, Rule};
 pub use search::{SearchPage, SearchRequest};
-pub use session::{References, Repository, Session, Setup, Validation};
+pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
 
 pub use store::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, Version};

@@ -1,12 +1,13 @@
 //! The door: a [`Repository`] for the process, a [`Session`] for each request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use fhir::{Definitions, Outcome};
+use fhir::json::Document;
+use fhir::{Definitions, IssueType, Outcome};
 use search::Registry;
-use store::{Clock, History, HistoryPage, Key, Store, Version};
+use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
-use crate::{Access, Change, Changed, Refusal, Rule, SearchPage, SearchRequest};
+use crate::{Access, Rule, fault};
 
 /// What a repository is made of.
 pub struct Setup {
@@ -15,7 +16,7 @@ pub struct Setup {
     pub registry: Arc<Registry>,
     pub rules: &'static [&'static dyn Rule],
     pub clock: Arc<dyn Clock>,
-    /// Makes the id of a created resource.
+    /// Makes the id of a created resource: [`new_id`] for a server.
     pub ids: Arc<dyn Fn() -> String + Send + Sync>,
     /// This server's own base URL, without a final `/`.
     pub base_url: String,
@@ -39,60 +40,148 @@ pub enum Validation {
     Off,
 }
 
+/// An id that no other resource has: a UUID, in order of creation, so that index rows of new resources are neighbors.
+pub fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
 /// The data of one server.
-pub struct Repository {/* private */}
+pub struct Repository {
+    pub(crate) setup: Setup,
+    /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
+    pub(crate) turn: Mutex<()>,
+}
 
 /// The repository as one caller may use it.
 pub struct Session<'a> {
-    #[allow(dead_code)]
-    repository: &'a Repository,
+    pub(crate) repository: &'a Repository,
+    pub(crate) access: Access,
+    pub(crate) importing: bool,
 }
 
 impl Repository {
     /// A repository over a store.
-    pub fn new(_setup: Setup) -> Repository {
-        todo!()
+    pub fn new(setup: Setup) -> Repository {
+        Repository { setup, turn: Mutex::new(()) }
     }
 
     /// A session with these rights.
-    pub fn open(&self, _access: Access) -> Session<'_> {
-        todo!()
+    pub fn open(&self, access: Access) -> Session<'_> {
+        Session { repository: self, access, importing: false }
     }
 
     /// The search parameters.
     pub fn registry(&self) -> &Registry {
-        todo!()
+        &self.setup.registry
     }
 
     /// The store, for statistics.
     pub fn store(&self) -> &dyn Store {
-        todo!()
+        &*self.setup.store
     }
 }
 
 impl Session<'_> {
+    /// The same session for loading records of what happened elsewhere: rules keep their books but refuse nothing
+    /// ([`crate::Transaction::is_import`]).
+    pub fn importing(self) -> Self {
+        Session { importing: true, ..self }
+    }
+
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
-    pub fn read(&self, _key: &Key) -> Result<Version, Outcome> {
-        todo!()
+    pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
+        self.access.permit_read(key.collection())?;
+        let version = self.snapshot()?.read(key).map_err(fault::outcome)?;
+        self.shown(version.ok_or_else(|| unknown(key))?)
     }
 
     /// One version; a version that is a deletion: [`fhir::IssueType::Deleted`].
-    pub fn vread(&self, _key: &Key, _version: &str) -> Result<Version, Outcome> {
-        todo!()
+    pub fn vread(&self, key: &Key, version: &str) -> Result<Version, Outcome> {
+        self.access.permit_read(key.collection())?;
+        let not_found = || Outcome::new(IssueType::NotFound, format!("there is no version `{version}` of `{key}`"));
+        let number = version_number(version).ok_or_else(not_found)?;
+        let version = self.snapshot()?.read_version(key, number).map_err(fault::outcome)?;
+        self.shown(version.ok_or_else(not_found)?)
     }
 
     /// Versions of a resource, type, or everything. Unknown resource: [`fhir::IssueType::NotFound`].
-    pub fn history(&self, _history: &History) -> Result<HistoryPage, Outcome> {
-        todo!()
+    ///
+    /// Where the access hides some resources of a type, its versions are left out (a page may then be short), and nothing is counted.
+    pub fn history(&self, history: &History) -> Result<HistoryPage, Outcome> {
+        let snapshot = self.snapshot()?;
+        match &history.scope {
+            HistoryScope::All => {}
+            HistoryScope::Collection(resource_type) => self.access.permit_read(resource_type)?,
+            HistoryScope::Document(key) => {
+                self.access.permit_read(key.collection())?;
+                snapshot.head(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
+            }
+        }
+        let mut page = snapshot.history(history).map_err(fault::outcome)?;
+        if self.hides(&history.scope) {
+            page.total = None;
+            let mut shown = Vec::with_capacity(page.versions.len());
+            for version in page.versions {
+                let permitted = self.access.permit_read(version.key.collection()).is_ok();
+                if permitted && self.sees(&version)? {
+                    shown.push(version);
+                }
+            }
+            page.versions = shown;
+        }
+        Ok(page)
     }
 
-    /// One page of a search.
-    pub fn search(&self, _request: &SearchRequest<'_>) -> Result<SearchPage, Outcome> {
-        todo!()
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.repository.setup
     }
 
-    /// All changes or none, in the order that R4 gives a transaction; one result for each, in the order given. When it returns, it is on disk.
-    pub fn transact(&self, _changes: Vec<Change>) -> Result<Vec<Changed>, Refusal> {
-        todo!()
+    pub(crate) fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, Outcome> {
+        self.setup().store.snapshot().map_err(fault::outcome)
     }
+
+    /// Whether the access lets this version be seen. Deletions have no content to judge by: they are hidden where anything is.
+    pub(crate) fn sees(&self, version: &Version) -> Result<bool, Outcome> {
+        let Some(filter) = self.access.filter(version.key.collection()) else { return Ok(true) };
+        let Some(body) = &version.body else { return Ok(false) };
+        let rows = self.setup().registry.rows(&parse_stored(&version.key, body)?)?;
+        Ok(filter.accepts(&rows))
+    }
+
+    /// A version for the caller, unless hidden or a deletion.
+    fn shown(&self, version: Version) -> Result<Version, Outcome> {
+        match (self.sees(&version)?, &version.body) {
+            (false, _) => Err(unknown(&version.key)),
+            (true, None) => Err(deleted(&version)),
+            (true, Some(_)) => Ok(version),
+        }
+    }
+
+    fn hides(&self, scope: &HistoryScope) -> bool {
+        let hides = |name: &str| self.access.filter(name).is_some() || self.access.permit_read(name).is_err();
+        match scope {
+            HistoryScope::All => self.setup().definitions.resource_types().iter().any(|name| hides(name)),
+            HistoryScope::Collection(name) => hides(name),
+            HistoryScope::Document(key) => hides(key.collection()),
+        }
+    }
+}
+
+/// The number that a version id stands for; `None` for text that this server never gave out.
+pub(crate) fn version_number(text: &str) -> Option<u64> {
+    let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
+    canonical.then(|| text.parse().ok()).flatten()
+}
+
+pub(crate) fn unknown(key: &Key) -> Outcome {
+    Outcome::new(IssueType::NotFound, format!("there is no `{key}`"))
+}
+
+pub(crate) fn deleted(version: &Version) -> Outcome {
+    Outcome::new(IssueType::Deleted, format!("`{}` was deleted as version `{}`", version.key, version.version))
+}
+
+/// A stored body as a document.
+pub(crate) fn parse_stored(key: &Key, body: &[u8]) -> Result<Document, Outcome> {
+    Document::parse(body).map_err(|error| fault::exception(&format!("the stored body of {key} is not JSON: {error}")))
 }

@@ -1,40 +1,211 @@
 //! A transaction in the making, as rules see it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fhir::Outcome;
 use fhir::json::Document;
-use store::{Key, Millis};
+use fhir::{Outcome, Reference};
+use rustc_hash::FxHashMap;
+use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
+
+use crate::session::parse_stored;
+use crate::transact::content::{Content, arrange};
+use crate::{Method, Planned, Session, fault};
 
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
 pub struct Transaction<'a> {
-    marker: std::marker::PhantomData<&'a ()>,
+    session: &'a Session<'a>,
+    snapshot: &'a dyn Snapshot,
+    now: Millis,
+    pub(crate) writes: Vec<PlannedWrite>,
+    by_key: FxHashMap<Key, usize>,
+    /// The versions that everything here rests on.
+    read: BTreeMap<Key, u64>,
+    stored: FxHashMap<Key, Option<Arc<Document>>>,
+    /// The names taken and given back: what each shall hold.
+    claims: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
 }
 
-impl Transaction<'_> {
+/// A write that is to be.
+pub(crate) struct PlannedWrite {
+    pub(crate) key: Key,
+    /// The newest version, a deletion included.
+    pub(crate) current: Option<Version>,
+    /// `None` for a deletion.
+    pub(crate) content: Option<Arc<Content>>,
+    pub(crate) method: Method,
+    /// The position of the caller's change; `None` for what a rule added.
+    pub(crate) change: Option<usize>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Transaction<'a> {
+        Transaction {
+            session,
+            snapshot,
+            now: session.setup().clock.now(),
+            writes: Vec::new(),
+            by_key: FxHashMap::default(),
+            read: BTreeMap::new(),
+            stored: FxHashMap::default(),
+            claims: BTreeMap::new(),
+        }
+    }
+
     /// The content as this transaction leaves it: planned writes first, then the store. `None` when there is none or it is deleted.
-    pub fn read(&mut self, _key: &Key) -> Result<Option<Arc<Document>>, Outcome> {
-        todo!()
+    pub fn read(&mut self, key: &Key) -> Result<Option<Arc<Document>>, Outcome> {
+        match self.by_key.get(key) {
+            Some(&at) => Ok(self.writes[at].content.as_ref().map(|content| content.document.clone())),
+            None => self.read_stored(key),
+        }
+    }
+
+    /// The content before this transaction.
+    pub fn read_stored(&mut self, key: &Key) -> Result<Option<Arc<Document>>, Outcome> {
+        if let Some(stored) = self.stored.get(key) {
+            return Ok(stored.clone());
+        }
+        let current = self.current(key)?;
+        let body = current.as_ref().and_then(|version| version.body.as_ref());
+        let document = body.map(|body| parse_stored(key, body)).transpose()?.map(Arc::new);
+        self.stored.insert(key.clone(), document.clone());
+        Ok(document)
+    }
+
+    /// Whether the caller's own changes write this resource.
+    pub fn is_written(&self, key: &Key) -> bool {
+        self.by_key.get(key).is_some_and(|&at| self.writes[at].change.is_some())
     }
 
     /// Plans a new version with this content (validated and indexed like any other), in place of an earlier plan for the same key.
-    pub fn put(&mut self, _key: &Key, _document: Document) -> Result<(), Outcome> {
-        todo!()
+    pub fn put(&mut self, key: &Key, document: Document) -> Result<(), Outcome> {
+        let content = Some(Arc::new(Content::new(self.session.setup(), &arrange(&document, key, &[]))?));
+        match self.by_key.get(key) {
+            Some(&at) => self.writes[at].content = content,
+            None => {
+                let current = self.current(key)?;
+                self.plan(PlannedWrite { key: key.clone(), current, content, method: Method::Put, change: None });
+            }
+        }
+        Ok(())
     }
 
-    /// Takes a name that only one may hold; somebody else's claim refuses the transaction with `refusal`.
-    pub fn claim(&mut self, _name: Vec<u8>, _value: Vec<u8>, _refusal: Outcome) {
-        todo!()
+    /// What a claimed name holds as this transaction leaves it; `None` when nobody holds it.
+    pub fn claimed(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Outcome> {
+        match self.claims.get(name) {
+            Some(planned) => Ok(planned.clone()),
+            None => self.snapshot.value(name).map_err(fault::outcome),
+        }
+    }
+
+    /// Takes a name that only one may hold; somebody else's claim refuses the transaction with `refusal`. The same claim again is fine.
+    pub fn claim(&mut self, name: Vec<u8>, value: Vec<u8>, refusal: Outcome) -> Result<(), Outcome> {
+        match self.claimed(&name)? {
+            Some(held) if held != value => Err(refusal),
+            _ => {
+                self.claims.insert(name, Some(value));
+                Ok(())
+            }
+        }
     }
 
     /// Gives a name back.
-    pub fn release(&mut self, _name: Vec<u8>) {
-        todo!()
+    pub fn release(&mut self, name: Vec<u8>) {
+        self.claims.insert(name, None);
+    }
+
+    /// The resource of this server that a literal reference leads to; `None` for any other reference.
+    pub fn local(&self, reference: &str) -> Option<Key> {
+        match Reference::parse(reference)? {
+            Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
+            Reference::Absolute { base, resource_type, id, .. } if base == self.session.setup().base_url => {
+                Key::new(resource_type, id)
+            }
+            _ => None,
+        }
     }
 
     /// The time of the request.
     pub fn now(&self) -> Millis {
-        todo!()
+        self.now
+    }
+
+    /// Whether this loads records of what happened elsewhere: a rule then keeps its books and refuses nothing.
+    pub fn is_import(&self) -> bool {
+        self.session.importing
+    }
+
+    /// The newest version in the store, which from now on must stay the newest.
+    pub(crate) fn current(&mut self, key: &Key) -> Result<Option<Version>, Outcome> {
+        let current = self.snapshot.read(key).map_err(fault::outcome)?;
+        self.read.insert(key.clone(), current.as_ref().map_or(0, |version| version.version));
+        Ok(current)
+    }
+
+    /// Where a resource stands among the planned writes.
+    pub(crate) fn position(&self, key: &Key) -> Option<usize> {
+        self.by_key.get(key).copied()
+    }
+
+    pub(crate) fn plan(&mut self, write: PlannedWrite) {
+        self.read.insert(write.key.clone(), write.current.as_ref().map_or(0, |version| version.version));
+        self.by_key.insert(write.key.clone(), self.writes.len());
+        self.writes.push(write);
+    }
+
+    /// A planned write as rules look at it.
+    pub(crate) fn planned(&mut self, at: usize) -> Result<Planned, Outcome> {
+        let write = &self.writes[at];
+        let (key, after) = (write.key.clone(), write.content.as_ref().map(|content| content.document.clone()));
+        let before = match &write.current {
+            Some(version) if version.body.is_some() => self.read_stored(&key)?,
+            _ => None,
+        };
+        Ok(Planned { key, before, after })
+    }
+
+    /// Everything as one batch. Writes that change nothing are left out; the positions of the others come with it.
+    pub(crate) fn batch(&self) -> Result<(Batch, Vec<usize>), Outcome> {
+        let preconditions = self.read.iter();
+        let preconditions =
+            preconditions.map(|(key, version)| Precondition::Version { key: key.clone(), version: *version }).collect();
+        let mut batch = Batch { preconditions, writes: Vec::new() };
+        let mut written = Vec::new();
+        for (at, write) in self.writes.iter().enumerate() {
+            if !write.changes_nothing() {
+                batch.writes.push(self.write(write));
+                written.push(at);
+            }
+        }
+        for (name, value) in &self.claims {
+            let held = self.snapshot.value(name).map_err(fault::outcome)?;
+            if held.is_some() && held != *value {
+                batch.writes.push(Write::Release { name: name.clone() });
+            }
+            if let Some(value) = value
+                && held.as_ref() != Some(value)
+            {
+                batch.writes.push(Write::Claim { name: name.clone(), value: value.clone() });
+            }
+        }
+        Ok((batch, written))
+    }
+
+    fn write(&self, write: &PlannedWrite) -> Write {
+        let version = write.current.as_ref().map_or(0, |version| version.version) + 1;
+        let (key, mark) = (write.key.clone(), write.method.mark());
+        let Some(content) = &write.content else { return Write::Delete { key, version, mark } };
+        let (body, stamp_at) = content.body(&key, version);
+        let time_index = Some(self.session.setup().registry.time_index(key.collection()));
+        Write::Put(Put { key, version, body, stamp_at: Some(stamp_at), rows: content.rows.clone(), time_index, mark })
+    }
+}
+
+impl PlannedWrite {
+    /// Whether the content is that of the current version.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        let (Some(content), Some(current)) = (&self.content, &self.current) else { return false };
+        current.body.as_ref().is_some_and(|body| content.is(&self.key, current.version, body))
     }
 }

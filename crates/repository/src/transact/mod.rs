@@ -1,0 +1,70 @@
+//! Every write, <https://hl7.org/fhir/R4/http.html#trules>: what does not depend on the store once, then tries, each on a fresh snapshot,
+//! until one commits as a whole.
+//!
+//! A try never decides on something that the commit does not check again: versions read, and what conditions matched, are its
+//! preconditions. A lost race is another try, so racing callers see the same answers as callers one after another.
+
+pub(crate) mod content;
+
+mod draft;
+mod identity;
+mod matching;
+mod plan;
+mod references;
+mod resolve;
+
+use std::sync::{Arc, PoisonError};
+
+use fhir::{IssueType, Outcome};
+use store::{Key, StoreError};
+
+use self::content::Content;
+use self::plan::Plan;
+use crate::change::CHANGES_MAX;
+use crate::{Change, Changed, Refusal, Session, fault};
+
+/// How often a transaction is tried before the caller is told that others were always first.
+const TRIES_MAX: usize = 100;
+
+/// How often it is tried before it takes turns with others that lost as often.
+const TRIES_FREE: usize = 3;
+
+impl Session<'_> {
+    /// All changes or none, in the order that R4 gives a transaction; one result for each, in the order given. When it returns, it is on disk.
+    pub fn transact(&self, changes: Vec<Change>) -> Result<Vec<Changed>, Refusal> {
+        if changes.len() > CHANGES_MAX {
+            let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
+            return Err(Outcome::new(IssueType::TooCostly, text).into());
+        }
+        let drafts = draft::all(self, changes)?;
+        let mut kept = Kept { fresh: vec![None; drafts.len()], contents: vec![None; drafts.len()] };
+        let mut turn = None;
+        for attempt in 0..TRIES_MAX {
+            if attempt == TRIES_FREE {
+                turn = Some(self.repository.turn.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            let snapshot = self.snapshot()?;
+            let plan = Plan::make(self, &*snapshot, &drafts, &mut kept)?;
+            let (batch, report) = plan.batch()?;
+            drop(plan);
+            drop(snapshot);
+            if batch.writes.is_empty() {
+                return Ok(report.changed(&[]));
+            }
+            match self.setup().store.commit(batch) {
+                Ok(committed) => return Ok(report.changed(&committed.versions)),
+                Err(StoreError::Conflict(_) | StoreError::Claimed(_)) => {}
+                Err(error) => return Err(fault::outcome(error).into()),
+            }
+        }
+        drop(turn);
+        Err(fault::outcome(StoreError::Conflict(0)).into())
+    }
+}
+
+/// What one try leaves for the next.
+struct Kept {
+    /// The keys made for new resources.
+    fresh: Vec<Option<Key>>,
+    contents: Vec<Option<Arc<Content>>>,
+}

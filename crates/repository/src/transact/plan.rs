@@ -1,0 +1,297 @@
+//! One try: the writes that the changes amount to on one snapshot, rules applied.
+
+use std::sync::Arc;
+
+use fhir::json::{Document, Edit, Value};
+use fhir::{Issue, IssueType, Outcome};
+use rustc_hash::FxHashSet;
+use store::{Batch, Key, Precondition, Snapshot, Version};
+
+use super::Kept;
+use super::content::{Content, arrange, prepare_all, refuse_subsetted};
+use super::draft::{Draft, IfMatch};
+use super::identity::{Aim, Aims};
+use super::matching::Matching;
+use super::references;
+use super::resolve::Resolver;
+use crate::search::Runner;
+use crate::session::{deleted, unknown};
+use crate::transaction::{PlannedWrite, Transaction};
+use crate::{ChangeKind, Changed, Method, Refusal, Session, fault};
+
+pub(super) struct Plan<'a> {
+    transaction: Transaction<'a>,
+    conditions: Vec<Precondition>,
+    ends: Vec<End>,
+}
+
+/// How a change ends.
+enum End {
+    /// With the planned write of this resource.
+    Write(Key),
+    /// With the planned write that another change makes of this resource: the match of a conditional create.
+    Shares(Key),
+    /// With what is there already.
+    Stands(ChangeKind, Option<Version>),
+}
+
+/// Content to prepare for a change.
+struct Job {
+    change: usize,
+    key: Key,
+    current: Option<Version>,
+    document: Arc<Document>,
+    edits: Vec<Edit>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn make(
+        session: &'a Session<'a>,
+        snapshot: &'a dyn Snapshot,
+        drafts: &'a [Draft],
+        kept: &mut Kept,
+    ) -> Result<Plan<'a>, Refusal> {
+        let runner = Runner::new(session, snapshot);
+        let mut matching = Matching::new(session, &runner, drafts);
+        let aims = Aims::settle(session, snapshot, drafts, &mut kept.fresh, &mut matching)?;
+        let mut planner = Planner::new(session, snapshot, drafts);
+        for (change, draft) in drafts.iter().enumerate() {
+            let end = planner.end(change, draft, &aims);
+            planner.ends.push(end.map_err(|outcome| Refusal::of(change, outcome))?);
+        }
+        planner.resolve(&mut Resolver::new(session, snapshot, drafts, &aims, &mut matching))?;
+        planner.prepare(kept)?;
+        planner.apply_rules()?;
+        let conditions = matching.preconditions().collect();
+        Ok(Plan { transaction: planner.transaction, conditions, ends: planner.ends })
+    }
+
+    /// What to commit, and how to report it.
+    pub(super) fn batch(&self) -> Result<(Batch, Report), Outcome> {
+        let (mut batch, written) = self.transaction.batch()?;
+        batch.preconditions.extend(self.conditions.iter().cloned());
+        let mut committed_at = vec![None; self.transaction.writes.len()];
+        for (order, at) in written.into_iter().enumerate() {
+            committed_at[at] = Some(order);
+        }
+        let lines = self.ends.iter().map(|end| self.line(end, &committed_at)).collect();
+        Ok((batch, Report { lines }))
+    }
+
+    fn line(&self, end: &End, committed_at: &[Option<usize>]) -> Line {
+        let (key, shared) = match end {
+            End::Write(key) => (key, false),
+            End::Shares(key) => (key, true),
+            End::Stands(kind, version) => {
+                return Line { kind: *kind, standing: version.clone(), committed: None, notes: Vec::new() };
+            }
+        };
+        let at = self.transaction.position(key).expect("what a change ends with was planned");
+        let write = &self.transaction.writes[at];
+        let was_there = write.current.as_ref().is_some_and(|version| version.body.is_some());
+        let kind = match (&write.content, committed_at[at]) {
+            _ if shared => ChangeKind::Existing,
+            (None, _) => ChangeKind::Deleted,
+            (Some(_), None) => ChangeKind::Unchanged,
+            (Some(_), Some(_)) if was_there => ChangeKind::Updated,
+            (Some(_), Some(_)) => ChangeKind::Created,
+        };
+        let notes = write.content.as_ref().map_or(Vec::new(), |content| content.notes.clone());
+        Line { kind, standing: write.current.clone(), committed: committed_at[at], notes }
+    }
+}
+
+/// What is to be told of each change once it is committed.
+pub(super) struct Report {
+    lines: Vec<Line>,
+}
+
+struct Line {
+    kind: ChangeKind,
+    /// The version before the commit.
+    standing: Option<Version>,
+    /// The position among the committed versions.
+    committed: Option<usize>,
+    notes: Vec<Issue>,
+}
+
+impl Report {
+    pub(super) fn changed(self, committed: &[Version]) -> Vec<Changed> {
+        let changed = |line: Line| {
+            let version = line.committed.map_or(line.standing, |at| committed.get(at).cloned());
+            Changed { kind: line.kind, version, issues: line.notes }
+        };
+        self.lines.into_iter().map(changed).collect()
+    }
+}
+
+/// A plan in the making.
+struct Planner<'a> {
+    session: &'a Session<'a>,
+    drafts: &'a [Draft],
+    transaction: Transaction<'a>,
+    jobs: Vec<Job>,
+    ends: Vec<End>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot, drafts: &'a [Draft]) -> Planner<'a> {
+        let transaction = Transaction::new(session, snapshot);
+        Planner { session, drafts, transaction, jobs: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Looks at the current version and decides what the change does: a job for new content, a planned deletion, or nothing.
+    fn end(&mut self, change: usize, draft: &Draft, aims: &Aims) -> Result<End, Outcome> {
+        let key = match aims.of(change) {
+            Aim::Write(key) => key.clone(),
+            Aim::Existing(key) if aims.writer(key).is_some() => return Ok(End::Shares(key.clone())),
+            Aim::Existing(key) => return Ok(End::Stands(ChangeKind::Existing, self.transaction.current(key)?)),
+            Aim::Nothing => return Ok(End::Stands(ChangeKind::NothingToDelete, None)),
+        };
+        let current = match draft.method {
+            Method::Post => None,
+            Method::Put | Method::Patch | Method::Delete => self.transaction.current(&key)?,
+        };
+        let live = current.as_ref().filter(|version| version.body.is_some());
+        draft.meet(&key, live)?;
+        if let Some(version) = live
+            && !self.session.sees(version)?
+        {
+            return Err(Outcome::new(IssueType::Forbidden, format!("`{key}` may not be changed")));
+        }
+        let document = match (draft.method, live) {
+            (Method::Delete, None) => return Ok(End::Stands(ChangeKind::NothingToDelete, current)),
+            (Method::Delete, Some(_)) => {
+                let write = PlannedWrite {
+                    key: key.clone(),
+                    current,
+                    content: None,
+                    method: draft.method,
+                    change: Some(change),
+                };
+                self.transaction.plan(write);
+                return Ok(End::Write(key));
+            }
+            (Method::Patch, None) => return Err(current.as_ref().map_or_else(|| unknown(&key), deleted)),
+            (Method::Patch, Some(_)) => self.patched(&key, draft)?,
+            (Method::Post | Method::Put, _) => draft.sent()?,
+        };
+        if draft.method == Method::Put {
+            refuse_subsetted(&document)?;
+        }
+        self.jobs.push(Job { change, key: key.clone(), current, document, edits: Vec::new() });
+        Ok(End::Write(key))
+    }
+
+    /// The current content with a patch applied. Type and id stay, <https://hl7.org/fhir/R4/http.html#patch>.
+    fn patched(&mut self, key: &Key, draft: &Draft) -> Result<Arc<Document>, Outcome> {
+        let (Some(stored), Some(patch)) = (self.transaction.read_stored(key)?, &draft.patch) else {
+            return Err(fault::exception("a patch was planned without its target"));
+        };
+        let patched = patch.apply(Value::from(stored.root()))?;
+        for (name, value) in [("resourceType", key.collection()), ("id", key.id())] {
+            if patched.get(name).and_then(Value::as_str) != Some(value) {
+                let text = format!("the patch changes `{name}`, which must stay `{value}`");
+                return Err(Outcome::new(IssueType::Invalid, text).at(format!("{}.{name}", key.collection())));
+            }
+        }
+        refuse_other_meta(key, &patched)?;
+        Ok(Arc::new(Document::parse(patched.to_string().as_bytes())?))
+    }
+
+    /// Rewrites the references of all content, or refuses the first change with one that does not resolve.
+    fn resolve(&mut self, resolver: &mut Resolver<'_, '_>) -> Result<(), Refusal> {
+        for job in &mut self.jobs {
+            let draft = &self.drafts[job.change];
+            let found;
+            let sites = match draft.patch {
+                None => &draft.sites,
+                Some(_) => {
+                    found = references::sites(self.session.setup().definitions, &job.document, &FxHashSet::default());
+                    &found
+                }
+            };
+            let edits = resolver.edits(draft.full_url.as_deref(), &job.document, sites);
+            job.edits = edits.map_err(|outcome| Refusal::of(job.change, outcome))?;
+        }
+        Ok(())
+    }
+
+    /// Validates and indexes all content, what an earlier try has done already left out.
+    fn prepare(&mut self, kept: &mut Kept) -> Result<(), Refusal> {
+        let setup = self.session.setup();
+        let contents = &kept.contents;
+        let prepared = prepare_all(&self.jobs, |job| {
+            let text = arrange(&job.document, &job.key, &job.edits);
+            match &contents[job.change] {
+                Some(content) if content.document.text() == text => Ok(content.clone()),
+                _ => Content::new(setup, &text).map(Arc::new),
+            }
+        });
+        for (job, content) in self.jobs.drain(..).zip(prepared) {
+            let Job { change, key, current, .. } = job;
+            let content = content.map_err(|outcome| Refusal::of(change, outcome))?;
+            kept.contents[change] = Some(content.clone());
+            let (content, method) = (Some(content), self.drafts[change].method);
+            self.transaction.plan(PlannedWrite { key, current, content, method, change: Some(change) });
+        }
+        Ok(())
+    }
+
+    /// Lets each rule look at the caller's writes: deletions first, new resources last, so that what is given back can be taken again.
+    fn apply_rules(&mut self) -> Result<(), Refusal> {
+        let mut order: Vec<_> = (0..self.transaction.writes.len()).collect();
+        order.sort_by_key(|&at| match self.transaction.writes[at].method {
+            Method::Delete => 0,
+            Method::Put | Method::Patch => 1,
+            Method::Post => 2,
+        });
+        for rule in self.session.setup().rules {
+            for &at in &order {
+                let write = &self.transaction.writes[at];
+                if let Some(change) = write.change
+                    && rule.resource_types().contains(&write.key.collection())
+                {
+                    let applied =
+                        self.transaction.planned(at).and_then(|planned| rule.apply(&mut self.transaction, &planned));
+                    applied.map_err(|outcome| Refusal::of(change, outcome))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Draft {
+    /// Refuses when the version that the caller counted on is not the current one.
+    fn meet(&self, key: &Key, live: Option<&Version>) -> Result<(), Outcome> {
+        let refuse = |text: String| Err(Outcome::new(IssueType::Precondition, text));
+        match (self.if_match, live) {
+            (Some(IfMatch::Version(wanted)), Some(live)) if wanted != live.version => {
+                refuse(format!("If-Match names version `{wanted}` of `{key}`, the current one is `{}`", live.version))
+            }
+            (Some(_), None) => refuse(format!("If-Match is given, and there is no `{key}`")),
+            _ => match live {
+                Some(live) if self.if_none_match => {
+                    refuse(format!("If-None-Match is `*`, and `{key}` is there as version `{}`", live.version))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn sent(&self) -> Result<Arc<Document>, Outcome> {
+        self.document.clone().ok_or_else(|| fault::exception("a write was planned without content"))
+    }
+}
+
+/// `meta` stays an object, for the server sets its own members there.
+fn refuse_other_meta(key: &Key, patched: &Value) -> Result<(), Outcome> {
+    match patched.get("meta") {
+        None | Some(Value::Object(_)) => Ok(()),
+        Some(_) => {
+            let text = "the patch makes `meta` something else than an object";
+            Err(Outcome::new(IssueType::Structure, text).at(format!("{}.meta", key.collection())))
+        }
+    }
+}

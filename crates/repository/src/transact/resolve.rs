@@ -1,0 +1,165 @@
+//! References of a transaction become references to the resources that it writes or finds,
+//! <https://hl7.org/fhir/R4/http.html#trules>.
+
+use fhir::json::{Document, Edit};
+use fhir::{Definitions, IssueType, Outcome, Reference};
+use rustc_hash::FxHashMap;
+use store::{Key, Snapshot};
+
+use super::draft::{Criteria, Draft};
+use super::identity::{Aim, Aims, several};
+use super::matching::Matching;
+use super::references::{Site, SiteKind, expression};
+use crate::{HTTP_ERROR_CODES, Method, References, Session, fault};
+
+/// Everything that a reference may lead to.
+pub(super) struct Resolver<'a, 'm> {
+    session: &'a Session<'a>,
+    snapshot: &'a dyn Snapshot,
+    drafts: &'a [Draft],
+    aims: &'a Aims,
+    matching: &'m mut Matching<'a>,
+    by_full_url: FxHashMap<&'a str, &'a Key>,
+    conditions: FxHashMap<String, Result<Key, Outcome>>,
+    exists: FxHashMap<Key, bool>,
+}
+
+impl<'a, 'm> Resolver<'a, 'm> {
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        snapshot: &'a dyn Snapshot,
+        drafts: &'a [Draft],
+        aims: &'a Aims,
+        matching: &'m mut Matching<'a>,
+    ) -> Resolver<'a, 'm> {
+        let by_full_url = drafts.iter().enumerate().filter_map(|(change, draft)| match aims.of(change) {
+            Aim::Write(key) | Aim::Existing(key) => Some((draft.full_url.as_deref()?, key)),
+            Aim::Nothing => None,
+        });
+        let by_full_url = by_full_url.collect();
+        let (conditions, exists) = (FxHashMap::default(), FxHashMap::default());
+        Resolver { session, snapshot, drafts, aims, matching, by_full_url, conditions, exists }
+    }
+
+    /// The edits that rewrite the references of a document, sorted; or all that does not resolve.
+    pub(super) fn edits(
+        &mut self,
+        full_url: Option<&str>,
+        document: &Document,
+        sites: &[Site],
+    ) -> Result<Vec<Edit>, Outcome> {
+        let mut edits = Vec::new();
+        let mut issues = Vec::new();
+        for site in sites {
+            match self.resolve(full_url, site) {
+                Ok(Some(text)) => edits.push(Edit { range: site.range.clone(), text }),
+                Ok(None) => {}
+                Err(outcome) => {
+                    let at = expression(self.session.setup().definitions, document, site.range.start);
+                    issues.extend(outcome.at(at).issues);
+                }
+            }
+        }
+        edits.sort_by_key(|edit| edit.range.start);
+        if issues.is_empty() { Ok(edits) } else { Err(Outcome { issues }) }
+    }
+
+    /// What a reference becomes; `None` when it stays as it is.
+    fn resolve(&mut self, full_url: Option<&str>, site: &Site) -> Result<Option<String>, Outcome> {
+        let text = site.text.as_str();
+        if let Some(key) = self.by_full_url.get(text) {
+            return Ok(Some(key.to_string()));
+        }
+        if site.kind == SiteKind::Link {
+            return Ok(None);
+        }
+        match Reference::parse(text) {
+            Some(Reference::Urn(urn)) => self.refuse_dangling(urn),
+            Some(Reference::Conditional { resource_type, query }) => {
+                self.condition(text, resource_type, query).map(|key| Some(key.to_string()))
+            }
+            Some(Reference::Relative { resource_type, id, .. }) => {
+                // Beside a fullUrl, a relative reference leads to the neighbor of that URL first.
+                if let Some(Reference::Absolute { base, .. }) = full_url.and_then(Reference::parse)
+                    && let Some(key) = self.by_full_url.get(format!("{base}/{resource_type}/{id}").as_str())
+                {
+                    return Ok((key.as_str() != text).then(|| key.to_string()));
+                }
+                self.check(text, resource_type, id)
+            }
+            Some(Reference::Absolute { base, resource_type, id, .. }) if base == self.session.setup().base_url => {
+                self.check(text, resource_type, id)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn refuse_dangling(&self, urn: &str) -> Result<Option<String>, Outcome> {
+        match self.session.setup().references {
+            References::Accept => Ok(None),
+            References::Check => Err(unresolved(format!("`{urn}` is the fullUrl of no entry of this transaction"))),
+        }
+    }
+
+    /// The one resource that a conditional reference matches.
+    fn condition(&mut self, text: &str, resource_type: &str, query: &str) -> Result<Key, Outcome> {
+        if let Some(known) = self.conditions.get(text) {
+            return known.clone();
+        }
+        let definitions = self.session.setup().definitions;
+        let found = self.find(definitions, resource_type, query);
+        self.conditions.insert(text.to_owned(), found.clone());
+        found
+    }
+
+    fn find(&mut self, definitions: &Definitions, resource_type: &str, query: &str) -> Result<Key, Outcome> {
+        let Some(resource_type) = definitions.resource_type(resource_type) else {
+            return Err(unresolved(format!("`{resource_type}` is not a resource type of FHIR R4")));
+        };
+        let criteria = Criteria::new(self.session, resource_type, query.to_owned())?;
+        match self.matching.matches(&criteria, self.aims)?.as_slice() {
+            [] => Err(unresolved(format!(
+                "no {resource_type} matches the conditional reference `{resource_type}?{query}`"
+            ))),
+            [key] => Ok(key.clone()),
+            _ => Err(several(&criteria)),
+        }
+    }
+
+    /// Refuses a reference to a resource of this server that is not there.
+    fn check(&mut self, text: &str, resource_type: &str, id: &str) -> Result<Option<String>, Outcome> {
+        if self.session.setup().references == References::Accept {
+            return Ok(None);
+        }
+        let Some(key) = Key::new(resource_type, id) else { return Ok(None) };
+        let exists = match self.exists.get(&key) {
+            Some(exists) => *exists,
+            None => {
+                let exists = self.exists(&key)?;
+                self.exists.insert(key, exists);
+                exists
+            }
+        };
+        if exists {
+            Ok(None)
+        } else {
+            Err(unresolved(format!("the reference `{text}` leads to no resource of this server")))
+        }
+    }
+
+    fn exists(&self, key: &Key) -> Result<bool, Outcome> {
+        match self.aims.writer(key).map(|change| self.drafts[change].method) {
+            Some(Method::Delete) => Ok(false),
+            Some(Method::Post | Method::Put) => Ok(true),
+            Some(Method::Patch) | None => {
+                let head = self.snapshot.head(key).map_err(fault::outcome)?;
+                Ok(head.is_some_and(|head| !head.deleted))
+            }
+        }
+    }
+}
+
+/// The refusal of a reference that does not lead to anything.
+fn unresolved(text: String) -> Outcome {
+    Outcome::new(IssueType::UnresolvedReference, text).coded(HTTP_ERROR_CODES, "REFERENCE_NOT_FOUND")
+}
