@@ -1,1 +1,30 @@
-//! server
+//! HTTP outside, [`Interaction`](interaction) inside: FHIR's RESTful API, <https://hl7.org/fhir/R4/http.html>.
+//!
+//! Invariants:
+//! - One parser makes an interaction of a method, a path and a query, from HTTP and from a Bundle entry alike.
+//! - After the body is read everything is synchronous: performing an interaction never awaits.
+//! - Every answer but the server's own pages (`/health`, `/metrics`) is FHIR; every refusal is an OperationOutcome.
+//! - Nothing of a body, a token or a query's values goes to the log.
+
+pub mod command;
+
+mod body;
+mod capability;
+mod config;
+mod http;
+mod interaction;
+mod listen;
+mod negotiate;
+mod page;
+mod perform;
+mod pretty;
+mod project;
+mod respond;
+mod state;
+mod telemetry;
+
+pub use config::{Auth, Config, Limits, Settings};
+pub use http::app;
+pub use listen::{Server, StartError, serve};
+pub use state::State;
+pub use telemetry::LogFormat;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `flint`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    server::command::run()
+}

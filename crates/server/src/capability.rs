@@ -1,0 +1,187 @@
+//! What the server says it does: derived from the definitions, the search registry, the operations and the routes,
+//! <https://hl7.org/fhir/R4/capabilitystatement.html>.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use fhir::definitions::SearchKind;
+use fhir::json::quote;
+use fhir::{IssueType, Outcome};
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use services::{OPERATIONS, Operation};
+
+use crate::State;
+use crate::interaction::{ON_SYSTEM, ON_TYPES};
+use crate::negotiate::JSON_PATCH;
+use crate::perform::{COUNT_MAX, Call, ENTRIES_MAX};
+use crate::respond::{Answer, Content, Refused};
+
+/// When what is served last changed.
+const DATE: &str = "2026-11-22";
+
+/// The statement as it goes out.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    bytes: Bytes,
+    etag: HeaderValue,
+}
+
+/// Answers `/metadata`.
+pub(crate) fn answer(state: &State, call: &Call) -> Result<Answer, Refused> {
+    if let Some((_, mode)) = call.parameters.iter().find(|(name, _)| name == "mode")
+        && !matches!(mode.as_str(), "full" | "normative")
+    {
+        let text = format!("mode `{mode}` is not served, only `full` and `normative`");
+        return Err(Outcome::new(IssueType::NotSupported, text).into());
+    }
+    let statement = state.statement.get_or_init(|| Statement::new(state));
+    let known = call.conditions.if_none_match.as_deref().unwrap_or_default();
+    let is_known = known.split(',').any(|tag| tag.trim() == "*" || tag.trim().as_bytes() == statement.etag.as_bytes());
+    let answer = if is_known {
+        Answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        Answer { content: Content::Resource(statement.bytes.clone()), ..Answer::empty(StatusCode::OK) }
+    };
+    Ok(Answer { etag: Some(statement.etag.clone()), ..answer })
+}
+
+impl Statement {
+    fn new(state: &State) -> Statement {
+        let text = statement(state);
+        let hash = blake3::hash(text.as_bytes()).to_hex();
+        let etag =
+            HeaderValue::try_from(format!("W/\"{}\"", &hash[..16])).expect("digits and quotes are visible ASCII");
+        Statement { bytes: text.into(), etag }
+    }
+}
+
+fn statement(state: &State) -> String {
+    let mut out = String::from(r#"{"resourceType":"CapabilityStatement","status":"active","kind":"instance""#);
+    let _ = write!(
+        out,
+        r#","date":"{DATE}","software":{{"name":"Flint","version":"{}"}},"implementation":{{"description":"Flint","url":{}}}"#,
+        env!("CARGO_PKG_VERSION"),
+        quote(&state.base_url),
+    );
+    let _ = write!(
+        out,
+        r#","fhirVersion":"4.0.1","format":["application/fhir+json","json"],"patchFormat":["{JSON_PATCH}"],"rest":[{{"mode":"server""#,
+    );
+    let _ = write!(out, r#","documentation":{},"security":{{"cors":true}},"resource":["#, quote(&limits(state)));
+    let reverse = reverse_includes(state);
+    for (at, &name) in state.definitions.resource_types().iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        resource(&mut out, state, name, reverse.get(name).map_or(&[], Vec::as_slice));
+    }
+    let _ = write!(out, r#"],"interaction":[{}]"#, codes(&ON_SYSTEM));
+    operations(&mut out, |operation| operation.at_system());
+    let compartments = state.definitions.compartments().iter();
+    let urls =
+        compartments.map(|within| format!(r#""http://hl7.org/fhir/CompartmentDefinition/{}""#, uncapital(within.code)));
+    let _ = write!(out, r#","compartment":[{}]}}]}}"#, urls.collect::<Vec<_>>().join(","));
+    out
+}
+
+/// The limits for which FHIR has no element of their own.
+fn limits(state: &State) -> String {
+    let limits = &state.limits;
+    format!(
+        "Request bodies up to {} bytes; up to {ENTRIES_MAX} entries in a batch or transaction; up to {COUNT_MAX} matches on a page, \
+         a larger _count is lowered; up to {} requests at a time; searches end after {} seconds.",
+        limits.body_bytes,
+        limits.requests,
+        limits.answer_timeout.as_secs(),
+    )
+}
+
+fn resource(out: &mut String, state: &State, name: &'static str, reverse: &[String]) {
+    let registry = state.repository.registry();
+    let _ = write!(
+        out,
+        r#"{{"type":"{name}","profile":"http://hl7.org/fhir/StructureDefinition/{name}","interaction":[{}]"#,
+        codes(&ON_TYPES)
+    );
+    out.push_str(r#","versioning":"versioned-update","readHistory":true,"updateCreate":true,"conditionalCreate":true"#);
+    out.push_str(r#","conditionalRead":"full-support","conditionalUpdate":true,"conditionalDelete":"single""#);
+    let policy = match state.references {
+        repository::References::Check => r#""literal","logical","enforced""#,
+        repository::References::Accept => r#""literal","logical""#,
+    };
+    let _ = write!(out, r#","referencePolicy":[{policy}]"#);
+    strings(out, "searchInclude", &registry.includes(name));
+    strings(out, "searchRevInclude", reverse);
+    let mut separator = r#","searchParam":["#;
+    for parameter in registry.parameters(name) {
+        let (code, url, kind) = (parameter.code, parameter.url, kind(parameter.kind));
+        let _ = write!(out, r#"{separator}{{"name":"{code}","definition":"{url}","type":"{kind}"}}"#);
+        separator = ",";
+    }
+    if separator == "," {
+        out.push(']');
+    }
+    operations(out, |operation| operation.at_types().contains(&name) || operation.at_instances().contains(&name));
+    out.push('}');
+}
+
+fn codes(codes: &[&str]) -> String {
+    codes.iter().map(|code| format!(r#"{{"code":"{code}"}}"#)).collect::<Vec<_>>().join(",")
+}
+
+fn strings(out: &mut String, name: &str, values: &[String]) {
+    if !values.is_empty() {
+        let values: Vec<_> = values.iter().map(|value| quote(value)).collect();
+        let _ = write!(out, r#","{name}":[{}]"#, values.join(","));
+    }
+}
+
+fn operations(out: &mut String, serves: impl Fn(&dyn Operation) -> bool) {
+    let served = OPERATIONS.iter().filter(|&&operation| serves(operation));
+    let served = served.map(|operation| {
+        format!(r#"{{"name":{},"definition":{}}}"#, quote(operation.code()), quote(operation.definition()))
+    });
+    let served: Vec<_> = served.collect();
+    if !served.is_empty() {
+        let _ = write!(out, r#","operation":[{}]"#, served.join(","));
+    }
+}
+
+/// For each type the references of others that may lead to it: `Observation:subject`.
+fn reverse_includes(state: &State) -> BTreeMap<&'static str, Vec<String>> {
+    let definitions = state.definitions;
+    let mut reverse: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    for &source in definitions.resource_types() {
+        for include in state.repository.registry().includes(source) {
+            let Some((_, code)) = include.split_once(':') else { continue };
+            let parameter = definitions.search_parameters(source).iter().find(|parameter| parameter.code == code);
+            for target in parameter.into_iter().flat_map(|parameter| &parameter.targets) {
+                if let Some(target) = definitions.resource_type(target) {
+                    reverse.entry(target).or_default().push(include.clone());
+                }
+            }
+        }
+    }
+    reverse
+}
+
+fn kind(kind: SearchKind) -> &'static str {
+    match kind {
+        SearchKind::Number => "number",
+        SearchKind::Date => "date",
+        SearchKind::String => "string",
+        SearchKind::Token => "token",
+        SearchKind::Reference => "reference",
+        SearchKind::Composite => "composite",
+        SearchKind::Quantity => "quantity",
+        SearchKind::Uri => "uri",
+        SearchKind::Special => "special",
+    }
+}
+
+fn uncapital(name: &str) -> String {
+    let mut chars = name.chars();
+    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
+}

@@ -1,0 +1,258 @@
+//! Settings: flags, then environment (`FLINT_*`), then a TOML file, then defaults.
+
+use std::error::Error;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use repository::References;
+use serde::Deserialize;
+use store::{Clock, SystemClock};
+use uuid::Uuid;
+
+use crate::telemetry::LogFormat;
+
+/// What a server is started with.
+pub struct Config {
+    /// The directory of the embedded store.
+    pub data: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How callers show who they are.
+    pub auth: Auth,
+    /// The base URL in links and locations, without a final `/`; `None` derives it from the address.
+    pub base_url: Option<String>,
+    /// Whether references to this server must lead somewhere.
+    pub references: References,
+    /// What bounds a request.
+    pub limits: Limits,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the ids of created resources.
+    pub ids: Arc<dyn Fn() -> String + Send + Sync>,
+}
+
+/// How callers show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// They do not: everybody on this machine may do everything, and nobody else can connect.
+    Off,
+}
+
+/// What bounds the cost of requests.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one request body, after decompression.
+    pub body_bytes: usize,
+    /// Bytes of all request bodies that are held at one time.
+    pub bodies_bytes: usize,
+    /// Requests in progress at one time; more are answered with 503.
+    pub requests: usize,
+    /// Connections open at one time; more wait.
+    pub connections: usize,
+    /// Threads for searches and writes.
+    pub threads: usize,
+    /// For the head of a request to arrive, and for its body.
+    pub receive_timeout: Duration,
+    /// For a search or a read to be answered, and for any request to get its turn.
+    pub answer_timeout: Duration,
+    /// For requests in progress to end when the server stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes: 64 << 20,
+            bodies_bytes: 512 << 20,
+            requests: 1024,
+            connections: 4096,
+            threads: 64,
+            receive_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+const DATA_DEFAULT: &str = "flint-data";
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            data: DATA_DEFAULT.into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            auth: Auth::Off,
+            base_url: None,
+            references: References::default(),
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(|| Uuid::now_v7().to_string()),
+        }
+    }
+}
+
+/// The settings as flags, environment or a file give them: each may be missing.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Settings {
+    /// Directory of the store [default: flint-data]
+    #[arg(long, env = "FLINT_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address and port to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "FLINT_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Who may connect; `off` serves this machine only [default: off]
+    #[arg(long, env = "FLINT_AUTH")]
+    auth: Option<Auth>,
+    /// URL under which clients reach this server [default: http://ADDRESS:PORT/fhir]
+    #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+    /// Whether a reference to a resource that is not there is refused [default: check]
+    #[arg(long, env = "FLINT_REFERENCES")]
+    references: Option<ReferencePolicy>,
+    /// Largest request body in bytes, after decompression [default: 67108864]
+    #[arg(long, env = "FLINT_BODY_MAX", value_name = "BYTES")]
+    body_max: Option<usize>,
+    /// Requests in progress at one time [default: 1024]
+    #[arg(long, env = "FLINT_REQUESTS_MAX", value_name = "N")]
+    requests_max: Option<usize>,
+    /// How log lines are written [default: text]
+    #[arg(long, env = "FLINT_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What is logged: `info`, `server=debug`, ... [default: info]
+    #[arg(long, env = "FLINT_LOG", value_name = "FILTER")]
+    pub(crate) log: Option<String>,
+}
+
+/// The two choices of [`References`], as settings name them.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ReferencePolicy {
+    Check,
+    Accept,
+}
+
+/// A setting that cannot be used.
+#[derive(Debug)]
+pub struct SettingsError(String);
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for SettingsError {}
+
+impl Settings {
+    /// Reads a TOML file of settings.
+    pub fn read(path: &Path) -> Result<Settings, SettingsError> {
+        let refuse = |error: &dyn fmt::Display| SettingsError(format!("config file {}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(&error))?;
+        toml::from_str(&text).map_err(|error| refuse(&error))
+    }
+
+    /// These, and where one is missing, the other's.
+    pub fn or(self, other: Settings) -> Settings {
+        Settings {
+            data: self.data.or(other.data),
+            listen: self.listen.or(other.listen),
+            auth: self.auth.or(other.auth),
+            base_url: self.base_url.or(other.base_url),
+            references: self.references.or(other.references),
+            body_max: self.body_max.or(other.body_max),
+            requests_max: self.requests_max.or(other.requests_max),
+            log_format: self.log_format.or(other.log_format),
+            log: self.log.or(other.log),
+        }
+    }
+
+    /// Fills in the defaults and checks what cannot be right.
+    pub fn resolve(self) -> Result<Config, SettingsError> {
+        let listen = self.listen.as_deref().unwrap_or(LISTEN_DEFAULT);
+        let listen = listen.parse::<SocketAddr>().map_err(|_| {
+            SettingsError(format!("listen: `{listen}` is no address and port, such as `{LISTEN_DEFAULT}`"))
+        })?;
+        let auth = self.auth.unwrap_or(Auth::Off);
+        if auth == Auth::Off && !listen.ip().is_loopback() {
+            let ip = listen.ip();
+            return Err(SettingsError(format!(
+                "listen: `{ip}` can be reached from other machines, and without authentication only a loopback address such as `127.0.0.1` may be served"
+            )));
+        }
+        let base_url = self.base_url.map(|url| check_base_url(&url)).transpose()?;
+        let references = match self.references.unwrap_or(ReferencePolicy::Check) {
+            ReferencePolicy::Check => References::Check,
+            ReferencePolicy::Accept => References::Accept,
+        };
+        let default = Limits::default();
+        let limits = Limits {
+            body_bytes: self.body_max.unwrap_or(default.body_bytes),
+            bodies_bytes: default.bodies_bytes.max(self.body_max.unwrap_or(0)),
+            requests: self.requests_max.unwrap_or(default.requests),
+            ..default
+        };
+        let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
+        Ok(Config { data, listen, auth, base_url, references, limits, ..Config::default() })
+    }
+}
+
+fn check_base_url(url: &str) -> Result<String, SettingsError> {
+    let trimmed = url.trim_end_matches('/');
+    let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '"', '\\', '<', '>']) => {
+            Ok(trimmed.to_owned())
+        }
+        _ => Err(SettingsError(format!("base-url: `{url}` is no http or https URL without query and fragment"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(toml: &str) -> Result<Config, SettingsError> {
+        toml::from_str::<Settings>(toml).map_err(|error| SettingsError(error.to_string()))?.resolve()
+    }
+
+    #[test]
+    fn defaults_serve_this_machine() {
+        let config = settings("").expect("defaults");
+        assert!(config.listen.ip().is_loopback());
+        assert_eq!((config.auth, config.base_url), (Auth::Off, None));
+    }
+
+    #[test]
+    fn flags_go_before_the_file() {
+        let flags: Settings = toml::from_str("listen = '127.0.0.1:1'").expect("good");
+        let file = toml::from_str("listen = '127.0.0.1:2'\nbase-url = 'https://ehr.example/fhir/'").expect("good");
+        let config = flags.or(file).resolve().expect("good");
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.base_url.as_deref(), Some("https://ehr.example/fhir"));
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_right() {
+        let cases = [
+            ("listen = '0.0.0.0:8080'", "loopback"),
+            ("listen = '[::]:8080'", "loopback"),
+            ("listen = 'here'", "no address and port"),
+            ("base-url = 'ftp://x'", "no http or https URL"),
+            ("base-url = 'http://'", "no http or https URL"),
+            ("base-url = 'http://x/?a'", "no http or https URL"),
+            ("auth = 'maybe'", "unknown variant"),
+            ("lisen = '127.0.0.1:1'", "unknown field"),
+        ];
+        for (toml, expected) in cases {
+            let error = settings(toml).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(expected), "{toml}: {error}");
+        }
+    }
+}

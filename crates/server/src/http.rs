@@ -1,0 +1,266 @@
+//! From an HTTP request to a [`Call`], and back.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State as Shared};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use bytes::Bytes;
+use fhir::{IssueType, Outcome};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+use search::{parse_query_string, query_string};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+
+use crate::State;
+use crate::interaction::{Expected, Interaction};
+use crate::negotiate::{General, Preferences, accepts_gzip, check_accept, check_content_type};
+use crate::perform::{Call, Caller, Conditions, Payload, perform};
+use crate::respond::{Answer, Form, Refused};
+use crate::telemetry::{REQUEST_ID, request_id};
+
+/// Where FHIR begins on this server.
+const BASE_PATH: &str = "/fhir";
+
+/// How long a browser may remember that it may call.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
+
+/// Everything the server answers.
+pub fn app(state: Arc<State>) -> Router {
+    let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(methods)
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID])
+        .max_age(PREFLIGHT_AGE);
+    // Interactions have a router of their own, which Bundle entries share: here they are all one.
+    Router::new()
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .fallback(fhir)
+        .layer(cors)
+        .with_state(state)
+}
+
+async fn health(Shared(state): Shared<Arc<State>>) -> Response {
+    match state.repository.store().snapshot() {
+        Ok(_) => "ok\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the store cannot be read");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n").into_response()
+        }
+    }
+}
+
+async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(CONTENT_TYPE, kind)], state.metrics.encode()).into_response()
+}
+
+async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+    let started = Instant::now();
+    let (head, body) = request.into_parts();
+    let mut exchange = Exchange {
+        form: Form {
+            is_head: head.method == Method::HEAD,
+            pretty: false,
+            gzip: accepts_gzip(&head.headers),
+            request_id: request_id(&head.headers),
+        },
+        code: "unknown",
+    };
+    let in_progress = InProgress::enter(&state);
+    let response = match exchange.answer(&state, &head, body).await {
+        Ok(response) => response,
+        Err(refused) => exchange.refusal(refused, &state),
+    };
+    drop(in_progress);
+    let status = response.status().as_u16();
+    state.metrics.record(exchange.code, status, started.elapsed());
+    tracing::debug!(
+        request_id = ?exchange.form.request_id,
+        interaction = exchange.code,
+        method = %head.method,
+        path = head.uri.path(),
+        status,
+        microseconds = started.elapsed().as_micros() as u64,
+        "answered"
+    );
+    response
+}
+
+/// One request counted as long as this lives.
+struct InProgress<'a> {
+    state: &'a State,
+}
+
+impl InProgress<'_> {
+    fn enter(state: &State) -> InProgress<'_> {
+        state.requests.fetch_add(1, Ordering::Relaxed);
+        state.metrics.in_progress.inc();
+        InProgress { state }
+    }
+}
+
+impl Drop for InProgress<'_> {
+    fn drop(&mut self) {
+        self.state.requests.fetch_sub(1, Ordering::Relaxed);
+        self.state.metrics.in_progress.dec();
+    }
+}
+
+/// What is learned of a request on the way to its answer.
+struct Exchange {
+    form: Form,
+    /// The interaction's code.
+    code: &'static str,
+}
+
+impl Exchange {
+    async fn answer(&mut self, state: &Arc<State>, head: &Parts, body: Body) -> Result<Response, Refused> {
+        if state.requests.load(Ordering::Relaxed) > state.limits.requests {
+            let text = format!("the server has {} requests in progress and takes no more", state.limits.requests);
+            return Err(Outcome::new(IssueType::Transient, text).into());
+        }
+        let query = head.uri.query().unwrap_or_default();
+        let mut parameters = parse_query_string(query)?;
+        let mut general = General::take(&mut parameters);
+        self.accept(head, &general)?;
+        let interaction = self.interaction(state, head, query, &parameters, &general)?;
+        let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let access = state.authority.access(authorization)?;
+        let expected = interaction.expects();
+        let mut payload = Payload::Nothing;
+        let mut share = None;
+        if expected != Expected::Nothing {
+            check_content_type(&head.headers, expected)?;
+            let received = state.bodies.receive(&head.headers, body, &state.limits).await?;
+            let (bytes, held) = received.into_parts();
+            share = held;
+            if expected == Expected::Form {
+                parameters.extend(parse_form(&bytes)?);
+                let posted = General::take(&mut parameters);
+                self.accept(head, &posted)?;
+                general = posted.or(general);
+            } else {
+                payload = Payload::Bytes(bytes);
+            }
+        }
+        let call = Call {
+            interaction,
+            parameters,
+            general,
+            conditions: Conditions::of(&head.headers),
+            preferences: Preferences::of(&head.headers),
+            payload,
+        };
+        let work = Work { state: state.clone(), form: self.form.clone(), access, call };
+        if work.call.interaction.is_quick() {
+            return Ok(work.run());
+        }
+        let may_write = work.call.interaction.may_write();
+        let response = elsewhere(state, may_write, move || {
+            let response = work.run();
+            drop(share);
+            response
+        });
+        Ok(response.await?)
+    }
+
+    fn accept(&mut self, head: &Parts, general: &General) -> Result<(), Outcome> {
+        self.form.pretty |= general.pretty;
+        check_accept(&head.headers, general.format.as_deref())
+    }
+
+    fn interaction(
+        &mut self,
+        state: &State,
+        head: &Parts,
+        query: &str,
+        parameters: &[(String, String)],
+        general: &General,
+    ) -> Result<Interaction, Refused> {
+        let path = head.uri.path().strip_prefix(BASE_PATH).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(path) = path else {
+            let text = format!("there is nothing at `{}`: FHIR is served at `{BASE_PATH}`", head.uri.path());
+            return Err(Outcome::new(IssueType::NotFound, text).into());
+        };
+        let criteria = if *general == General::default() {
+            Cow::Borrowed(query)
+        } else {
+            Cow::Owned(query_string(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
+        };
+        let method = if self.form.is_head { &Method::GET } else { &head.method };
+        let interaction = Interaction::parse(method, path, &criteria, state.definitions)?;
+        self.code = interaction.code();
+        Ok(interaction)
+    }
+
+    fn refusal(&self, refused: Refused, state: &State) -> Response {
+        self.form.response(Answer::refusal(refused, &self.form.request_id), &state.base_url)
+    }
+}
+
+fn parse_form(bytes: &Bytes) -> Result<Vec<(String, String)>, Outcome> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => parse_query_string(text.trim()),
+        Err(_) => Err(Outcome::new(IssueType::BadRequest, "the form is not UTF-8")),
+    }
+}
+
+/// A call with all that is needed to perform it, on whatever thread.
+struct Work {
+    state: Arc<State>,
+    form: Form,
+    access: repository::Access,
+    call: Call,
+}
+
+impl Work {
+    fn run(self) -> Response {
+        let Work { state, form, access, call } = self;
+        let performed = catch_unwind(AssertUnwindSafe(|| {
+            let session = state.repository.open(access);
+            perform(&Caller { state: &state, session, request_id: &form.request_id }, call)
+        }));
+        let answer = match performed {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(refused)) => Answer::refusal(refused, &form.request_id),
+            Err(_) => {
+                let outcome = Outcome::new(IssueType::Exception, "a panic: its message is on standard error");
+                Answer::refusal(outcome.into(), &form.request_id)
+            }
+        };
+        form.response(answer, &state.base_url)
+    }
+}
+
+/// Runs work that blocks on a thread of its own, when its turn comes. What may write is never given up: the caller must learn how it ended.
+async fn elsewhere(
+    state: &State,
+    may_write: bool,
+    work: impl FnOnce() -> Response + Send + 'static,
+) -> Result<Response, Outcome> {
+    let limit = state.limits.answer_timeout;
+    let turn = tokio::time::timeout(limit, state.turns.clone().acquire_owned()).await;
+    let turn = turn.map_err(|_| slow(limit))?;
+    let task = tokio::task::spawn_blocking(move || {
+        let response = work();
+        drop(turn);
+        response
+    });
+    let done = if may_write { task.await } else { tokio::time::timeout(limit, task).await.map_err(|_| slow(limit))? };
+    done.map_err(|error| Outcome::new(IssueType::Exception, error.to_string()))
+}
+
+fn slow(limit: Duration) -> Outcome {
+    Outcome::new(IssueType::Timeout, format!("no answer was found within {} seconds", limit.as_secs()))
+}

@@ -1,0 +1,169 @@
+//! The listening socket: connections, their limits, and a stop that lets requests end.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use store::StoreError;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use crate::{Config, State, app};
+
+/// Header fields of one request.
+const HEADERS_MAX: usize = 100;
+
+/// Bytes of one request's head.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Requests in progress on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 200;
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, std::io::Error),
+    /// The store cannot be opened.
+    Store(std::path::PathBuf, StoreError),
+    /// The system refused something else.
+    System(std::io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Listen(address, error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                write!(f, "{address} is in use by another program; stop it or choose another with --listen")
+            }
+            StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            StartError::Store(path, error) => write!(f, "cannot open the store in {}: {error}", path.display()),
+            StartError::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A server that listens; connections wait until it runs.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    state: Arc<State>,
+}
+
+/// Serves until SIGTERM or SIGINT, then lets requests in progress end.
+pub async fn serve(config: Config) -> Result<(), StartError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
+    let server = Server::bind(config).await?;
+    println!("flint serves {}", server.base_url());
+    server
+        .run(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+        .await;
+    Ok(())
+}
+
+impl Server {
+    /// Takes the address, then opens the store.
+    pub async fn bind(config: Config) -> Result<Server, StartError> {
+        let wanted = config.listen;
+        let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Listen(wanted, error))?;
+        let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}/fhir"));
+        let data = config.data.clone();
+        let state = State::open(config, base_url).map_err(|error| StartError::Store(data, error))?;
+        Ok(Server { listener, address, state: Arc::new(state) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The base URL of its FHIR API, without a final `/`.
+    pub fn base_url(&self) -> &str {
+        &self.state.base_url
+    }
+
+    /// Answers requests until `stop`, then lets those in progress end, and closes the store.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let limits = self.state.limits.clone();
+        let connections = Arc::new(Semaphore::new(limits.connections));
+        let builder = Arc::new(builder(&limits));
+        let graceful = GracefulShutdown::new();
+        let app = app(self.state);
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let permit = tokio::select! {
+                permit = connections.clone().acquire_owned() => permit,
+                () = &mut stop => break,
+            };
+            let stream = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = &mut stop => break,
+            };
+            match stream {
+                Ok((stream, _)) => connect(stream, app.clone(), builder.clone(), &graceful, permit),
+                // Out of file descriptors, or the peer is gone already: the next accept may do better.
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        tracing::info!("stopping: no new connections");
+        if tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
+            tracing::warn!("stopped with requests still in progress");
+        }
+    }
+}
+
+fn builder(limits: &crate::Limits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.receive_timeout)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .max_concurrent_streams(STREAMS_MAX);
+    builder
+}
+
+/// Serves one connection in a task of its own, which holds `permit` until it ends.
+fn connect<P: Send + 'static>(
+    stream: TcpStream,
+    app: Router,
+    builder: Arc<Builder<TokioExecutor>>,
+    graceful: &GracefulShutdown,
+    permit: P,
+) {
+    // Answers are written whole; waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    let watcher = graceful.watcher();
+    tokio::spawn(async move {
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        // A peer that breaks off is no fault of ours.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "a connection broke off");
+        }
+        drop(permit);
+    });
+}

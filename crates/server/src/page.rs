@@ -1,0 +1,136 @@
+//! Page links without state: a signed keyset position, which only the search that made it may use.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use fhir::{IssueType, Outcome};
+use repository::Cursor;
+use store::{Batch, Page, Store, StoreError, Write};
+use uuid::Uuid;
+
+use crate::negotiate::PAGE;
+
+/// Where a page starts, and what the pages before it already know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) page: Page,
+    /// How many matches there are in all, counted for the first page.
+    pub(crate) total: Option<u64>,
+}
+
+/// Makes and checks the tokens of page links.
+pub(crate) struct Signer {
+    key: [u8; KEY_BYTES],
+}
+
+const KEY_BYTES: usize = 32;
+const MAC_BYTES: usize = 16;
+
+/// Under which name the store keeps the key, so that links outlive the process and fit every process over one store.
+const KEY_NAME: &[u8] = b"server/page-key";
+
+/// Layout: a byte for the direction, 8 for the total (all ones for none), the cursor, the MAC.
+const AFTER: u8 = 1;
+const BEFORE: u8 = 2;
+const TOTAL_BYTES: usize = 8;
+
+impl Signer {
+    /// Takes the key from the store, or makes one there.
+    pub(crate) fn open(store: &dyn Store) -> Result<Signer, StoreError> {
+        loop {
+            if let Some(key) = store.snapshot()?.value(KEY_NAME)? {
+                let key = key.try_into().map_err(|_| {
+                    StoreError::Unusable("the key of page links in the store has a wrong length".to_owned())
+                })?;
+                return Ok(Signer { key });
+            }
+            let claim = Write::Claim { name: KEY_NAME.to_vec(), value: random_key().to_vec() };
+            match store.commit(Batch { preconditions: Vec::new(), writes: vec![claim] }) {
+                Ok(_) | Err(StoreError::Claimed(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The token of a position in the search that `subject` (path and query of its links) names.
+    pub(crate) fn sign(&self, subject: &str, position: &Position) -> String {
+        let (direction, cursor) = match &position.page {
+            Page::First => (AFTER, [].as_slice()),
+            Page::After(cursor) => (AFTER, cursor.0.as_slice()),
+            Page::Before(cursor) => (BEFORE, cursor.0.as_slice()),
+        };
+        let mut bytes = Vec::with_capacity(1 + TOTAL_BYTES + cursor.len() + MAC_BYTES);
+        bytes.push(direction);
+        bytes.extend_from_slice(&position.total.unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend_from_slice(cursor);
+        let mac = self.mac(subject, &bytes);
+        bytes.extend_from_slice(&mac.as_bytes()[..MAC_BYTES]);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// The position that a token holds; refused when this server did not make it for this search.
+    pub(crate) fn open_token(&self, subject: &str, token: &str) -> Result<Position, Outcome> {
+        let text = format!("`{PAGE}` is no page of this search; follow the links of a search Bundle as they are");
+        self.position(subject, token).ok_or_else(|| Outcome::new(IssueType::BadRequest, text))
+    }
+
+    fn position(&self, subject: &str, token: &str) -> Option<Position> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (payload, mac) = bytes.split_last_chunk::<MAC_BYTES>()?;
+        let mut expected = [0; MAC_BYTES];
+        expected.copy_from_slice(&self.mac(subject, payload).as_bytes()[..MAC_BYTES]);
+        let differing = mac.iter().zip(expected).fold(0, |differing, (given, right)| differing | (given ^ right));
+        if differing != 0 {
+            return None;
+        }
+        let (&direction, rest) = payload.split_first()?;
+        let (total, cursor) = rest.split_first_chunk::<TOTAL_BYTES>()?;
+        let cursor = Cursor(cursor.to_vec());
+        let page = if direction == BEFORE { Page::Before(cursor) } else { Page::After(cursor) };
+        let total = Some(u64::from_be_bytes(*total)).filter(|total| *total != u64::MAX);
+        Some(Position { page, total })
+    }
+
+    fn mac(&self, subject: &str, payload: &[u8]) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(subject.len() as u64).to_be_bytes()).update(subject.as_bytes()).update(payload);
+        hasher.finalize()
+    }
+}
+
+/// Four ids hold 296 random bits.
+fn random_key() -> [u8; KEY_BYTES] {
+    let mut hasher = blake3::Hasher::new();
+    for _ in 0..4 {
+        hasher.update(Uuid::now_v7().as_bytes());
+    }
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_its_own_tokens_only() {
+        let signer = Signer { key: [7; KEY_BYTES] };
+        let positions = [
+            Position { page: Page::After(Cursor(vec![1, 2, 3])), total: Some(12) },
+            Position { page: Page::Before(Cursor(vec![])), total: None },
+        ];
+        for position in positions {
+            let token = signer.sign("Patient?name=x", &position);
+            assert_eq!(signer.open_token("Patient?name=x", &token), Ok(position));
+            assert!(signer.open_token("Patient?name=y", &token).is_err());
+            assert!(Signer { key: [8; KEY_BYTES] }.open_token("Patient?name=x", &token).is_err());
+            for at in 0..token.len() {
+                let mut forged = token.clone().into_bytes();
+                forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+                let forged = String::from_utf8(forged).expect("ASCII");
+                assert!(signer.open_token("Patient?name=x", &forged).is_err(), "{at}");
+            }
+        }
+        for token in ["", "A", "!!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(signer.open_token("Patient", token).is_err(), "{token}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Doing what an [`Interaction`] says: a file each. All of it blocks and none of it awaits.
+
+mod bundle;
+mod history;
+mod operation;
+mod pages;
+mod read;
+mod search;
+mod write;
+
+pub(crate) use bundle::ENTRIES_MAX;
+pub(crate) use pages::COUNT_MAX;
+
+use bytes::Bytes;
+use fhir::json::Document;
+use fhir::{IssueType, Outcome};
+use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
+use repository::Session;
+
+use crate::interaction::Interaction;
+use crate::negotiate::{General, Preferences};
+use crate::respond::{Answer, Refused};
+use crate::{State, capability};
+
+/// An interaction with all that HTTP or a Bundle entry says about it.
+pub(crate) struct Call {
+    pub(crate) interaction: Interaction,
+    /// Decoded, without those in `general`.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) general: General,
+    pub(crate) conditions: Conditions,
+    pub(crate) preferences: Preferences,
+    pub(crate) payload: Payload,
+}
+
+/// Who calls.
+pub(crate) struct Caller<'a> {
+    pub(crate) state: &'a State,
+    pub(crate) session: Session<'a>,
+    pub(crate) request_id: &'a HeaderValue,
+}
+
+/// What comes with a call.
+pub(crate) enum Payload {
+    Nothing,
+    /// A body.
+    Bytes(Bytes),
+    /// The resource of a Bundle entry.
+    Document(Document),
+}
+
+/// What must be true for the call to be performed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conditions {
+    pub(crate) if_match: Option<String>,
+    pub(crate) if_none_match: Option<String>,
+    pub(crate) if_modified_since: Option<String>,
+    pub(crate) if_none_exist: Option<String>,
+}
+
+/// Performs a call.
+pub(crate) fn perform(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
+    match &call.interaction {
+        Interaction::Capabilities => capability::answer(caller.state, &call),
+        Interaction::Read(key) => read::read(caller, &call, key),
+        Interaction::Vread(key, version) => read::vread(caller, &call, key, version),
+        Interaction::History(scope) => history::history(caller, &call, scope),
+        Interaction::Search { scope, .. } => search::search(caller, &call, scope),
+        Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {
+            write::write(caller, call)
+        }
+        Interaction::Bundle => bundle::bundle(caller, call),
+        Interaction::Operation { .. } => operation::run(caller, call),
+    }
+}
+
+const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
+
+impl Conditions {
+    pub(crate) fn of(headers: &HeaderMap) -> Conditions {
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Conditions {
+            if_match: text(IF_MATCH),
+            if_none_match: text(IF_NONE_MATCH),
+            if_modified_since: text(IF_MODIFIED_SINCE),
+            if_none_exist: text(IF_NONE_EXIST),
+        }
+    }
+}
+
+impl Payload {
+    /// The resource.
+    pub(crate) fn document(self) -> Result<Document, Outcome> {
+        match self {
+            Payload::Document(document) => Ok(document),
+            Payload::Bytes(bytes) if !bytes.is_empty() => Ok(Document::parse(&bytes)?),
+            Payload::Bytes(_) | Payload::Nothing => {
+                Err(Outcome::new(IssueType::BadRequest, "there is no resource where one must be sent"))
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Operations, <https://hl7.org/fhir/R4/operations.html>.
+
+use fhir::{IssueType, Outcome};
+use services::Invocation;
+
+use super::{Call, Caller, Payload};
+use crate::interaction::Interaction;
+use crate::respond::{Answer, Refused};
+
+pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
+    let Interaction::Operation { operation, subject, .. } = call.interaction else {
+        return Err(Outcome::new(IssueType::Exception, "what is no operation was run as one").into());
+    };
+    let resource = match call.payload {
+        Payload::Bytes(bytes) if bytes.is_empty() => None,
+        Payload::Nothing => None,
+        payload => Some(payload.document()?),
+    };
+    let invocation = Invocation { subject, parameters: call.parameters, resource };
+    Ok(Answer::resource(operation.run(&caller.session, &invocation)?))
+}

@@ -1,0 +1,90 @@
+//! Search, <https://hl7.org/fhir/R4/search.html>: a searchset Bundle spliced from stored bytes.
+
+use std::fmt::Write;
+
+use fhir::{Issue, IssueType, Outcome};
+use repository::{SearchPage, SearchRequest, Version};
+use search::{Query, Scope, Summary, Total};
+
+use super::pages::{Pages, push_bytes, write_entries};
+use super::{Call, Caller};
+use crate::project::View;
+use crate::respond::{Answer, Refused};
+
+pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<Answer, Refused> {
+    let state = caller.state;
+    let query = state.repository.registry().query(scope, &call.parameters, call.preferences.handling)?;
+    let pages = Pages::new(state, &path(scope), &query.applied, query.count, &call.general)?;
+    let only_counts = query.summary == Summary::Count || pages.count == 0;
+    let request = SearchRequest {
+        query: &query,
+        page: pages.position.page.clone(),
+        limit: if only_counts { 0 } else { pages.count },
+        total: only_counts || (query.total != Total::None && pages.position.total.is_none()),
+    };
+    let page = caller.session.search(&request)?;
+    Ok(Answer::resource(searchset(caller, &query, &pages, page, only_counts)))
+}
+
+fn searchset(caller: &Caller<'_>, query: &Query, pages: &Pages<'_>, page: SearchPage, only_counts: bool) -> String {
+    let (mut next, mut previous) = (page.next, page.previous);
+    if only_counts {
+        (next, previous) = (None, None);
+    }
+    let bodies = page.matches.iter().chain(&page.included).filter_map(|version| version.body.as_ref());
+    let bytes: usize = bodies.map(|body| body.len() + ENTRY_BYTES).sum();
+    let mut out = String::with_capacity(bytes + ENTRY_BYTES * 4);
+    pages.open_bundle(&mut out, "searchset", page.total.or(pages.position.total), next, previous);
+    let view = View::of_query(query);
+    let included_view = if let View::Elements(_) = view { View::Whole } else { view.clone() };
+    let matches = page.matches.iter().map(|version| Entry::Resource(version, "match", &view));
+    let included = page.included.iter().map(|version| Entry::Resource(version, "include", &included_view));
+    let outcome = warnings(query, page.includes_cut);
+    let outcome = outcome.as_ref().map(Entry::Outcome);
+    write_entries(&mut out, matches.chain(included).chain(outcome), |out, entry| entry.write(out, caller));
+    out.push('}');
+    out
+}
+
+/// About what an entry has around its resource.
+const ENTRY_BYTES: usize = 160;
+
+enum Entry<'a> {
+    Resource(&'a Version, &'static str, &'a View),
+    Outcome(&'a Outcome),
+}
+
+impl Entry<'_> {
+    fn write(self, out: &mut String, caller: &Caller<'_>) {
+        match self {
+            Entry::Resource(version, mode, view) => {
+                let (base_url, key) = (&caller.state.base_url, version.key.as_str());
+                let _ = write!(out, r#"{{"fullUrl":"{base_url}/{key}","resource":"#);
+                let body = version.body.as_ref().map(|body| view.of(body, caller.state.definitions));
+                push_bytes(out, &body.unwrap_or_default());
+                let _ = write!(out, r#","search":{{"mode":"{mode}"}}}}"#);
+            }
+            Entry::Outcome(outcome) => {
+                let _ = write!(out, r#"{{"resource":{},"search":{{"mode":"outcome"}}}}"#, outcome.to_json());
+            }
+        }
+    }
+}
+
+fn warnings(query: &Query, includes_cut: bool) -> Option<Outcome> {
+    let mut issues = query.warnings.clone();
+    if includes_cut {
+        let text = "more resources are included than one page may hold: some are left out";
+        issues.push(Issue::warning(IssueType::TooCostly, text));
+    }
+    (!issues.is_empty()).then_some(Outcome { issues })
+}
+
+/// The path of a search's links: always that of the GET.
+fn path(scope: &Scope) -> String {
+    let resource_type = scope.resource_type;
+    match &scope.compartment {
+        Some(within) => format!("{}/{}/{}", within.code, within.id, resource_type.unwrap_or("*")),
+        None => resource_type.unwrap_or_default().to_owned(),
+    }
+}

@@ -1,0 +1,135 @@
+//! Create, update, patch and delete, also conditional: each a [`Change`], <https://hl7.org/fhir/R4/http.html#create>.
+
+use fhir::json::{Document, JsonPatch};
+use fhir::{Issue, IssueType, Outcome};
+use hyper::StatusCode;
+use repository::{Change, ChangeKind, Changed, Patch};
+
+use super::read::version_id;
+use super::{Call, Caller, Conditions, Payload};
+use crate::interaction::Interaction;
+use crate::negotiate::Returns;
+use crate::respond::{Answer, Content, Refused};
+
+pub(super) fn write(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
+    let returns = call.preferences.returns.unwrap_or(Returns::Representation);
+    let change = change(call.interaction, &call.conditions, call.payload, None)?;
+    let changed = caller.session.transact(vec![change]).map_err(|refusal| refusal.outcome)?;
+    match changed.into_iter().next() {
+        Some(changed) => Ok(answer(changed, returns)),
+        None => Err(Outcome::new(IssueType::Exception, "a transaction of one change has no result").into()),
+    }
+}
+
+/// The change that a write asks for. `full_url` is its Bundle entry's.
+pub(super) fn change(
+    interaction: Interaction,
+    conditions: &Conditions,
+    payload: Payload,
+    full_url: Option<String>,
+) -> Result<Change, Outcome> {
+    let if_match = || conditions.if_match.as_deref().map(required_version).transpose();
+    match interaction {
+        Interaction::Create(resource_type) => Ok(Change::Create {
+            resource_type,
+            document: whole(payload.document()?)?,
+            if_none_exist: conditions.if_none_exist.as_deref().map(criteria),
+            full_url,
+        }),
+        Interaction::Update(target) => Ok(Change::Update {
+            target,
+            document: whole(payload.document()?)?,
+            if_match: if_match()?,
+            if_none_match: if_none_match(conditions)?,
+            full_url,
+        }),
+        Interaction::Patch(target) => Ok(Change::Patch { target, patch: patch(payload)?, if_match: if_match()? }),
+        Interaction::Delete(target) => Ok(Change::Delete { target, if_match: if_match()? }),
+        _ => Err(Outcome::new(IssueType::Exception, "what is no write became a change")),
+    }
+}
+
+/// What a change came to.
+pub(super) fn answer(changed: Changed, returns: Returns) -> Answer {
+    let Changed { kind, version, issues } = changed;
+    let created = matches!(kind, ChangeKind::Created);
+    let gone = matches!(kind, ChangeKind::Deleted | ChangeKind::NothingToDelete);
+    let content = match returns {
+        Returns::OperationOutcome => Content::Outcome(outcome(kind, issues)),
+        Returns::Representation => match version.as_ref().and_then(|version| version.body.clone()) {
+            Some(body) if !gone => Content::Resource(body),
+            _ => Content::Nothing,
+        },
+        Returns::Minimal => Content::Nothing,
+    };
+    let status = match (&content, created) {
+        (_, true) => StatusCode::CREATED,
+        (Content::Nothing, _) if gone => StatusCode::NO_CONTENT,
+        _ => StatusCode::OK,
+    };
+    let answer = Answer { content, ..Answer::empty(status) };
+    let Some(version) = version else { return answer };
+    let location = (created || kind == ChangeKind::Existing)
+        .then(|| format!("{}/_history/{}", version.key.as_str(), version.version));
+    Answer { location, ..answer }.of(&version)
+}
+
+fn outcome(kind: ChangeKind, mut issues: Vec<Issue>) -> Outcome {
+    let done = match kind {
+        ChangeKind::Created => "created",
+        ChangeKind::Updated => "updated",
+        ChangeKind::Unchanged => "equal to the current version, so nothing was changed",
+        ChangeKind::Existing => "there is one already, so none was created",
+        ChangeKind::Deleted => "deleted",
+        ChangeKind::NothingToDelete => "there was nothing to delete",
+    };
+    issues.push(Issue::information(done));
+    Outcome { issues }
+}
+
+/// Refuses a part of a resource: as a new version it would lose the rest, <https://hl7.org/fhir/R4/search.html#summary>.
+fn whole(document: Document) -> Result<Document, Outcome> {
+    let tags = document.root().path(&["meta", "tag"]);
+    let is_part = tags
+        .into_iter()
+        .flat_map(|tags| tags.items())
+        .any(|tag| tag.get("code").is_some_and(|code| code.is_str("SUBSETTED")));
+    if is_part {
+        let text = "the resource is tagged SUBSETTED: it is a part and would replace the whole";
+        return Err(Outcome::new(IssueType::Invalid, text).at("Resource.meta.tag"));
+    }
+    Ok(document)
+}
+
+fn patch(payload: Payload) -> Result<Patch, Outcome> {
+    match payload {
+        Payload::Bytes(bytes) => Ok(Patch::Json(JsonPatch::parse(&bytes)?)),
+        Payload::Document(binary) => super::bundle::patch_of_binary(&binary),
+        Payload::Nothing => Err(Outcome::new(IssueType::BadRequest, "there is no patch where one must be sent")),
+    }
+}
+
+fn required_version(tag: &str) -> Result<String, Outcome> {
+    let id = version_id(tag);
+    if id.is_empty() || id == "*" || id.contains([',', '"']) {
+        let text = format!("If-Match `{tag}` names no version: it must be one ETag such as `W/\"3\"`");
+        return Err(Outcome::new(IssueType::BadRequest, text));
+    }
+    Ok(id.to_owned())
+}
+
+fn if_none_match(conditions: &Conditions) -> Result<bool, Outcome> {
+    match conditions.if_none_match.as_deref().map(str::trim) {
+        None => Ok(false),
+        Some("*") => Ok(true),
+        Some(other) => {
+            let text = format!("If-None-Match `{other}` on a write: only `*` is served");
+            Err(Outcome::new(IssueType::BadRequest, text))
+        }
+    }
+}
+
+/// If-None-Exist holds a query, which some clients send with its `?` or the whole URL.
+fn criteria(text: &str) -> String {
+    text.split_once('?').map_or(text, |(_, query)| query).to_owned()
+}

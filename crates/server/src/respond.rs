@@ -1,0 +1,238 @@
+//! Answers: what an interaction came to, and its bytes and headers.
+
+use std::io::Write;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use fhir::{Issue, IssueType, Outcome, Severity};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::StatusCode;
+use hyper::header::{
+    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    VARY,
+};
+use repository::{Millis, Version};
+
+use crate::negotiate::FHIR_JSON;
+use crate::pretty::indent;
+use crate::telemetry::REQUEST_ID;
+
+/// What an interaction came to: an HTTP response, or an entry of a response Bundle.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) content: Content,
+    pub(crate) etag: Option<HeaderValue>,
+    pub(crate) modified: Option<Millis>,
+    /// Relative to the base URL: `Patient/ann/_history/1`.
+    pub(crate) location: Option<String>,
+    pub(crate) allow: Option<&'static str>,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Nothing,
+    Resource(Bytes),
+    Outcome(Outcome),
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) outcome: Outcome,
+    /// The methods that are allowed, when this one is not.
+    pub(crate) allow: Option<&'static str>,
+}
+
+impl From<Outcome> for Refused {
+    fn from(outcome: Outcome) -> Refused {
+        Refused { outcome, allow: None }
+    }
+}
+
+/// The HTTP status of an issue: the one table.
+pub(crate) fn status(code: IssueType) -> StatusCode {
+    match code {
+        IssueType::Informational => StatusCode::OK,
+        IssueType::Syntax | IssueType::BadRequest | IssueType::NotSupported | IssueType::TooCostly => {
+            StatusCode::BAD_REQUEST
+        }
+        IssueType::Login => StatusCode::UNAUTHORIZED,
+        IssueType::Forbidden => StatusCode::FORBIDDEN,
+        IssueType::NotFound => StatusCode::NOT_FOUND,
+        IssueType::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        IssueType::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+        IssueType::Conflict | IssueType::Duplicate => StatusCode::CONFLICT,
+        IssueType::Deleted => StatusCode::GONE,
+        IssueType::Precondition | IssueType::MultipleMatches => StatusCode::PRECONDITION_FAILED,
+        IssueType::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+        IssueType::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        IssueType::Structure
+        | IssueType::Required
+        | IssueType::Value
+        | IssueType::CodeInvalid
+        | IssueType::Invariant
+        | IssueType::Invalid
+        | IssueType::Processing
+        | IssueType::BusinessRule
+        | IssueType::UnresolvedReference => StatusCode::UNPROCESSABLE_ENTITY,
+        IssueType::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        IssueType::Exception => StatusCode::INTERNAL_SERVER_ERROR,
+        IssueType::Timeout | IssueType::Transient => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Answer {
+        Answer { status, content: Content::Nothing, etag: None, modified: None, location: None, allow: None }
+    }
+
+    /// 200 with a resource that has no versions.
+    pub(crate) fn resource(bytes: impl Into<Bytes>) -> Answer {
+        Answer { content: Content::Resource(bytes.into()), ..Answer::empty(StatusCode::OK) }
+    }
+
+    /// Says which version this is about.
+    pub(crate) fn of(mut self, version: &Version) -> Answer {
+        self.etag = Some(etag(version.version));
+        self.modified = Some(version.time);
+        self
+    }
+
+    /// The answer to what is refused. What only the operators may know goes to the log.
+    pub(crate) fn refusal(refused: Refused, request_id: &HeaderValue) -> Answer {
+        let Refused { mut outcome, allow } = refused;
+        for issue in outcome.issues.iter_mut().filter(|issue| issue.code == IssueType::Exception) {
+            tracing::error!(request_id = ?request_id, cause = issue.diagnostics, "request failed");
+            *issue = Issue::error(IssueType::Exception, "the server failed; its log says why under the request's id");
+        }
+        let worst = outcome.worst().filter(|issue| issue.severity <= Severity::Error);
+        let status = worst.map_or(StatusCode::INTERNAL_SERVER_ERROR, |issue| status(issue.code));
+        Answer { content: Content::Outcome(outcome), allow, ..Answer::empty(status) }
+    }
+}
+
+/// `W/"3"`.
+pub(crate) fn etag(version: u64) -> HeaderValue {
+    HeaderValue::try_from(format!("W/\"{version}\"")).expect("digits and quotes are visible ASCII")
+}
+
+/// How the caller wants the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    /// HEAD: headers only.
+    pub(crate) is_head: bool,
+    pub(crate) pretty: bool,
+    pub(crate) gzip: bool,
+    pub(crate) request_id: HeaderValue,
+}
+
+/// Below this many bytes compression costs more than it saves.
+const GZIP_MIN: usize = 1024;
+
+impl Form {
+    /// The HTTP response of an answer.
+    pub(crate) fn response(&self, answer: Answer, base_url: &str) -> Response {
+        let mut bytes = match answer.content {
+            Content::Nothing => Bytes::new(),
+            Content::Resource(bytes) => bytes,
+            Content::Outcome(outcome) => outcome.to_json().into(),
+        };
+        let has_body = !bytes.is_empty();
+        if self.pretty {
+            bytes = indent(&bytes).into();
+        }
+        let compressed = self.gzip && !self.is_head && bytes.len() >= GZIP_MIN;
+        if compressed {
+            bytes = gzip(&bytes);
+        }
+        let length = bytes.len();
+        let mut response = Response::new(if self.is_head { Body::empty() } else { Body::from(bytes) });
+        *response.status_mut() = answer.status;
+        let headers = response.headers_mut();
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+        }
+        if self.is_head {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        if compressed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        }
+        if let Some(etag) = answer.etag {
+            headers.insert(ETAG, etag);
+        }
+        if let Some(time) = answer.modified
+            && let Ok(value) = HeaderValue::try_from(http_date(time))
+        {
+            headers.insert(LAST_MODIFIED, value);
+        }
+        if let Some(location) = answer.location
+            && let Ok(value) = HeaderValue::try_from(format!("{base_url}/{location}"))
+        {
+            headers.insert(LOCATION, value);
+        }
+        if let Some(allow) = answer.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        headers.insert(REQUEST_ID, self.request_id.clone());
+        response
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("writing to memory cannot fail").into()
+}
+
+/// `Sun, 01 Mar 2026 09:00:00 GMT`.
+pub(crate) fn http_date(time: Millis) -> String {
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(time.max(0) as u64))
+}
+
+/// The time of an HTTP date, in whole seconds.
+pub(crate) fn parse_http_date(text: &str) -> Option<Millis> {
+    let time: SystemTime = httpdate::parse_http_date(text).ok()?;
+    time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_millis() as Millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hides_the_cause_of_a_failure() {
+        let outcome = Outcome::new(IssueType::Exception, "page 7 of /var/lib/x is bad");
+        let answer = Answer::refusal(outcome.into(), &HeaderValue::from_static("1"));
+        assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let Content::Outcome(outcome) = answer.content else { panic!("no outcome") };
+        assert!(!outcome.to_string().contains("/var/lib"), "{outcome}");
+    }
+
+    #[test]
+    fn dates_read_back() {
+        assert_eq!(http_date(1_772_355_600_123), "Sun, 01 Mar 2026 09:00:00 GMT");
+        assert_eq!(parse_http_date("Sun, 01 Mar 2026 09:00:00 GMT"), Some(1_772_355_600_000));
+        assert_eq!(parse_http_date("yesterday"), None);
+        assert_eq!(http_date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
+    }
+
+    #[test]
+    fn compresses_only_what_is_long_and_wanted() {
+        let form = |gzip| Form { is_head: false, pretty: false, gzip, request_id: HeaderValue::from_static("1") };
+        for (gzip, length, expected) in [(true, GZIP_MIN, true), (true, GZIP_MIN - 1, false), (false, GZIP_MIN, false)]
+        {
+            let response = form(gzip).response(Answer::resource(vec![b'1'; length]), "http://x/fhir");
+            assert_eq!(response.headers().contains_key(CONTENT_ENCODING), expected);
+        }
+    }
+}
