@@ -8,6 +8,7 @@
 mod access;
 mod change;
 mod fault;
+mod note;
 mod rule;
 mod search;
 mod session;
@@ -17,6 +18,7 @@ mod transaction;
 pub use access::Access;
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
+pub use note::Note;
 pub use rule::{Planned, Rule};
 pub use search::{SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};

@@ -57,6 +57,7 @@ pub struct Session<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) access: Access,
     pub(crate) importing: bool,
+    pub(crate) references: References,
 }
 
 impl Repository {
@@ -67,7 +68,7 @@ impl Repository {
 
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
-        Session { repository: self, access, importing: false }
+        Session { repository: self, access, importing: false, references: self.setup.references }
     }
 
     /// The search parameters.
@@ -86,6 +87,11 @@ impl Session<'_> {
     /// ([`crate::Transaction::is_import`]).
     pub fn importing(self) -> Self {
         Session { importing: true, ..self }
+    }
+
+    /// The same session with another policy for references.
+    pub fn with_references(self, references: References) -> Self {
+        Session { references, ..self }
     }
 
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].

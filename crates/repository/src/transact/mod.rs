@@ -21,7 +21,7 @@ use store::{Key, StoreError};
 use self::content::Content;
 use self::plan::Plan;
 use crate::change::CHANGES_MAX;
-use crate::{Change, Changed, Refusal, Session, fault};
+use crate::{Change, Changed, Note, Refusal, Session, fault};
 
 /// How often a transaction is tried before the caller is told that others were always first.
 const TRIES_MAX: usize = 100;
@@ -32,6 +32,11 @@ const TRIES_FREE: usize = 3;
 impl Session<'_> {
     /// All changes or none, in the order that R4 gives a transaction; one result for each, in the order given. When it returns, it is on disk.
     pub fn transact(&self, changes: Vec<Change>) -> Result<Vec<Changed>, Refusal> {
+        self.transact_noting(changes, None)
+    }
+
+    /// [`Session::transact`], with a note in the same commit: it is there exactly when the changes are.
+    pub fn transact_noting(&self, changes: Vec<Change>, note: Option<Note>) -> Result<Vec<Changed>, Refusal> {
         if changes.len() > CHANGES_MAX {
             let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
             return Err(Outcome::new(IssueType::TooCostly, text).into());
@@ -45,7 +50,8 @@ impl Session<'_> {
             }
             let snapshot = self.snapshot()?;
             let plan = Plan::make(self, &*snapshot, &drafts, &mut kept)?;
-            let (batch, report) = plan.batch()?;
+            let (mut batch, report) = plan.batch()?;
+            batch.writes.extend(note.clone().map(Note::write));
             drop(plan);
             drop(snapshot);
             if batch.writes.is_empty() {

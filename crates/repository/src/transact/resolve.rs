@@ -95,7 +95,7 @@ impl<'a, 'm> Resolver<'a, 'm> {
     }
 
     fn refuse_dangling(&self, urn: &str) -> Result<Option<String>, Outcome> {
-        match self.session.setup().references {
+        match self.session.references {
             References::Accept => Ok(None),
             References::Check => Err(unresolved(format!("`{urn}` is the fullUrl of no entry of this transaction"))),
         }
@@ -128,7 +128,7 @@ impl<'a, 'm> Resolver<'a, 'm> {
 
     /// Refuses a reference to a resource of this server that is not there.
     fn check(&mut self, text: &str, resource_type: &str, id: &str) -> Result<Option<String>, Outcome> {
-        if self.session.setup().references == References::Accept {
+        if self.session.references == References::Accept {
             return Ok(None);
         }
         let Some(key) = Key::new(resource_type, id) else { return Ok(None) };
