@@ -1,8 +1,13 @@
 //! What every backend must do, and what tests of it need.
 
+mod conditions;
+mod documents;
+mod history;
+mod limits;
 mod random;
 mod search;
 mod support;
+mod threads;
 
 pub use self::random::Random;
 pub use self::support::TestClock;
@@ -14,7 +19,12 @@ use crate::{Clock, Store};
 /// Makes an empty store that takes its times from the given clock.
 pub type Make<'m> = &'m dyn Fn(Arc<dyn Clock>) -> Box<dyn Store>;
 
-/// Runs the whole contract against fresh stores. Panics where the store does not keep it.
+/// Runs the whole contract against fresh stores. Panics where a store does not keep it.
 pub fn contract(make: Make<'_>) {
+    documents::contract(make);
+    conditions::contract(make);
+    history::contract(make);
+    limits::contract(make);
     search::contract(make);
+    threads::contract(make);
 }

@@ -6,15 +6,14 @@ use std::ops::Bound;
 use super::Make;
 use super::random::Random;
 use super::support::{MORNING, TestClock, delete, put, written};
-use crate::{
-    Cursor, Filter, Find, Found, Index, Match, Page, Range, Row, Snapshot, SortKey, Store, StoreError, Test, Write,
-};
+use crate::{Cursor, Filter, Find, Found, Index, Match, Page, Range, Row, Snapshot, SortKey, Store, StoreError, Test};
 
 pub(super) fn contract(make: Make<'_>) {
     for (seed, documents, queries) in [(1, 40, 400), (2, 300, 200), (3, 3000, 60)] {
         finds_like_the_model(make, seed, documents, queries);
     }
     pages_stay_in_place_while_others_write(make);
+    shows_rows_of_hits(make);
     refuses_what_costs_too_much(make);
     refuses_foreign_cursors(make);
 }
@@ -242,6 +241,93 @@ fn pages_forward_and_back(snapshot: &dyn Snapshot, find: &Find, expected: &[Stri
         assert!(found.next.is_some(), "next before page {number} of {context}");
     }
 }
-fn pages_stay_in_place_while_others_write(_make: Make<'_>) {}
-fn refuses_what_costs_too_much(_make: Make<'_>) {}
-fn refuses_foreign_cursors(_make: Make<'_>) {}
+
+/// Words in one index, with a document each, in this order of creation.
+fn words(store: &dyn Store, words: &[&str]) {
+    for word in words {
+        written(
+            store,
+            vec![put(&format!("W/{word}"), 1, "", vec![Row { index: Index(1), value: word.as_bytes().to_vec() }])],
+        );
+    }
+}
+
+fn pages_stay_in_place_while_others_write(make: Make<'_>) {
+    let by_word = |descending| vec![SortKey { index: Index(1), descending }];
+    // The sort, the first page, and the pages after and before its end once documents have come and gone on both sides.
+    let cases: [(Vec<SortKey>, [&str; 3], &[&str], &[&str]); 3] = [
+        (vec![], ["W/b", "W/h", "W/d"], &["W/f", "W/a", "W/g"], &["W/b", "W/h"]),
+        (by_word(false), ["W/b", "W/d", "W/f"], &["W/g", "W/h"], &["W/a", "W/b", "W/f"]),
+        (by_word(true), ["W/h", "W/f", "W/d"], &["W/b", "W/a"], &["W/h", "W/g", "W/f"]),
+    ];
+    for (sort, first, after, before) in cases {
+        let store = make(TestClock::new(MORNING));
+        words(&*store, &["b", "h", "d", "f"]);
+        let find = Find { limit: 3, ..query(Filter::everything(), sort) };
+        let page = store.snapshot().expect("a snapshot").find(&find).expect("a page");
+        assert_eq!(keys(&page), first);
+        let cursor = page.next.expect("one more document");
+        words(&*store, &["a", "g"]);
+        written(&*store, vec![delete("W/d", 2)]);
+        let snapshot = store.snapshot().expect("a snapshot");
+        let next = snapshot.find(&Find { page: Page::After(cursor.clone()), ..find.clone() }).expect("a page");
+        assert_eq!((keys(&next), next.next.is_some(), next.previous.is_some()), (strings(after), false, true));
+        let back = snapshot.find(&Find { page: Page::Before(cursor), ..find.clone() }).expect("a page");
+        assert_eq!((keys(&back), back.next.is_some(), back.previous.is_some()), (strings(before), true, false));
+        let first_again = snapshot.find(&find).expect("a page");
+        assert_eq!(keys(&first_again)[..2], keys(&back)[..2]);
+    }
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn shows_rows_of_hits(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let row = |index, value: &str| Row { index: Index(index), value: value.as_bytes().to_vec() };
+    written(&*store, vec![put("P/1", 1, "", vec![row(3, "z"), row(1, "b"), row(2, "x"), row(1, "a"), row(3, "y")])]);
+    let find = Find { values: vec![Index(3), Index(1), Index(9)], ..query(Filter::everything(), vec![]) };
+    let found = store.snapshot().expect("a snapshot").find(&find).expect("a search");
+    assert_eq!(found.hits[0].rows, [row(1, "a"), row(1, "b"), row(3, "y"), row(3, "z")]);
+}
+
+fn refuses_what_costs_too_much(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let mut random = Random::new(4);
+    filled(&*store, &mut random, 400);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let filters = [
+        Filter::present(Index(1)),
+        Filter::present(Index(1)).not(),
+        Filter::prefix(Index(3), "word1").and(Filter::present(Index(5)).not()),
+    ];
+    for filter in filters {
+        for sort in [vec![], vec![SortKey { index: Index(2), descending: true }]] {
+            let find = Find { total: true, ..query(filter.clone(), sort) };
+            let cost = snapshot.find(&find).expect("a page").rows;
+            assert!(cost > 0, "{find:?}");
+            assert!(snapshot.find(&Find { rows_max: cost, ..find.clone() }).is_ok(), "{find:?}");
+            let refusal = snapshot.find(&Find { rows_max: cost - 1, ..find.clone() });
+            assert!(matches!(refusal, Err(StoreError::TooCostly(_))), "{find:?}");
+        }
+    }
+}
+
+fn refuses_foreign_cursors(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    words(&*store, &["a", "b", "c"]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let sort = vec![SortKey { index: Index(1), descending: false }];
+    let find = Find { limit: 1, ..query(Filter::everything(), sort) };
+    let cursor = snapshot.find(&find).expect("a page").next.expect("more");
+    let foreign = [Cursor(Vec::new()), Cursor(b"foreign".to_vec()), Cursor(vec![0xff; 3000])];
+    for cursor in foreign.into_iter().chain([Cursor([cursor.0.as_slice(), &[0]].concat())]) {
+        for page in [Page::After(cursor.clone()), Page::Before(cursor)] {
+            let refusal = snapshot.find(&Find { page, ..find.clone() });
+            assert!(matches!(refusal, Err(StoreError::Misuse(_))), "{refusal:?}");
+        }
+    }
+    let unsorted = Find { sort: Vec::new(), page: Page::After(cursor), ..find };
+    assert!(matches!(snapshot.find(&unsorted), Err(StoreError::Misuse(_))));
+}

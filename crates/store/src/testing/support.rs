@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 
-use crate::{Batch, Clock, Committed, Index, Key, Millis, Precondition, Put, Row, Store, StoreError, Write};
+use crate::{
+    Batch, Clock, Committed, Filter, Find, Index, Key, Millis, Page, Precondition, Put, Row, Store, StoreError,
+    Version, Write,
+};
 
 /// A clock that stands still until it is set.
 #[derive(Debug)]
@@ -68,4 +71,29 @@ pub(super) fn write(store: &dyn Store, writes: Vec<Write>) -> Result<Committed, 
 #[track_caller]
 pub(super) fn written(store: &dyn Store, writes: Vec<Write>) -> Committed {
     write(store, writes).expect("the batch is right")
+}
+
+/// The newest version of a document, from a fresh snapshot.
+pub(super) fn read(store: &dyn Store, name: &str) -> Option<Version> {
+    store.snapshot().expect("a snapshot").read(&key(name)).expect("a read")
+}
+
+/// The keys of the documents that satisfy `filter`, in order of creation, from a fresh snapshot.
+pub(super) fn finds(store: &dyn Store, filter: Filter) -> Vec<String> {
+    let found = store.snapshot().expect("a snapshot").find(&all_of(filter)).expect("a search");
+    found.hits.iter().map(|hit| hit.key.to_string()).collect()
+}
+
+/// A search for everything that satisfies `filter`.
+pub(super) fn all_of(filter: Filter) -> Find {
+    Find {
+        filter,
+        sort: Vec::new(),
+        page: Page::First,
+        limit: 10_000,
+        total: false,
+        bodies: false,
+        values: Vec::new(),
+        rows_max: u64::MAX,
+    }
 }

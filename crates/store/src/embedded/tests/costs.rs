@@ -1,0 +1,112 @@
+//! What searches cost, in index rows touched: near what the answer needs, and hardly more when there is more data.
+
+use crate::{Cursor, Filter, Find, Found, Page, SortKey};
+
+use super::*;
+
+const DOCUMENTS: u64 = 10_000;
+
+/// Index 1: one value for all. 2: one of four. 3: unique. 4: shared by ten. 5: a date, ascending, missing from every 50th.
+fn filled() -> (tempfile::TempDir, Embedded) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path(), clock()).unwrap();
+    let document = |number: u64| {
+        let (unique, shared, date) = (number.to_be_bytes(), (number / 10).to_be_bytes(), (number * 7).to_be_bytes());
+        let quarter = [b'a' + (number % 4) as u8];
+        let mut rows: Vec<(u32, &[u8])> = vec![(1, b"all"), (2, &quarter), (3, &unique), (4, &shared)];
+        if number % 50 != 0 {
+            rows.push((5, &date));
+        }
+        put(&format!("D/{number}"), 1, &rows)
+    };
+    for first in (0..DOCUMENTS).step_by(2_500) {
+        write(&store, (first..first + 2_500).map(document).collect());
+    }
+    (directory, store)
+}
+
+fn everyone() -> Filter {
+    Filter::equal(Index(1), "all")
+}
+
+fn quarter(letter: &str) -> Filter {
+    Filter::equal(Index(2), letter)
+}
+
+fn unique(number: u64) -> Filter {
+    Filter::equal(Index(3), number.to_be_bytes())
+}
+
+fn ten(number: u64) -> Filter {
+    Filter::equal(Index(4), number.to_be_bytes())
+}
+
+fn by(index: u32, descending: bool) -> Vec<SortKey> {
+    vec![SortKey { index: Index(index), descending }]
+}
+
+fn run(store: &Embedded, filter: Filter, sort: Vec<SortKey>, page: Page, total: bool) -> Found {
+    let find = Find { filter, sort, page, limit: 20, total, bodies: false, values: Vec::new(), rows_max: u64::MAX };
+    store.snapshot().unwrap().find(&find).unwrap()
+}
+
+#[test]
+fn touches_few_rows() {
+    let (_directory, store) = filled();
+    // The filter, the order, whether to count, how many there are, and how many rows may be touched.
+    let cases: Vec<(&str, Filter, Vec<SortKey>, bool, u64, u64)> = vec![
+        ("one", unique(77), vec![], true, 1, 2),
+        ("ten", ten(77), vec![], true, 10, 20),
+        ("a count of a frequent value", quarter("a"), vec![], true, DOCUMENTS / 4, 30),
+        ("everything", Filter::everything(), vec![], true, DOCUMENTS, 30),
+        ("one of a frequent value", everyone().and(unique(77)), vec![], true, 1, 20),
+        ("the rare part drives", everyone().and(quarter("d")).and(ten(77)), vec![], true, 3, 60),
+        ("the rare part drives a sorted search", everyone().and(ten(77)), by(5, true), true, 10, 80),
+        ("many in order of creation", everyone().and(quarter("a")), vec![], false, DOCUMENTS / 4, 1_500),
+        ("the latest", everyone(), by(5, true), true, DOCUMENTS, 200),
+        ("the earliest", everyone(), by(5, false), true, DOCUMENTS, 200),
+        ("the latest of a quarter", quarter("a"), by(5, true), true, DOCUMENTS / 4, 1_000),
+        ("grouped by frequent values", everyone(), by(2, true), true, DOCUMENTS, 400),
+        ("without", ten(77).and(quarter("a").not()), vec![], true, 8, 60),
+        ("a union", Filter::Any(vec![ten(1), ten(2), unique(5_000)]), vec![], true, 21, 50),
+        ("two large sets", quarter("a").and(Filter::present(Index(5))), vec![], true, 2_400, 30_000),
+    ];
+    for (name, filter, sort, total, count, rows) in cases {
+        let found = run(&store, filter, sort, Page::First, total);
+        assert!(found.rows <= rows, "{name} touches {} rows, not {rows}", found.rows);
+        if total {
+            assert_eq!(found.total, Some(count), "{name}");
+        }
+        assert_eq!(found.hits.len() as u64, count.min(20), "{name}");
+    }
+}
+
+#[test]
+fn touches_few_rows_on_late_pages() {
+    let (_directory, store) = filled();
+    for (sort, rows) in
+        [(vec![], 200), (by(5, true), 400), (by(5, false), 400), (by(2, false), 400), (by(2, true), 400)]
+    {
+        let mut page = Page::First;
+        let mut last: Option<Cursor> = None;
+        for number in 0..60 {
+            let found = run(&store, everyone(), sort.clone(), page, false);
+            assert!(found.rows <= rows, "page {number} by {sort:?} touches {} rows, not {rows}", found.rows);
+            last = found.previous;
+            page = Page::After(found.next.unwrap());
+        }
+        let found = run(&store, everyone(), sort.clone(), Page::Before(last.unwrap()), false);
+        assert!(found.rows <= rows, "a page back by {sort:?} touches {} rows, not {rows}", found.rows);
+        assert_eq!(found.hits.len(), 20);
+    }
+}
+
+#[test]
+fn keeps_counts_of_frequent_values_only() {
+    let (_directory, store) = filled();
+    let txn = store.files.env.read_txn().unwrap();
+    let kept = store.files.tables.counts.iter(&txn).unwrap();
+    let kept: Vec<Vec<u8>> = kept.map(|entry| entry.unwrap().0.to_vec()).collect();
+    assert_eq!(kept, [&b"\0\0\0\x01all"[..], b"\0\0\0\x02a", b"\0\0\0\x02b", b"\0\0\0\x02c", b"\0\0\0\x02d"]);
+    assert_eq!(store.verify(), Ok(()));
+}

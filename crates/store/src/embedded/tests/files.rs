@@ -1,0 +1,159 @@
+//! What lies on disk: kept over a restart, refused when it is another's, and found out when it is damaged.
+
+use std::fs;
+
+use crate::embedded::layout::{Current, State, Stored, log_key, row_key, version_key};
+
+use super::*;
+
+#[test]
+fn keeps_everything_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let store = Embedded::open(directory.path(), clock.clone()).unwrap();
+    clock.set(5_000);
+    write(&store, vec![put("P/1", 1, &[(1, b"a")]), Write::Claim { name: b"n".to_vec(), value: b"v".to_vec() }]);
+    drop(store);
+    clock.set(4_000);
+    let store = Embedded::open(directory.path(), clock).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    assert_eq!(snapshot.read(&Key::parse("P/1").unwrap()).unwrap().unwrap().time, 5_000);
+    assert_eq!(snapshot.value(b"n").unwrap().unwrap(), b"v");
+    assert_eq!(write(&store, vec![put("P/2", 1, &[])]).time, 5_000);
+    assert_eq!(store.verify(), Ok(()));
+}
+
+#[test]
+fn finishes_waiting_commits_when_dropped() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(Embedded::open(directory.path(), clock()).unwrap());
+    let threads: Vec<_> = (0..8)
+        .map(|thread| {
+            let store = store.clone();
+            std::thread::spawn(move || write(&store, vec![put(&format!("P/{thread}"), 1, &[])]))
+        })
+        .collect();
+    drop(store);
+    threads.into_iter().for_each(|thread| drop(thread.join().unwrap()));
+    let store = Embedded::open(directory.path(), clock()).unwrap();
+    assert_eq!(store.statistics().unwrap().documents, [("P".to_owned(), 8)]);
+}
+
+fn refusal(directory: &Path) -> String {
+    match Embedded::open(directory, clock()) {
+        Err(StoreError::Unusable(text)) => text,
+        Err(other) => panic!("{other:?}"),
+        Ok(_) => panic!("the store was opened"),
+    }
+}
+
+#[test]
+fn refuses_a_second_opener() {
+    let directory = tempfile::tempdir().unwrap();
+    let _store = Embedded::open(directory.path(), clock()).unwrap();
+    let text = refusal(directory.path());
+    assert!(text.contains("in use by another process") && text.contains(directory.path().to_str().unwrap()), "{text}");
+}
+
+#[test]
+fn refuses_what_is_no_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(refusal(&file).contains("cannot be used"));
+    fs::write(directory.path().join("data.mdb"), [b'x'; 10_000]).unwrap();
+    assert!(refusal(directory.path()).contains("is no store or is damaged"));
+}
+
+#[test]
+fn refuses_another_format() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path(), clock()).unwrap();
+    let mut txn = store.files.env.write_txn().unwrap();
+    store.files.tables.meta.put(&mut txn, b"format", &2_u32.to_be_bytes()).unwrap();
+    txn.commit().unwrap();
+    drop(store);
+    let text = refusal(directory.path());
+    assert!(text.contains("has format `2`, this program reads format `1`: export"), "{text}");
+}
+
+#[test]
+fn finds_damage() {
+    type Damage = fn(&Files, &mut heed::RwTxn<'_>) -> heed::Result<()>;
+    // What is changed behind the store's back, and what is said about it.
+    let cases: [(&str, Damage, &str); 12] = [
+        ("a lost row", |f, t| f.tables.rows.delete(t, &row_key(Index(1), b"a", 1)).map(drop), "is not in the index"),
+        (
+            "a row too many",
+            |f, t| f.tables.rows.put(t, &row_key(Index(1), b"b", 1), &[]),
+            "index rows without a document",
+        ),
+        (
+            "a lost version",
+            |f, t| f.tables.versions.delete(t, &version_key(1, 1)).map(drop),
+            "version `1` of `P/1` is missing",
+        ),
+        (
+            "a version too many",
+            |f, t| f.tables.versions.put(t, &version_key(9, 1), &stored()),
+            "versions without a document",
+        ),
+        (
+            "a lost log entry",
+            |f, t| f.tables.log.delete(t, &log_key(0, 1_000, 1)).map(drop),
+            "the log does not have each version twice",
+        ),
+        (
+            "a wrong log entry",
+            |f, t| f.tables.log.put(t, &log_key(0, 1_001, 1), &version_key(1, 1)),
+            "does not agree with its version",
+        ),
+        (
+            "a lost document",
+            |f, t| f.tables.documents.delete(t, b"P/1").map(drop),
+            "current records without a document",
+        ),
+        (
+            "a reused number",
+            |f, t| f.tables.meta.put(t, b"state", &State { next_number: 1, next_sequence: 9, time: 2_000 }.encode()),
+            "a number that is still to be given",
+        ),
+        (
+            "a time ahead",
+            |f, t| f.tables.meta.put(t, b"state", &State { next_number: 9, next_sequence: 9, time: 999 }.encode()),
+            "version `1` of `P/1` is missing or not as it should be",
+        ),
+        (
+            "an old current record",
+            |f, t| f.tables.current.put(t, &1_u64.to_be_bytes(), &Current::encode(1, "P/1", &[])),
+            "is not of its newest version",
+        ),
+        (
+            "a cut current record",
+            |f, t| {
+                f.tables.current.put(t, &1_u64.to_be_bytes(), &[&Current::encode(2, "P/1", &[])[..], &[0; 3]].concat())
+            },
+            "end too early",
+        ),
+        (
+            "a wrong count",
+            |f, t| f.tables.counts.put(t, b"\0\0\0\x01a", &7_u64.to_be_bytes()),
+            "number of rows of a frequent value is wrong",
+        ),
+    ];
+    for (name, damage, expected) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Embedded::open(directory.path(), clock()).unwrap();
+        write(&store, vec![put("P/1", 1, &[(1, b"a")]), put("P/1", 2, &[(1, b"a")])]);
+        assert_eq!(store.verify(), Ok(()));
+        let mut txn = store.files.env.write_txn().unwrap();
+        damage(&store.files, &mut txn).unwrap();
+        txn.commit().unwrap();
+        let found = store.verify().unwrap_err().to_string();
+        assert!(found.contains(expected), "{name}: {found}");
+    }
+}
+
+fn stored() -> Vec<u8> {
+    Stored { mark: 0, time: 1_000, key: "P/9", body: None }.encode()
+}
