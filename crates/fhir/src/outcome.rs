@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use crate::json::quote;
+
+/// Messages quote no more than this many characters of a value.
+const QUOTED_MAX: usize = 80;
+
 /// Why something was refused, or what is to be noted: one issue or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
@@ -201,7 +206,6 @@ impl Issue {
     }
 
     fn to_json(&self) -> String {
-        use crate::json::quote;
         let mut json = format!(r#"{{"severity":"{}","code":"{}""#, self.severity.code(), self.code.code());
         if let Some((system, code)) = self.coding {
             json += &format!(r#","details":{{"coding":[{{"system":{},"code":{}}}]}}"#, quote(system), quote(code));
@@ -236,5 +240,104 @@ impl std::error::Error for Outcome {}
 impl From<Issue> for Outcome {
     fn from(issue: Issue) -> Outcome {
         Outcome { issues: vec![issue] }
+    }
+}
+
+/// A value for a message: in backticks, on one line, and cut when long.
+pub fn quoted(value: &str) -> String {
+    let mut quoted = String::from("`");
+    let mut rest = value.chars();
+    for character in rest.by_ref().take(QUOTED_MAX) {
+        match character.is_control() {
+            true => quoted.extend(character.escape_default()),
+            false => quoted.push(character),
+        }
+    }
+    let end = if rest.as_str().is_empty() { "`" } else { "..`" };
+    quoted + end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Definitions;
+    use crate::json::Document;
+    use crate::validate::validate;
+
+    const ALL: [IssueType; 30] = [
+        IssueType::Syntax,
+        IssueType::BadRequest,
+        IssueType::Structure,
+        IssueType::Required,
+        IssueType::Value,
+        IssueType::CodeInvalid,
+        IssueType::Invariant,
+        IssueType::Invalid,
+        IssueType::Processing,
+        IssueType::BusinessRule,
+        IssueType::UnresolvedReference,
+        IssueType::Conflict,
+        IssueType::Duplicate,
+        IssueType::Precondition,
+        IssueType::MultipleMatches,
+        IssueType::NotFound,
+        IssueType::Deleted,
+        IssueType::NotSupported,
+        IssueType::MethodNotAllowed,
+        IssueType::NotAcceptable,
+        IssueType::MediaType,
+        IssueType::TooLong,
+        IssueType::TooCostly,
+        IssueType::Login,
+        IssueType::Forbidden,
+        IssueType::Throttled,
+        IssueType::Timeout,
+        IssueType::Transient,
+        IssueType::Exception,
+        IssueType::Informational,
+    ];
+
+    #[test]
+    fn every_outcome_is_valid() {
+        for code in ALL {
+            for severity in [Severity::Fatal, Severity::Error, Severity::Warning, Severity::Information] {
+                let issue = Issue { severity, ..Issue::error(code, "a \"b\" \\ é") }.at("Patient.name[0]");
+                let outcome = Outcome::from(issue).coded("http://x.example/codes", "y");
+                let document = Document::parse(outcome.to_json().as_bytes()).expect("valid JSON");
+                assert_eq!(validate(Definitions::r4(), &document), [], "{outcome}");
+            }
+        }
+    }
+
+    #[test]
+    fn writes_what_is_given() {
+        let outcome =
+            Outcome { issues: vec![Issue::warning(IssueType::Value, "w"), Issue::error(IssueType::Required, "e")] };
+        assert_eq!(outcome.worst().map(|issue| issue.diagnostics.as_str()), Some("e"));
+        let outcome = Outcome { issues: vec![Issue::information("n").at("Patient"), outcome.issues[1].clone()] };
+        let outcome = outcome.at("Patient.id").coded("s", "c");
+        assert_eq!(outcome.to_string(), "informational: n (Patient); required: e (Patient.id)");
+        let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}]},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}]},"diagnostics":"e","expression":["Patient.id"]}"#;
+        assert_eq!(outcome.to_json(), format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#));
+        let plain = Outcome::new(IssueType::NotFound, "n").to_json();
+        assert_eq!(
+            plain,
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","diagnostics":"n"}]}"#
+        );
+    }
+
+    #[test]
+    fn quotes_values() {
+        let long = "é".repeat(QUOTED_MAX);
+        let cases = [
+            ("3", "`3`".to_owned()),
+            ("", "``".to_owned()),
+            ("a\n\u{0}", "`a\\n\\u{0}`".to_owned()),
+            (&long, format!("`{long}`")),
+            (&format!("{long}x"), format!("`{long}..`")),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(quoted(value), expected);
+        }
     }
 }

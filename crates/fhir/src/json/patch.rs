@@ -1,6 +1,7 @@
 //! JSON Patch (<https://www.rfc-editor.org/rfc/rfc6902>) on a FHIR document, <https://hl7.org/fhir/R4/http.html#patch>.
 use super::pointer::Pointer;
 use super::{DEPTH_MAX, Document, Kind, Node, Value};
+use crate::outcome::quoted;
 use crate::{Decimal, IssueType, Outcome};
 
 /// A patch of more operations is refused.
@@ -94,7 +95,8 @@ impl Operation {
             "test" => Action::Test(value(node)?),
             _ => {
                 return Err(format!(
-                    "`op` is `{name}`, it should be `add`, `remove`, `replace`, `move`, `copy` or `test`"
+                    "`op` is {}, it should be `add`, `remove`, `replace`, `move`, `copy` or `test`",
+                    quoted(&name)
                 ));
             }
         };
@@ -114,7 +116,7 @@ impl Operation {
                 *path.get_mut(target)? = value.clone();
                 Ok(())
             }
-            Action::Move(from) if from.contains(path) => Err(format!("`{from}` cannot move into itself at `{path}`")),
+            Action::Move(from) if from.contains(path) => Err(format!("{from} cannot move into itself at {path}")),
             Action::Move(from) if from == path => from.get(target).map(drop),
             Action::Move(from) => {
                 touch(from.get(target)?, path.depth(), touched)?;
@@ -129,7 +131,7 @@ impl Operation {
             }
             Action::Test(expected) => {
                 let found = path.get(target)?;
-                if equal(found, expected) { Ok(()) } else { Err(format!("the test of `{path}` failed")) }
+                if equal(found, expected) { Ok(()) } else { Err(format!("the test of {path} failed")) }
             }
         }
     }
@@ -143,7 +145,7 @@ fn text(operation: Node<'_>, name: &str) -> Result<String, String> {
 fn pointer(operation: Node<'_>, name: &str) -> Result<Pointer, String> {
     let text = text(operation, name)?;
     Pointer::parse(&text).ok_or_else(|| {
-        format!("`{name}` is `{text}`, it should be a JSON Pointer: empty, or `/` before each name or index, with `~0` and `~1` for `~` and `/`")
+        format!("`{name}` is {}, it should be a JSON Pointer such as `/name/0/family`, or empty", quoted(&text))
     })
 }
 
@@ -303,9 +305,7 @@ mod tests {
             ),
             (
                 r#"[{"op":"remove","path":"a"}]"#,
-                format!(
-                    "{operation}`path` is `a`, it should be a JSON Pointer: empty, or `/` before each name or index, with `~0` and `~1` for `~` and `/`"
-                ),
+                format!("{operation}`path` is `a`, it should be a JSON Pointer such as `/name/0/family`, or empty"),
             ),
         ];
         for (patch, expected) in cases {

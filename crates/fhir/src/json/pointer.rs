@@ -2,6 +2,7 @@
 use std::fmt;
 
 use super::Value;
+use crate::outcome::quoted;
 
 /// A path to a place in a [`Value`].
 #[derive(Clone, Debug, PartialEq)]
@@ -52,12 +53,12 @@ impl Pointer {
             Some(Value::Array(items)) => {
                 let at = if last == "-" { Some(items.len()) } else { index(last) };
                 let at = at.filter(|at| *at <= items.len()).ok_or_else(|| {
-                    format!("`{last}` at the end of `{self}` should be an index from 0 to {} or `-`", items.len())
+                    format!("{} at the end of {self} should be an index from 0 to {} or `-`", quoted(last), items.len())
                 })?;
                 items.insert(at, value);
             }
-            Some(_) => return Err(format!("`{self}` leads into a value that is neither object nor array")),
-            None => return Err(format!("`{self}` leads through a place that does not exist")),
+            Some(_) => return Err(format!("{self} leads into a value that is neither object nor array")),
+            None => return Err(format!("{self} leads through a place that does not exist")),
         }
         Ok(())
     }
@@ -76,13 +77,14 @@ impl Pointer {
     }
 
     fn nothing(&self) -> String {
-        format!("there is nothing at `{self}`")
+        format!("there is nothing at {self}")
     }
 }
 
+/// For messages: in backticks, and cut when long.
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&quoted(&self.text))
     }
 }
 

@@ -1,11 +1,10 @@
 //! Required bindings: codes from the value set that R4 demands, <https://hl7.org/fhir/R4/terminologies.html#required>.
 
-use super::issues::quoted;
 use super::path::Path;
 use super::resource::Walk;
 use crate::definitions::{Structure, ValueSet};
 use crate::json::Node;
-use crate::outcome::IssueType;
+use crate::outcome::{IssueType, quoted};
 
 impl<'a> Walk<'a> {
     /// Checks an element's value against its value set.

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::issues::{Issues, quoted};
+use super::issues::Issues;
 use super::path::Path;
 use crate::json::Node;
-use crate::outcome::IssueType;
+use crate::outcome::{IssueType, quoted};
 
 /// The contained resources of one resource.
 #[derive(Default)]

@@ -4,9 +4,6 @@ use super::ISSUES_MAX;
 use super::path::Path;
 use crate::outcome::{Issue, IssueType, Severity};
 
-/// Messages quote no more than this many characters of a value.
-const QUOTED_MAX: usize = 80;
-
 /// Collects issues. Past the limit it only counts, and nothing is written any more.
 #[derive(Default)]
 pub(super) struct Issues {
@@ -58,14 +55,6 @@ impl Issues {
     }
 }
 
-/// A value for a message: in backticks, and cut when long.
-pub(super) fn quoted(value: &str) -> String {
-    match value.char_indices().nth(QUOTED_MAX) {
-        Some((end, _)) => format!("`{}..`", &value[..end]),
-        None => format!("`{value}`"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,12 +78,5 @@ mod tests {
         assert_eq!(last.diagnostics, "2 more errors and 0 more warnings are not listed");
         assert_eq!(last.severity, Severity::Error, "an error left out still refuses the resource");
         assert_eq!(issues(0, ISSUES_MAX).last().map(|issue| issue.severity), Some(Severity::Warning));
-    }
-
-    #[test]
-    fn cuts_long_values() {
-        assert_eq!(quoted("3"), "`3`");
-        assert_eq!(quoted(&"é".repeat(QUOTED_MAX)), format!("`{}`", "é".repeat(QUOTED_MAX)));
-        assert_eq!(quoted(&"é".repeat(QUOTED_MAX + 1)), format!("`{}..`", "é".repeat(QUOTED_MAX)));
     }
 }

@@ -3,7 +3,6 @@
 
 use smallvec::SmallVec;
 
-use super::issues::quoted;
 use super::nearest::nearest;
 use super::path::Path;
 use super::primitive::{self, kind_name};
@@ -11,7 +10,7 @@ use super::resource::Walk;
 use crate::definitions::{Element, ElementType, Structure, StructureKind};
 use crate::fhirpath::ElementNode;
 use crate::json::{Kind, Node};
-use crate::outcome::IssueType;
+use crate::outcome::{IssueType, quoted};
 
 /// An element as it stands in an object: its value, its `_name` sibling, or both; when it repeats, arrays of these.
 #[derive(Clone, Copy)]

@@ -2,9 +2,8 @@
 //!
 //! One pass over the text: well-formed tags, only formatting elements, nothing active (scripts, event handlers, script links).
 
+use crate::outcome::quoted;
 use smallvec::SmallVec;
-
-use super::issues::quoted;
 
 /// What is wrong with the text as the content of `Narrative.div`; `None` when it may stand.
 pub(super) fn fault(text: &str) -> Option<String> {

@@ -1,8 +1,8 @@
 //! The forms of primitive values: R4's regular expressions as matchers over bytes, <https://hl7.org/fhir/R4/datatypes.html#primitive>.
 
-use super::issues::quoted;
 use super::{narrative, temporal};
 use crate::json::{Kind, Node};
+use crate::outcome::quoted;
 use crate::reference::is_id;
 use crate::{Decimal, IssueType};
 

@@ -4,13 +4,12 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use super::issues::quoted;
 use super::path::Path;
 use super::resource::Walk;
 use crate::Reference;
 use crate::definitions::ElementType;
 use crate::json::Node;
-use crate::outcome::IssueType;
+use crate::outcome::{IssueType, quoted};
 
 /// A Bundle, as far as references inside it are concerned.
 pub(super) struct Bundle<'a> {

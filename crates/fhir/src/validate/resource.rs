@@ -1,7 +1,7 @@
 //! Resources: the outermost, contained ones, and those in bundles and parameters.
 
 use super::contained::Contained;
-use super::issues::{Issues, quoted};
+use super::issues::Issues;
 use super::nearest::nearest;
 use super::path::Path;
 use super::primitive::kind_name;
@@ -9,7 +9,7 @@ use super::reference::Bundle;
 use crate::Definitions;
 use crate::fhirpath::{Context, ElementNode};
 use crate::json::{Kind, Node};
-use crate::outcome::{Issue, IssueType};
+use crate::outcome::{Issue, IssueType, quoted};
 
 /// The walk over one document.
 pub(super) struct Walk<'a> {
