@@ -6,9 +6,23 @@
 //! - Index numbers never change their meaning: they are hashes of type and parameter code.
 
 mod query;
-mod query_string;
 mod registry;
 
+mod extract;
+mod parameter;
+mod row;
+
+mod chain;
+mod compartment;
+mod compile;
+mod escape;
+mod include;
+mod refusal;
+mod result;
+mod sort;
+
+#[cfg(test)]
+mod testing;
+
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
-pub use query_string::{parse_query_string, query_string};
 pub use registry::{Parameter, Registry};

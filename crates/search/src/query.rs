@@ -103,3 +103,66 @@ pub enum Summary {
     Data,
     Count,
 }
+
+impl Query {
+    /// All resources of the types.
+    pub(crate) fn new(types: Vec<&'static str>) -> Query {
+        Query {
+            types,
+            criterion: Criterion::Filter(Filter::nothing()),
+            sort: Vec::new(),
+            includes: Vec::new(),
+            count: None,
+            total: Total::default(),
+            summary: Summary::default(),
+            elements: Vec::new(),
+            warnings: Vec::new(),
+            applied: Vec::new(),
+        }
+    }
+}
+
+impl Criterion {
+    /// What satisfies all; the filters among them become one.
+    pub(crate) fn all(criteria: Vec<Criterion>) -> Criterion {
+        let mut filter = Filter::everything();
+        let mut joins = Vec::new();
+        let flat = criteria.into_iter().flat_map(|criterion| match criterion {
+            Criterion::All(inner) => inner,
+            criterion => vec![criterion],
+        });
+        for criterion in flat {
+            match criterion {
+                Criterion::Filter(more) => filter = filter.and(more),
+                join => joins.push(join),
+            }
+        }
+        if joins.is_empty() {
+            return Criterion::Filter(filter);
+        }
+        joins.insert(0, Criterion::Filter(filter));
+        Criterion::All(joins)
+    }
+
+    /// What satisfies any.
+    pub(crate) fn any(mut criteria: Vec<Criterion>) -> Criterion {
+        if criteria.len() == 1 {
+            return criteria.remove(0);
+        }
+        let mut filters = Vec::new();
+        let mut joins = Vec::new();
+        for criterion in criteria {
+            match criterion {
+                Criterion::Filter(filter) => filters.push(filter),
+                join => joins.push(join),
+            }
+        }
+        if joins.is_empty() {
+            return Criterion::Filter(Filter::Any(filters));
+        }
+        if !filters.is_empty() {
+            joins.insert(0, Criterion::Filter(Filter::Any(filters)));
+        }
+        Criterion::Any(joins)
+    }
+}

@@ -1,17 +1,29 @@
 //! All search parameters, compiled.
 
-use fhir::definitions::SearchKind;
-use fhir::json::Document;
-use fhir::{Definitions, Outcome};
-use store::{Index, Row};
+use std::sync::OnceLock;
 
-use crate::{Handling, Query, Scope};
+use fhir::definitions::SearchKind;
+use fhir::fhirpath::ElementNode;
+use fhir::json::Document;
+use fhir::{Definitions, IssueType, Outcome};
+use rustc_hash::FxHashMap;
+use store::{Index, Key, Row};
+
+use crate::extract::Extraction;
+use crate::parameter::{self, Indexed, Kind, Site};
+use crate::row::{self, Rows};
+use crate::{Handling, Query, Scope, compile};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
-pub struct Registry {/* private */}
+pub struct Registry {
+    definitions: &'static Definitions,
+    base_url: String,
+    tables: FxHashMap<&'static str, OnceLock<Table>>,
+}
 
 /// A parameter as it is served: for the CapabilityStatement and for messages.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are those of SearchParameter")]
 pub struct Parameter {
     pub code: &'static str,
     pub url: &'static str,
@@ -19,54 +31,105 @@ pub struct Parameter {
     pub description: &'static str,
 }
 
+/// The parameters of one type.
+pub(crate) struct Table {
+    /// Sorted by code.
+    pub(crate) parameters: Vec<Indexed>,
+    extraction: OnceLock<Extraction>,
+}
+
+/// How many rows a resource has room for before its list grows.
+const ROWS_EXPECTED: usize = 64;
+
 impl Registry {
     /// The standard parameters of R4. `base_url` (without a final `/`) is this server's own: absolute references below it count as relative ones.
-    pub fn new(_definitions: &'static Definitions, _base_url: &str) -> Registry {
-        todo!()
+    pub fn new(definitions: &'static Definitions, base_url: &str) -> Registry {
+        let tables = definitions.resource_types().iter().map(|name| (*name, OnceLock::new())).collect();
+        Registry { definitions, base_url: base_url.to_owned(), tables }
     }
 
     /// The index rows of a resource, sorted and without duplicates. `document` has been validated and has an id.
-    pub fn rows(&self, _document: &Document) -> Result<Vec<Row>, Outcome> {
-        todo!()
+    pub fn rows(&self, document: &Document) -> Result<Vec<Row>, Outcome> {
+        let root = ElementNode::resource(self.definitions, document.root());
+        let Some((resource, table)) = root.and_then(|root| Some((root, self.table(root.structure.name)?))) else {
+            return Err(Outcome::new(IssueType::Invalid, "the resource has no known `resourceType`"));
+        };
+        let structure = resource.structure;
+        let mut rows = Rows::with_capacity(ROWS_EXPECTED);
+        rows.push(row::type_index(structure.name), Vec::new());
+        let extraction =
+            table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
+        extraction.rows(self.site(), &table.parameters, resource, &mut rows);
+        Ok(rows.finish())
     }
 
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
-    pub fn time_index(&self, _resource_type: &str) -> Index {
-        todo!()
+    pub fn time_index(&self, resource_type: &str) -> Index {
+        row::parameter_index(resource_type, "_lastUpdated")
     }
 
     /// Compiles a query: names and values already percent-decoded, in order.
-    pub fn query(
-        &self,
-        _scope: &Scope,
-        _parameters: &[(String, String)],
-        _handling: Handling,
-    ) -> Result<Query, Outcome> {
-        todo!()
+    pub fn query(&self, scope: &Scope, parameters: &[(String, String)], handling: Handling) -> Result<Query, Outcome> {
+        compile::compile(self, scope, parameters, handling)
     }
 
     /// The parameters served for a type, sorted by code.
-    pub fn parameters(&self, _resource_type: &str) -> Vec<Parameter> {
-        todo!()
+    pub fn parameters(&self, resource_type: &str) -> Vec<Parameter> {
+        self.served(resource_type)
+            .map(|Indexed { definition, .. }| Parameter {
+                code: definition.code,
+                url: definition.url,
+                kind: definition.kind,
+                description: definition.description,
+            })
+            .collect()
     }
 
     /// The references served by `_include` for a type: `Observation:subject`, ...
-    pub fn includes(&self, _resource_type: &str) -> Vec<String> {
-        todo!()
+    pub fn includes(&self, resource_type: &str) -> Vec<String> {
+        let references = self.served(resource_type).filter(|parameter| parameter.is_reference());
+        references.map(|parameter| format!("{resource_type}:{}", parameter.definition.code)).collect()
     }
 
     /// The value of a row in a reference index that names the local resource `type/id`; [`Registry::target`] reads it back.
-    pub fn reference_value(&self, _key: &store::Key) -> Vec<u8> {
-        todo!()
+    pub fn reference_value(&self, key: &Key) -> Vec<u8> {
+        parameter::local_value(key.collection(), key.id())
     }
 
     /// The local resource that a row of a reference index names.
-    pub fn target(&self, _value: &[u8]) -> Option<store::Key> {
-        todo!()
+    pub fn target(&self, value: &[u8]) -> Option<Key> {
+        parameter::local_key(value)
     }
 
-    /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
-    pub fn identity(&self, _key: &store::Key) -> store::Filter {
-        todo!()
+    fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {
+        let parameters = self.table(resource_type).map_or(&[][..], |table| &table.parameters);
+        parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special))
+    }
+
+    pub(crate) fn site(&self) -> Site<'_> {
+        Site { definitions: self.definitions, base_url: &self.base_url }
+    }
+
+    /// The parameters of a type; `None` when it is no concrete resource type.
+    pub(crate) fn table(&self, resource_type: &str) -> Option<&Table> {
+        let (name, table) = self.tables.get_key_value(resource_type)?;
+        Some(table.get_or_init(|| Table::new(self.definitions, name)))
+    }
+}
+
+impl Table {
+    fn new(definitions: &'static Definitions, resource_type: &'static str) -> Table {
+        let all = definitions.search_parameters(resource_type).iter();
+        let mut parameters: Vec<_> =
+            all.map(|definition| Indexed::new(definitions, definition, resource_type)).collect();
+        parameters.sort_by_key(|parameter| parameter.definition.code);
+        parameters.dedup_by_key(|parameter| parameter.definition.code);
+        Table { parameters, extraction: OnceLock::new() }
+    }
+
+    /// A parameter by its code.
+    pub(crate) fn get(&self, code: &str) -> Option<&Indexed> {
+        let at = self.parameters.binary_search_by_key(&code, |parameter| parameter.definition.code).ok()?;
+        Some(&self.parameters[at])
     }
 }

@@ -1,0 +1,67 @@
+//! `_include` and `_revinclude`, <https://hl7.org/fhir/R4/search.html#include>.
+
+use store::Index;
+
+use crate::compile::parameter;
+use crate::refusal::Refusal;
+use crate::registry::Registry;
+use crate::{Include, Query};
+
+/// How many includes one query may ask for.
+pub(crate) const INCLUDES_MAX: usize = 50;
+
+const FORM: &str = "`Type:reference`, `Type:reference:TargetType` or `Type:*`";
+
+pub(crate) fn apply(
+    registry: &Registry,
+    query: &mut Query,
+    reverse: bool,
+    modifier: Option<&str>,
+    value: &str,
+) -> Result<(), Refusal> {
+    let name = if reverse { "_revinclude" } else { "_include" };
+    let iterate = match modifier {
+        None => false,
+        Some("iterate") => true,
+        Some(_) => return Err(Refusal::unknown(format!("a modifier of `{name}` is unknown, allowed is :iterate"))),
+    };
+    // A lone `*` follows every reference of what is found.
+    let sources = match value {
+        "*" if !reverse => query.types.iter().map(|name| format!("{name}:*")).collect(),
+        _ => vec![value.to_owned()],
+    };
+    for source in sources {
+        query.includes.push(include(registry, name, iterate, &source)?);
+    }
+    match query.includes.len() <= INCLUDES_MAX {
+        true => Ok(()),
+        false => Err(Refusal::too_costly(format!("a query may have {INCLUDES_MAX} includes"))),
+    }
+}
+
+fn include(registry: &Registry, name: &str, iterate: bool, value: &str) -> Result<Include, Refusal> {
+    let bad = || Refusal::bad_value(name, value, FORM);
+    let type_named = |name| registry.site().definitions.resource_type(name);
+    let (source_type, code, target_type) = match value.split(':').collect::<Vec<_>>().as_slice() {
+        [source, code] => (*source, *code, None),
+        [source, code, target] => (*source, *code, Some(type_named(target).ok_or_else(bad)?)),
+        _ => return Err(bad()),
+    };
+    let source_type = type_named(source_type).ok_or_else(bad)?;
+    let references = match code {
+        "*" => all_references(registry, source_type),
+        code => {
+            let parameter = parameter(registry, source_type, code)?;
+            if !parameter.is_reference() || target_type.is_some_and(|target| !parameter.leads_to(target)) {
+                return Err(Refusal::bad_value(name, value, "a reference, and a type that it leads to"));
+            }
+            vec![parameter.index]
+        }
+    };
+    Ok(Include { reverse: name == "_revinclude", iterate, source_type, references, target_type })
+}
+
+fn all_references(registry: &Registry, resource_type: &str) -> Vec<Index> {
+    let parameters = registry.table(resource_type).map_or(&[][..], |table| &table.parameters);
+    parameters.iter().filter(|parameter| parameter.is_reference()).map(|parameter| parameter.index).collect()
+}

@@ -1,0 +1,199 @@
+//! Composite parameters: components that hold together, <https://hl7.org/fhir/R4/search.html#composite>.
+//!
+//! The last component has its ordinary rows, in the composite's own indexes; before each stands a 16-byte hash of the components
+//! before it. So whatever the last component can answer, ranges included, stays one range under that hash. The components before
+//! the last compare for equality: tokens with or without system, references with or without type, numbers without prefix.
+
+use std::ops::Bound;
+
+use fhir::definitions::SearchKind;
+use fhir::fhirpath::{Context, Expression, Item};
+use fhir::{Definitions, Reference};
+use store::{Filter, Index, Match, Range, Test};
+
+use super::item::{member, node, text};
+use super::token::{self, Wanted};
+use super::{BadValue, Prefix, Site, number};
+use crate::escape::{split, unescape};
+use crate::row::{KEY_LENGTH, Rows};
+
+pub(super) const MODIFIERS: &[&str] = &["missing"];
+
+/// How many combinations of leading values one element may make; what comes after has no rows.
+const COMBINATIONS_MAX: usize = 256;
+
+/// A component with its expression, relative to the composite's own.
+pub(crate) struct Component {
+    kind: SearchKind,
+    expression: Expression,
+}
+
+impl Component {
+    /// The components of a composite; `None` when one of them is unknown or cannot be compared where it stands.
+    pub(crate) fn all(definitions: &Definitions, components: &[(&str, &str)]) -> Option<Vec<Component>> {
+        let kinds = kinds(definitions, components)?;
+        let expressions = components.iter().map(|(_, expression)| Expression::parse(expression).ok());
+        kinds
+            .into_iter()
+            .zip(expressions)
+            .map(|(kind, expression)| Some(Component { kind, expression: expression? }))
+            .collect()
+    }
+}
+
+/// The kinds of the components, when they can be compared where they stand.
+pub(super) fn kinds(definitions: &Definitions, components: &[(&str, &str)]) -> Option<Vec<SearchKind>> {
+    let kind_of = |(url, _): &(&str, &str)| Some(definitions.search_parameter(url)?.kind);
+    let kinds: Vec<_> = components.iter().map(kind_of).collect::<Option<_>>()?;
+    let (last, leading) = kinds.split_last()?;
+    let leads = |kind| matches!(kind, SearchKind::Token | SearchKind::Reference | SearchKind::Number);
+    let ends = !matches!(last, SearchKind::Composite | SearchKind::Special);
+    (!leading.is_empty() && ends && leading.iter().copied().all(leads)).then_some(kinds)
+}
+
+/// The rows of one element that the composite's own expression gave.
+pub(super) fn rows<'a>(
+    site: Site<'_>,
+    components: &'a [Component],
+    context: &Context<'a>,
+    focus: &Item<'a>,
+    index: Index,
+    rows: &mut Rows,
+) {
+    let Some((last, leading)) = components.split_last() else { return };
+    let values = |component: &'a Component| component.expression.evaluate(context, focus.clone()).unwrap_or_default();
+    let start = rows.len();
+    for item in values(last) {
+        super::simple_rows(last.kind, site, &item, None, index, rows);
+    }
+    if rows.len() == start {
+        return;
+    }
+    let mut combinations = vec![Vec::new()];
+    for component in leading {
+        let forms: Vec<Vec<u8>> = values(component).iter().flat_map(|item| forms(component.kind, site, item)).collect();
+        let longer = combinations.iter().flat_map(|before| forms.iter().map(move |form| joined(before, form)));
+        combinations = longer.take(COMBINATIONS_MAX).collect();
+    }
+    let keys: Vec<_> = combinations.iter().map(|combination| key(combination)).collect();
+    rows.put_under(start, &keys);
+}
+
+fn joined(before: &[u8], form: &[u8]) -> Vec<u8> {
+    [before, &(form.len() as u32).to_be_bytes(), form].concat()
+}
+
+fn key(combination: &[u8]) -> [u8; KEY_LENGTH] {
+    let hash = blake3::hash(combination);
+    std::array::from_fn(|at| hash.as_bytes()[at])
+}
+
+/// How exactly a form names a value.
+const LOOSELY: u8 = 1;
+const EXACTLY: u8 = 2;
+
+/// All the ways in which a query may name a leading value.
+fn forms(kind: SearchKind, site: Site<'_>, item: &Item<'_>) -> Vec<Vec<u8>> {
+    let mut forms = Vec::new();
+    match kind {
+        SearchKind::Token => token::for_each(item, &mut |token| {
+            if let Some(code) = &token.code {
+                forms.push(form(LOOSELY, &[code]));
+                forms.push(form(EXACTLY, &[code, token.system.as_deref().unwrap_or_default()]));
+            }
+        }),
+        SearchKind::Reference => {
+            let reference = node(item).and_then(|node| member(node, "reference")).or_else(|| text(item));
+            if let Some(reference) = reference {
+                forms.extend(reference_forms(site, &reference));
+            }
+        }
+        _ => forms
+            .extend(text(item).and_then(|text| fhir::Decimal::parse(&text)).map(|value| number::key(&value).to_vec())),
+    }
+    forms
+}
+
+fn reference_forms(site: Site<'_>, reference: &str) -> Vec<Vec<u8>> {
+    match site.local(reference) {
+        Some((resource_type, id)) => vec![form(LOOSELY, &[id]), form(EXACTLY, &[id, resource_type])],
+        None => vec![form(EXACTLY, &[reference])],
+    }
+}
+
+fn form(exactness: u8, parts: &[&str]) -> Vec<u8> {
+    let mut form = vec![exactness];
+    for part in parts {
+        form.extend_from_slice(part.as_bytes());
+        form.push(0);
+    }
+    form
+}
+
+pub(super) fn filter(site: Site<'_>, kinds: &[SearchKind], index: Index, value: &str) -> Result<Filter, BadValue> {
+    let parts: Vec<_> = split(value, b'$').collect();
+    let (Some((last, leading)), Some((last_kind, leading_kinds))) = (parts.split_last(), kinds.split_last()) else {
+        return Err(BadValue("values for all components"));
+    };
+    if leading.len() != leading_kinds.len() {
+        return Err(BadValue("one value for each component, separated by `$`"));
+    }
+    let mut combination = Vec::new();
+    for (kind, value) in leading_kinds.iter().zip(leading) {
+        combination = joined(&combination, &wanted_form(*kind, site, value)?);
+    }
+    let filter = super::simple_filter(*last_kind, site, None, None, index, last)?;
+    Ok(under(&key(&combination), filter))
+}
+
+fn wanted_form(kind: SearchKind, site: Site<'_>, value: &str) -> Result<Vec<u8>, BadValue> {
+    match kind {
+        SearchKind::Token => match Wanted::parse(value)? {
+            Wanted::Code(code) => Ok(form(LOOSELY, &[&code])),
+            Wanted::Exactly { system, code } => Ok(form(EXACTLY, &[&code, system.as_deref().unwrap_or_default()])),
+            Wanted::System(_) => Err(BadValue("a code in every component before the last")),
+        },
+        SearchKind::Reference => {
+            let text = unescape(value);
+            if fhir::reference::is_id(&text) {
+                return Ok(form(LOOSELY, &[&text]));
+            }
+            match (site.local(&text), Reference::parse(&text)) {
+                (Some((resource_type, id)), _) => Ok(form(EXACTLY, &[id, resource_type])),
+                (None, Some(_)) => Ok(form(EXACTLY, &[&text])),
+                (None, None) => Err(BadValue("a reference in the component that is one")),
+            }
+        }
+        _ => match number::parse(value) {
+            Some((Prefix::Eq, number)) => Ok(number::key(&number).to_vec()),
+            _ => Err(BadValue("a number without prefix in every component before the last")),
+        },
+    }
+}
+
+/// The same filter on rows that stand under a key.
+fn under(key: &[u8; KEY_LENGTH], filter: Filter) -> Filter {
+    let each = |filters: Vec<Filter>| filters.into_iter().map(|filter| under(key, filter)).collect();
+    match filter {
+        Filter::All(filters) => Filter::All(each(filters)),
+        Filter::Any(filters) => Filter::Any(each(filters)),
+        Filter::Not(filter) => under(key, *filter).not(),
+        Filter::Match(Match { index, range, test }) => {
+            let all = Range::prefix(key.to_vec());
+            let join = |bound: Vec<u8>| [key.as_slice(), &bound].concat();
+            let bound = |bound: Bound<Vec<u8>>, end: Bound<Vec<u8>>| match bound {
+                Bound::Unbounded => end,
+                bound => bound.map(join),
+            };
+            let range = Range { low: bound(range.low, all.low), high: bound(range.high, all.high) };
+            Filter::Match(Match { index, range, test: test.map(after_key) })
+        }
+    }
+}
+
+fn after_key(test: Test) -> Test {
+    match test {
+        Test::Tail { skip, range } => Test::Tail { skip: skip + KEY_LENGTH, range },
+        Test::Contains { skip, needle } => Test::Contains { skip: skip + KEY_LENGTH, needle },
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading the items that expressions give.
+
+use std::borrow::Cow;
+
+use fhir::Definitions;
+use fhir::fhirpath::{ElementNode, Item};
+use fhir::json::{Kind, Node};
+
+/// The name of the item's FHIR type; empty for FHIRPath's own types.
+pub(super) fn type_name(item: &Item<'_>) -> &'static str {
+    match item {
+        Item::Element(element) => element.structure.name,
+        _ => "",
+    }
+}
+
+/// The JSON of an element that has a value.
+pub(super) fn node<'a>(item: &Item<'a>) -> Option<Node<'a>> {
+    match item {
+        Item::Element(element) => element.value,
+        _ => None,
+    }
+}
+
+/// The text of a primitive: a string's content, the digits of a number, `true` or `false`.
+pub(super) fn text<'a>(item: &'a Item<'_>) -> Option<Cow<'a, str>> {
+    match item {
+        Item::Element(element) => primitive_text(element.value?),
+        Item::Boolean(value) => Some(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Item::Integer(value) => Some(Cow::Owned(value.to_string())),
+        Item::String(text) => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
+}
+
+fn primitive_text(node: Node<'_>) -> Option<Cow<'_, str>> {
+    match node.kind() {
+        Kind::String => node.as_str(),
+        Kind::Number | Kind::Boolean => Some(Cow::Borrowed(node.raw())),
+        Kind::Object | Kind::Array | Kind::Null => None,
+    }
+}
+
+/// The text of an object's string member.
+pub(super) fn member<'a>(node: Node<'a>, name: &str) -> Option<Cow<'a, str>> {
+    node.get(name)?.as_str()
+}
+
+/// The value of an extension, for parameters whose expression ends at one; anything else as it is.
+pub(crate) fn through_extension<'a>(definitions: &'static Definitions, item: Item<'a>) -> Item<'a> {
+    let Item::Element(extension) = &item else { return item };
+    if extension.structure.name != "Extension" {
+        return item;
+    }
+    let value = extension.value.into_iter().flat_map(Node::members).find_map(|(name, value)| {
+        let (element, element_type) = extension.structure.member(name)?;
+        (element.name == "value").then(|| ElementNode {
+            value: Some(value),
+            sibling: None,
+            structure: definitions.structure_of(element_type),
+            element: Some(element),
+        })
+    });
+    value.map_or(item, Item::Element)
+}

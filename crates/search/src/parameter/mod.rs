@@ -1,0 +1,295 @@
+//! The parameter types of R4: what rows a value gives, and what filter a query gives, side by side in a file for each type,
+//! <https://hl7.org/fhir/R4/search.html#ptypes>.
+
+mod composite;
+mod date;
+mod item;
+mod number;
+mod quantity;
+mod reference;
+pub(crate) mod special;
+mod string;
+mod token;
+mod uri;
+
+pub(crate) use composite::Component;
+pub(crate) use item::through_extension;
+pub(crate) use reference::{local_key, local_value};
+
+use fhir::definitions::{SearchKind, SearchParameter};
+use fhir::fhirpath::{Context, Item};
+use fhir::{Definitions, Reference};
+use store::{Filter, Index};
+
+use crate::escape::{is_escaped_well, split};
+use crate::refusal::Refusal;
+use crate::row::{self, OTHER, Rows};
+
+/// How many values one parameter may list.
+pub(crate) const VALUES_MAX: usize = 2_000;
+
+/// A search parameter of one resource type, and where its rows stand.
+pub(crate) struct Indexed {
+    pub(crate) definition: &'static SearchParameter,
+    pub(crate) resource_type: &'static str,
+    pub(crate) index: Index,
+    pub(crate) kind: Kind,
+}
+
+/// How a parameter is searched.
+pub(crate) enum Kind {
+    Simple(SearchKind),
+    /// `_lastUpdated`: rows that the store itself keeps.
+    LastUpdated,
+    Composite(Vec<SearchKind>),
+    /// Not served.
+    Special,
+}
+
+/// What rows and filters depend on besides the parameter.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) definitions: &'static Definitions,
+    /// This server's own base URL without a final `/`: absolute references below it are local.
+    pub(crate) base_url: &'a str,
+}
+
+impl Site<'_> {
+    /// The type and id of the resource of this server that a reference names.
+    fn local<'r>(self, reference: &'r str) -> Option<(&'r str, &'r str)> {
+        match Reference::parse(reference)? {
+            Reference::Relative { resource_type, id, .. } => Some((resource_type, id)),
+            Reference::Absolute { base, resource_type, id, .. } if base == self.base_url => Some((resource_type, id)),
+            _ => None,
+        }
+    }
+}
+
+/// A value that cannot be searched for; the text says what would be right.
+#[derive(Debug)]
+pub(crate) struct BadValue(pub(crate) &'static str);
+
+impl Indexed {
+    pub(crate) fn new(
+        definitions: &'static Definitions,
+        definition: &'static SearchParameter,
+        resource_type: &'static str,
+    ) -> Indexed {
+        let kind = match definition.kind {
+            _ if definition.expression.is_empty() => Kind::Special,
+            SearchKind::Special => Kind::Special,
+            SearchKind::Composite => {
+                composite::kinds(definitions, &definition.components).map_or(Kind::Special, Kind::Composite)
+            }
+            _ if definition.code == "_lastUpdated" => Kind::LastUpdated,
+            kind => Kind::Simple(kind),
+        };
+        let index = row::parameter_index(resource_type, definition.code);
+        Indexed { definition, resource_type, index, kind }
+    }
+
+    /// The rows of the items that the parameter's expression gave. `target_type` leaves out references to other types.
+    pub(crate) fn rows<'a>(
+        &self,
+        site: Site<'_>,
+        components: &'a [Component],
+        context: &Context<'a>,
+        items: &[Item<'a>],
+        target_type: Option<&str>,
+        rows: &mut Rows,
+    ) {
+        let start = rows.len();
+        for item in items {
+            match &self.kind {
+                Kind::Simple(kind) => simple_rows(*kind, site, item, target_type, self.index, rows),
+                Kind::Composite(_) => composite::rows(site, components, context, item, self.index, rows),
+                Kind::LastUpdated | Kind::Special => return,
+            }
+        }
+        let is_there = match &self.kind {
+            Kind::Composite(_) => rows.len() > start,
+            _ => !items.is_empty() && target_type.is_none(),
+        };
+        if is_there && !rows.has_since(start, self.index) {
+            rows.push(row::secondary(self.index, OTHER), Vec::new());
+        }
+    }
+
+    /// The filter for one `name:modifier=value`; the values separated by commas are alternatives.
+    pub(crate) fn filter(&self, site: Site<'_>, modifier: Option<&str>, value: &str) -> Result<Filter, Refusal> {
+        if let Kind::Special = self.kind {
+            return Err(Refusal::Unknown(special::refuse(self.resource_type, self.definition.code)));
+        }
+        let target_type = self.check_modifier(site, modifier)?;
+        let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(self.definition.code, value, form);
+        if !is_escaped_well(value) {
+            return Err(bad(value, BadValue(r"`\` only before `,` `|` `$` `\`")));
+        }
+        if modifier == Some("missing") {
+            return match value {
+                "true" => Ok(self.present().not()),
+                "false" => Ok(self.present()),
+                _ => Err(bad(value, BadValue("`true` or `false`"))),
+            };
+        }
+        let values = split(value, b',');
+        if values.count() > VALUES_MAX {
+            return Err(Refusal::too_costly(format!(
+                "parameter `{}` lists more than {VALUES_MAX} values",
+                self.definition.code
+            )));
+        }
+        let filters: Result<Vec<_>, _> = split(value, b',')
+            .map(|value| self.value_filter(site, modifier, target_type, value).map_err(|form| bad(value, form)))
+            .collect();
+        let filter = row::any(filters?);
+        Ok(if modifier == Some("not") { filter.not() } else { filter })
+    }
+
+    fn value_filter(
+        &self,
+        site: Site<'_>,
+        modifier: Option<&str>,
+        target_type: Option<&str>,
+        value: &str,
+    ) -> Result<Filter, BadValue> {
+        match &self.kind {
+            Kind::Simple(kind) => simple_filter(*kind, site, modifier, target_type, self.index, value),
+            Kind::LastUpdated => date::moment_filter(self.index, value),
+            Kind::Composite(kinds) => composite::filter(site, kinds, self.index, value),
+            Kind::Special => Err(BadValue("another parameter")),
+        }
+    }
+
+    /// Resources with any value for this parameter.
+    fn present(&self) -> Filter {
+        Filter::Any(vec![Filter::present(self.index), Filter::present(row::secondary(self.index, OTHER))])
+    }
+
+    /// Refuses a modifier that the type does not have; gives the type that a modifier such as `:Patient` names.
+    fn check_modifier(&self, site: Site<'_>, modifier: Option<&str>) -> Result<Option<&'static str>, Refusal> {
+        let Some(modifier) = modifier else { return Ok(None) };
+        if self.modifiers().contains(&modifier) {
+            return Ok(None);
+        }
+        let is_reference = self.definition.kind == SearchKind::Reference;
+        match site.definitions.resource_type(modifier).filter(|_| is_reference) {
+            Some(target_type) if self.leads_to(target_type) => Ok(Some(target_type)),
+            Some(target_type) => Err(Refusal::bad(format!(
+                "parameter `{}` of {} does not lead to {target_type}, but to {}",
+                self.definition.code,
+                self.resource_type,
+                self.definition.targets.join(", ")
+            ))),
+            None => Err(Refusal::modifier(self, modifier)),
+        }
+    }
+
+    pub(crate) fn modifiers(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Simple(kind) => modifiers(kind),
+            Kind::LastUpdated => date::MODIFIERS,
+            Kind::Composite(_) => composite::MODIFIERS,
+            Kind::Special => &[],
+        }
+    }
+
+    /// Whether a reference of this parameter may name a resource of this type.
+    pub(crate) fn leads_to(&self, resource_type: &str) -> bool {
+        let targets = &self.definition.targets;
+        self.is_reference() && (targets.is_empty() || targets.contains(&resource_type))
+    }
+
+    pub(crate) fn is_reference(&self) -> bool {
+        matches!(self.kind, Kind::Simple(SearchKind::Reference))
+    }
+}
+
+fn modifiers(kind: SearchKind) -> &'static [&'static str] {
+    match kind {
+        SearchKind::Number => number::MODIFIERS,
+        SearchKind::Date => date::MODIFIERS,
+        SearchKind::String => string::MODIFIERS,
+        SearchKind::Token => token::MODIFIERS,
+        SearchKind::Reference => reference::MODIFIERS,
+        SearchKind::Composite => composite::MODIFIERS,
+        SearchKind::Quantity => quantity::MODIFIERS,
+        SearchKind::Uri => uri::MODIFIERS,
+        SearchKind::Special => &[],
+    }
+}
+
+fn simple_rows(
+    kind: SearchKind,
+    site: Site<'_>,
+    item: &Item<'_>,
+    target_type: Option<&str>,
+    index: Index,
+    rows: &mut Rows,
+) {
+    match kind {
+        SearchKind::Number => number::rows(item, index, rows),
+        SearchKind::Date => date::rows(item, index, rows),
+        SearchKind::String => string::rows(item, index, rows),
+        SearchKind::Token => token::rows(item, index, rows),
+        SearchKind::Reference => reference::rows(site, item, target_type, index, rows),
+        SearchKind::Quantity => quantity::rows(item, index, rows),
+        SearchKind::Uri => uri::rows(item, index, rows),
+        SearchKind::Composite | SearchKind::Special => {}
+    }
+}
+
+fn simple_filter(
+    kind: SearchKind,
+    site: Site<'_>,
+    modifier: Option<&str>,
+    target_type: Option<&str>,
+    index: Index,
+    value: &str,
+) -> Result<Filter, BadValue> {
+    match kind {
+        SearchKind::Number => number::filter(index, value),
+        SearchKind::Date => date::filter(index, value),
+        SearchKind::String => string::filter(index, modifier, value),
+        SearchKind::Token => token::filter(index, modifier, value),
+        SearchKind::Reference => reference::filter(site, modifier, target_type, index, value),
+        SearchKind::Quantity => quantity::filter(index, value),
+        SearchKind::Uri => uri::filter(index, modifier, value),
+        SearchKind::Composite | SearchKind::Special => Err(BadValue("a value of another type")),
+    }
+}
+
+/// How a value compares, <https://hl7.org/fhir/R4/search.html#prefix>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prefix {
+    Eq,
+    Ne,
+    Gt,
+    Lt,
+    Ge,
+    Le,
+    Sa,
+    Eb,
+    Ap,
+}
+
+impl Prefix {
+    /// The prefix and the rest; `Eq` when there is none, and `None` when there is an unknown one.
+    fn split(text: &str) -> Option<(Prefix, &str)> {
+        let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (prefix, rest) = text.split_at(letters);
+        let prefix = match prefix {
+            "" | "eq" => Prefix::Eq,
+            "ne" => Prefix::Ne,
+            "gt" => Prefix::Gt,
+            "lt" => Prefix::Lt,
+            "ge" => Prefix::Ge,
+            "le" => Prefix::Le,
+            "sa" => Prefix::Sa,
+            "eb" => Prefix::Eb,
+            "ap" => Prefix::Ap,
+            _ => return None,
+        };
+        Some((prefix, rest))
+    }
+}

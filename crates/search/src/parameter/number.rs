@@ -1,0 +1,154 @@
+//! Number parameters, <https://hl7.org/fhir/R4/search.html#number>; quantities compare by the same rules.
+//!
+//! A number is a point, a Range is all between its ends. The row of a point is its key; a range has a row of two keys in the index
+//! `range`, its missing ends lying beyond all numbers. A value searched for stands for all that rounds to it with `eq` and `ne`,
+//! and for exactly itself with the other prefixes, as R4 says. `ap` is ten percent on either side.
+
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
+
+use fhir::Decimal;
+use fhir::fhirpath::Item;
+use fhir::json::Node;
+use store::{Filter, Index, Range, Test};
+
+use super::item::{node, text, type_name};
+use super::{BadValue, Prefix};
+use crate::escape::unescape;
+use crate::row::{self, Rows};
+
+pub(super) const MODIFIERS: &[&str] = &["missing"];
+
+const FORM: &str = "a number such as `100` or `5.4e-3`, after a prefix such as `ge` if wanted";
+pub(super) const RANGE: &str = "range";
+
+/// Bytes that sort as the numbers do, of one length; they tell numbers of up to 24 significant digits apart.
+pub(super) type Key = [u8; KEY_LENGTH];
+
+pub(super) const KEY_LENGTH: usize = 16;
+
+/// What a missing end of a range stands for: no number has such a key.
+pub(super) const ENDS: (Key, Key) = ([0; KEY_LENGTH], [u8::MAX; KEY_LENGTH]);
+
+pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
+    match (item, type_name(item)) {
+        (Item::Decimal(number), _) => rows.push(index, key(number).into()),
+        (_, "Range") => {
+            if let Some((low, high)) = node(item).and_then(range) {
+                rows.push(row::secondary(index, RANGE), [low, high].concat());
+            }
+        }
+        _ => {
+            if let Some(number) = text(item).and_then(|text| Decimal::parse(&text)) {
+                rows.push(index, key(&number).into());
+            }
+        }
+    }
+}
+
+/// The ends of a Range that has at least one.
+pub(super) fn range(node: Node<'_>) -> Option<(Key, Key)> {
+    let end = |name| Decimal::parse(node.path(&[name, "value"])?.raw()).as_ref().map(key);
+    match (end("low"), end("high")) {
+        (None, None) => None,
+        (low, high) => Some((low.unwrap_or(ENDS.0), high.unwrap_or(ENDS.1))),
+    }
+}
+
+pub(super) fn key(number: &Decimal) -> Key {
+    let mut key = [0; KEY_LENGTH];
+    let ordered = number.order_key();
+    let length = ordered.len().min(KEY_LENGTH);
+    key[..length].copy_from_slice(&ordered[..length]);
+    key
+}
+
+pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
+    let (prefix, number) = parse(value).ok_or(BadValue(FORM))?;
+    Ok(filter_parsed(index, prefix, &number))
+}
+
+/// As [`filter`], for a value already read.
+pub(super) fn filter_parsed(index: Index, prefix: Prefix, number: &Decimal) -> Filter {
+    let points = Place { index, before: Vec::new(), after: None };
+    let ranges = Place { index: row::secondary(index, RANGE), before: Vec::new(), after: None };
+    compare(prefix, number, &points, &ranges)
+}
+
+pub(super) fn parse(value: &str) -> Option<(Prefix, Decimal)> {
+    let text = unescape(value);
+    let (prefix, number) = Prefix::split(&text)?;
+    Some((prefix, Decimal::parse(number.strip_prefix('+').unwrap_or(number))?))
+}
+
+/// Where rows of numbers stand.
+pub(super) struct Place {
+    pub(super) index: Index,
+    /// The bytes before the keys.
+    pub(super) before: Vec<u8>,
+    /// What the bytes after the key of a point must be.
+    pub(super) after: Option<Range>,
+}
+
+/// The points and ranges that compare with a number as the prefix says.
+pub(super) fn compare(prefix: Prefix, number: &Decimal, points: &Place, ranges: &Place) -> Filter {
+    let mut filters = Vec::new();
+    for Condition { low, high } in conditions(prefix, number) {
+        // For a point both ends are the point itself.
+        let from = if low.0 == Unbounded { high.0 } else { low.0 };
+        let to = if high.1 == Unbounded { low.1 } else { high.1 };
+        let mut point = row::between(points.index, &points.before, bytes(&from), bytes(&to));
+        let skip = points.before.len() + KEY_LENGTH;
+        point.test = points.after.clone().map(|range| Test::Tail { skip, range });
+        filters.push(Filter::Match(point));
+
+        let mut range = row::between(ranges.index, &ranges.before, bytes(&low.0), bytes(&low.1));
+        let skip = ranges.before.len() + KEY_LENGTH;
+        let owned = |bound: Bound<Key>| bound.map(Vec::from);
+        range.test = Some(Test::Tail { skip, range: Range { low: owned(high.0), high: owned(high.1) } });
+        filters.push(Filter::Match(range));
+    }
+    Filter::Any(filters)
+}
+
+fn bytes(bound: &Bound<Key>) -> Bound<&[u8]> {
+    bound.as_ref().map(Key::as_slice)
+}
+
+/// Where the ends of a range must lie. At most one end is bounded from below, and it is the low one where both could be.
+struct Condition {
+    low: (Bound<Key>, Bound<Key>),
+    high: (Bound<Key>, Bound<Key>),
+}
+
+fn conditions(prefix: Prefix, number: &Decimal) -> Vec<Condition> {
+    const ANY: (Bound<Key>, Bound<Key>) = (Unbounded, Unbounded);
+    let exact = key(number);
+    let (least, beyond) = number.implicit_range();
+    let (least, beyond) = (key(&least), key(&beyond));
+    match prefix {
+        Prefix::Eq => vec![Condition { low: (Included(least), Excluded(beyond)), high: (Unbounded, Excluded(beyond)) }],
+        Prefix::Ne => vec![
+            Condition { low: (Unbounded, Excluded(least)), high: ANY },
+            Condition { low: ANY, high: (Included(beyond), Unbounded) },
+        ],
+        Prefix::Lt => vec![Condition { low: (Unbounded, Excluded(exact)), high: ANY }],
+        Prefix::Le => vec![Condition { low: (Unbounded, Included(exact)), high: ANY }],
+        Prefix::Gt => vec![Condition { low: ANY, high: (Excluded(exact), Unbounded) }],
+        Prefix::Ge => vec![Condition { low: ANY, high: (Included(exact), Unbounded) }],
+        Prefix::Sa => vec![Condition { low: (Excluded(exact), Unbounded), high: ANY }],
+        Prefix::Eb => vec![Condition { low: ANY, high: (Unbounded, Excluded(exact)) }],
+        Prefix::Ap => {
+            let (from, to) = approximately(number);
+            vec![Condition { low: (Unbounded, Included(to)), high: (Included(from), Unbounded) }]
+        }
+    }
+}
+
+/// Ten percent on either side, and at least what rounds to the number.
+fn approximately(number: &Decimal) -> (Key, Key) {
+    let tenth = Decimal::new(number.mantissa(), number.scale() + 1).map(Decimal::abs);
+    let (least, beyond) = number.implicit_range();
+    let from = tenth.and_then(|tenth| number.checked_sub(tenth)).unwrap_or(least).min(least);
+    let to = tenth.and_then(|tenth| number.checked_add(tenth)).unwrap_or(beyond).max(beyond);
+    (key(&from), key(&to))
+}

@@ -1,0 +1,10 @@
+//! Special parameters: what R4 defines by words alone, <https://hl7.org/fhir/R4/search.html#special>.
+//!
+//! None has rows. Each is refused by name, so that no answer pretends to have been filtered.
+
+use fhir::{IssueType, Outcome};
+
+/// Why a parameter that R4 defines is not answered.
+pub(crate) fn refuse(resource_type: &str, code: &str) -> Outcome {
+    Outcome::new(IssueType::NotSupported, format!("parameter `{code}` of {resource_type} is not served"))
+}

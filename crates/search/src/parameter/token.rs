@@ -1,0 +1,164 @@
+//! Token parameters: codes, identifiers, booleans, <https://hl7.org/fhir/R4/search.html#token>.
+//!
+//! A row is `code 0 system 0`, the system empty where there is none, so that `code` is a prefix, and `system|code` and `|code` are
+//! equalities; `system|` looks for `0 system 0` anywhere, which reads the whole index. The system of a `code` element is that of
+//! its required binding when that names only one; a ContactPoint's is its kind, such as `phone`. Codes, identifiers and systems
+//! are compared as they are: R4 leaves case to the server, and most code systems and identifier spaces are case-sensitive.
+//!
+//! `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`.
+
+use std::borrow::Cow;
+
+use fhir::fhirpath::Item;
+use fhir::json::Node;
+use store::{Filter, Index, Match, Range, Test};
+
+use super::BadValue;
+use super::item::{member, node, text, type_name};
+use crate::escape::{split, split_once, unescape};
+use crate::row::{self, Rows, push_part};
+
+pub(super) const MODIFIERS: &[&str] = &["missing", "not", "of-type"];
+
+const FORM: &str = "`code`, `system|code`, `|code` or `system|`";
+const OF_TYPE: &str = "of-type";
+const CODE_MAX: usize = 180;
+const SYSTEM_MAX: usize = 200;
+
+/// A code and the system it comes from; one of them may be missing.
+pub(super) struct Token<'a> {
+    pub(super) system: Option<Cow<'a, str>>,
+    pub(super) code: Option<Cow<'a, str>>,
+}
+
+pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
+    for_each(item, &mut |token| push(&token, index, rows));
+    if let ("Identifier", Some(identifier)) = (type_name(item), node(item)) {
+        of_type_rows(identifier, index, rows);
+    }
+}
+
+/// The tokens of an item: one, or one for each coding of a concept.
+pub(super) fn for_each<'a>(item: &'a Item<'_>, visit: &mut dyn FnMut(Token<'a>)) {
+    match (type_name(item), node(item)) {
+        ("Coding", Some(coding)) => visit(token(coding, "code")),
+        ("Identifier" | "ContactPoint", Some(object)) => visit(token(object, "value")),
+        ("CodeableConcept", Some(concept)) => {
+            concept.get("coding").into_iter().flat_map(Node::each).for_each(|coding| visit(token(coding, "code")));
+        }
+        ("code", _) => visit(Token { system: bound_system(item).map(Cow::Borrowed), code: text(item) }),
+        _ => visit(Token { system: None, code: text(item) }),
+    }
+}
+
+/// The rows of an Identifier that is no item of its own.
+pub(super) fn identifier_rows(identifier: Node<'_>, index: Index, rows: &mut Rows) {
+    push(&token(identifier, "value"), index, rows);
+}
+
+fn push(token: &Token<'_>, index: Index, rows: &mut Rows) {
+    if token.system.is_some() || token.code.is_some() {
+        rows.push(index, row_value(token.system.as_deref(), token.code.as_deref().unwrap_or_default()));
+    }
+}
+
+fn token<'a>(node: Node<'a>, code: &str) -> Token<'a> {
+    Token { system: member(node, "system"), code: member(node, code) }
+}
+
+/// The only code system of the element's required binding.
+fn bound_system(item: &Item<'_>) -> Option<&'static str> {
+    let Item::Element(element) = item else { return None };
+    match element.element?.binding?.systems.as_slice() {
+        [(system, _)] => Some(system),
+        _ => None,
+    }
+}
+
+fn of_type_rows(identifier: Node<'_>, index: Index, rows: &mut Rows) {
+    let Some(value) = member(identifier, "value") else { return };
+    let codings = identifier.get("type").and_then(|concept| concept.get("coding"));
+    for coding in codings.into_iter().flat_map(Node::each) {
+        if let (Some(system), Some(code)) = (member(coding, "system"), member(coding, "code")) {
+            rows.push(row::secondary(index, OF_TYPE), of_type_value(&system, &code, &value));
+        }
+    }
+}
+
+fn row_value(system: Option<&str>, code: &str) -> Vec<u8> {
+    let mut value = code_prefix(code);
+    push_part(&mut value, system.unwrap_or_default(), SYSTEM_MAX);
+    value.push(0);
+    value
+}
+
+fn code_prefix(code: &str) -> Vec<u8> {
+    let mut value = Vec::with_capacity(code.len() + 48);
+    push_part(&mut value, code, CODE_MAX);
+    value.push(0);
+    value
+}
+
+fn of_type_value(system: &str, code: &str, value: &str) -> Vec<u8> {
+    const PART_MAX: usize = 120;
+    let mut row = Vec::with_capacity(value.len() + system.len() + code.len() + 3);
+    for part in [value, system, code] {
+        push_part(&mut row, part, PART_MAX);
+        row.push(0);
+    }
+    row
+}
+
+pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Result<Filter, BadValue> {
+    match modifier {
+        Some(OF_TYPE) => of_type_filter(index, value),
+        _ => Ok(match Wanted::parse(value)? {
+            Wanted::Code(code) => Filter::prefix(index, code_prefix(&code)),
+            Wanted::Exactly { system, code } => Filter::equal(index, row_value(system.as_deref(), &code)),
+            Wanted::System(system) => {
+                let needle = row_value(Some(&system), "");
+                Filter::Match(Match { index, range: Range::full(), test: Some(Test::Contains { skip: 0, needle }) })
+            }
+        }),
+    }
+}
+
+fn of_type_filter(index: Index, value: &str) -> Result<Filter, BadValue> {
+    let parts: Vec<_> = split(value, b'|').map(unescape).collect();
+    match parts.as_slice() {
+        [system, code, value] if parts.iter().all(|part| !part.is_empty()) => {
+            Ok(Filter::equal(row::secondary(index, OF_TYPE), of_type_value(system, code, value)))
+        }
+        _ => Err(BadValue("`system|code|value`, all three given")),
+    }
+}
+
+/// A token as a query gives it.
+pub(super) enum Wanted<'a> {
+    /// `code`: whatever the system.
+    Code(Cow<'a, str>),
+    /// `system|code`, or `|code` for one without system.
+    Exactly { system: Option<Cow<'a, str>>, code: Cow<'a, str> },
+    /// `system|`: any code of it.
+    System(Cow<'a, str>),
+}
+
+impl Wanted<'_> {
+    pub(super) fn parse(value: &str) -> Result<Wanted<'_>, BadValue> {
+        let Some((system, code)) = split_once(value, b'|') else {
+            return match value.is_empty() {
+                true => Err(BadValue(FORM)),
+                false => Ok(Wanted::Code(unescape(value))),
+            };
+        };
+        if split_once(code, b'|').is_some() {
+            return Err(BadValue(FORM));
+        }
+        match (system.is_empty(), code.is_empty()) {
+            (true, true) => Err(BadValue(FORM)),
+            (true, false) => Ok(Wanted::Exactly { system: None, code: unescape(code) }),
+            (false, true) => Ok(Wanted::System(unescape(system))),
+            (false, false) => Ok(Wanted::Exactly { system: Some(unescape(system)), code: unescape(code) }),
+        }
+    }
+}

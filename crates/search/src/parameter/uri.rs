@@ -1,0 +1,55 @@
+//! Uri parameters, <https://hl7.org/fhir/R4/search.html#uri>: compared as they are written.
+//!
+//! A row is the uri. A canonical with a version, `url|1.0`, has a second row without it, so that both find it. `:below` and `:above`
+//! go by path segments, and only for URLs: a urn has no hierarchy.
+
+use fhir::fhirpath::Item;
+use store::{Filter, Index};
+
+use super::BadValue;
+use super::item::{text, type_name};
+use crate::escape::unescape;
+use crate::row::{self, Rows, SIMPLE_MAX, push_part};
+
+pub(super) const MODIFIERS: &[&str] = &["missing", "below", "above"];
+
+/// How many segments `:above` goes up.
+const SEGMENTS_MAX: usize = 64;
+
+pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
+    let Some(uri) = text(item) else { return };
+    rows.push(index, row_value(&uri));
+    if let ("canonical", Some((url, _))) = (type_name(item), uri.rsplit_once('|')) {
+        rows.push(index, row_value(url));
+    }
+}
+
+fn row_value(uri: &str) -> Vec<u8> {
+    let mut value = Vec::with_capacity(uri.len().min(SIMPLE_MAX));
+    push_part(&mut value, uri, SIMPLE_MAX);
+    value
+}
+
+pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Result<Filter, BadValue> {
+    let uri = unescape(value);
+    if uri.is_empty() {
+        return Err(BadValue("a uri"));
+    }
+    let is_url = uri.contains("://");
+    match modifier {
+        Some("below" | "above") if !is_url => Err(BadValue("a URL, which has a path")),
+        Some("below") => {
+            let inside = format!("{}/", uri.trim_end_matches('/'));
+            // What is longer than a row holds is compared by its beginning.
+            let inside = &inside.as_bytes()[..inside.len().min(SIMPLE_MAX - row::HASH_LENGTH)];
+            Ok(Filter::Any(vec![Filter::equal(index, row_value(&uri)), Filter::prefix(index, inside)]))
+        }
+        Some("above") => {
+            let host = uri.find("://").map_or(0, |at| at + 3);
+            let slashes = uri[host..].match_indices('/').map(|(at, _)| host + at).take(SEGMENTS_MAX);
+            let above = slashes.flat_map(|at| [&uri[..at], &uri[..=at]]).chain([uri.as_ref()]);
+            Ok(row::any(above.map(|uri| Filter::equal(index, row_value(uri))).collect()))
+        }
+        _ => Ok(Filter::equal(index, row_value(&uri))),
+    }
+}

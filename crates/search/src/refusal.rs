@@ -1,0 +1,79 @@
+//! Why part of a query does not take effect.
+
+use fhir::{Issue, IssueType, Outcome};
+
+use crate::parameter::Indexed;
+
+/// How many known names a message lists.
+const NAMES_MAX: usize = 60;
+
+/// What is wrong with one parameter of a query, and what that means for the rest.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Not for this server; always left out with a note.
+    Ignored(Issue),
+    /// Not known here: refused, or left out when the client asked for leniency.
+    Unknown(Outcome),
+    /// Wrong in any case.
+    Bad(Outcome),
+}
+
+impl Refusal {
+    pub(crate) fn bad(diagnostics: String) -> Refusal {
+        Refusal::Bad(Outcome::new(IssueType::BadRequest, diagnostics))
+    }
+
+    pub(crate) fn too_costly(diagnostics: String) -> Refusal {
+        Refusal::Bad(Outcome::new(IssueType::TooCostly, diagnostics))
+    }
+
+    pub(crate) fn unknown(diagnostics: String) -> Refusal {
+        Refusal::Unknown(Outcome::new(IssueType::BadRequest, diagnostics))
+    }
+
+    pub(crate) fn bad_value(name: &str, value: &str, form: &str) -> Refusal {
+        Refusal::bad(format!("parameter `{name}` has the value `{}`, expected {form}", shortened(value)))
+    }
+
+    /// A parameter that the type does not have; names those it has, the nearest first.
+    pub(crate) fn parameter(resource_type: &str, code: &str, known: &[Indexed]) -> Refusal {
+        let mut names: Vec<_> = known.iter().map(|parameter| parameter.definition.code).collect();
+        names.sort_by_cached_key(|name| (distance(code, name), *name));
+        names.truncate(NAMES_MAX);
+        let code = shortened(code);
+        Refusal::unknown(format!("parameter `{code}` of {resource_type} is unknown, known are {}", names.join(", ")))
+    }
+
+    /// A modifier that the parameter does not have; names those it has.
+    pub(crate) fn modifier(parameter: &Indexed, modifier: &str) -> Refusal {
+        let mut allowed: Vec<_> = parameter.modifiers().iter().map(|name| format!(":{name}")).collect();
+        if parameter.is_reference() {
+            allowed.extend(parameter.definition.targets.iter().map(|target| format!(":{target}")));
+        }
+        allowed.truncate(NAMES_MAX);
+        let code = parameter.definition.code;
+        let modifier = shortened(modifier);
+        Refusal::unknown(format!("modifier `:{modifier}` of `{code}` is unknown, allowed are {}", allowed.join(", ")))
+    }
+}
+
+/// A value of the client as a message repeats it.
+pub(crate) fn shortened(value: &str) -> &str {
+    const LENGTH_MAX: usize = 100;
+    &value[..value.floor_char_boundary(LENGTH_MAX)]
+}
+
+/// How many letters differ (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let left = shortened(left);
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (at, from) in left.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (column, to) in right.bytes().enumerate() {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}

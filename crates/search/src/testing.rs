@@ -1,0 +1,62 @@
+//! How tests ask: a resource, a query, and yes or no.
+
+use std::sync::OnceLock;
+
+use fhir::json::Document;
+use fhir::{DateTime, Definitions};
+use store::Row;
+
+use crate::{Criterion, Handling, Query, Registry, Scope};
+
+pub(crate) const BASE_URL: &str = "https://flint.example/fhir";
+
+pub(crate) fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| Registry::new(Definitions::r4(), BASE_URL))
+}
+
+/// The rows of a resource, with the one that the store keeps for the commit's time.
+pub(crate) fn rows(resource: &str) -> Vec<Row> {
+    let document = Document::parse(resource.as_bytes()).unwrap_or_else(|error| panic!("{error:?} in {resource}"));
+    let mut rows = registry().rows(&document).expect("a resource");
+    let resource_type = document.root().resource_type().expect("checked by rows");
+    if let Some(time) = document.root().path(&["meta", "lastUpdated"]).and_then(|time| time.as_str()) {
+        let (start, _) = DateTime::parse(&time).expect("an instant").range();
+        let value = store::time_value(start.as_millis()).to_vec();
+        rows.push(Row { index: registry().time_index(resource_type), value });
+    }
+    rows
+}
+
+/// Compiles `name=value&name=value` for a type.
+pub(crate) fn query(resource_type: &str, text: &str, handling: Handling) -> Result<Query, String> {
+    let scope = Scope { resource_type: Definitions::r4().resource_type(resource_type), compartment: None };
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    let parameters: Vec<_> = pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    registry().query(&scope, &parameters, handling).map_err(|outcome| outcome.to_string())
+}
+
+/// Each query, and whether it finds the resource.
+pub(crate) fn check(resource: &str, cases: &[(&str, bool)]) {
+    let rows = rows(resource);
+    let document = Document::parse(resource.as_bytes()).expect("parsed before");
+    let resource_type = document.root().resource_type().expect("a resource");
+    for (text, expected) in cases {
+        let query = query(resource_type, text, Handling::Strict).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let Criterion::Filter(filter) = query.criterion else { panic!("{text} needs a join") };
+        assert_eq!(filter.accepts(&rows), *expected, "{text} on {resource}");
+    }
+}
+
+/// Each query, and a part of the message that refuses it.
+pub(crate) fn check_refused(resource_type: &str, cases: &[(&str, &str)]) {
+    for (text, message) in cases {
+        match query(resource_type, text, Handling::Strict) {
+            Ok(query) => panic!("{text} was taken as {query:?}"),
+            Err(error) => assert!(error.contains(message), "{text}: `{error}` lacks `{message}`"),
+        }
+    }
+}
