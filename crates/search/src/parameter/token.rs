@@ -162,3 +162,143 @@ impl Wanted<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    const PATIENT: &str = r#"{"resourceType":"Patient","id":"ann","active":true,"gender":"female",
+        "identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"},
+            {"value":"local,1|x$\\y","type":{"coding":[{"system":"urn:types","code":"MR"},{"code":"no-system"}]},"system":"urn:mr"},
+            {"value":"bare"},{"system":"urn:empty"}],
+        "telecom":[{"system":"phone","value":"01632 960000"},{"system":"email","value":"Ann@example.org"}],
+        "communication":[{"language":{"coding":[{"system":"urn:ietf:bcp:47","code":"en"},{"code":"cy"}]}},{"language":{"text":"Latin"}}]}"#;
+
+    #[test]
+    fn finds_identifiers() {
+        check(
+            PATIENT,
+            &[
+                ("identifier=9000000009", true),
+                ("identifier=900000000", false),
+                ("identifier=90000000090", false),
+                ("identifier=https://fhir.nhs.uk/Id/nhs-number|9000000009", true),
+                ("identifier=https://fhir.nhs.uk/Id/nhs-number|bare", false),
+                ("identifier=https://fhir.nhs.uk/Id/nhs|9000000009", false),
+                ("identifier=urn:other|9000000009", false),
+                ("identifier=|9000000009", false),
+                ("identifier=|bare", true),
+                ("identifier=BARE", false),
+                ("identifier=https://fhir.nhs.uk/Id/nhs-number|", true),
+                ("identifier=https://fhir.nhs.uk/Id/nhs|", false),
+                ("identifier=urn:empty|", true),
+                ("identifier=fhir.nhs.uk/Id/nhs-number|", false),
+                (r"identifier=local\,1\|x\$\\y", true),
+                (r"identifier=urn:mr|local\,1\|x\$\\y", true),
+                (r"identifier=local\,1", false),
+                ("identifier=none,9000000009", true),
+                ("identifier=none,neither", false),
+                ("identifier=9000000009&identifier=bare", true),
+                ("identifier=9000000009&identifier=none", false),
+                (r"identifier:of-type=urn:types|MR|local\,1\|x\$\\y", true),
+                (r"identifier:of-type=urn:types|SB|local\,1\|x\$\\y", false),
+                ("identifier:of-type=urn:types|MR|bare", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_codes_booleans_and_contacts() {
+        check(
+            PATIENT,
+            &[
+                ("active=true", true),
+                ("active=false", false),
+                ("gender=female", true),
+                ("gender=Female", false),
+                ("gender=http://hl7.org/fhir/administrative-gender|female", true),
+                ("gender=http://hl7.org/fhir/administrative-gender|", true),
+                ("gender=urn:other|female", false),
+                ("gender=male,female", true),
+                ("deceased=false", true),
+                ("deceased=true", false),
+                ("phone=01632 960000", true),
+                ("phone=phone|01632 960000", true),
+                ("phone=Ann@example.org", false),
+                ("email=Ann@example.org", true),
+                ("telecom=email|Ann@example.org", true),
+                ("telecom=phone|Ann@example.org", false),
+                ("language=en", true),
+                ("language=urn:ietf:bcp:47|en", true),
+                ("language=|cy", true),
+                ("language=Latin", false),
+                ("_id=ann", true),
+                ("_id=bob,ann", true),
+                ("_id=an", false),
+            ],
+        );
+        check(
+            r#"{"resourceType":"Patient","id":"x","deceasedDateTime":"2020"}"#,
+            &[("deceased=true", true), ("deceased=false", false)],
+        );
+    }
+
+    #[test]
+    fn negates_and_asks_for_presence() {
+        check(
+            PATIENT,
+            &[
+                ("gender:not=male", true),
+                ("gender:not=female", false),
+                ("gender:not=male,female", false),
+                ("identifier:not=bare", false),
+                ("identifier:not=none", true),
+                ("gender:missing=false", true),
+                ("gender:missing=true", false),
+                ("general-practitioner:missing=true", true),
+                ("general-practitioner:missing=false", false),
+            ],
+        );
+        // A concept of text alone is a value, and so is an empty one of a code that matches nothing.
+        let text_only = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"Weight"}}"#;
+        check(text_only, &[("code:missing=false", true), ("code:missing=true", false), ("code:not=weight", true)]);
+    }
+
+    #[test]
+    fn tells_long_codes_apart() {
+        let long = "x".repeat(500);
+        let patient = format!(
+            r#"{{"resourceType":"Patient","id":"l","identifier":[{{"system":"urn:{long}","value":"{long}"}}]}}"#
+        );
+        let cases = [
+            (format!("identifier={long}"), true),
+            (format!("identifier={long}x"), false),
+            (format!("identifier=urn:{long}|{long}"), true),
+            (format!("identifier=urn:{long}y|{long}"), false),
+            (format!("identifier=urn:{long}|"), true),
+        ];
+        check(&patient, &cases.each_ref().map(|(query, expected)| (query.as_str(), *expected)));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Patient",
+            &[
+                ("identifier=", "parameter `identifier` has the value ``, expected `code`, `system|code`"),
+                ("identifier=|", "expected `code`"),
+                ("identifier=a|b|c", "expected `code`"),
+                ("identifier=a,", "has the value ``"),
+                (r"identifier=a\b", r"expected `\` only before"),
+                (r"identifier=a\", r"expected `\` only before"),
+                ("identifier:of-type=a|b", "expected `system|code|value`"),
+                ("identifier:of-type=a||b", "expected `system|code|value`"),
+                (
+                    "identifier:exact=a",
+                    "modifier `:exact` of `identifier` is unknown, allowed are :missing, :not, :of-type",
+                ),
+                ("gender:missing=yes", "expected `true` or `false`"),
+            ],
+        );
+    }
+}
