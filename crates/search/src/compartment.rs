@@ -4,7 +4,7 @@ use fhir::{IssueType, Outcome};
 use store::Filter;
 
 use crate::Compartment;
-use crate::parameter::local_value;
+use crate::parameter::{identity, local_value};
 use crate::registry::Registry;
 use crate::row;
 
@@ -24,8 +24,7 @@ pub(crate) fn filter(registry: &Registry, compartment: &Compartment, resource_ty
     let mut filters: Vec<_> =
         codes.map(|code| Filter::equal(row::parameter_index(resource_type, code), value.clone())).collect();
     if resource_type == compartment.code {
-        let id = row::parameter_index(resource_type, "_id");
-        filters.push(Filter::prefix(id, [compartment.id.as_bytes(), &[0]].concat()));
+        filters.push(identity(row::parameter_index(resource_type, "_id"), &compartment.id));
     }
     Ok(row::any(filters))
 }

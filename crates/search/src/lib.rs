@@ -6,6 +6,7 @@
 //! - Index numbers never change their meaning: they are hashes of type and parameter code.
 
 mod query;
+mod query_string;
 mod registry;
 
 mod extract;
@@ -25,4 +26,5 @@ mod sort;
 mod testing;
 
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
+pub use query_string::{parse_query_string, query_string};
 pub use registry::{Parameter, Registry};

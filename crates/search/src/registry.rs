@@ -7,7 +7,7 @@ use fhir::fhirpath::ElementNode;
 use fhir::json::Document;
 use fhir::{Definitions, IssueType, Outcome};
 use rustc_hash::FxHashMap;
-use store::{Index, Key, Row};
+use store::{Filter, Index, Key, Row};
 
 use crate::extract::Extraction;
 use crate::parameter::{self, Indexed, Kind, Site};
@@ -99,6 +99,11 @@ impl Registry {
     /// The local resource that a row of a reference index names.
     pub fn target(&self, value: &[u8]) -> Option<Key> {
         parameter::local_key(value)
+    }
+
+    /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
+    pub fn identity(&self, key: &Key) -> Filter {
+        parameter::identity(row::parameter_index(key.collection(), "_id"), key.id())
     }
 
     fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {

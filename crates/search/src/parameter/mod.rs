@@ -15,6 +15,7 @@ mod uri;
 pub(crate) use composite::Component;
 pub(crate) use item::through_extension;
 pub(crate) use reference::{local_key, local_value};
+pub(crate) use token::identity;
 
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::{Context, Item};

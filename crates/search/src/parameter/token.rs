@@ -133,6 +133,11 @@ fn of_type_filter(index: Index, value: &str) -> Result<Filter, BadValue> {
     }
 }
 
+/// The resource with this id, where `index` is that of its type's `_id`.
+pub(crate) fn identity(index: Index, id: &str) -> Filter {
+    Filter::equal(index, row_value(None, id))
+}
+
 /// A token as a query gives it.
 pub(super) enum Wanted<'a> {
     /// `code`: whatever the system.
