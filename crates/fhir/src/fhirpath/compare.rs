@@ -216,19 +216,20 @@ pub(super) fn order(definitions: &Definitions, left: &Item<'_>, right: &Item<'_>
 /// Collections up to this length are searched item by item, longer ones by hash.
 const LINEAR_LENGTH_MAX: usize = 8;
 
-/// A growing set of items under `=`.
-pub(super) struct ItemSet<'c, 'a> {
-    items: Vec<&'c Item<'a>>,
+/// A growing set of items under `=`, in the order of their arrival.
+pub(super) struct ItemSet<'a> {
+    pub(super) items: Collection<'a>,
+    /// Positions in `items` by hash, once there are too many to search.
     by_hash: FxHashMap<u64, SmallVec<[u32; 1]>>,
 }
 
-impl<'c, 'a> ItemSet<'c, 'a> {
-    pub(super) fn new() -> ItemSet<'c, 'a> {
-        ItemSet { items: Vec::new(), by_hash: FxHashMap::default() }
+impl<'a> ItemSet<'a> {
+    pub(super) fn new() -> ItemSet<'a> {
+        ItemSet { items: Collection::new(), by_hash: FxHashMap::default() }
     }
 
     /// The set of a collection's items.
-    pub(super) fn of(evaluation: &Evaluation<'a>, items: &'c [Item<'a>]) -> Evaluated<ItemSet<'c, 'a>> {
+    pub(super) fn of(evaluation: &Evaluation<'a>, items: Collection<'a>) -> Evaluated<ItemSet<'a>> {
         let mut set = ItemSet::new();
         for item in items {
             set.insert(evaluation, item)?;
@@ -242,24 +243,23 @@ impl<'c, 'a> ItemSet<'c, 'a> {
             evaluation.spend(self.items.len())?;
             return Ok(self.items.iter().any(|known| equal(definitions, known, item) == Some(true)));
         }
-        let Some(candidates) = self.by_hash.get(&hash(definitions, item)) else { return Ok(false) };
+        let Some(candidates) = self.by_hash.get(&hash(evaluation, item)?) else { return Ok(false) };
         evaluation.spend(candidates.len())?;
-        Ok(candidates.iter().any(|at| equal(definitions, self.items[*at as usize], item) == Some(true)))
+        Ok(candidates.iter().any(|at| equal(definitions, &self.items[*at as usize], item) == Some(true)))
     }
 
     /// True when the item was not in the set before.
-    pub(super) fn insert(&mut self, evaluation: &Evaluation<'a>, item: &'c Item<'a>) -> Evaluated<bool> {
-        if self.contains(evaluation, item)? {
+    pub(super) fn insert(&mut self, evaluation: &Evaluation<'a>, item: Item<'a>) -> Evaluated<bool> {
+        if self.contains(evaluation, &item)? {
             return Ok(false);
         }
-        self.items.push(item);
-        let definitions = evaluation.context.definitions;
+        evaluation.push(&mut self.items, item)?;
         let length = self.items.len();
         if length > LINEAR_LENGTH_MAX {
-            // The first items past the linear length bring the earlier ones into the table.
+            // The first item past the linear length brings the earlier ones into the table.
             let first = if length == LINEAR_LENGTH_MAX + 1 { 0 } else { length - 1 };
-            for (at, item) in self.items.iter().enumerate().skip(first) {
-                self.by_hash.entry(hash(definitions, item)).or_default().push(at as u32);
+            for at in first..length {
+                self.by_hash.entry(hash(evaluation, &self.items[at])?).or_default().push(at as u32);
             }
         }
         Ok(true)
@@ -271,20 +271,17 @@ pub(super) fn distinct<'a>(evaluation: &Evaluation<'a>, items: Collection<'a>) -
     if items.len() < 2 {
         return Ok(items);
     }
-    let mut is_first = Vec::with_capacity(items.len());
-    let mut set = ItemSet::new();
-    for item in &items {
-        is_first.push(set.insert(evaluation, item)?);
-    }
-    drop(set);
-    Ok(items.into_iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(item, _)| item).collect())
+    Ok(ItemSet::of(evaluation, items)?.items)
 }
 
-/// Equal items have equal hashes. What equals across forms (numbers, dates, quantities) shares one hash for its kind or whole value.
-fn hash(definitions: &Definitions, item: &Item<'_>) -> u64 {
+/// Equal items have equal hashes. What can be equal without looking alike (dates, quantities) shares one hash.
+fn hash(evaluation: &Evaluation<'_>, item: &Item<'_>) -> Evaluated<u64> {
     let mut hasher = FxHasher::default();
-    match item.system(definitions) {
-        Item::String(text) => text.hash(&mut hasher),
+    match item.system(evaluation.context.definitions) {
+        Item::String(text) => {
+            evaluation.spend_text(text.len())?;
+            text.hash(&mut hasher);
+        }
         Item::Boolean(value) => value.hash(&mut hasher),
         Item::Integer(value) => value.hash(&mut hasher),
         Item::Decimal(value) => match value.to_i64() {
@@ -292,10 +289,14 @@ fn hash(definitions: &Definitions, item: &Item<'_>) -> u64 {
             None => "Decimal".hash(&mut hasher),
         },
         Item::Date(_) | Item::DateTime(_) => "DateTime".hash(&mut hasher),
-        Item::Element(element) => return element.value.or(element.sibling).map_or(0, hash_json),
+        Item::Element(element) => {
+            let node = element.value.or(element.sibling);
+            evaluation.spend_text(node.map_or(0, |node| node.span().len()))?;
+            node.map(hash_json).hash(&mut hasher);
+        }
         other => other.system_type().hash(&mut hasher),
     }
-    hasher.finish()
+    Ok(hasher.finish())
 }
 
 /// Equal JSON has equal hashes: members count in any order. The depth of JSON bounds the recursion.

@@ -14,6 +14,9 @@ pub(super) const STEPS_MAX: u32 = 10_000_000;
 /// No collection holds more items than this: 16 MiB of them.
 pub(super) const COLLECTION_LENGTH_MAX: usize = 256 * 1024;
 
+/// No string that an expression makes is longer, in bytes.
+pub(super) const STRING_LENGTH_MAX: usize = 4 * 1024 * 1024;
+
 pub(super) type Evaluated<T> = Result<T, EvaluationError>;
 
 /// One run of an expression: what it stands in, and how much work it has left.
@@ -72,6 +75,19 @@ impl<'a> Evaluation<'a> {
             }
             None => Err(EvaluationError(format!("evaluation takes more than {STEPS_MAX} steps"))),
         }
+    }
+
+    /// Counts the work that a text of so many bytes makes.
+    pub(super) fn spend_text(&self, length: usize) -> Evaluated<()> {
+        self.spend(length / 8)
+    }
+
+    /// Counts the making of a string; refuses one that would become too long.
+    pub(super) fn spend_string(&self, length: usize) -> Evaluated<()> {
+        if length > STRING_LENGTH_MAX {
+            return Err(EvaluationError(format!("string of {length} bytes is longer than {STRING_LENGTH_MAX}")));
+        }
+        self.spend_text(length)
     }
 
     /// Adds an item to a collection that is being made.

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::compare::{ItemSet, decimals, equal_collections, equivalent_collections, order};
+use super::compare::{decimals, equal, equal_collections, equivalent_collections, order};
 use super::evaluate::{Evaluated, Evaluation};
 use super::expression::Operator;
-use super::functions::check_length;
 use super::item::{one, single, truth_item};
 use super::{Collection, EvaluationError, Item, quantity};
 use crate::Decimal;
@@ -36,7 +35,7 @@ pub(super) fn apply<'a>(
             let (Some(left), Some(right)) = (single(&left)?, single(&right)?) else { return Ok(Collection::new()) };
             let definitions = evaluation.context.definitions;
             let (left, right) = (left.system(definitions), right.system(definitions));
-            return Ok(arithmetic(operator, &left, &right)?.into_iter().collect());
+            return Ok(arithmetic(evaluation, operator, &left, &right)?.into_iter().collect());
         }
     };
     Ok(truth_item(result))
@@ -60,11 +59,9 @@ fn member<'a>(
     collection: &Collection<'a>,
 ) -> Evaluated<Option<bool>> {
     let Some(item) = single(item)? else { return Ok(None) };
-    let mut set = ItemSet::new();
-    for candidate in collection {
-        set.insert(evaluation, candidate)?;
-    }
-    set.contains(evaluation, item).map(Some)
+    evaluation.spend(collection.len())?;
+    let definitions = evaluation.context.definitions;
+    Ok(Some(collection.iter().any(|candidate| equal(definitions, candidate, item) == Some(true))))
 }
 
 /// `&`: an empty side is the empty string.
@@ -81,12 +78,17 @@ fn concatenate<'a>(
         }
     };
     let (left, right) = (text(left)?, text(right)?);
-    check_length(left.len() + right.len())?;
+    evaluation.spend_string(left.len() + right.len())?;
     Ok(one(Item::String(left + right)))
 }
 
 /// `+ - * / div mod`; `None` where there is no result: division by zero, a result out of range.
-fn arithmetic<'a>(operator: Operator, left: &Item<'a>, right: &Item<'a>) -> Evaluated<Option<Item<'a>>> {
+fn arithmetic<'a>(
+    evaluation: &Evaluation<'a>,
+    operator: Operator,
+    left: &Item<'a>,
+    right: &Item<'a>,
+) -> Evaluated<Option<Item<'a>>> {
     let result = match (left, right) {
         (Item::Integer(left), Item::Integer(right)) if operator != Operator::Divide => match operator {
             Operator::Add => left.checked_add(*right),
@@ -97,7 +99,7 @@ fn arithmetic<'a>(operator: Operator, left: &Item<'a>, right: &Item<'a>) -> Eval
         }
         .map(Item::Integer),
         (Item::String(left), Item::String(right)) if operator == Operator::Add => {
-            check_length(left.len() + right.len())?;
+            evaluation.spend_string(left.len() + right.len())?;
             Some(Item::String(format!("{left}{right}").into()))
         }
         (Item::Date(_) | Item::DateTime(_) | Item::Time(_), Item::Quantity(amount, unit)) => match operator {

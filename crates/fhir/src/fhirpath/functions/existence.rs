@@ -17,17 +17,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("anyFalse", 0..=0, |_, call| Ok(boolean(booleans(&call)?.contains(&false)))),
     function("subsetOf", 1..=1, |evaluation, call| {
         let other = call.argument(evaluation, 0)?;
-        is_subset(evaluation, &call.input, &other)
+        is_subset(evaluation, &call.input, other)
     }),
     function("supersetOf", 1..=1, |evaluation, call| {
         let other = call.argument(evaluation, 0)?;
-        is_subset(evaluation, &other, &call.input)
+        is_subset(evaluation, &other, call.input)
     }),
     function("count", 0..=0, |_, call| Ok(integer(call.input.len()))),
     function("distinct", 0..=0, |evaluation, call| distinct(evaluation, call.input)),
     function("isDistinct", 0..=0, |evaluation, call| {
         let mut set = ItemSet::new();
-        for item in &call.input {
+        for item in call.input {
             if !set.insert(evaluation, item)? {
                 return Ok(boolean(false));
             }
@@ -63,7 +63,7 @@ fn booleans(call: &Call<'_, '_>) -> Evaluated<Vec<bool>> {
 fn is_subset<'a>(
     evaluation: &Evaluation<'a>,
     part: &Collection<'a>,
-    whole: &Collection<'a>,
+    whole: Collection<'a>,
 ) -> Evaluated<Collection<'a>> {
     let whole = ItemSet::of(evaluation, whole)?;
     for item in part {

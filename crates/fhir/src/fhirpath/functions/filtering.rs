@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 
 use super::{Call, Function, function};
 use crate::fhirpath::compare::{ItemSet, order};
-use crate::fhirpath::evaluate::{COLLECTION_LENGTH_MAX, Evaluated, Evaluation, Scope};
+use crate::fhirpath::evaluate::{Evaluated, Evaluation, Scope};
 use crate::fhirpath::expression::Expr;
 use crate::fhirpath::item::single;
-use crate::fhirpath::{Collection, EvaluationError, Item};
+use crate::fhirpath::{Collection, Item};
 
 // `is`, `as` and `ofType` are steps of their own: their argument is a type name, not an expression.
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -38,29 +38,22 @@ fn select<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Coll
     Ok(selected)
 }
 
-/// Adds what the projection gives until nothing new comes.
+/// Adds what the projection gives for the input, then for what was added, until nothing new comes.
 fn repeat<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
-    let mut found = Collection::new();
-    let mut round = call.input;
-    while !round.is_empty() {
-        let mut new = Collection::new();
-        for (index, item) in round.iter().enumerate() {
-            for item in evaluation.eval(&call.arguments[0], &call.scope.at(Some(item), index))? {
-                evaluation.push(&mut new, item)?;
-            }
-        }
-        let is_new = {
-            let mut known = ItemSet::of(evaluation, &found)?;
-            new.iter().map(|item| known.insert(evaluation, item)).collect::<Evaluated<Vec<bool>>>()?
-        };
-        let new = new.into_iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(item, _)| item);
-        round = new.collect();
-        found.extend(round.iter().cloned());
-        if found.len() > COLLECTION_LENGTH_MAX {
-            return Err(EvaluationError(format!("repeat() found more than {COLLECTION_LENGTH_MAX} items")));
+    let mut found = ItemSet::new();
+    for (index, item) in call.input.iter().enumerate() {
+        for item in evaluation.eval(&call.arguments[0], &call.scope.at(Some(item), index))? {
+            found.insert(evaluation, item)?;
         }
     }
-    Ok(found)
+    let mut next = 0;
+    while let Some(item) = found.items.get(next).cloned() {
+        for item in evaluation.eval(&call.arguments[0], &call.scope.at(Some(&item), next))? {
+            found.insert(evaluation, item)?;
+        }
+        next += 1;
+    }
+    Ok(found.items)
 }
 
 fn aggregate<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
@@ -74,40 +67,60 @@ fn aggregate<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<C
 }
 
 /// Sorts by the keys that the arguments give, by the items themselves when there is none. A key with a minus sign before it
-/// sorts downwards; an empty key comes first.
+/// sorts downwards; an empty key comes first either way.
 fn sort<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let is_descending: Vec<bool> = call.arguments.iter().map(|key| matches!(key, Expr::Negate(_))).collect();
     let mut rows = Vec::with_capacity(call.input.len());
     for (index, item) in call.input.iter().enumerate() {
-        let mut keys = Vec::new();
-        if call.arguments.is_empty() {
-            keys.push((Some(item.clone()), false));
-        }
+        let mut keys = Vec::with_capacity(call.arguments.len());
         for argument in call.arguments {
-            let (key, is_descending) = match argument {
-                Expr::Negate(key) => (&**key, true),
-                key => (key, false),
-            };
+            let key = if let Expr::Negate(key) = argument { key } else { argument };
             let value = evaluation.eval(key, &call.scope.at(Some(item), index))?;
-            keys.push((single(&value)?.cloned(), is_descending));
+            keys.push(single(&value)?.cloned());
         }
-        rows.push((keys, item.clone()));
+        if call.arguments.is_empty() {
+            keys.push(Some(item.clone()));
+        }
+        rows.push(Row { keys, item: item.clone() });
     }
-    let mut failure = None;
-    rows.sort_by(|(left, _), (right, _)| {
-        let keys = left.iter().zip(right);
-        let orders = keys.map(|((left, is_descending), (right, _))| {
-            let ordering = compare_keys(evaluation, left.as_ref(), right.as_ref()).unwrap_or_else(|error| {
-                failure = Some(error);
-                Ordering::Equal
-            });
-            if *is_descending { ordering.reverse() } else { ordering }
-        });
-        orders.fold(Ordering::Equal, Ordering::then)
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(rows.into_iter().map(|(_, item)| item).collect()),
+    let rows = sorted(rows, &|left, right| {
+        for (at, (left, right)) in left.keys.iter().zip(&right.keys).enumerate() {
+            let ordering = compare_keys(evaluation, left.as_ref(), right.as_ref())?;
+            let is_reversed = left.is_some() && right.is_some() && is_descending.get(at) == Some(&true);
+            match if is_reversed { ordering.reverse() } else { ordering } {
+                Ordering::Equal => {}
+                decided => return Ok(decided),
+            }
+        }
+        Ok(Ordering::Equal)
+    })?;
+    Ok(rows.into_iter().map(|row| row.item).collect())
+}
+
+struct Row<'a> {
+    keys: Vec<Option<Item<'a>>>,
+    item: Item<'a>,
+}
+
+/// A stable merge sort of our own: dates of different precision have no total order, which the standard one may panic on.
+fn sorted<'a>(
+    mut rows: Vec<Row<'a>>,
+    compare: &impl Fn(&Row<'a>, &Row<'a>) -> Evaluated<Ordering>,
+) -> Evaluated<Vec<Row<'a>>> {
+    if rows.len() < 2 {
+        return Ok(rows);
     }
+    let mut merged = Vec::with_capacity(rows.len());
+    let right = rows.split_off(rows.len() / 2);
+    let mut left = sorted(rows, compare)?.into_iter().peekable();
+    let mut right = sorted(right, compare)?.into_iter().peekable();
+    while let (Some(first), Some(second)) = (left.peek(), right.peek()) {
+        let next = if compare(first, second)?.is_le() { left.next() } else { right.next() };
+        merged.extend(next);
+    }
+    merged.extend(left);
+    merged.extend(right);
+    Ok(merged)
 }
 
 fn compare_keys<'a>(

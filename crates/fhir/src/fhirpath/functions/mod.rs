@@ -1,6 +1,7 @@
 //! The functions by name: one registry, one file for each family of
 //! <http://hl7.org/fhirpath/N1/#functions> and <https://hl7.org/fhir/R4/fhirpath.html#functions>.
 
+mod boundary;
 mod combining;
 mod conversion;
 mod existence;
@@ -21,8 +22,6 @@ use super::expression::Expr;
 use super::item::{self, single};
 use super::{Collection, EvaluationError, Item};
 
-pub(super) use strings::check_length;
-
 /// A function as the parser finds it.
 pub(super) struct Function {
     pub(super) name: &'static str,
@@ -33,7 +32,7 @@ pub(super) struct Function {
 
 pub(super) type Body = for<'a> fn(&Evaluation<'a>, Call<'a, '_>) -> Evaluated<Collection<'a>>;
 
-const FAMILIES: [&[Function]; 10] = [
+const FAMILIES: [&[Function]; 11] = [
     existence::FUNCTIONS,
     filtering::FUNCTIONS,
     subsetting::FUNCTIONS,
@@ -41,6 +40,7 @@ const FAMILIES: [&[Function]; 10] = [
     conversion::FUNCTIONS,
     strings::FUNCTIONS,
     math::FUNCTIONS,
+    boundary::FUNCTIONS,
     navigation::FUNCTIONS,
     utility::FUNCTIONS,
     fhir::FUNCTIONS,

@@ -12,9 +12,6 @@ use crate::fhirpath::pattern::{self, Pattern};
 use crate::fhirpath::{Collection, EvaluationError, Item};
 use crate::json;
 
-/// No string that an expression makes is longer, in bytes.
-pub(in crate::fhirpath) const STRING_LENGTH_MAX: usize = 4 * 1024 * 1024;
-
 pub(super) const FUNCTIONS: &[Function] = &[
     function("indexOf", 1..=1, |evaluation, call| {
         with_argument(evaluation, &call, |text, part| {
@@ -119,14 +116,6 @@ fn with_argument<'a>(
     Ok(optional(texts.map(|(text, argument)| apply(&text, &argument)).transpose()?))
 }
 
-/// Refuses a string that would become too long.
-pub(in crate::fhirpath) fn check_length(length: usize) -> Evaluated<()> {
-    if length <= STRING_LENGTH_MAX {
-        return Ok(());
-    }
-    Err(EvaluationError(format!("string of {length} bytes is longer than {STRING_LENGTH_MAX}")))
-}
-
 fn substring<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
     let (Some(text), Some(start)) = (call.input_text(evaluation)?, call.integer(evaluation, 0)?) else {
         return Ok(Collection::new());
@@ -146,7 +135,7 @@ fn replace<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Col
     else {
         return Ok(Collection::new());
     };
-    check_length(text.len() + text.matches(&*part).count().saturating_mul(by.len()))?;
+    evaluation.spend_string(text.len() + text.matches(&*part).count().saturating_mul(by.len()))?;
     Ok(optional(Some(string(text.replace(&*part, &by)))))
 }
 
@@ -168,6 +157,7 @@ fn matches<'a>(
     let (Some(text), Some(pattern)) = (call.input_text(evaluation)?, pattern(evaluation, call)?) else {
         return Ok(Collection::new());
     };
+    evaluation.spend_text(text.len())?;
     Ok(boolean(is_match(&pattern, &text)))
 }
 
@@ -182,7 +172,8 @@ fn replace_matches<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evalu
         return Ok(optional(Some(Item::String(text))));
     }
     let growth = by.len().saturating_add(if by.contains('$') { text.len() } else { 0 });
-    check_length(text.len().saturating_add(pattern.regex.find_iter(&text).count().saturating_mul(growth)))?;
+    evaluation
+        .spend_string(text.len().saturating_add(pattern.regex.find_iter(&text).count().saturating_mul(growth)))?;
     Ok(optional(Some(string(pattern.regex.replace_all(&text, &*by).into_owned()))))
 }
 
@@ -208,7 +199,7 @@ fn join<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collec
             joined.push_str(&separator);
         }
         joined.push_str(&text(item.system(evaluation.context.definitions))?);
-        check_length(joined.len())?;
+        evaluation.spend_string(joined.len())?;
     }
     Ok(optional(Some(string(joined))))
 }

@@ -24,13 +24,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("intersect", 1..=1, |evaluation, call| {
         let other = call.argument(evaluation, 0)?;
-        let other = ItemSet::of(evaluation, &other)?;
+        let other = ItemSet::of(evaluation, other)?;
         let common = evaluation.filter(call.input, |item| other.contains(evaluation, item))?;
         distinct(evaluation, common)
     }),
     function("exclude", 1..=1, |evaluation, call| {
         let other = call.argument(evaluation, 0)?;
-        let other = ItemSet::of(evaluation, &other)?;
+        let other = ItemSet::of(evaluation, other)?;
         evaluation.filter(call.input, |item| Ok(!other.contains(evaluation, item)?))
     }),
 ];

@@ -45,11 +45,10 @@ fn evaluate(resource: &str, expression: &str) -> String {
         Ok(expression) => expression,
         Err(error) => return format!("parse error at {}: {}", error.at, error.message),
     };
-    let result = match expression.evaluate(&context, Item::Element(root)) {
+    match expression.evaluate(&context, Item::Element(root)) {
         Ok(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
         Err(EvaluationError(message)) => format!("error: {message}"),
-    };
-    result
+    }
 }
 
 fn check(resource: &str, cases: &[(&str, &str)]) {
@@ -223,4 +222,89 @@ fn reasons_with_three_values() {
             assert_eq!(evaluate(PATIENT, &expression), expected, "{expression}");
         }
     }
+}
+
+#[test]
+fn refuses_what_is_no_expression() {
+    let cases = [
+        ("", 0, "expected a term, found the end"),
+        ("name.", 5, "expected a name, found the end"),
+        ("name given", 5, "expected an operator or the end of the expression, found `given`"),
+        ("(name", 5, "expected `)`, found the end"),
+        ("name[0", 6, "expected `]`, found the end"),
+        ("nothing()", 0, "function `nothing` is unknown"),
+        ("name.where()", 5, "function `where` has 0 arguments, 1 would be right"),
+        ("name.substring(1, 2, 3)", 5, "function `substring` has 3 arguments, 1 to 2 would be right"),
+        ("%unknown", 0, "variable `%unknown` is unknown"),
+        ("$that", 0, "`$that` is none of $this, $index, $total"),
+        ("@2015-02-30", 0, "`@2015-02-30` is not a date or time"),
+        ("@x", 1, "`@` must be followed by a date such as `2015-02-04` or a time such as `T14:30`"),
+        ("'open", 0, "no closing `'`"),
+        ("'\\x'", 1, "`\\x` is not an escape; a backslash itself is `\\\\`"),
+        ("'\\ud800'", 1, "`\\u` names half of a surrogate pair"),
+        ("1 + /* open", 4, "comment is not closed by `*/`"),
+        ("a # b", 2, "character `#` is not part of FHIRPath"),
+        ("x is Other.Type", 5, "type namespace `Other` is neither FHIR nor System"),
+        ("99999999999999999999", 0, "number `99999999999999999999` has too many digits"),
+        ("name.matches('[')", 5, "`[` is not a usable regular expression: unclosed character class"),
+    ];
+    for (text, at, message) in cases {
+        let expected = ParseError { at, message: message.to_owned() };
+        assert_eq!(Expression::parse(text).map(drop), Err(expected), "{text}");
+    }
+}
+
+#[test]
+fn refuses_evaluations_without_a_result() {
+    check(
+        PATIENT,
+        &[
+            ("name.single()", "error: expected one item, found 2"),
+            ("name.given and true", "error: expected one item, found 3"),
+            ("'a' * 2", "error: `*` is not defined for String(a) and Integer(2)"),
+            ("active & 'x'", "error: `&` joins strings, found Boolean(true)"),
+            ("name.take('x')", "error: expected an integer, found String(x)"),
+            ("name.first().startsWith('x')", "error: expected a string, found HumanName(.."),
+            ("conformsTo('http://e.example/p')", "error: profile `http://e.example/p` is unknown"),
+            ("gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "true"),
+            ("'other'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1')", "true"),
+            ("'it'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "false"),
+            ("gender.memberOf('http://e.example/v')", ""),
+        ],
+    );
+}
+
+#[test]
+fn stays_within_its_limits() {
+    let nested = |depth: usize| format!("{}1{}", "(".repeat(depth), ")".repeat(depth));
+    assert_eq!(evaluate(PATIENT, &nested(parser::NESTING_MAX - 1)), "1");
+    let too_deep = "expression nests deeper than";
+    for open in ["(", "-", "a.where(", "1 + (", "a[", "iif(true, ", "a or (b and (c = (", "1 | 2 + 3 * -("] {
+        let error = Expression::parse(&open.repeat(20_000)).map(drop).expect_err("is too deep");
+        assert!(error.message.starts_with(too_deep) || error.at == 0, "{open}: {error:?}");
+    }
+    // As deep as it goes with as many levels of precedence as there are.
+    let layer = "1 = 1 and true or false implies (";
+    let layers = parser::NESTING_MAX - 1;
+    let deepest = format!("{}true{}", layer.repeat(layers), ")".repeat(layers));
+    assert!(["true", "parse error"].iter().any(|result| evaluate(PATIENT, &deepest).starts_with(result)));
+    // Long, but not deep.
+    assert_eq!(evaluate(PATIENT, &vec!["1"; 10_000].join("+")), "10000");
+    assert_eq!(evaluate(PATIENT, &vec!["id"; 5_000].join(".")), "");
+    check(
+        PATIENT,
+        &[
+            ("id.repeat($this | ($this & 'x'))", "error: .."),
+            (
+                "descendants().select(%resource.descendants()).select(%resource.children()).select(%resource.children()).count()",
+                "error: ..",
+            ),
+            (
+                "('12345678'.toChars() | 'abcdefghijklmnopqrstuvwxyz'.toChars()).aggregate($total & $total & $this)",
+                "error: string of ..",
+            ),
+        ],
+    );
+    let long = "x".repeat(lexer::TEXT_LENGTH_MAX + 1);
+    assert_eq!(Expression::parse(&long).map(drop).expect_err("is too long").at, 0);
 }
