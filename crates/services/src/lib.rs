@@ -8,7 +8,7 @@ pub use operation::{Invocation, Operation, Subject};
 use repository::Rule;
 
 /// Every rule, in the order they apply.
-pub static RULES: &[&'static dyn Rule] = &[&appointments::Booking];
+pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
 
 /// Every operation.
 pub static OPERATIONS: &[&'static dyn Operation] = &[];

@@ -1,0 +1,59 @@
+//! Why a booking is refused: every reason with what the caller is told.
+
+use fhir::{IssueType, Outcome};
+use repository::HTTP_ERROR_CODES;
+
+/// A reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    UnknownSlot,
+    SlotTaken,
+    SlotHeld,
+    SlotTwice,
+    TooManySlots,
+    SlotWithoutTimes,
+    Start,
+    End,
+    Gap,
+    Schedule,
+    Channel,
+    ServiceType,
+    Past,
+    Description,
+    Comment,
+    Patient,
+    Transition,
+}
+
+impl Reason {
+    /// The refusal for what was found, at the element `expression`.
+    pub(super) fn refuse(self, found: impl std::fmt::Display, expression: impl Into<String>) -> Outcome {
+        let (issue_type, code, text) = self.facts();
+        Outcome::new(issue_type, text.replace("{}", &format!("`{found}`"))).coded(HTTP_ERROR_CODES, code).at(expression)
+    }
+
+    /// The issue type, the code and the text, in which `{}` stands for what was found.
+    const fn facts(self) -> (IssueType, &'static str, &'static str) {
+        use IssueType::{BusinessRule, Conflict, UnresolvedReference};
+        const INVALID: &str = "INVALID_RESOURCE";
+        match self {
+            Reason::UnknownSlot => (UnresolvedReference, "REFERENCE_NOT_FOUND", "{} is no slot of this server"),
+            Reason::SlotTaken => (Conflict, "DUPLICATE_REJECTED", "the slot {} is not free"),
+            Reason::SlotHeld => (Conflict, "DUPLICATE_REJECTED", "the slot is held by {}; cancel that first"),
+            Reason::SlotTwice => (BusinessRule, INVALID, "the slot {} is named twice"),
+            Reason::TooManySlots => (BusinessRule, INVALID, "{} slots are more than one appointment can fill"),
+            Reason::SlotWithoutTimes => (BusinessRule, INVALID, "the slot {} has no start and end to book by"),
+            Reason::Start => (BusinessRule, INVALID, "the start {} is not that of the first slot"),
+            Reason::End => (BusinessRule, INVALID, "the end {} is not that of the last slot"),
+            Reason::Gap => (BusinessRule, INVALID, "the slot {} does not start when the one before it ends"),
+            Reason::Schedule => (BusinessRule, INVALID, "the slot {} is of another schedule than the first"),
+            Reason::Channel => (BusinessRule, INVALID, "the slot {} has another delivery channel than the first"),
+            Reason::ServiceType => (BusinessRule, INVALID, "the slot {} has another service type than the first"),
+            Reason::Past => (BusinessRule, INVALID, "the start {} is not in the future"),
+            Reason::Description => (BusinessRule, INVALID, "the description has {} characters, at most `100` are kept"),
+            Reason::Comment => (BusinessRule, INVALID, "the comment has {} characters, at most `500` are kept"),
+            Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient"),
+            Reason::Transition => (BusinessRule, INVALID, "an appointment cannot go {}"),
+        }
+    }
+}
