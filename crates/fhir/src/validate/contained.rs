@@ -21,7 +21,7 @@ pub(super) struct Contained<'a> {
 struct Local<'a> {
     node: Node<'a>,
     id: Option<Cow<'a, str>>,
-    /// True when something refers to it, or it refers to its container.
+    /// True when something refers to it, or it refers to its container. What is no resource at all has other faults.
     is_linked: bool,
 }
 
@@ -35,7 +35,7 @@ impl<'a> Contained<'a> {
             if let Some(id) = &id {
                 contained.by_id.entry(id.clone()).or_insert(at);
             }
-            contained.resources.push(Local { node, id, is_linked: false });
+            contained.resources.push(Local { node, id, is_linked: node.resource_type().is_none() });
         }
         contained
     }

@@ -47,13 +47,13 @@ impl<'a> Walk<'a> {
         let stated = stated.as_deref().and_then(|name| self.definitions.resource_type(name));
         let text = node.get("reference").and_then(Node::as_str);
         let found = text.as_deref().filter(|text| !text.is_empty()).and_then(|text| self.target(text, path));
-        if let (Some(found), Some(stated)) = (&found, stated)
-            && found.as_ref() != stated
+        if let (Some(found), Some(stated)) = (found, stated)
+            && found != stated
         {
             let message = || format!("the reference leads to {found}, but its type says {stated}");
             self.issues.error(&path.child("type"), IssueType::Value, message);
         }
-        if let Some(target) = found.as_deref().or(stated) {
+        if let Some(target) = found.or(stated) {
             self.target_type(target, element_type, path);
         }
     }
@@ -68,22 +68,21 @@ impl<'a> Walk<'a> {
     }
 
     /// The type of a literal reference's target, where it can be known.
-    fn target(&mut self, text: &str, path: &Path<'_>) -> Option<Cow<'a, str>> {
-        let owned = |name: &str| Some(Cow::from(self.definitions.resource_type(name)?));
+    fn target(&mut self, text: &str, path: &Path<'_>) -> Option<&'static str> {
+        let definitions = self.definitions;
         match Reference::parse(text) {
             Some(Reference::Relative { resource_type, .. } | Reference::Absolute { resource_type, .. }) => {
-                owned(resource_type)
+                definitions.resource_type(resource_type)
             }
             Some(Reference::Contained(id)) => self.local_target(id, path),
-            Some(Reference::Urn(urn)) => self.bundle.as_ref()?.resource_type(urn).map(Cow::from),
+            Some(Reference::Urn(urn)) => definitions.resource_type(self.bundle.as_ref()?.resource_type(urn)?),
             Some(Reference::Conditional { resource_type, .. }) => {
-                let target = owned(resource_type);
                 if !self.bundle.as_ref().is_some_and(Bundle::is_transaction) {
                     let message =
                         || format!("the conditional reference {} may stand only in a transaction", quoted(text));
                     self.issues.error(&path.child("reference"), IssueType::Value, message);
                 }
-                target
+                definitions.resource_type(resource_type)
             }
             Some(Reference::Other(_)) => None,
             None => {
@@ -98,15 +97,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn local_target(&mut self, id: &str, path: &Path<'_>) -> Option<Cow<'a, str>> {
+    fn local_target(&mut self, id: &str, path: &Path<'_>) -> Option<&'static str> {
         let contained = self.contained.refer(id);
         if id.is_empty() {
-            return self.context.root_resource.value?.resource_type().map(Cow::from);
+            return Some(self.context.root_resource.structure.name);
         }
         if contained.is_none() {
             let message = || format!("no contained resource has the id {} (ref-1)", quoted(id));
             self.issues.error(&path.child("reference"), IssueType::Invariant, message);
         }
-        contained?.resource_type().map(Cow::from)
+        self.definitions.resource_type(contained?.resource_type()?)
     }
 }

@@ -3,10 +3,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::Definitions;
+use super::errors;
 use crate::json::{Document, Node};
-use crate::outcome::{Issue, Severity};
-use crate::validate::validate;
 
 /// The instance examples of R4 that do not conform to R4, each with its faulty element (where there are many, the first part of
 /// their common path).
@@ -27,12 +25,6 @@ const NOT_CONFORMING: [(&str, &str); 11] = [
     ("ig-r4.json", "ImplementationGuide"),
     ("Questionnaire-qs1.json", "Questionnaire.item"),
 ];
-
-fn errors(document: &Document) -> Vec<Issue> {
-    let mut issues = validate(Definitions::r4(), document);
-    issues.retain(|issue| issue.severity <= Severity::Error);
-    issues
-}
 
 fn shared(folder: &str) -> Option<Vec<PathBuf>> {
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder))
