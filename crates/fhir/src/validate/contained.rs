@@ -11,6 +11,7 @@ use crate::outcome::{IssueType, quoted};
 /// The contained resources of one resource.
 #[derive(Default)]
 pub(super) struct Contained<'a> {
+    /// In the order of the document.
     resources: Vec<Local<'a>>,
     /// Places in `resources`, by id; hashed at random, because ids come from callers.
     by_id: HashMap<Cow<'a, str>, usize>,
@@ -42,7 +43,7 @@ impl<'a> Contained<'a> {
 
     /// The walk goes into a contained resource.
     pub(super) fn enter(&mut self, node: Node<'a>) {
-        self.current = self.resources.iter().position(|local| local.node.position() == node.position());
+        self.current = self.resources.binary_search_by_key(&node.position(), |local| local.node.position()).ok();
     }
 
     /// The walk leaves it.

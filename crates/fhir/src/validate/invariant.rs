@@ -12,15 +12,15 @@ use crate::outcome::{IssueType, Severity};
 /// - dom-2 to dom-5 (contained resources) and ref-1 (local references): they look at the whole resource; `resource.rs`, `contained.rs`.
 /// - txt-1 and txt-2 (narrative): their function `htmlChecks()` is no FHIRPath; `narrative.rs`.
 /// - dom-6 (a resource should have narrative): best practice, which would put a warning on most of what applications write.
-const ELSEWHERE: [&str; 10] =
+pub(super) const ELSEWHERE: [&str; 10] =
     ["ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6", "ref-1", "txt-1", "txt-2"];
 
 impl Invariant {
     /// The expression to evaluate, compiled on first use. `None` for a rule that is enforced elsewhere, and for one that is no FHIRPath.
-    fn expression(&'static self) -> Option<&'static Expression> {
+    pub(super) fn expression(&'static self) -> Option<&'static Expression> {
         let compile = || match ELSEWHERE.contains(&self.key) {
             true => None,
-            false => None,
+            false => Expression::parse(self.expression).ok(),
         };
         self.compiled.get_or_init(compile).as_ref()
     }

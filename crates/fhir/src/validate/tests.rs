@@ -4,6 +4,7 @@ mod bindings;
 mod bundles;
 mod contained;
 mod elements;
+mod invariants;
 mod published;
 mod references;
 
