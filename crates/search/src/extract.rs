@@ -178,7 +178,7 @@ impl Starts {
         let path = path.strip_prefix('.').unwrap_or(path);
         let first = identifier(path);
         match structure.element(first) {
-            Some(element) if is_path(&path[first.len()..]) => {
+            Some(element) if is_path(path) => {
                 let wanted = cast(&path[first.len()..]);
                 let of_type = element.types.iter().filter(|found| wanted.is_none_or(|wanted| found.code == wanted));
                 let members: Vec<_> = of_type.map(|found| found.json_name).collect();
@@ -210,11 +210,11 @@ fn cast(rest: &str) -> Option<&str> {
     casts.iter().find_map(|cast| rest.strip_prefix(cast)).map(identifier)
 }
 
-/// Whether what follows the first step only walks on from it, and so gives nothing where that gives nothing.
-fn is_path(rest: &str) -> bool {
+/// Whether an expression only walks on from its first step, and so gives nothing where that gives nothing.
+fn is_path(expression: &str) -> bool {
     let mut depth = 0_usize;
-    let mut outside = String::with_capacity(rest.len());
-    for char in rest.chars() {
+    let mut outside = String::with_capacity(expression.len());
+    for char in expression.chars() {
         match char {
             '(' | '[' => depth += 1,
             ')' | ']' => depth = depth.saturating_sub(1),
@@ -229,10 +229,77 @@ fn is_path(rest: &str) -> bool {
         }
         None => step == identifier(step),
     };
-    let has_call = rest.match_indices('(').any(|(at, _)| {
-        let name = rest[..at].rsplit(|char: char| !char.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let has_call = expression.match_indices('(').any(|(at, _)| {
+        let before = &expression[..at];
+        let name = before.rsplit(|char: char| !char.is_ascii_alphanumeric()).next().unwrap_or_default();
         // Calls inside arguments are about the items, not about whether there are any.
-        rest[..at].matches('(').count() == rest[..at].matches(')').count() && !walks.contains(&name)
+        before.matches('(').count() <= before.matches(')').count() && !walks.contains(&name)
     });
     !has_call && outside.split('.').all(is_step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, registry};
+
+    #[test]
+    fn every_parameter_of_every_type_has_a_step() {
+        let definitions = Definitions::r4();
+        for resource_type in definitions.resource_types() {
+            let parameters = &registry().table(resource_type).expect("a type").parameters;
+            let structure = definitions.structure(resource_type).expect("a type");
+            let extraction = Extraction::new(definitions, structure, parameters);
+            let fed: Vec<_> = extraction.steps.iter().flat_map(|step| &step.feeds).map(|feed| feed.parameter).collect();
+            for (position, parameter) in parameters.iter().enumerate() {
+                let is_fed = fed.contains(&position);
+                let wanted = !matches!(parameter.kind, Kind::Special | Kind::LastUpdated);
+                assert_eq!(is_fed, wanted, "{resource_type}.{}", parameter.definition.code);
+            }
+        }
+    }
+
+    #[test]
+    fn few_steps_are_taken_in_any_case() {
+        let mut always = Vec::new();
+        for resource_type in Definitions::r4().resource_types() {
+            let parameters = &registry().table(resource_type).expect("a type").parameters;
+            let structure = Definitions::r4().structure(resource_type).expect("a type");
+            let extraction = Extraction::new(Definitions::r4(), structure, parameters);
+            let codes = extraction.always.iter().flat_map(|step| &extraction.steps[*step].feeds);
+            always.extend(codes.map(|feed| format!("{resource_type}.{}", parameters[feed.parameter].definition.code)));
+        }
+        assert_eq!(always, ["Patient.deceased"]);
+    }
+
+    #[test]
+    fn takes_expressions_apart() {
+        assert_eq!(
+            branches("A.b | (C.d as E) |F.where(x='|' | y)").collect::<Vec<_>>(),
+            ["A.b", "(C.d as E)", "F.where(x='|' | y)"]
+        );
+        let observation = Definitions::r4().structure("Observation").expect("a type");
+        let cases: [(&str, Option<&[&str]>); 9] = [
+            ("Observation.subject", Some(&["subject"])),
+            ("(Observation.value as Quantity)", Some(&["valueQuantity"])),
+            ("(Observation.value as Quantity).unit", Some(&["valueQuantity"])),
+            ("Observation.value.ofType(string)", Some(&["valueString"])),
+            ("value.as(CodeableConcept)", Some(&["valueCodeableConcept"])),
+            ("Observation.component.where(code.exists()).value", Some(&["component"])),
+            ("Resource.meta.tag", Some(&["meta"])),
+            ("Observation.value.exists()", None),
+            ("Observation.issued != @2020", None),
+        ];
+        for (expression, expected) in cases {
+            let expected = expected.map_or(Starts::Always, |members| Starts::With(members.to_vec()));
+            assert_eq!(Starts::new(observation, expression), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn an_extension_stands_for_its_value() {
+        let device = r#"{"resourceType":"Device","id":"d","extension":[{"url":
+            "http://hl7.org/fhir/SearchParameter/device-extensions-Device-din","valueIdentifier":{"system":"urn:din","value":"7"}}]}"#;
+        check(device, &[("din=7", true), ("din=urn:din|7", true), ("din=8", false)]);
+    }
 }

@@ -138,3 +138,90 @@ impl Table {
         Some(&self.parameters[at])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rustc_hash::FxHashMap;
+
+    use super::*;
+    use crate::testing::registry;
+
+    const SECONDARY: [&str; 9] =
+        [row::OTHER, "rest", "of-type", "version", "identifier", "end", "range", "unit", "unit-range"];
+
+    #[test]
+    fn no_two_indexes_share_a_number() {
+        let mut names = FxHashMap::default();
+        let mut count = 0;
+        let mut add = |index: Index, name: String| {
+            count += 1;
+            if let Some(other) = names.insert(index, name.clone()) {
+                panic!("{name} and {other} share the number {}", index.0);
+            }
+        };
+        for resource_type in Definitions::r4().resource_types() {
+            add(row::type_index(resource_type), (*resource_type).to_owned());
+            for parameter in &registry().table(resource_type).expect("a type").parameters {
+                let name = format!("{resource_type}.{}", parameter.definition.code);
+                for secondary in SECONDARY {
+                    add(row::secondary(parameter.index, secondary), format!("{name}:{secondary}"));
+                }
+                add(parameter.index, name);
+            }
+        }
+        assert!(count > 10_000, "{count}");
+    }
+
+    #[test]
+    fn serves_all_but_what_has_no_expression() {
+        let mut refused = BTreeSet::new();
+        let mut served = 0;
+        for resource_type in Definitions::r4().resource_types() {
+            for parameter in &registry().table(resource_type).expect("a type").parameters {
+                match parameter.kind {
+                    Kind::Special => {
+                        refused.insert(parameter.definition.code);
+                    }
+                    _ => served += 1,
+                }
+            }
+        }
+        assert_eq!(Vec::from_iter(refused), ["_content", "_filter", "_query", "_text", "near"]);
+        assert!(served > 2_000, "{served}");
+    }
+
+    #[test]
+    fn names_what_is_served() {
+        let codes: Vec<_> = registry().parameters("Slot").iter().map(|parameter| parameter.code).collect();
+        let expected = [
+            "_id",
+            "_lastUpdated",
+            "_profile",
+            "_security",
+            "_source",
+            "_tag",
+            "appointment-type",
+            "identifier",
+            "schedule",
+            "service-category",
+            "service-type",
+            "specialty",
+            "start",
+            "status",
+        ];
+        assert_eq!(codes, expected);
+        assert_eq!(registry().includes("Slot"), ["Slot:schedule"]);
+        assert!(registry().parameters("Nothing").is_empty());
+    }
+
+    #[test]
+    fn reads_reference_values_back() {
+        let key = Key::new("Patient", "ann").expect("valid");
+        assert_eq!(registry().target(&registry().reference_value(&key)), Some(key));
+        for other in [&b"\x01http://a.example/x\0"[..], b"", b"ann", b"ann\0", b"\xff\0Patient"] {
+            assert_eq!(registry().target(other), None, "{other:?}");
+        }
+    }
+}

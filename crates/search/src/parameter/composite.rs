@@ -197,3 +197,177 @@ fn after_key(test: Test) -> Test {
         Test::Contains { skip, needle } => Test::Contains { skip: skip + KEY_LENGTH, needle },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    const PRESSURE: &str = r#"{"resourceType":"Observation","id":"o","status":"final",
+        "code":{"coding":[{"system":"http://loinc.org","code":"85354-9"},{"code":"bp"}]},
+        "component":[{"code":{"coding":[{"system":"http://loinc.org","code":"8480-6"}]},"valueQuantity":{"value":107,"unit":"mmHg",
+            "system":"http://unitsofmeasure.org","code":"mm[Hg]"}},
+            {"code":{"coding":[{"system":"http://loinc.org","code":"8462-4"}]},"valueQuantity":{"value":60,"unit":"mmHg",
+            "system":"http://unitsofmeasure.org","code":"mm[Hg]"}}]}"#;
+
+    #[test]
+    fn components_hold_together() {
+        check(
+            PRESSURE,
+            &[
+                ("component-code-value-quantity=8480-6$107", true),
+                ("component-code-value-quantity=8480-6$60", false),
+                ("component-code-value-quantity=8462-4$60", true),
+                ("component-code-value-quantity=http://loinc.org|8480-6$gt100", true),
+                ("component-code-value-quantity=http://loinc.org|8462-4$gt100", false),
+                ("component-code-value-quantity=urn:other|8480-6$gt100", false),
+                ("component-code-value-quantity=|8480-6$gt100", false),
+                ("component-code-value-quantity=8480-6$lt100", false),
+                ("component-code-value-quantity=8480-6$ne107", false),
+                ("component-code-value-quantity=8480-6$ap100", true),
+                (r"component-code-value-quantity=8480-6$107|http://unitsofmeasure.org|mm[Hg]", true),
+                (r"component-code-value-quantity=8480-6$107||mmHg", true),
+                (r"component-code-value-quantity=8480-6$107||kPa", false),
+                ("component-code-value-quantity=8480-6$60,8462-4$60", true),
+                ("combo-code-value-quantity=8480-6$ge107", true),
+                ("combo-code-value-quantity=85354-9$ge107", false),
+                ("code-value-quantity=85354-9$107", false),
+                ("component-code-value-quantity:missing=false", true),
+                ("code-value-quantity:missing=true", true),
+            ],
+        );
+    }
+
+    fn observation(value: &str) -> String {
+        format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"system":"http://loinc.org","code":"1"}},{{"code":"x"}}]}},{value}}}"#
+        )
+    }
+
+    #[test]
+    fn takes_last_components_of_all_types() {
+        check(
+            &observation(r#""valueQuantity":{"value":5.4,"unit":"mg","comparator":"<"}"#),
+            &[
+                ("code-value-quantity=1$lt6", true),
+                ("code-value-quantity=1$lt5||mg", true),
+                ("code-value-quantity=1$gt6", false),
+                ("combo-code-value-quantity=x$lt5", true),
+            ],
+        );
+        check(
+            &observation(r#""valueCodeableConcept":{"coding":[{"system":"urn:s","code":"pos"}]}"#),
+            &[
+                ("code-value-concept=1$pos", true),
+                ("code-value-concept=http://loinc.org|1$urn:s|pos", true),
+                ("code-value-concept=1$urn:t|pos", false),
+                ("code-value-concept=1$urn:s|", true),
+                ("code-value-concept=1$urn:t|", false),
+                ("code-value-concept=2$pos", false),
+                ("combo-code-value-concept=|x$pos", true),
+            ],
+        );
+        check(
+            &observation(r#""valueDateTime":"2020-05-06""#),
+            &[
+                ("code-value-date=1$2020", true),
+                ("code-value-date=1$ge2020-05-06", true),
+                ("code-value-date=1$gt2020-05-06", false),
+                ("code-value-date=1$sa2019", true),
+            ],
+        );
+        check(
+            &observation(r#""valuePeriod":{"start":"2015-01-01"}"#),
+            &[
+                ("code-value-date=1$gt2030", true),
+                ("code-value-date=1$lt2014", false),
+                ("code-value-date=2$gt2030", false),
+            ],
+        );
+        check(
+            &observation(r#""valueString":"Große Menge""#),
+            &[
+                ("code-value-string=1$grosse", true),
+                ("code-value-string=1$menge", false),
+                ("code-value-string=2$grosse", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn takes_references_groups_and_coordinates() {
+        let document = r#"{"resourceType":"DocumentReference","id":"d","status":"current","content":[{"attachment":{}}],
+            "relatesTo":[{"code":"replaces","target":{"reference":"DocumentReference/old"}}]}"#;
+        check(
+            document,
+            &[
+                ("relationship=replaces$old", true),
+                ("relationship=replaces$DocumentReference/old", true),
+                ("relationship=replaces$https://flint.example/fhir/DocumentReference/old", true),
+                ("relationship=appends$old", false),
+                ("relationship=replaces$new", false),
+            ],
+        );
+        let group = r#"{"resourceType":"Group","id":"g","type":"person","actual":true,"characteristic":[
+            {"code":{"coding":[{"code":"gender"}]},"valueCodeableConcept":{"coding":[{"code":"female"}]},"exclude":false},
+            {"code":{"coding":[{"code":"alive"}]},"valueBoolean":true,"exclude":false}]}"#;
+        check(
+            group,
+            &[
+                ("characteristic-value=gender$female", true),
+                ("characteristic-value=gender$true", false),
+                ("characteristic-value=alive$true", true),
+            ],
+        );
+        let sequence = r#"{"resourceType":"MolecularSequence","id":"m","coordinateSystem":0,
+            "referenceSeq":{"chromosome":{"coding":[{"code":"NC_1"}]},"windowStart":10,"windowEnd":50}}"#;
+        check(
+            sequence,
+            &[
+                ("chromosome-window-coordinate=NC_1$10$lt60", true),
+                ("chromosome-window-coordinate=NC_1$10$gt60", false),
+                ("chromosome-window-coordinate=NC_1$11$lt60", false),
+            ],
+        );
+        let questionnaire = r#"{"resourceType":"Questionnaire","id":"q","status":"active","useContext":[
+            {"code":{"code":"age"},"valueRange":{"low":{"value":18},"high":{"value":65}}},{"code":{"code":"focus"},"valueCodeableConcept":{"coding":[{"code":"asthma"}]}}]}"#;
+        check(
+            questionnaire,
+            &[
+                ("context-type-quantity=age$gt50", true),
+                ("context-type-quantity=age$gt70", false),
+                ("context-type-quantity=focus$gt50", false),
+                ("context-type-value=focus$asthma", true),
+                ("context-type-value=age$asthma", false),
+                ("context-quantity=gt50", true),
+                ("context=asthma", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Observation",
+            &[
+                (
+                    "code-value-quantity=1",
+                    "parameter `code-value-quantity` has the value `1`, expected one value for each component",
+                ),
+                ("code-value-quantity=1$2$3", "expected one value for each component"),
+                ("code-value-quantity=$2", "expected `code`"),
+                ("code-value-quantity=1$", "expected `5.4`"),
+                ("code-value-quantity=1$x", "expected `5.4`"),
+                ("code-value-quantity=urn:s|$5", "expected a code in every component before the last"),
+                (r"code-value-quantity=1\$5", "expected one value for each component"),
+                (
+                    "code-value-quantity:not=1$5",
+                    "modifier `:not` of `code-value-quantity` is unknown, allowed are :missing",
+                ),
+            ],
+        );
+        check_refused(
+            "MolecularSequence",
+            &[("chromosome-window-coordinate=NC_1$gt10$60", "expected a number without prefix")],
+        );
+    }
+}

@@ -174,3 +174,207 @@ fn tail(mut wanted: Match, range: Range) -> Filter {
     wanted.test = Some(Test::Tail { skip: LENGTH, range });
     Filter::Match(wanted)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
+
+    /// What each prefix says, in the order of [`PREFIXES`]; one letter each, `y` or `-`.
+    fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
+        for (value, expected) in cases {
+            for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
+                check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
+            }
+            check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
+        }
+    }
+
+    #[test]
+    fn compares_days() {
+        let patient = r#"{"resourceType":"Patient","id":"p","birthDate":"1974-12-25"}"#;
+        check_prefixes(
+            patient,
+            "birthdate",
+            &[
+                // eq ne gt lt ge le sa eb ap
+                ("1974-12-25", "y---yy--y"),
+                ("1974-12-24", "-yy-y-y-y"),
+                ("1974-12-23", "-yy-y-y--"),
+                ("1974-12-26", "-y-y-y-yy"),
+                ("1974-12", "y---yy--y"),
+                ("1974", "y---yy--y"),
+                ("1973", "-yy-y-y-y"),
+                ("1975", "-y-y-y-yy"),
+                ("1976", "-y-y-y-y-"),
+                ("1974-12-25T10:00:00Z", "-yyyyy--y"),
+                ("1974-12-25T00:00:00Z", "-yy-y---y"),
+                ("1974-12-24T23:59:59Z", "-yy-y-y-y"),
+                ("1974-12-26T00:00:00Z", "-y-y-y-yy"),
+                ("1974-12-25T23:30:00-01:00", "-y-y-y-y-"),
+            ],
+        );
+    }
+
+    #[test]
+    fn compares_moments_and_zones() {
+        let slot = r#"{"resourceType":"Slot","id":"s","schedule":{"reference":"Schedule/1"},"status":"free",
+            "start":"2026-03-01T09:00:00.000+01:00","end":"2026-03-01T09:10:00+01:00"}"#;
+        check_prefixes(
+            slot,
+            "start",
+            &[
+                ("2026-03-01T08:00:00Z", "y---yy--y"),
+                ("2026-03-01T09:00:00+01:00", "y---yy--y"),
+                ("2026-03-01T08:00:00.000Z", "y---yy--y"),
+                ("2026-03-01T08:00Z", "y---yy--y"),
+                ("2026-03-01T08:00", "y---yy--y"),
+                ("2026-03-01T09:00:00Z", "-y-y-y-y-"),
+                ("2026-03-01", "y---yy--y"),
+                ("2026-02-28", "-yy-y-y-y"),
+                ("2026", "y---yy--y"),
+            ],
+        );
+        check(
+            slot,
+            &[("start=ge2026-03-01&start=lt2026-03-02", true), ("start=ge2026-03-01&start=lt2026-03-01", false)],
+        );
+        check(slot, &[("start=lt2026,gt2027", false), ("start=lt2026,2026-03-01", true)]);
+    }
+
+    fn encounter(period: &str) -> String {
+        format!(
+            r#"{{"resourceType":"Encounter","id":"e","status":"planned","class":{{"code":"AMB"}},"period":{period}}}"#
+        )
+    }
+
+    #[test]
+    fn compares_periods() {
+        let short = encounter(r#"{"start":"2013-01-10","end":"2013-01-20"}"#);
+        check_prefixes(
+            &short,
+            "date",
+            &[
+                ("2013-01", "y---yy--y"),
+                ("2013-01-15", "-yyyyy--y"),
+                ("2013-01-10", "-yy-y---y"),
+                ("2013-01-20", "-y-y-y--y"),
+                ("2013-01-09", "-yy-y-y-y"),
+                ("2013-01-21", "-y-y-y-yy"),
+                ("2012", "-yy-y-y-y"),
+            ],
+        );
+        let long = encounter(r#"{"start":"2010-06-01","end":"2013-01-20"}"#);
+        check_prefixes(
+            &long,
+            "date",
+            &[
+                ("2012", "-yyyyy--y"),
+                ("2010-06-01", "-yy-y---y"),
+                ("2013-01-20", "-y-y-y--y"),
+                ("2013-01-21", "-y-y-y-yy"),
+                ("2013-02-21", "-y-y-y-y-"),
+                ("2014", "-y-y-y-yy"),
+                ("2015", "-y-y-y-y-"),
+                ("2009", "-yy-y-y-y"),
+                ("2008", "-yy-y-y--"),
+                ("2010", "-yy-y---y"),
+            ],
+        );
+    }
+
+    #[test]
+    fn open_periods_reach_to_the_end_of_time() {
+        let ongoing = encounter(r#"{"start":"2013-01-10"}"#);
+        check_prefixes(
+            &ongoing,
+            "date",
+            &[("2013", "-yy-y---y"), ("2050", "-yyyyy--y"), ("2012", "-yy-y-y-y"), ("2011", "-yy-y-y--")],
+        );
+        let ended = encounter(r#"{"end":"2013-01-10"}"#);
+        check_prefixes(
+            &ended,
+            "date",
+            &[("2013", "-y-y-y--y"), ("1950", "-yyyyy--y"), ("2014", "-y-y-y-yy"), ("2015", "-y-y-y-y-")],
+        );
+        check(
+            &encounter(r#"{"id":"x"}"#),
+            &[("date:missing=false", true), ("date=ne2000", false), ("date=lt2000", false)],
+        );
+    }
+
+    #[test]
+    fn each_value_of_several_counts_for_itself() {
+        let request = r#"{"resourceType":"ServiceRequest","id":"r","status":"active","intent":"order","subject":{"reference":"Patient/p"},
+            "occurrenceTiming":{"event":["2013-03-24","2013-01-31"]}}"#;
+        check(
+            request,
+            &[
+                // The outer limits of a timing count, not its parts.
+                ("occurrence=2013-01-31", false),
+                ("occurrence=2013", true),
+                ("occurrence=ap2013-02-15", true),
+                ("occurrence=gt2013-02-15", true),
+                ("occurrence=lt2013-02-15", true),
+                ("occurrence=sa2013-01-30", true),
+                ("occurrence=eb2013-03-25", true),
+            ],
+        );
+        let bounds = r#"{"resourceType":"ServiceRequest","id":"r","status":"active","intent":"order","subject":{"reference":"Patient/p"},
+            "occurrenceTiming":{"repeat":{"boundsPeriod":{"start":"2013-01-31"},"frequency":1,"period":1,"periodUnit":"d"}}}"#;
+        check(bounds, &[("occurrence=gt2020", true), ("occurrence=lt2013", false), ("occurrence:missing=false", true)]);
+        let several = r#"{"resourceType":"Goal","id":"g","lifecycleStatus":"active","description":{"text":"x"},"subject":{"reference":"Patient/p"},
+            "target":[{"dueDate":"2013-01-01"},{"dueDate":"2015-01-01"}]}"#;
+        check(
+            several,
+            &[
+                ("target-date=2013", true),
+                ("target-date=2014", false),
+                ("target-date=ne2013", true),
+                ("target-date=gt2014&target-date=lt2014", true),
+                ("target-date=2013&target-date=2015", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn compares_the_time_of_the_last_update() {
+        let patient = r#"{"resourceType":"Patient","id":"p","meta":{"lastUpdated":"2026-03-01T09:00:00.123Z"}}"#;
+        check_prefixes(
+            patient,
+            "_lastUpdated",
+            &[
+                ("2026-03-01", "y---yy--y"),
+                ("2026-03-01T09:00:00.123Z", "y---yy--y"),
+                ("2026-03-01T09:00:00Z", "y---yy--y"),
+                ("2026-03-01T09:00:00.122Z", "-yy-y-y-y"),
+                ("2026-03-01T09:00:00.124Z", "-y-y-y-yy"),
+                ("2026-02", "-yy-y-y-y"),
+                ("2025-12", "-yy-y-y--"),
+                ("2027", "-y-y-y-yy"),
+            ],
+        );
+        check(patient, &[("_lastUpdated:missing=true", false), ("_lastUpdated:missing=false", true)]);
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Patient",
+            &[
+                ("birthdate=2013-13", "parameter `birthdate` has the value `2013-13`, expected a date such as"),
+                ("birthdate=2013-02-30", "expected a date"),
+                ("birthdate=", "expected a date"),
+                ("birthdate=ge", "expected a date"),
+                ("birthdate=xx2013", "expected a date"),
+                ("birthdate=>2013", "expected a date"),
+                ("birthdate=13", "expected a date"),
+                ("birthdate=2013-01-01T25:00:00Z", "expected a date"),
+                ("birthdate=2013,x", "the value `x`"),
+                ("birthdate:exact=2013", "modifier `:exact` of `birthdate` is unknown, allowed are :missing"),
+                ("_lastUpdated=yesterday", "parameter `_lastUpdated` has the value `yesterday`"),
+            ],
+        );
+    }
+}

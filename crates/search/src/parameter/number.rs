@@ -152,3 +152,123 @@ fn approximately(number: &Decimal) -> (Key, Key) {
     let to = tenth.and_then(|tenth| number.checked_add(tenth)).unwrap_or(beyond).max(beyond);
     (key(&from), key(&to))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
+
+    fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
+        for (value, expected) in cases {
+            for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
+                check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
+            }
+            check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
+        }
+    }
+
+    fn charge(factor: &str) -> String {
+        format!(
+            r#"{{"resourceType":"ChargeItem","id":"c","status":"billable","code":{{"text":"x"}},"subject":{{"reference":"Patient/p"}},
+            "factorOverride":{factor}}}"#
+        )
+    }
+
+    #[test]
+    fn compares_with_implicit_precision() {
+        check_prefixes(
+            &charge("100"),
+            "factor-override",
+            &[
+                // eq ne gt lt ge le sa eb ap
+                ("100", "y---yy--y"),
+                ("100.00", "y---yy--y"),
+                ("1.0e2", "y---yy--y"),
+                ("99.5", "-yy-y-y-y"),
+                ("100.5", "-y-y-y-yy"),
+                ("101", "-y-y-y-yy"),
+                ("99", "-yy-y-y-y"),
+                ("90", "-yy-y-y--"),
+                ("-100", "-yy-y-y--"),
+                ("0", "-yy-y-y--"),
+            ],
+        );
+        check_prefixes(
+            &charge("99.7"),
+            "factor-override",
+            &[
+                ("100", "y--y-y-yy"),
+                ("100.0", "-y-y-y-yy"),
+                ("99.7", "y---yy--y"),
+                ("99.70", "y---yy--y"),
+                ("99.65", "-yy-y-y-y"),
+            ],
+        );
+        check_prefixes(
+            &charge("-5.40"),
+            "factor-override",
+            &[("-5.4", "y---yy--y"), ("-5", "y--y-y-yy"), ("-6", "-yy-y-y--"), ("5.4", "-y-y-y-y-")],
+        );
+        check_prefixes(
+            &charge("0"),
+            "factor-override",
+            &[("0", "y---yy--y"), ("0.00", "y---yy--y"), ("1", "-y-y-y-y-")],
+        );
+        check_prefixes(&charge("99.5"), "factor-override", &[("100", "y--y-y-yy")]);
+        check_prefixes(&charge("100.5"), "factor-override", &[("100", "-yy-y-y-y")]);
+    }
+
+    #[test]
+    fn tells_close_numbers_apart() {
+        check(
+            &charge("0.100000000000000005"),
+            &[
+                ("factor-override=gt0.100000000000000004", true),
+                ("factor-override=gt0.100000000000000005", false),
+                ("factor-override=lt0.100000000000000006", true),
+                ("factor-override=0.100000000000000005", true),
+                ("factor-override=0.100000000000000006", false),
+                ("factor-override=0.1", true),
+                ("factor-override:missing=false", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn compares_ranges() {
+        let risk = r#"{"resourceType":"RiskAssessment","id":"r","status":"final","subject":{"reference":"Patient/p"},
+            "prediction":[{"probabilityRange":{"low":{"value":10},"high":{"value":20}}}]}"#;
+        check_prefixes(
+            risk,
+            "probability",
+            &[
+                ("15", "-yyyyy--y"),
+                ("10", "-yy-yy--y"),
+                ("20", "-y-yyy--y"),
+                ("9", "-yy-y-y--"),
+                ("21", "-y-y-y-yy"),
+                ("30", "-y-y-y-y-"),
+            ],
+        );
+        let open = risk.replace(r#","high":{"value":20}"#, "");
+        check_prefixes(&open, "probability", &[("1000", "-yyyyy--y"), ("9", "-yy-y-y--")]);
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "ChargeItem",
+            &[
+                ("factor-override=", "parameter `factor-override` has the value ``, expected a number such as"),
+                ("factor-override=ten", "expected a number"),
+                ("factor-override=1.", "expected a number"),
+                ("factor-override=1,x", "the value `x`"),
+                ("factor-override=1|mg", "expected a number"),
+                ("factor-override=~1", "expected a number"),
+                ("factor-override=1e999999", "expected a number"),
+                ("factor-override:not=1", "modifier `:not` of `factor-override` is unknown, allowed are :missing"),
+            ],
+        );
+    }
+}

@@ -141,3 +141,142 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
     let ranges = Place { index: row::secondary(index, UNIT_RANGE), before: ranged(&code, system), after: None };
     Ok(number::compare(prefix, &number, &points, &ranges))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    fn observation(quantity: &str) -> String {
+        format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"valueQuantity":{quantity}}}"#
+        )
+    }
+
+    #[test]
+    fn compares_numbers_and_units() {
+        check(
+            &observation(
+                r#"{"value":5.40,"unit":"mmol per litre","system":"http://unitsofmeasure.org","code":"mmol/L"}"#,
+            ),
+            &[
+                ("value-quantity=5.4", true),
+                ("value-quantity=5.40", true),
+                ("value-quantity=5", true),
+                ("value-quantity=5.5", false),
+                ("value-quantity=5.4|http://unitsofmeasure.org|mmol/L", true),
+                ("value-quantity=5.4|http://unitsofmeasure.org|mg/dL", false),
+                ("value-quantity=5.4|http://other.example|mmol/L", false),
+                ("value-quantity=5.4||mmol/L", true),
+                ("value-quantity=5.4||mmol per litre", true),
+                ("value-quantity=5.4||mmol", false),
+                ("value-quantity=5.4|http://unitsofmeasure.org|mmol per litre", false),
+                ("value-quantity=gt5.39|http://unitsofmeasure.org|mmol/L", true),
+                ("value-quantity=gt5.4|http://unitsofmeasure.org|mmol/L", false),
+                ("value-quantity=ge5.4|http://unitsofmeasure.org|mmol/L", true),
+                ("value-quantity=lt5.4||mmol/L", false),
+                ("value-quantity=le5.4||mmol/L", true),
+                ("value-quantity=ap5||mmol/L", true),
+                ("value-quantity=ne5.4||mmol/L", false),
+                ("value-quantity=ne6||mmol/L", true),
+                ("value-quantity=ne6||mg", false),
+                ("value-quantity=6,5.4", true),
+                ("value-quantity=gt5&value-quantity=lt6", true),
+                ("combo-value-quantity=5.4||mmol/L", true),
+                ("value-quantity:missing=false", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_units_without_code_or_system() {
+        check(
+            &observation(r#"{"value":12,"unit":"drops"}"#),
+            &[
+                ("value-quantity=12||drops", true),
+                ("value-quantity=12|http://unitsofmeasure.org|drops", false),
+                ("value-quantity=12||", true),
+                ("value-quantity=12", true),
+            ],
+        );
+        check(
+            &observation(r#"{"unit":"drops"}"#),
+            &[("value-quantity=gt0", false), ("value-quantity:missing=false", true)],
+        );
+    }
+
+    #[test]
+    fn a_comparator_makes_a_range() {
+        let at_least = observation(
+            r#"{"value":60,"comparator":">","unit":"mL/min","system":"http://unitsofmeasure.org","code":"mL/min"}"#,
+        );
+        check(
+            &at_least,
+            &[
+                ("value-quantity=gt90", true),
+                ("value-quantity=gt90|http://unitsofmeasure.org|mL/min", true),
+                ("value-quantity=gt90||mL/min", true),
+                ("value-quantity=gt90||mL", false),
+                ("value-quantity=gt90|http://other.example|mL/min", false),
+                ("value-quantity=lt60", false),
+                ("value-quantity=60", false),
+                ("value-quantity=sa50", true),
+                ("value-quantity:missing=false", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn compares_money_ages_and_ranges() {
+        let invoice =
+            r#"{"resourceType":"Invoice","id":"i","status":"issued","totalNet":{"value":40.5,"currency":"GBP"}}"#;
+        check(
+            invoice,
+            &[
+                ("totalnet=40.5|urn:iso:std:iso:4217|GBP", true),
+                ("totalnet=40.5||GBP", true),
+                ("totalnet=40.5||EUR", false),
+                ("totalnet=lt50", true),
+            ],
+        );
+        let condition = |onset: &str| {
+            format!(r#"{{"resourceType":"Condition","id":"c","subject":{{"reference":"Patient/p"}},{onset}}}"#)
+        };
+        let age =
+            condition(r#""onsetAge":{"value":52,"unit":"years","system":"http://unitsofmeasure.org","code":"a"}"#);
+        check(
+            &age,
+            &[
+                ("onset-age=52", true),
+                ("onset-age=gt50|http://unitsofmeasure.org|a", true),
+                ("onset-age=gt52||a", false),
+            ],
+        );
+        let range = condition(r#""onsetRange":{"low":{"value":40,"code":"a"},"high":{"value":50,"code":"a"}}"#);
+        check(
+            &range,
+            &[
+                ("onset-age=45", false),
+                ("onset-age=ap45", true),
+                ("onset-age=gt45||a", true),
+                ("onset-age=gt50||a", false),
+                ("onset-age=lt45||mo", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Observation",
+            &[
+                ("value-quantity=", "parameter `value-quantity` has the value ``, expected `5.4`"),
+                ("value-quantity=|s|c", "expected `5.4`"),
+                ("value-quantity=5|mg", "expected `5.4`"),
+                ("value-quantity=5|http://unitsofmeasure.org|", "expected `5.4`"),
+                ("value-quantity=5|a|b|c", "expected `5.4`"),
+                ("value-quantity=five||mg", "expected `5.4`"),
+                ("value-quantity:exact=5", "modifier `:exact`"),
+            ],
+        );
+    }
+}

@@ -152,3 +152,131 @@ fn url_value(url: &str, version: &str) -> Vec<u8> {
     push_part(&mut value, version, VERSION_MAX);
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    const OBSERVATION: &str = r##"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},
+        "subject":{"reference":"Patient/ann"},
+        "encounter":{"reference":"https://flint.example/fhir/Encounter/e1/_history/3"},
+        "performer":[{"reference":"https://other.example/fhir/Practitioner/p1"},{"reference":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0"},
+            {"reference":"#org"},{"type":"Organization","identifier":{"system":"urn:ods","value":"A81001"}}],
+        "device":{"display":"Scales"}}"##;
+
+    #[test]
+    fn finds_every_form_of_a_local_reference() {
+        check(
+            OBSERVATION,
+            &[
+                ("subject=ann", true),
+                ("subject=an", false),
+                ("subject=Patient/ann", true),
+                ("subject=Group/ann", false),
+                ("subject=https://flint.example/fhir/Patient/ann", true),
+                ("subject=https://flint.example/Patient/ann", false),
+                ("subject=http://flint.example/fhir/Patient/ann", false),
+                ("subject:Patient=ann", true),
+                ("subject:Patient=Patient/ann", true),
+                ("subject:Group=ann", false),
+                ("subject=bob,ann", true),
+                ("patient=ann", true),
+                ("patient=Patient/ann", true),
+                ("encounter=e1", true),
+                ("encounter=Encounter/e1", true),
+                ("encounter=Encounter/e1/_history/3", true),
+                ("encounter=Encounter/e1/_history/2", false),
+                ("subject=Patient/ann/_history/1", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_other_references() {
+        check(
+            OBSERVATION,
+            &[
+                ("performer=https://other.example/fhir/Practitioner/p1", true),
+                ("performer=p1", false),
+                ("performer=Practitioner/p1", false),
+                ("performer=urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", true),
+                ("performer=urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e1", false),
+                ("performer=org", false),
+                ("performer:identifier=A81001", true),
+                ("performer:identifier=urn:ods|A81001", true),
+                ("performer:identifier=urn:ods|", true),
+                ("performer:identifier=urn:ods|A81002", false),
+                ("performer:identifier=ann", false),
+                ("subject:missing=false", true),
+                ("device:missing=false", true),
+                ("device:missing=true", false),
+                ("device=Scales", false),
+                ("specimen:missing=true", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_target_type_narrows_the_parameter() {
+        let of = |subject: &str| {
+            format!(
+                r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"subject":{subject}}}"#
+            )
+        };
+        check(
+            &of(r#"{"reference":"Group/g"}"#),
+            &[("subject=g", true), ("patient=g", false), ("patient:missing=true", true)],
+        );
+        check(&of(r#"{"reference":"https://a.example/Patient/p"}"#), &[("patient=https://a.example/Patient/p", true)]);
+        check(
+            &of(r#"{"type":"Patient","identifier":{"value":"1"}}"#),
+            &[("patient:identifier=1", true), ("subject:identifier=1", true), ("patient=1", false)],
+        );
+        check(&of(r#"{"type":"Group","identifier":{"value":"1"}}"#), &[("patient:identifier=1", false)]);
+    }
+
+    #[test]
+    fn finds_canonicals_with_and_without_version() {
+        let response = r#"{"resourceType":"QuestionnaireResponse","id":"r","status":"completed",
+            "questionnaire":"http://forms.example/Questionnaire/phq9|2.1"}"#;
+        check(
+            response,
+            &[
+                ("questionnaire=http://forms.example/Questionnaire/phq9", true),
+                (r"questionnaire=http://forms.example/Questionnaire/phq9|2.1", true),
+                (r"questionnaire=http://forms.example/Questionnaire/phq9\|2.1", true),
+                ("questionnaire=http://forms.example/Questionnaire/phq9|2", false),
+                ("questionnaire=http://forms.example/Questionnaire/phq", false),
+            ],
+        );
+        let measure = r#"{"resourceType":"PlanDefinition","id":"p","status":"active","relatedArtifact":[
+            {"type":"successor","resource":"http://a.example/1"},{"type":"depends-on","resource":"http://a.example/2"}]}"#;
+        check(
+            measure,
+            &[
+                ("successor=http://a.example/1", true),
+                ("successor=http://a.example/2", false),
+                ("depends-on=http://a.example/2", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Observation",
+            &[
+                ("subject=", "parameter `subject` has the value ``, expected `id`, `Type/id` or an absolute URL"),
+                ("subject=a b", "expected `id`"),
+                ("subject=Patients/ann", "expected `id`"),
+                ("subject=Patient/", "expected `id`"),
+                ("subject=#org", "expected `id`"),
+                ("subject:Patient=Group/g", "expected a reference to the type that the modifier names"),
+                ("subject:Patient=urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "expected `id` or `Type/id`"),
+                ("subject:Slot=s", "parameter `subject` of Observation does not lead to Slot, but to "),
+                ("subject:exact=s", "modifier `:exact` of `subject` is unknown, allowed are :missing, :identifier, :"),
+                ("subject:identifier=|", "expected `code`"),
+            ],
+        );
+    }
+}

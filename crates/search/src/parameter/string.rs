@@ -138,3 +138,141 @@ pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Resul
         _ => Ok(Filter::prefix(index, piece(&folded, FOLDED_MAX))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, check_refused};
+
+    const PATIENT: &str = r#"{"resourceType":"Patient","id":"p",
+        "name":[{"use":"official","family":"Müller-Łódź","given":["Éve","Anna  Maria"],"prefix":["Dr."],"suffix":["MBE"]},
+            {"text":"Evelyn \t Straße"},{"family":"van den Berg"}],
+        "address":[{"use":"home","line":["1 Løkke, Road","Flat 2"],"city":"Łódź","district":"Kent","state":"VIC","postalCode":"3999",
+            "country":"Australia","text":"c/o Chalmers"}]}"#;
+
+    #[test]
+    fn finds_by_folded_beginning() {
+        check(
+            PATIENT,
+            &[
+                ("name=eve", true),
+                ("name=EVE", true),
+                ("name=Éve", true),
+                ("name=evelyn strasse", true),
+                ("name=Evelyn  Straße", true),
+                ("name=lyn", false),
+                ("name=anna maria", true),
+                ("name=maria", false),
+                ("name=dr", true),
+                ("name=mbe", true),
+                ("name=official", false),
+                ("family=muller", true),
+                ("family=MÜLLER-LODZ", true),
+                ("family=mu\u{308}ller", true),
+                ("family=eve", false),
+                ("family=van", true),
+                ("family=berg", false),
+                ("given=anna", true),
+                ("given=none,anna", true),
+                ("name=eve&name=berg", false),
+                ("name=eve&name=van", true),
+                ("address=1 lokke", true),
+                (r"address=1 lokke\, road", true),
+                ("address=flat", true),
+                ("address=lodz", true),
+                ("address=kent", true),
+                ("address=vic", true),
+                ("address=3999", true),
+                ("address=aus", true),
+                ("address=c/o", true),
+                ("address=home", false),
+                ("address-city=lodz", true),
+                ("address-city=kent", false),
+                ("address-postalcode=39", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_exactly_and_inside() {
+        check(
+            PATIENT,
+            &[
+                ("given:exact=Éve", true),
+                ("given:exact=Eve", false),
+                ("given:exact=éve", false),
+                ("given:exact=Év", false),
+                ("given:exact=Anna  Maria", true),
+                ("given:exact=Anna Maria", false),
+                ("family:exact=van den Berg", true),
+                ("family:exact=van", false),
+                ("family:contains=DEN", true),
+                ("family:contains=ller-l", true),
+                ("family:contains=van  den", true),
+                ("family:contains=eve", false),
+                ("name:contains=vely", true),
+                ("name:missing=false", true),
+                ("name:missing=true", false),
+                ("phonetic:missing=false", true),
+                ("address-use:missing=false", true),
+            ],
+        );
+    }
+
+    #[test]
+    fn finds_in_long_text() {
+        let words: Vec<_> = (0..400).map(|number| format!("Word{number}")).collect();
+        let text = words.join(" ");
+        assert!(text.len() > 2_000);
+        let value_set = format!(r#"{{"resourceType":"ValueSet","id":"v","status":"draft","description":"{text}"}}"#);
+        let cases = [
+            (format!("description={text}"), true),
+            (format!("description={}", &text[..600]), true),
+            (format!("description:exact={text}"), true),
+            (format!("description:exact={text}x"), false),
+            (format!("description:exact={}", text.to_lowercase()), false),
+            ("description:contains=word399".to_owned(), true),
+            ("description:contains=word400".to_owned(), false),
+        ];
+        check(&value_set, &cases.each_ref().map(|(query, expected)| (query.as_str(), *expected)));
+        for pair in words.windows(15) {
+            check(&value_set, &[(&format!("description:contains={}", pair.join(" ")), true)]);
+        }
+    }
+
+    #[test]
+    fn folds_case_accents_and_space() {
+        let cases = [
+            ("", ""),
+            (" \t ", ""),
+            ("  Ann \u{a0} Lee ", "ann lee"),
+            ("ÀÉÎÕÜ çñ Å", "aeiou cn a"),
+            ("Straße ẞ Æther œuvre Øre Đorđe Łódź", "strasse ss aether oeuvre ore dorde lodz"),
+            ("İstanbul ISPARTA ısparta", "istanbul isparta isparta"),
+            ("ΑΘΗΝΑ Σίσυφος", "αθηνα σισυφος"),
+            ("हिन्दी", "हिन्दी"),
+            ("日本語", "日本語"),
+            ("a\0b", "a b"),
+        ];
+        for (text, expected) in cases {
+            let folded = fold(text);
+            assert_eq!(folded, expected, "{text}");
+            assert_eq!(fold(&folded), folded, "folding {text} twice");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        let long = format!("name:contains={}", "x".repeat(129));
+        check_refused(
+            "Patient",
+            &[
+                ("name=", "parameter `name` has the value ``, expected text"),
+                ("name= ", "expected text"),
+                ("name:not=eve", "modifier `:not` of `name` is unknown, allowed are :missing, :exact, :contains"),
+                ("name:Exact=eve", "modifier `:Exact`"),
+                (&long, "at most 128 bytes"),
+            ],
+        );
+    }
+}

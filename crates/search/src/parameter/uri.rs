@@ -53,3 +53,73 @@ pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Resul
         _ => Ok(Filter::equal(index, row_value(&uri))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::{check, check_refused};
+
+    #[test]
+    fn compares_uris_as_written_or_by_path() {
+        let value_set =
+            r#"{"resourceType":"ValueSet","id":"v","status":"draft","url":"http://acme.org/fhir/ValueSet/123"}"#;
+        check(
+            value_set,
+            &[
+                ("url=http://acme.org/fhir/ValueSet/123", true),
+                ("url=http://acme.org/fhir/ValueSet/123/", false),
+                ("url=http://acme.org/fhir/ValueSet/12", false),
+                ("url=HTTP://acme.org/fhir/ValueSet/123", false),
+                ("url=http://a.org,http://acme.org/fhir/ValueSet/123", true),
+                ("url:below=http://acme.org/fhir/", true),
+                ("url:below=http://acme.org/fhir", true),
+                ("url:below=http://acme.org/fh", false),
+                ("url:below=http://acme.org/fhir/ValueSet/123", true),
+                ("url:above=http://acme.org/fhir/ValueSet/123/_history/5", true),
+                ("url:above=http://acme.org/fhir/ValueSet/123", true),
+                ("url:above=http://acme.org/fhir/ValueSet/1234", false),
+                ("url:above=http://acme.org/fhir/", false),
+                ("url:missing=false", true),
+            ],
+        );
+        check(
+            r#"{"resourceType":"ValueSet","id":"v","status":"draft","url":"urn:oid:1.2.3"}"#,
+            &[("url=urn:oid:1.2.3", true), ("url=urn:oid:1.2", false)],
+        );
+    }
+
+    #[test]
+    fn finds_canonicals_with_and_without_version() {
+        let patient = r#"{"resourceType":"Patient","id":"p","meta":{"source":"https://a.example/feed#7","profile":
+            ["https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2.0.1"],"tag":[{"system":"urn:t","code":"x"}],
+            "security":[{"system":"urn:s","code":"R"}]}}"#;
+        check(
+            patient,
+            &[
+                ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient", true),
+                ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2.0.1", true),
+                ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2", false),
+                ("_source=https://a.example/feed#7", true),
+                ("_source=https://a.example/feed", false),
+                ("_tag=x", true),
+                ("_tag=urn:t|x", true),
+                ("_tag=y", false),
+                ("_tag:not=y", true),
+                ("_security=urn:s|R", true),
+                ("_security:missing=true", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "ValueSet",
+            &[
+                ("url=", "parameter `url` has the value ``, expected a uri"),
+                ("url:below=urn:oid:1.2", "expected a URL, which has a path"),
+                ("url:above=urn:oid:1.2", "expected a URL"),
+                ("url:contains=x", "modifier `:contains` of `url` is unknown, allowed are :missing, :below, :above"),
+            ],
+        );
+    }
+}
