@@ -16,7 +16,7 @@ const STRUCTURES: &str = include_str!("../../../../profiles/r4/structures.tsv");
 pub(super) const INVARIANTS: &str = include_str!("../../../../profiles/r4/invariants.tsv");
 pub(super) const ERRATA: &str = include_str!("../../../../profiles/r4/errata.tsv");
 const VALUE_SETS: &str = include_str!("../../../../profiles/r4/value-sets.tsv");
-const SEARCH_PARAMETERS: &str = include_str!("../../../../profiles/r4/search-parameters.tsv");
+pub(super) const SEARCH_PARAMETERS: &str = include_str!("../../../../profiles/r4/search-parameters.tsv");
 const COMPARTMENTS: &str = include_str!("../../../../profiles/r4/compartments.tsv");
 
 /// Makes the definitions. What they lend out is leaked: they are made once and live as long as the program.
@@ -193,10 +193,14 @@ fn link(structures: &mut [Structure], by_name: &FxHashMap<&'static str, u32>) {
     }
 }
 
+/// What stands in the place of what was published.
+fn corrections() -> FxHashMap<&'static str, &'static str> {
+    ERRATA.lines().map(Fields::of).map(|mut fields| (fields.next(), fields.next())).collect()
+}
+
 /// Adds the invariants, with the errata's corrections, to the structures and elements that state them, then to all descendants.
 fn state_invariants(structures: &mut [Structure], by_name: &FxHashMap<&'static str, u32>) {
-    let corrections: FxHashMap<&str, &str> =
-        ERRATA.lines().map(Fields::of).map(|mut fields| (fields.next(), fields.next())).collect();
+    let corrections = corrections();
     let bases: Vec<&str> = structures.iter().map(|it| it.base).collect();
     let mut own: Vec<Vec<&'static Invariant>> = vec![Vec::new(); structures.len()];
     for mut fields in INVARIANTS.lines().map(Fields::of) {
@@ -241,8 +245,14 @@ fn element_at<'a>(
 
 fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParameter] {
     let any: Vec<&str> = resource_types.iter().copied().filter(|it| *it != "Parameters").collect();
+    let corrections = corrections();
+    let component = |definition, expression| {
+        let published = format!("{definition} {expression}");
+        let corrected = corrections.get(published.as_str()).and_then(|it| it.split_once(' '));
+        corrected.unwrap_or((definition, expression))
+    };
     let parameters = groups(SEARCH_PARAMETERS, |lines| SearchParameter {
-        components: lines[1..].iter().map(inner).map(|mut it| (it.next(), it.next())).collect(),
+        components: lines[1..].iter().map(inner).map(|mut it| component(it.next(), it.next())).collect(),
         ..search_parameter(Fields::of(lines[0]), &any)
     });
     parameters.leak()

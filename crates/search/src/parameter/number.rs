@@ -208,7 +208,7 @@ mod tests {
         check_prefixes(
             &charge("-5.40"),
             "factor-override",
-            &[("-5.4", "y---yy--y"), ("-5", "y--y-y-yy"), ("-6", "-yy-y-y--"), ("5.4", "-y-y-y-y-")],
+            &[("-5.4", "y---yy--y"), ("-5", "y--y-y-yy"), ("-6", "-yy-y-y-y"), ("5.4", "-y-y-y-y-")],
         );
         check_prefixes(
             &charge("0"),
