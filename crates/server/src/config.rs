@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use repository::References;
+use repository::{References, new_id};
 use serde::Deserialize;
 use store::{Clock, SystemClock};
-use uuid::Uuid;
 
 use crate::telemetry::LogFormat;
 
@@ -27,6 +26,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
     pub references: References,
+    /// Bundles performed before the first request, when the store is still empty.
+    pub load: Vec<PathBuf>,
     /// What bounds a request.
     pub limits: Limits,
     /// The time.
@@ -90,9 +91,10 @@ impl Default for Config {
             auth: Auth::Off,
             base_url: None,
             references: References::default(),
+            load: Vec::new(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
-            ids: Arc::new(|| Uuid::now_v7().to_string()),
+            ids: Arc::new(new_id),
         }
     }
 }
@@ -116,6 +118,10 @@ pub struct Settings {
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
     references: Option<ReferencePolicy>,
+    /// Bundle to perform before serving, when the store is still empty; may be given several times
+    #[arg(long, env = "FLINT_LOAD", value_name = "FILE", value_delimiter = ',')]
+    #[serde(default)]
+    load: Vec<PathBuf>,
     /// Largest request body in bytes, after decompression [default: 67108864]
     #[arg(long, env = "FLINT_BODY_MAX", value_name = "BYTES")]
     body_max: Option<usize>,
@@ -166,6 +172,7 @@ impl Settings {
             auth: self.auth.or(other.auth),
             base_url: self.base_url.or(other.base_url),
             references: self.references.or(other.references),
+            load: if self.load.is_empty() { other.load } else { self.load },
             body_max: self.body_max.or(other.body_max),
             requests_max: self.requests_max.or(other.requests_max),
             log_format: self.log_format.or(other.log_format),
@@ -199,7 +206,7 @@ impl Settings {
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
-        Ok(Config { data, listen, auth, base_url, references, limits, ..Config::default() })
+        Ok(Config { data, listen, auth, base_url, references, load: self.load, limits, ..Config::default() })
     }
 }
 

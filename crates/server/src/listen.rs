@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
-use crate::{Config, State, app};
+use crate::{Config, State, app, load};
 
 /// Header fields of one request.
 const HEADERS_MAX: usize = 100;
@@ -30,6 +30,8 @@ const STREAMS_MAX: u32 = 200;
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, std::io::Error),
+    /// A Bundle that was to be loaded is not there or was refused.
+    Load(std::path::PathBuf, String),
     /// The store cannot be opened.
     Store(std::path::PathBuf, StoreError),
     /// The system refused something else.
@@ -44,6 +46,7 @@ impl fmt::Display for StartError {
             }
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::Store(path, error) => write!(f, "cannot open the store in {}: {error}", path.display()),
+            StartError::Load(path, cause) => write!(f, "cannot load {}: {cause}", path.display()),
             StartError::System(error) => error.fmt(f),
         }
     }
@@ -82,8 +85,9 @@ impl Server {
         let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(wanted, error))?;
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}/fhir"));
-        let data = config.data.clone();
+        let (data, bundles) = (config.data.clone(), config.load.clone());
         let state = State::open(config, base_url).map_err(|error| StartError::Store(data, error))?;
+        load::load(&state, &bundles)?;
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 

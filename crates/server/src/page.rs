@@ -3,9 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::{IssueType, Outcome};
-use repository::Cursor;
+use repository::{Cursor, new_id};
 use store::{Batch, Page, Store, StoreError, Write};
-use uuid::Uuid;
 
 use crate::negotiate::PAGE;
 
@@ -101,7 +100,7 @@ impl Signer {
 fn random_key() -> [u8; KEY_BYTES] {
     let mut hasher = blake3::Hasher::new();
     for _ in 0..4 {
-        hasher.update(Uuid::now_v7().as_bytes());
+        hasher.update(new_id().as_bytes());
     }
     *hasher.finalize().as_bytes()
 }

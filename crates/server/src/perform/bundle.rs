@@ -9,7 +9,7 @@ use bytes::Bytes;
 use fhir::json::{Document, JsonPatch, Node, quote};
 use fhir::{Instant, Issue, IssueType, Outcome};
 use hyper::Method;
-use repository::{Patch, Refusal};
+use repository::{CHANGES_MAX, Patch, Refusal};
 use search::{parse_query_string, query_string};
 
 use super::pages::{push_bytes, write_entries};
@@ -20,7 +20,7 @@ use crate::negotiate::{General, Preferences, Returns, check_media_type};
 use crate::respond::{Answer, Content, Refused};
 
 /// How many entries a batch or transaction has at most.
-pub(crate) const ENTRIES_MAX: usize = 20_000;
+pub(crate) const ENTRIES_MAX: usize = CHANGES_MAX;
 
 /// When the answer has grown to this many bytes, the reads that are left are refused.
 const ANSWER_BYTES_MAX: usize = 256 << 20;

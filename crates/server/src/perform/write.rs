@@ -1,6 +1,6 @@
 //! Create, update, patch and delete, also conditional: each a [`Change`], <https://hl7.org/fhir/R4/http.html#create>.
 
-use fhir::json::{Document, JsonPatch};
+use fhir::json::JsonPatch;
 use fhir::{Issue, IssueType, Outcome};
 use hyper::StatusCode;
 use repository::{Change, ChangeKind, Changed, Patch};
@@ -32,13 +32,13 @@ pub(super) fn change(
     match interaction {
         Interaction::Create(resource_type) => Ok(Change::Create {
             resource_type,
-            document: whole(payload.document()?)?,
+            document: payload.document()?,
             if_none_exist: conditions.if_none_exist.as_deref().map(criteria),
             full_url,
         }),
         Interaction::Update(target) => Ok(Change::Update {
             target,
-            document: whole(payload.document()?)?,
+            document: payload.document()?,
             if_match: if_match()?,
             if_none_match: if_none_match(conditions)?,
             full_url,
@@ -85,20 +85,6 @@ fn outcome(kind: ChangeKind, mut issues: Vec<Issue>) -> Outcome {
     };
     issues.push(Issue::information(done));
     Outcome { issues }
-}
-
-/// Refuses a part of a resource: as a new version it would lose the rest, <https://hl7.org/fhir/R4/search.html#summary>.
-fn whole(document: Document) -> Result<Document, Outcome> {
-    let tags = document.root().path(&["meta", "tag"]);
-    let is_part = tags
-        .into_iter()
-        .flat_map(|tags| tags.items())
-        .any(|tag| tag.get("code").is_some_and(|code| code.is_str("SUBSETTED")));
-    if is_part {
-        let text = "the resource is tagged SUBSETTED: it is a part and would replace the whole";
-        return Err(Outcome::new(IssueType::Invalid, text).at("Resource.meta.tag"));
-    }
-    Ok(document)
 }
 
 fn patch(payload: Payload) -> Result<Patch, Outcome> {
