@@ -29,13 +29,25 @@ pub(crate) struct Budget(Arc<AtomicUsize>);
 impl Budget {
     /// Reads a body to its end.
     pub(crate) async fn receive(&self, headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Received, Outcome> {
-        match tokio::time::timeout(limits.receive_timeout, self.receive_untimed(headers, body, limits)).await {
+        let mut body = body;
+        let receive = self.receive_untimed(headers, &mut body, limits);
+        let received = match tokio::time::timeout(limits.receive_timeout, receive).await {
             Ok(received) => received,
-            Err(_) => Err(slow(limits.receive_timeout)),
+            Err(_) => return Err(slow(limits.receive_timeout)),
+        };
+        if received.is_err() {
+            // Whether or not the rest came in time, the answer is the same.
+            let _ = tokio::time::timeout(DRAIN_TIME_MAX, drain(&mut body)).await;
         }
+        received
     }
 
-    async fn receive_untimed(&self, headers: &HeaderMap, body: Body, limits: &Limits) -> Result<Received, Outcome> {
+    async fn receive_untimed(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Body,
+        limits: &Limits,
+    ) -> Result<Received, Outcome> {
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > limits.body_bytes) {
             return Err(too_long(limits.body_bytes));
@@ -64,7 +76,21 @@ impl Received {
     }
 }
 
-async fn copy<W: Write>(mut body: Body, mut to: W) -> Result<W, Outcome> {
+/// How much of a refused body is read and dropped, so that a caller who reads only when all is sent hears why.
+const DRAIN_BYTES_MAX: usize = 256 << 20;
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+async fn drain(body: &mut Body) {
+    let mut bytes = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        bytes += frame.data_ref().map_or(0, |data| data.len());
+        if bytes > DRAIN_BYTES_MAX {
+            break;
+        }
+    }
+}
+
+async fn copy<W: Write>(body: &mut Body, mut to: W) -> Result<W, Outcome> {
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Outcome::new(IssueType::BadRequest, "the body broke off before its end"))?;
         if let Ok(data) = frame.into_data() {
@@ -167,7 +193,8 @@ mod tests {
             headers.insert(CONTENT_ENCODING, encoding.parse().expect("a value"));
         }
         let limits = limits();
-        let future = pin!(budget.receive_untimed(&headers, Body::from(body), &limits));
+        let mut body = Body::from(body);
+        let future = pin!(budget.receive_untimed(&headers, &mut body, &limits));
         match future.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(done) => done,
             Poll::Pending => panic!("waits"),

@@ -1,0 +1,147 @@
+use flint_tests::Flint;
+use serde_json::{Value, json};
+
+fn bundle(kind: &str, entries: &[Value]) -> Value {
+    json!({"resourceType": "Bundle", "type": kind, "entry": entries})
+}
+
+fn entry(line: &str, resource: Value) -> Value {
+    let (method, url) = line.split_once(' ').expect("a method and a url");
+    match resource {
+        Value::Null => json!({"request": {"method": method, "url": url}}),
+        resource => json!({"resource": resource, "request": {"method": method, "url": url}}),
+    }
+}
+
+#[test]
+fn takes_all() {
+    let flint = Flint::start();
+    flint.send("PUT /Patient/old", json!({"resourceType": "Patient", "id": "old"})).expect(201);
+    let mut patient = entry("POST Patient", json!({"resourceType": "Patient", "active": true}));
+    patient["fullUrl"] = "urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059".into();
+    let observation = json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+        "subject": {"reference": "urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059"}});
+    let entries = [
+        entry("GET Patient?_id=old,new", Value::Null),
+        entry("POST Observation", observation),
+        patient,
+        entry("PUT Patient/new", json!({"resourceType": "Patient", "id": "new"})),
+        entry("DELETE Patient/old", Value::Null),
+        entry("GET /Patient/old", Value::Null),
+        entry("HEAD Patient/new", Value::Null),
+    ];
+    let reply = flint.send("POST /", bundle("transaction", &entries)).expect(200).facts(&[
+        ("/type", "transaction-response"),
+        ("/entry/0/response/status", "200 OK"),
+        ("/entry/0/resource/total", "1"),
+        ("/entry/1/response/status", "201 Created"),
+        ("/entry/1/response/location", "Observation/*/_history/1"),
+        ("/entry/1/response/etag", "W/\"1\""),
+        ("/entry/1/response/lastModified", "2027-03-01T08:00:02.000Z"),
+        ("/entry/1/resource", "-"),
+        ("/entry/2/response/status", "201 Created"),
+        ("/entry/3/response/status", "201 Created"),
+        ("/entry/4/response/status", "204 No Content"),
+        ("/entry/5/response/status", "410 Gone"),
+        ("/entry/5/response/outcome/issue/0/code", "deleted"),
+        ("/entry/6/response/status", "200 OK"),
+        ("/entry/7", "-"),
+    ]);
+    let key = |at: usize| {
+        let location = reply.pointer(&format!("/entry/{at}/response/location"));
+        location.split_once("/_history").map(|(key, _)| key.to_owned()).expect("a location")
+    };
+    flint.get(&format!("/{}", key(1))).expect(200).facts(&[("/subject/reference", &key(2))]);
+}
+
+#[test]
+fn takes_nothing() {
+    let flint = Flint::start();
+    let good = entry("PUT Patient/good", json!({"resourceType": "Patient", "id": "good"}));
+    let cases = [
+        (
+            entry("POST Patient", json!({"resourceType": "Patient", "gender": "x"})),
+            422,
+            "Bundle.entry[1].resource.gender",
+        ),
+        (entry("PATCH Patient/none", Value::Null), 400, "Bundle.entry[1]*"),
+        (entry("PUT Patient?identifier=x&nothing=1", json!({"resourceType": "Patient"})), 400, "Bundle.entry[1]*"),
+        (entry("PUT Nothing/1", json!({"resourceType": "Patient"})), 404, "Bundle.entry[1]*"),
+        (entry("GRAB Patient", Value::Null), 422, "Bundle.entry[1].request.method"),
+        (entry("POST Patient", Value::Null), 400, "Bundle.entry[1]*"),
+        (entry("POST ", json!({"resourceType": "Bundle"})), 400, "Bundle.entry[1]*"),
+        (entry("PUT http://other.example/fhir/Patient/1", json!({})), 400, "Bundle.entry[1].request.url"),
+        (json!({"resource": {"resourceType": "Patient"}}), 422, "Bundle.entry[1].request"),
+        (good.clone(), 400, "Bundle.entry[*"),
+        (
+            entry(
+                "POST Observation",
+                json!({"resourceType": "Observation", "status": "final", "code": {"text": "x"},
+                "subject": {"reference": "Patient/none"}}),
+            ),
+            422,
+            "Bundle.entry[1].resource.subject*",
+        ),
+    ];
+    for (bad, status, expression) in cases {
+        let reply = flint.send("POST /", bundle("transaction", &[good.clone(), bad])).expect(status);
+        reply.facts(&[("/resourceType", "OperationOutcome"), ("/issue/0/expression/0", expression)]);
+    }
+    flint.get("/_history?_count=0").expect(200).facts(&[("/total", "0")]);
+}
+
+#[test]
+fn treats_batch_entries_alone() {
+    let flint = Flint::start();
+    let entries = [
+        entry("PUT Patient/ann", json!({"resourceType": "Patient", "id": "ann"})),
+        entry("POST Patient", json!({"resourceType": "Patient", "gender": "x"})),
+        entry("GET Patient/ann", Value::Null),
+        entry("GET Nothing", Value::Null),
+        entry("GET metadata", Value::Null),
+    ];
+    flint.send("POST ", bundle("batch", &entries)).expect(200).facts(&[
+        ("/type", "batch-response"),
+        ("/entry/0/response/status", "201 Created"),
+        ("/entry/1/response/status", "422 Unprocessable Entity"),
+        ("/entry/1/response/outcome/issue/0/expression/0", "Bundle.entry[1].resource.gender"),
+        ("/entry/2/resource/id", "ann"),
+        ("/entry/3/response/status", "404 Not Found"),
+        ("/entry/4/resource/resourceType", "CapabilityStatement"),
+    ]);
+}
+
+#[test]
+fn honors_conditions_and_preferences() {
+    let flint = Flint::start();
+    let mut once =
+        entry("POST Patient", json!({"resourceType": "Patient", "identifier": [{"system": "urn:x", "value": "1"}]}));
+    once["request"]["ifNoneExist"] = "identifier=urn:x|1".into();
+    let all = bundle("transaction", &[once]);
+    flint.send("POST /", all.clone()).expect(200).facts(&[("/entry/0/response/status", "201 Created")]);
+    flint.send("POST /", all.clone()).expect(200).facts(&[("/entry/0/response/status", "200 OK")]);
+    let whole = flint.call("POST /").header("Prefer", "return=representation").json(&all).send().expect(200);
+    whole.facts(&[("/entry/0/resource/identifier/0/value", "1"), ("/entry/0/fullUrl", "*/fhir/Patient/*")]);
+    let mut stale = entry("DELETE Patient?identifier=urn:x|1", Value::Null);
+    stale["request"]["ifMatch"] = "W/\"9\"".into();
+    flint.send("POST /", bundle("transaction", &[stale])).expect(412);
+    let patch = json!({"resourceType": "Binary", "contentType": "application/json-patch+json",
+        "data": "W3sib3AiOiJhZGQiLCJwYXRoIjoiL2FjdGl2ZSIsInZhbHVlIjp0cnVlfV0="});
+    let patch = entry("PATCH Patient?identifier=urn:x|1", patch);
+    flint.send("POST /", bundle("transaction", &[patch])).expect(200).facts(&[("/entry/0/response/etag", "W/\"2\"")]);
+}
+
+#[test]
+fn refuses_what_is_no_batch() {
+    let flint = Flint::start();
+    let cases = [
+        (bundle("collection", &[]), 400),
+        (json!({"resourceType": "Bundle"}), 400),
+        (json!({"resourceType": "Patient"}), 400),
+        (json!([]), 400),
+    ];
+    for (body, status) in cases {
+        flint.send("POST /", body).expect(status).facts(&[("/resourceType", "OperationOutcome")]);
+    }
+    flint.send("POST /", bundle("transaction", &[])).expect(200).facts(&[("/entry", "-")]);
+}

@@ -1,0 +1,20 @@
+//! The whole server over HTTP.
+
+/// Malformed, oversized and hostile requests: a 4xx OperationOutcome each, and nothing stored.
+mod bad_input;
+/// Batch and transaction.
+mod bundle;
+/// Conditional create, update, patch, delete and read; versions that must be current.
+mod conditional;
+/// Create, read, update, patch and delete one resource.
+mod crud;
+/// Histories and their pages.
+mod history;
+/// What the server says about itself, and what every answer carries.
+mod metadata;
+/// Search: answers, pages, views.
+mod search;
+/// The scenario of examples/surgery: find a slot and book it.
+mod surgery;
+/// The edges between crates.
+mod tidy;

@@ -1,0 +1,86 @@
+use flint_tests::Flint;
+use serde_json::{Value, json};
+
+#[test]
+fn states_what_is_served() {
+    let flint = Flint::start();
+    let reply = flint.get("/metadata").expect(200).facts(&[
+        ("/resourceType", "CapabilityStatement"),
+        ("/fhirVersion", "4.0.1"),
+        ("/patchFormat/0", "application/json-patch+json"),
+        ("/implementation/url", &flint.base_url()),
+        ("/rest/0/security/cors", "true"),
+    ]);
+    let statement = reply.json();
+    let resources = statement["rest"][0]["resource"].as_array().expect("resources");
+    assert_eq!(resources.len(), 146);
+    let patient = resources.iter().find(|resource| resource["type"] == "Patient").expect("Patient");
+    let has = |list: &str, name: &str, value: &str| {
+        let list = patient[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter().any(|item| item[name] == value || *item == Value::from(value))
+    };
+    assert!(has("interaction", "code", "vread") && has("searchParam", "name", "birthdate"));
+    assert!(has("searchInclude", "", "Patient:organization") && has("searchRevInclude", "", "Observation:subject"));
+    let etag = reply.header("etag");
+    flint.call("GET /metadata").header("If-None-Match", etag).send().expect(304).facts(&[("etag", etag)]);
+    flint.get("/metadata?mode=terminology").expect(400);
+    flint.send("POST /CapabilityStatement", statement).expect(201);
+}
+
+#[test]
+fn answers_browsers_of_other_origins() {
+    let flint = Flint::start();
+    let preflight = flint.call("OPTIONS /Patient").header("Origin", "https://app.example");
+    let preflight = preflight.header("Access-Control-Request-Method", "PUT");
+    let preflight = preflight.header("Access-Control-Request-Headers", "authorization,content-type").send();
+    preflight.expect(200).facts(&[
+        ("access-control-allow-origin", "*"),
+        ("access-control-allow-methods", "*PUT*"),
+        ("access-control-allow-headers", "authorization,content-type"),
+    ]);
+    for url in ["/metadata", "/Patient/none", "/Patient?nothing=1"] {
+        let reply = flint.call(&format!("GET {url}")).header("Origin", "https://app.example").send();
+        reply.facts(&[("access-control-allow-origin", "*"), ("access-control-expose-headers", "*etag*")]);
+    }
+}
+
+#[test]
+fn shows_health_and_figures() {
+    let flint = Flint::start();
+    let origin = flint.base_url().replace("/fhir", "");
+    assert_eq!(flint.call(&format!("GET {origin}/health")).send().expect(200).text, "ok\n");
+    flint.get("/Patient/none").expect(404);
+    let figures = flint.call(&format!("GET {origin}/metrics")).send().expect(200).text;
+    assert!(figures.contains(r#"flint_requests_total{interaction="read",status="404"} 1"#), "{figures}");
+    assert!(figures.contains(r#"flint_request_seconds_count{interaction="read"} 1"#), "{figures}");
+}
+
+#[test]
+fn names_the_request() {
+    let flint = Flint::start();
+    flint.get("/Patient/none").facts(&[("x-request-id", "*")]);
+    flint.call("GET /Patient/none").header("X-Request-Id", "my-1").send().facts(&[("x-request-id", "my-1")]);
+    let odd = flint.call("GET /Patient/none").header("X-Request-Id", "a b").send();
+    assert_ne!(odd.header("x-request-id"), "a b");
+}
+
+#[test]
+fn writes_as_asked() {
+    let flint = Flint::start();
+    let long = "x".repeat(2000);
+    flint.send("PUT /Basic/b", json!({"resourceType": "Basic", "id": "b", "code": {"text": long}})).expect(201);
+    let pretty = flint.get("/Basic/b?_pretty=true").expect(200);
+    assert!(pretty.text.contains("\n  \"id\": \"b\""), "{}", pretty.text);
+    let plain = flint.get("/Basic/b");
+    assert!(!plain.text.contains('\n'));
+    plain.facts(&[("content-encoding", "-")]);
+    let packed = flint.call("GET /Basic/b").header("Accept-Encoding", "gzip").send().expect(200);
+    packed.facts(&[("content-encoding", "gzip"), ("vary", "*accept-encoding*")]);
+}
+
+#[test]
+fn takes_only_so_many_requests() {
+    let flint = Flint::start_with(|config| config.limits.requests = 0);
+    let reply = flint.get("/Patient/none").expect(503);
+    reply.facts(&[("/issue/0/code", "transient"), ("retry-after", "1")]);
+}
