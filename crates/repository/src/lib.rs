@@ -15,6 +15,9 @@ mod session;
 mod transact;
 mod transaction;
 
+#[cfg(test)]
+mod testing;
+
 pub use access::Access;
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;

@@ -9,7 +9,7 @@ use store::{Filter, Find, Hit, Index, Key, Version};
 use super::{Runner, keys_only};
 
 /// How many resources one page may include.
-const INCLUDES_MAX: usize = 1_000;
+pub(super) const INCLUDES_MAX: usize = 1_000;
 
 /// How many steps `:iterate` may take from a match.
 const STEPS_MAX: usize = 16;

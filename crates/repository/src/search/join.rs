@@ -13,7 +13,7 @@ use store::{Filter, Hit, Index, Key, Page};
 use super::{Runner, keys_only};
 
 /// How many keys may join two sides.
-const KEYS_MAX: usize = 10_000;
+pub(super) const KEYS_MAX: usize = 10_000;
 
 /// How many resources of one side may be looked at to collect those keys.
 const HITS_MAX: usize = 100_000;

@@ -117,3 +117,6 @@ impl<'a> Runner<'a> {
 pub(crate) fn keys_only(filter: Filter, limit: usize, values: Vec<store::Index>) -> Find {
     Find { filter, sort: Vec::new(), page: Page::First, limit, total: false, bodies: false, values, rows_max: ROWS_MAX }
 }
+
+#[cfg(test)]
+mod tests;

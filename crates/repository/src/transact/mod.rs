@@ -74,3 +74,6 @@ struct Kept {
     fresh: Vec<Option<Key>>,
     contents: Vec<Option<Arc<Content>>>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! A repository over a store in a temporary directory, for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use fhir::json::{Document, JsonPatch};
+use fhir::{Definitions, Outcome};
+use search::{Handling, Registry, Scope, parse_query_string};
+use store::{Clock, Embedded, Key, Millis, Page, Version};
+use tempfile::TempDir;
+
+use crate::{
+    Access, Change, ChangeKind, Changed, Patch, References, Refusal, Repository, SearchPage, SearchRequest, Session,
+    Setup, Target, Validation,
+};
+
+/// Monday 2027-03-01, 12:00 UTC.
+pub(crate) const NOON: Millis = 1_803_902_400_000;
+
+pub(crate) struct House {
+    pub(crate) repository: Repository,
+    _directory: TempDir,
+}
+
+/// Goes one millisecond with each look.
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Millis {
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl House {
+    pub(crate) fn new() -> House {
+        House::with(References::Check)
+    }
+
+    pub(crate) fn with(references: References) -> House {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock: Arc<dyn Clock> = Arc::new(TestClock(AtomicI64::new(NOON)));
+        let definitions = Definitions::r4();
+        let ids = AtomicU64::new(1);
+        let setup = Setup {
+            store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
+            definitions,
+            registry: Arc::new(Registry::new(definitions, "http://localhost/fhir")),
+            rules: &[],
+            clock,
+            ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
+            base_url: "http://localhost/fhir".to_owned(),
+            references,
+            validation: Validation::On,
+        };
+        House { repository: Repository::new(setup), _directory: directory }
+    }
+
+    pub(crate) fn session(&self) -> Session<'_> {
+        self.repository.open(Access::full())
+    }
+
+    pub(crate) fn transact(&self, changes: Vec<Change>) -> Result<Vec<Changed>, Refusal> {
+        self.session().transact(changes)
+    }
+
+    /// One change alone.
+    pub(crate) fn change(&self, change: Change) -> Result<Changed, Outcome> {
+        Ok(self.transact(vec![change])?.remove(0))
+    }
+
+    /// One change that must succeed: how it ended, and the content that is current now.
+    pub(crate) fn done(&self, change: Change) -> (ChangeKind, String) {
+        let changed = self.change(change).expect("accepted");
+        (changed.kind, changed.version.map_or(String::new(), |version| text(&version)))
+    }
+
+    /// Puts resources that must be accepted.
+    pub(crate) fn hold(&self, resources: &[&str]) {
+        self.transact(resources.iter().map(|resource| put(resource)).collect()).expect("accepted");
+    }
+
+    /// The current content.
+    pub(crate) fn text(&self, key: &str) -> String {
+        text(&self.session().read(&self::key(key)).expect("there"))
+    }
+
+    pub(crate) fn search(&self, resource_type: &str, query: &str) -> Result<SearchPage, Outcome> {
+        let resource_type = Definitions::r4().resource_type(resource_type);
+        let scope = Scope { resource_type, compartment: None };
+        let query = self.repository.registry().query(&scope, &parse_query_string(query)?, Handling::Strict)?;
+        self.session().search(&SearchRequest { query: &query, page: Page::First, limit: 100, total: true })
+    }
+}
+
+pub(crate) fn key(text: &str) -> Key {
+    Key::parse(text).expect("a key")
+}
+
+pub(crate) fn document(text: &str) -> Document {
+    Document::parse(text.as_bytes()).expect("JSON")
+}
+
+fn type_of(document: &Document) -> &'static str {
+    let name = document.root().resource_type().expect("a resource type");
+    Definitions::r4().resource_type(name).expect("of R4")
+}
+
+/// The body with its time replaced.
+pub(crate) fn text(version: &Version) -> String {
+    let body = version.body.as_ref().expect("a body");
+    let text = std::str::from_utf8(body).expect("text");
+    let stamp = text.find("\"lastUpdated\":\"").expect("a time") + 15;
+    format!("{}TIME{}", &text[..stamp], &text[stamp + 24..])
+}
+
+pub(crate) fn post(resource: &str) -> Change {
+    let document = document(resource);
+    Change::Create { resource_type: type_of(&document), document, if_none_exist: None, full_url: None }
+}
+
+pub(crate) fn post_unless(resource: &str, query: &str) -> Change {
+    let document = document(resource);
+    let if_none_exist = Some(query.to_owned());
+    Change::Create { resource_type: type_of(&document), document, if_none_exist, full_url: None }
+}
+
+/// An update of the resource that the content's id names.
+pub(crate) fn put(resource: &str) -> Change {
+    let document = document(resource);
+    let id = document.root().get("id").and_then(|id| id.as_str()).unwrap_or("none".into()).into_owned();
+    put_at(&format!("{}/{id}", type_of(&document)), resource)
+}
+
+pub(crate) fn put_at(target: &str, resource: &str) -> Change {
+    Change::Update {
+        target: self::target(target),
+        document: document(resource),
+        if_match: None,
+        if_none_match: false,
+        full_url: None,
+    }
+}
+
+pub(crate) fn patch(target: &str, patch: &str) -> Change {
+    let patch = Patch::Json(JsonPatch::parse(patch.as_bytes()).expect("a patch"));
+    Change::Patch { target: self::target(target), patch, if_match: None }
+}
+
+pub(crate) fn delete(target: &str) -> Change {
+    Change::Delete { target: self::target(target), if_match: None }
+}
+
+/// `Patient/1` or `Patient?identifier=x`.
+fn target(text: &str) -> Target {
+    match text.split_once('?') {
+        None => Target::Key(key(text)),
+        Some((name, query)) => Target::Criteria {
+            resource_type: Definitions::r4().resource_type(name).expect("of R4"),
+            query: query.to_owned(),
+        },
+    }
+}
+
+pub(crate) fn if_version(mut change: Change, version: &str) -> Change {
+    if let Change::Update { if_match, .. } | Change::Patch { if_match, .. } | Change::Delete { if_match, .. } =
+        &mut change
+    {
+        *if_match = Some(version.to_owned());
+    }
+    change
+}
+
+pub(crate) fn if_none(mut change: Change) -> Change {
+    if let Change::Update { if_none_match, .. } = &mut change {
+        *if_none_match = true;
+    }
+    change
+}
+
+pub(crate) fn named(mut change: Change, url: &str) -> Change {
+    if let Change::Create { full_url, .. } | Change::Update { full_url, .. } = &mut change {
+        *full_url = Some(url.to_owned());
+    }
+    change
+}
