@@ -3,6 +3,7 @@
 //! The test runs itself as the process that is killed. Power cuts are the engine's and the file system's business: nothing here
 //! shows what a disk forgets.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a test; the whole file is one")]
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;

@@ -8,6 +8,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::changes::RowChanges;
 use super::find;
+use super::homes::Homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, Stored};
 use super::prepare::Prepared;
 use super::tables::{Files, Tables, View, damaged};
@@ -26,13 +27,15 @@ pub(super) struct Group<'e> {
     state: State,
     collections: HashMap<String, Collection, FxBuildHasher>,
     rows: RowChanges,
+    homes: &'e mut Homes,
 }
 
 impl<'e> Group<'e> {
-    pub(super) fn begin(files: &'e Files) -> Result<Group<'e>, StoreError> {
+    pub(super) fn begin(files: &'e Files, homes: &'e mut Homes) -> Result<Group<'e>, StoreError> {
         let txn = files.env.write_txn()?;
         let state = View { txn: &txn, tables: &files.tables }.state()?;
-        Ok(Group { txn, tables: &files.tables, state, collections: HashMap::default(), rows: RowChanges::default() })
+        let collections = HashMap::default();
+        Ok(Group { txn, tables: &files.tables, state, collections, rows: RowChanges::default(), homes })
     }
 
     fn view(&self) -> View<'_> {
@@ -158,6 +161,7 @@ impl<'e> Group<'e> {
         let exists = before.is_some_and(|newest| !newest.deleted);
         let collection = self.collection(key.collection())?;
         collection.documents += u64::from(!exists);
+        self.homes.note(&mut self.txn, self.tables, key.collection(), &rows)?;
         let document = Document { number, version, deleted: false };
         self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: Some(&body) }, flags)?;
         Ok(Version { key, version, time, body: Some(body), mark })

@@ -11,6 +11,7 @@
 //! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
 //! | `current` | number 8 | [`Current`]: version 8, key length 1, key, then each row: index 4, value length 2, value |
 //! | `rows` | index 4, value, number 8 | nothing; ordered by index, value, number: see [`compare_rows`] |
+//! | `homes` | index 4 | name of the one collection whose documents have rows in the index, or [`MIXED`](super::homes::MIXED) |
 //! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
 //! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
 //! | `values` | name | value of a claim or setting |

@@ -2,13 +2,14 @@
 //!
 //! - [`layout`] is the on-disk format, [`tables`] opens it.
 //! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`]), and is applied with others in one transaction ([`group`]),
-//!   whose index rows are written in key order ([`changes`]).
+//!   whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index belongs to.
 //! - A [`snapshot`] is an engine read transaction; [`history`] and [`find`] read from it.
 
 mod changes;
 mod find;
 mod group;
 mod history;
+mod homes;
 mod layout;
 mod prepare;
 mod snapshot;

@@ -19,7 +19,7 @@ const MAP_BYTES: usize = 1 << 40;
 /// How many snapshots may be open at one time.
 const SNAPSHOTS_MAX: u32 = 1024;
 
-const TABLES: u32 = 9;
+const TABLES: u32 = 10;
 
 const LOCK_FILE: &str = "lock";
 
@@ -43,6 +43,7 @@ pub(super) struct Tables {
     pub(super) versions: Table,
     pub(super) current: Table,
     pub(super) rows: RowTable,
+    pub(super) homes: Table,
     pub(super) counts: Table,
     pub(super) log: Table,
     pub(super) values: Table,
@@ -118,14 +119,16 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
             table(opener, txn, "versions")?,
             table(opener, txn, "current")?,
             rows,
+            table(opener, txn, "homes")?,
             table(opener, txn, "counts")?,
             table(opener, txn, "log")?,
             table(opener, txn, "values")?,
         );
         Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
     })?;
-    let CommitOrAbort::Commit((meta, collections, documents, versions, current, rows, counts, log, values)) = opened;
-    Ok(Tables { meta, collections, documents, versions, current, rows, counts, log, values })
+    let CommitOrAbort::Commit((meta, collections, documents, versions, current, rows, homes, counts, log, values)) =
+        opened;
+    Ok(Tables { meta, collections, documents, versions, current, rows, homes, counts, log, values })
 }
 
 fn table<'e>(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, split_log, split_row, split_version};
 use super::tables::{View, damaged};
 use crate::{Key, Millis, StoreError};
@@ -75,9 +76,14 @@ fn rows(view: View<'_>) -> Result<(), StoreError> {
         let (number, record) = entry?;
         let number = number.try_into().map(u64::from_be_bytes).map_err(|_| damaged("current"))?;
         let current = Current::decode(record).ok_or_else(|| damaged("current"))?;
+        let key = Key::parse(current.key).ok_or_else(|| damaged("current"))?;
         let mut before = None;
         for (index, value) in current.rows {
             let found = view.tables.rows.get(view.txn, &layout::row_key(index, value, number))?.is_some();
+            let home = homes::read(view.txn, view.tables, index)?;
+            expect(home.is_some_and(|home| home == homes::MIXED || home == key.collection().as_bytes()), || {
+                format!("index `{}` is not at home where `{key}` is", index.0)
+            })?;
             let fits = found && before < Some((index, value));
             expect(fits, || format!("a row of `{}` in index `{}` is not in the index", current.key, index.0))?;
             before = Some((index, value));

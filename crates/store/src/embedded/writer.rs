@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::group::Group;
+use super::homes::Homes;
 use super::prepare::Prepared;
 use super::tables::Files;
 use crate::{Clock, Committed, StoreError};
@@ -39,7 +40,8 @@ impl Writer {
     pub(super) fn start(files: Arc<Files>, clock: Arc<dyn Clock>) -> Result<Writer, StoreError> {
         let (line, jobs) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || Queue { jobs, held: None, gathered: 1 }.run(&files, &*clock));
+        let thread =
+            thread.spawn(move || Queue { jobs, held: None, gathered: 1, homes: Homes::default() }.run(&files, &*clock));
         let thread = thread.map_err(|error| StoreError::Engine(format!("the writer cannot start: {error}")))?;
         Ok(Writer { line: Some(line), thread: Some(thread) })
     }
@@ -70,13 +72,14 @@ struct Queue {
     held: Option<Job>,
     /// How many batches the last group had.
     gathered: usize,
+    homes: Homes,
 }
 
 impl Queue {
     fn run(mut self, files: &Files, clock: &dyn Clock) {
         while let Some(jobs) = self.gather() {
             self.gathered = jobs.len();
-            commit(files, clock, jobs);
+            commit(files, clock, jobs, &mut self.homes);
         }
     }
 
@@ -108,11 +111,14 @@ impl Queue {
 
 /// Commits a group and answers its callers. A refused batch leaves nothing. An engine error fails all of the group and leaves nothing of
 /// any; it also replaces refusals, which may rest on what did not become true.
-fn commit(files: &Files, clock: &dyn Clock, jobs: Vec<Job>) {
+fn commit(files: &Files, clock: &dyn Clock, jobs: Vec<Job>, homes: &mut Homes) {
     let (batches, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.prepared, job.reply)).unzip();
-    let answers: Vec<Answer> = match write(files, clock, batches) {
+    let answers: Vec<Answer> = match write(files, clock, batches, homes) {
         Ok(answers) => answers,
-        Err(error) => replies.iter().map(|_| Err(error.clone())).collect(),
+        Err(error) => {
+            homes.clear();
+            replies.iter().map(|_| Err(error.clone())).collect()
+        }
     };
     for (reply, answer) in replies.into_iter().zip(answers) {
         // A caller that has gone away does not need the answer.
@@ -120,8 +126,13 @@ fn commit(files: &Files, clock: &dyn Clock, jobs: Vec<Job>) {
     }
 }
 
-fn write(files: &Files, clock: &dyn Clock, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError> {
-    let mut group = Group::begin(files)?;
+fn write(
+    files: &Files,
+    clock: &dyn Clock,
+    batches: Vec<Prepared>,
+    homes: &mut Homes,
+) -> Result<Vec<Answer>, StoreError> {
+    let mut group = Group::begin(files, homes)?;
     let mut answers = Vec::with_capacity(batches.len());
     for prepared in batches {
         let answer = match group.check(&prepared.batch) {

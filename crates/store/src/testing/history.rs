@@ -18,7 +18,7 @@ fn query(scope: HistoryScope) -> History {
 /// A few documents with many versions, several at one time; all versions, oldest first.
 fn filled(store: &dyn Store, clock: &TestClock) -> Vec<Version> {
     let mut random = Random::new(5);
-    let mut documents = vec![(0, false); 12];
+    let mut documents = [(0, false); 12];
     let mut versions = Vec::new();
     for step in 0..150 {
         clock.set(MORNING + step / 3 * 10);

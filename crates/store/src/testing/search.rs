@@ -23,6 +23,9 @@ pub(super) fn contract(make: Make<'_>) {
 struct Model(Vec<(String, BTreeSet<Row>)>);
 
 const INDEXES: u32 = 6;
+const ALL_OF: u32 = 10;
+const OWN_OF: u32 = 20;
+const COLLECTIONS: [&str; 3] = ["Patient", "Observation", "Slot"];
 
 impl Model {
     fn rows(&self, filter: &Filter) -> Vec<(usize, &str, Vec<Row>)> {
@@ -51,8 +54,8 @@ impl Model {
 }
 
 /// Index 0 has a row for each document, 1 a few frequent values, 2 nearly unique ones, 3 several per document, 4 awkward bytes, and 5
-/// one value that half of the documents have.
-fn random_rows(random: &mut Random, documents: u64) -> Vec<Row> {
+/// one value that half of the documents have. Each collection has a row for (nearly) each of its documents, and an index of its own.
+fn random_rows(random: &mut Random, documents: u64, collection: u32) -> Vec<Row> {
     let mut rows = vec![Row { index: Index(0), value: b"type".to_vec() }];
     let mut add = |index, value: Vec<u8>| rows.push(Row { index: Index(index), value });
     if !random.one_in(5) {
@@ -68,6 +71,10 @@ fn random_rows(random: &mut Random, documents: u64) -> Vec<Row> {
     if random.one_in(2) {
         add(5, Vec::new());
     }
+    if collection != 2 || !random.one_in(100) {
+        add(ALL_OF + collection, Vec::new());
+    }
+    add(OWN_OF + collection, vec![b'a' + random.below(3) as u8]);
     rows
 }
 
@@ -129,8 +136,13 @@ fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
     }
     let parts =
         |random: &mut Random| (0..random.below(4)).map(|_| random_filter(random, documents, depth - 1)).collect();
-    match random.below(5) {
-        0 | 1 => Filter::All(parts(random)),
+    match random.below(6) {
+        0 => {
+            let collection = random.below(3) as u32;
+            let own = Filter::equal(Index(OWN_OF + collection), [b'a' + random.below(3) as u8]);
+            Filter::equal(Index(ALL_OF + collection), "").and(own).and(Filter::All(parts(random)))
+        }
+        1 => Filter::All(parts(random)),
         2 => Filter::Any(parts(random)),
         3 => random_filter(random, documents, depth - 1).not(),
         _ => Filter::equal(Index(0), "type").and(random_filter(random, documents, depth - 1)),
@@ -153,7 +165,7 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
         let update = number >= documents;
         let at = if update { random.below(documents) as usize } else { number as usize };
         if !update {
-            let collection = random.pick(&["Patient", "Observation", "Slot"]);
+            let collection = COLLECTIONS[at % 3];
             model.0.push((format!("{collection}/{}-{at}", random.below(1000)), BTreeSet::new()));
             versions.push(0);
         }
@@ -163,7 +175,7 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
             rows.clear();
             writes.push(delete(name, versions[at]));
         } else {
-            let fresh = random_rows(random, documents);
+            let fresh = random_rows(random, documents, at as u32 % 3);
             *rows = fresh.iter().cloned().collect();
             writes.push(put(name, versions[at], name, fresh));
         }
@@ -254,8 +266,9 @@ fn words(store: &dyn Store, words: &[&str]) {
 
 fn pages_stay_in_place_while_others_write(make: Make<'_>) {
     let by_word = |descending| vec![SortKey { index: Index(1), descending }];
+    type Case<'c> = (Vec<SortKey>, [&'c str; 3], &'c [&'c str], &'c [&'c str]);
     // The sort, the first page, and the pages after and before its end once documents have come and gone on both sides.
-    let cases: [(Vec<SortKey>, [&str; 3], &[&str], &[&str]); 3] = [
+    let cases: [Case<'_>; 3] = [
         (vec![], ["W/b", "W/h", "W/d"], &["W/f", "W/a", "W/g"], &["W/b", "W/h"]),
         (by_word(false), ["W/b", "W/d", "W/f"], &["W/g", "W/h"], &["W/a", "W/b", "W/f"]),
         (by_word(true), ["W/h", "W/f", "W/d"], &["W/b", "W/a"], &["W/h", "W/g", "W/f"]),

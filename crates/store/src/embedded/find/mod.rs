@@ -1,6 +1,6 @@
 //! Searching: a planner over index rows.
 //!
-//! A [`node`] is the filter made ready; [`set`] turns it into the set of its documents; [`walk`] gathers one page in [`order`]; [`scan`]
+//! A [`node`] is the filter made ready, [`simplify`] leaves out what goes without saying; [`set`] turns it into the set of its documents; [`walk`] gathers one page in [`order`]; [`scan`]
 //! reads rows and counts the cost. Where it is not known which of two ways is cheaper, the way that is cheap if it works is tried under a
 //! budget first, so that a search costs at most a small multiple of the better one.
 
@@ -8,12 +8,14 @@ mod node;
 mod order;
 mod scan;
 mod set;
+mod simplify;
 mod walk;
 
 use self::node::Node;
 use self::order::{Direction, Gap, Order, Position, Side};
 use self::scan::Reader;
 use self::set::PROBE_ROWS;
+use self::simplify::without_implied;
 use self::walk::{Members, Stretch};
 use super::snapshot::read_version;
 use super::tables::{View, damaged};
@@ -26,7 +28,7 @@ const SMALL: u64 = 1024;
 const STREAM_ROWS: u64 = 8192;
 
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
-    let node = Node::new(&find.filter);
+    let node = without_implied(view, Node::new(&find.filter))?;
     let order = Order { keys: &find.sort };
     let reader = Reader::new(view, find.rows_max);
     let mut search = Search { members: Members::Node(&node), node: &node, order: &order, reader };

@@ -7,14 +7,16 @@ use super::*;
 const DOCUMENTS: u64 = 10_000;
 
 /// Index 1: one value for all. 2: one of four. 3: unique. 4: shared by ten. 5: a date, ascending, missing from every 50th.
+/// 6: one of two. Index 2 has documents of another collection too.
 fn filled() -> (tempfile::TempDir, Embedded) {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
     let document = |number: u64| {
         let (unique, shared, date) = (number.to_be_bytes(), (number / 10).to_be_bytes(), (number * 7).to_be_bytes());
         let quarter = [b'a' + (number % 4) as u8];
-        let mut rows: Vec<(u32, &[u8])> = vec![(1, b"all"), (2, &quarter), (3, &unique), (4, &shared)];
-        if number % 50 != 0 {
+        let half: &[u8] = if number.is_multiple_of(2) { b"even" } else { b"odd" };
+        let mut rows: Vec<(u32, &[u8])> = vec![(1, b"all"), (2, &quarter), (3, &unique), (4, &shared), (6, half)];
+        if !number.is_multiple_of(50) {
             rows.push((5, &date));
         }
         put(&format!("D/{number}"), 1, &rows)
@@ -22,6 +24,7 @@ fn filled() -> (tempfile::TempDir, Embedded) {
     for first in (0..DOCUMENTS).step_by(2_500) {
         write(&store, (first..first + 2_500).map(document).collect());
     }
+    write(&store, vec![put("Other/1", 1, &[(2, b"z")])]);
     (directory, store)
 }
 
@@ -41,6 +44,10 @@ fn ten(number: u64) -> Filter {
     Filter::equal(Index(4), number.to_be_bytes())
 }
 
+fn even() -> Filter {
+    everyone().and(Filter::equal(Index(6), "even"))
+}
+
 fn by(index: u32, descending: bool) -> Vec<SortKey> {
     vec![SortKey { index: Index(index), descending }]
 }
@@ -53,12 +60,15 @@ fn run(store: &Embedded, filter: Filter, sort: Vec<SortKey>, page: Page, total: 
 #[test]
 fn touches_few_rows() {
     let (_directory, store) = filled();
+    type Case<'c> = (&'c str, Filter, Vec<SortKey>, bool, u64, u64);
     // The filter, the order, whether to count, how many there are, and how many rows may be touched.
-    let cases: Vec<(&str, Filter, Vec<SortKey>, bool, u64, u64)> = vec![
+    let cases: [Case<'_>; 17] = [
         ("one", unique(77), vec![], true, 1, 2),
         ("ten", ten(77), vec![], true, 10, 20),
         ("a count of a frequent value", quarter("a"), vec![], true, DOCUMENTS / 4, 30),
-        ("everything", Filter::everything(), vec![], true, DOCUMENTS, 30),
+        ("a count of a frequent value in its only collection", even(), vec![], true, DOCUMENTS / 2, 30),
+        ("a page of it", even(), by(5, true), false, DOCUMENTS / 2, 300),
+        ("everything", Filter::everything(), vec![], true, DOCUMENTS + 1, 30),
         ("one of a frequent value", everyone().and(unique(77)), vec![], true, 1, 20),
         ("the rare part drives", everyone().and(quarter("d")).and(ten(77)), vec![], true, 3, 60),
         ("the rare part drives a sorted search", everyone().and(ten(77)), by(5, true), true, 10, 80),
@@ -107,6 +117,17 @@ fn keeps_counts_of_frequent_values_only() {
     let txn = store.files.env.read_txn().unwrap();
     let kept = store.files.tables.counts.iter(&txn).unwrap();
     let kept: Vec<Vec<u8>> = kept.map(|entry| entry.unwrap().0.to_vec()).collect();
-    assert_eq!(kept, [&b"\0\0\0\x01all"[..], b"\0\0\0\x02a", b"\0\0\0\x02b", b"\0\0\0\x02c", b"\0\0\0\x02d"]);
+    assert_eq!(
+        kept,
+        [
+            &b"\0\0\0\x01all"[..],
+            b"\0\0\0\x02a",
+            b"\0\0\0\x02b",
+            b"\0\0\0\x02c",
+            b"\0\0\0\x02d",
+            b"\0\0\0\x06even",
+            b"\0\0\0\x06odd"
+        ]
+    );
     assert_eq!(store.verify(), Ok(()));
 }

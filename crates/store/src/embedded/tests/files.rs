@@ -81,7 +81,7 @@ fn refuses_another_format() {
 fn finds_damage() {
     type Damage = fn(&Files, &mut heed::RwTxn<'_>) -> heed::Result<()>;
     // What is changed behind the store's back, and what is said about it.
-    let cases: [(&str, Damage, &str); 12] = [
+    let cases: [(&str, Damage, &str); 13] = [
         ("a lost row", |f, t| f.tables.rows.delete(t, &row_key(Index(1), b"a", 1)).map(drop), "is not in the index"),
         (
             "a row too many",
@@ -134,6 +134,11 @@ fn finds_damage() {
                 f.tables.current.put(t, &1_u64.to_be_bytes(), &[&Current::encode(2, "P/1", &[])[..], &[0; 3]].concat())
             },
             "end too early",
+        ),
+        (
+            "a wrong home",
+            |f, t| f.tables.homes.put(t, &1_u32.to_be_bytes(), b"Q"),
+            "index `1` is not at home where `P/1` is",
         ),
         (
             "a wrong count",
