@@ -14,6 +14,7 @@ pub mod validate;
 
 mod datetime;
 mod decimal;
+mod narrative;
 
 pub use datetime::{CalendarUnit, DateTime, Instant, Precision, Time, is_date, is_datetime, is_instant, is_time};
 pub use decimal::Decimal;

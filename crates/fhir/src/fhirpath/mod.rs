@@ -13,7 +13,6 @@ mod pattern;
 mod quantity;
 mod types;
 mod units;
-mod xhtml;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::outcome::{IssueType, Severity};
 ///
 /// - ele-1 (a value or children) and ext-1 (a value or extensions): stated on every element; `members.rs`.
 /// - dom-2 to dom-5 (contained resources) and ref-1 (local references): they look at the whole resource; `resource.rs`, `contained.rs`.
-/// - txt-1 and txt-2 (narrative): their function `htmlChecks()` is no FHIRPath; `narrative.rs`.
+/// - txt-1 and txt-2 (narrative): `htmlChecks()` would only say no; `crate::narrative` says why.
 /// - dom-6 (a resource should have narrative): best practice, which would put a warning on most of what applications write.
 pub(super) const ELSEWHERE: [&str; 10] =
     ["ele-1", "ext-1", "dom-2", "dom-3", "dom-4", "dom-5", "dom-6", "ref-1", "txt-1", "txt-2"];

@@ -7,13 +7,11 @@ mod contained;
 mod invariant;
 mod issues;
 mod members;
-mod narrative;
 mod nearest;
 mod path;
 mod primitive;
 mod reference;
 mod resource;
-mod temporal;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,9 @@
 //! The forms of primitive values: R4's regular expressions as matchers over bytes, <https://hl7.org/fhir/R4/datatypes.html#primitive>.
 
-use super::{narrative, temporal};
 use crate::json::{Kind, Node};
 use crate::outcome::quoted;
 use crate::reference::is_id;
-use crate::{Decimal, IssueType};
+use crate::{Decimal, IssueType, is_date, is_datetime, is_instant, is_time, narrative};
 
 /// The longest string, in characters: R4 allows 1024 * 1024.
 pub const STRING_LENGTH_MAX: usize = 1 << 20;
@@ -87,7 +86,7 @@ fn string_fault(primitive: &str, text: &str) -> Option<Fault> {
     let form = match primitive {
         "string" | "markdown" => return text_fault(text),
         "xhtml" => return narrative::fault(text).and_then(Fault::value),
-        _ => form(primitive, text.as_bytes()),
+        _ => form(primitive, text),
     };
     let form = form?;
     Fault::value(format!("{} is not of type {primitive}: {form}", quoted(text)))
@@ -107,21 +106,20 @@ fn text_fault(text: &str) -> Option<Fault> {
 }
 
 /// The form that the type asks for, if `text` (not empty) does not have it.
-fn form(primitive: &str, text: &[u8]) -> Option<&'static str> {
+fn form(primitive: &str, text: &str) -> Option<&'static str> {
+    let bytes = text.as_bytes();
     let (is_well_formed, form) = match primitive {
-        "code" => (is_code(text), "no white space at either end, and single spaces inside"),
-        "id" => (is_id_bytes(text), "1 to 64 of the characters A-Z a-z 0-9 - ."),
-        "uri" | "url" => (is_uri(text), "a URI, without white space"),
-        "canonical" => (is_canonical(text), "a URL without white space, with at most one `|` before the version"),
-        "oid" => (is_oid(text), "`urn:oid:` and numbers joined by dots, such as `urn:oid:1.2.3`"),
-        "uuid" => (is_uuid(text), "`urn:uuid:` and a UUID in lower-case letters"),
-        "base64Binary" => (is_base64(text), "base64 in groups of four characters"),
-        "date" => (temporal::is_date(text), "YYYY, YYYY-MM or YYYY-MM-DD, an existing day"),
-        "dateTime" => {
-            (temporal::is_date_time(text), "YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)")
-        }
-        "instant" => (temporal::is_instant(text), "YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)"),
-        "time" => (temporal::is_time(text), "hh:mm:ss, without a zone"),
+        "code" => (is_code(bytes), "no white space at either end, and single spaces inside"),
+        "id" => (is_id(text), "1 to 64 of the characters A-Z a-z 0-9 - ."),
+        "uri" | "url" => (is_uri(bytes), "a URI, without white space"),
+        "canonical" => (is_canonical(bytes), "a URL without white space, with at most one `|` before the version"),
+        "oid" => (is_oid(bytes), "`urn:oid:` and numbers joined by dots, such as `urn:oid:1.2.3`"),
+        "uuid" => (is_uuid(bytes), "`urn:uuid:` and a UUID in lower-case letters"),
+        "base64Binary" => (is_base64(bytes), "base64 in groups of four characters"),
+        "date" => (is_date(text), "YYYY, YYYY-MM or YYYY-MM-DD, an existing day"),
+        "dateTime" => (is_datetime(text), "YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)"),
+        "instant" => (is_instant(text), "YYYY-MM-DDThh:mm:ss with a zone (Z or +hh:mm)"),
+        "time" => (is_time(text), "hh:mm:ss, without a zone"),
         _ => return None,
     };
     (!is_well_formed).then_some(form)
@@ -138,10 +136,6 @@ fn is_code(text: &[u8]) -> bool {
         after_space = is_space;
     }
     !after_space
-}
-
-fn is_id_bytes(text: &[u8]) -> bool {
-    std::str::from_utf8(text).is_ok_and(is_id)
 }
 
 /// `\S*`
@@ -231,6 +225,17 @@ mod tests {
             &[r#""c757873d-ec9a-4326-a141-556f43239520""#, r#""urn:uuid:C757873D-EC9A-4326-A141-556F43239520""#, r#""urn:uuid:c757873d""#]),
         ("base64Binary", &[r#""QUJD""#, r#""QUI=""#, r#""QQ==""#, r#"" QUJD\n QUI= ""#],
             &[r#""""#, r#"" ""#, r#""QUI""#, r#""QU=D""#, r#""=UJD""#, r#""QUI=QUJD""#, r#""QU\nJD""#, r#""Q===""#, r#""QU-_""#]),
+        ("date", &[r#""1973""#, r#""1973-06""#, r#""2020-02-29""#],
+            &[r#""""#, r#""0000""#, r#""1973-13""#, r#""1900-02-29""#, r#""1973-06-1""#, r#""01/06/1973""#, r#""2015-02-07T13:28:17Z""#]),
+        ("dateTime", &[r#""1973""#, r#""1973-06-30""#, r#""2015-02-07T13:28:17.239+02:00""#, r#""2016-12-31T23:59:60Z""#,
+            r#""2017-01-01T00:00:00+14:00""#],
+            &[r#""2015-02-07T13:28:17""#, r#""2015-02-07T13:28Z""#, r#""2015-02-07 13:28:17Z""#, r#""2015-02-07T24:00:00Z""#,
+            r#""2015-02-07T13:28:61Z""#, r#""2015-02-07T13:28:17.Z""#, r#""2015-02-07T13:28:17+14:01""#, r#""2015T13:28:17Z""#,
+            r#""2021-02-29T00:00:00Z""#, r#""2015-02-07T13:28:17z""#]),
+        ("instant", &[r#""2015-02-07T13:28:17.239+02:00""#, r#""2015-02-07T13:28:17Z""#],
+            &[r#""2015""#, r#""2015-02-07""#, r#""2015-02-07T13:28:17""#]),
+        ("time", &[r#""00:00:00""#, r#""09:30:00.5""#], &[r#""24:00:00""#, r#""9:30:00""#, r#""09:30""#, r#""09:30:00Z""#, r#""09:30:00.""#]),
+        ("xhtml", &[r#""<div>x</div>""#], &[r#""x""#]),
         ("somethingNew", &[r#""x""#], &["1"]),
     ];
 

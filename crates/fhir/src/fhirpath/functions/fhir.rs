@@ -6,8 +6,9 @@ use super::{Call, Function, boolean, function, optional};
 use crate::Reference;
 use crate::fhirpath::evaluate::{Evaluated, Evaluation};
 use crate::fhirpath::expression::Member;
-use crate::fhirpath::{Collection, ElementNode, EvaluationError, Item, xhtml};
+use crate::fhirpath::{Collection, ElementNode, EvaluationError, Item};
 use crate::json::Node;
+use crate::narrative;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     function("extension", 1..=1, extension),
@@ -19,7 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("resolve", 0..=0, resolve),
     function("htmlChecks", 0..=0, |_, call| {
         let is_good = |item: &Item<'_>| {
-            item.as_element().and_then(|div| div.text()).is_none_or(|text| xhtml::is_narrative(&text))
+            item.as_element().and_then(|div| div.text()).is_none_or(|text| narrative::fault(&text).is_none())
         };
         Ok(boolean(call.input.iter().all(is_good)))
     }),

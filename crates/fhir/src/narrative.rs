@@ -1,12 +1,13 @@
-//! The XHTML of a narrative, <https://hl7.org/fhir/R4/narrative.html>: rules txt-1 and txt-2, which no FHIRPath can state.
+//! The XHTML of a narrative, <https://hl7.org/fhir/R4/narrative.html#xhtml>: rules txt-1 and txt-2.
 //!
-//! One pass over the text: well-formed tags, only formatting elements, nothing active (scripts, event handlers, script links).
+//! One pass over the text: well-formed tags, only formatting elements and attributes, nothing active, and some content.
 
-use crate::outcome::quoted;
 use smallvec::SmallVec;
 
+use crate::outcome::quoted;
+
 /// What is wrong with the text as the content of `Narrative.div`; `None` when it may stand.
-pub(super) fn fault(text: &str) -> Option<String> {
+pub(crate) fn fault(text: &str) -> Option<String> {
     Scanner { rest: text.trim(), open: SmallVec::new(), has_content: false }.run().err()
 }
 
@@ -76,7 +77,7 @@ impl<'a> Scanner<'a> {
             };
         }
         let name = self.name();
-        if !is_allowed(name) {
+        if !is_allowed_element(name) {
             return Err(format!(
                 "`<{name}>` may not stand in a narrative, only HTML's formatting elements may (txt-1)"
             ));
@@ -111,8 +112,10 @@ impl<'a> Scanner<'a> {
         self.rest = &self.rest[1..];
         let value = self.until(quote);
         self.rest = self.rest.strip_prefix(quote).ok_or("an attribute's value in the narrative does not end")?;
-        if name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("on")) {
-            return Err(format!("the event handler `{name}` may not stand in a narrative (txt-1)"));
+        if !is_allowed_attribute(name) {
+            return Err(format!(
+                "the attribute `{name}` may not stand in a narrative, only HTML's formatting ones may (txt-1)"
+            ));
         }
         if matches!(name, "href" | "src") && is_active(value) {
             return Err(format!(
@@ -174,7 +177,7 @@ fn is_active(url: &str) -> bool {
 }
 
 /// The elements of chapters 7 to 11 (without 9.4) and 15 of HTML 4.0, links, and images.
-fn is_allowed(element: &str) -> bool {
+fn is_allowed_element(element: &str) -> bool {
     matches!(
         element,
         "div"
@@ -240,6 +243,65 @@ fn is_allowed(element: &str) -> bool {
     )
 }
 
+/// The attributes that stand in the same chapters.
+fn is_allowed_attribute(attribute: &str) -> bool {
+    matches!(
+        attribute,
+        "abbr"
+            | "accesskey"
+            | "align"
+            | "alt"
+            | "axis"
+            | "bgcolor"
+            | "border"
+            | "cellhalign"
+            | "cellpadding"
+            | "cellspacing"
+            | "cellvalign"
+            | "char"
+            | "charoff"
+            | "charset"
+            | "cite"
+            | "class"
+            | "color"
+            | "colspan"
+            | "compact"
+            | "coords"
+            | "datetime"
+            | "dir"
+            | "frame"
+            | "headers"
+            | "height"
+            | "href"
+            | "hreflang"
+            | "id"
+            | "lang"
+            | "longdesc"
+            | "name"
+            | "nowrap"
+            | "rel"
+            | "rowspan"
+            | "rules"
+            | "scope"
+            | "shape"
+            | "span"
+            | "src"
+            | "start"
+            | "style"
+            | "summary"
+            | "tabindex"
+            | "title"
+            | "rev"
+            | "type"
+            | "usemap"
+            | "valign"
+            | "value"
+            | "width"
+            | "xml:lang"
+            | "xmlns"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,11 +334,11 @@ mod tests {
             ("<div><p>x</div>", "`</div>` closes `<p>`"),
             ("<div>x</div", "`>` is missing"),
             ("<div", "not well formed"),
-            ("<div x", "`=` is missing"),
-            ("<div x=1>y</div>", "no quotes"),
-            ("<div x='1>y</div>", "does not end"),
-            ("<div x='1'y='2'>y</div>", "not well formed"),
-            ("<div x='<'>y</div>", "stands in the attribute"),
+            ("<div id", "`=` is missing"),
+            ("<div id=1>y</div>", "no quotes"),
+            ("<div id='1>y</div>", "does not end"),
+            ("<div id='1'class='2'>y</div>", "not well formed"),
+            ("<div id='<'>y</div>", "stands in the attribute"),
             ("<div>a & b</div>", "starts no entity"),
             ("<div>a &b</div>", "starts no entity"),
             ("<div><!-- x</div>", "does not end"),
@@ -284,7 +346,8 @@ mod tests {
             ("<div><script>x</script></div>", "`<script>` may not stand"),
             ("<div><SCRIPT>x</SCRIPT></div>", "`<SCRIPT>` may not stand"),
             ("<div><form>x</form></div>", "`<form>` may not stand"),
-            ("<div onclick='x()'>y</div>", "event handler `onclick`"),
+            ("<div onclick='x()'>y</div>", "attribute `onclick` may not stand"),
+            ("<div data-x='1'>y</div>", "attribute `data-x` may not stand"),
             ("<div><a href='javascript:x()'>y</a></div>", "may not hold script"),
             ("<div><a href=' Java\nScript:x()'>y</a></div>", "may not hold script"),
             ("<div><a href='java&#115;cript:x()'>y</a></div>", "may not hold script"),
