@@ -13,3 +13,6 @@ mod status;
 
 pub(crate) use booking::Booking;
 pub(crate) use slot::ClaimedSlot;
+
+#[cfg(test)]
+mod tests;
