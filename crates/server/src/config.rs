@@ -26,7 +26,7 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
     pub references: References,
-    /// Bundles performed before the first request, when the store is still empty.
+    /// Files and folders to import before anything is served.
     pub load: Vec<PathBuf>,
     /// What bounds a request.
     pub limits: Limits,
@@ -118,8 +118,8 @@ pub struct Settings {
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
     references: Option<ReferencePolicy>,
-    /// Bundle to perform before serving, when the store is still empty; may be given several times
-    #[arg(long, env = "FLINT_LOAD", value_name = "FILE", value_delimiter = ',')]
+    /// File or folder to import before serving, as `flint import` does; what is in already is passed over; may be given several times
+    #[arg(long, env = "FLINT_LOAD", value_name = "PATH", value_delimiter = ',')]
     #[serde(default)]
     load: Vec<PathBuf>,
     /// Largest request body in bytes, after decompression [default: 67108864]
@@ -139,9 +139,18 @@ pub struct Settings {
 /// The two choices of [`References`], as settings name them.
 #[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum ReferencePolicy {
+pub(crate) enum ReferencePolicy {
     Check,
     Accept,
+}
+
+impl From<ReferencePolicy> for References {
+    fn from(policy: ReferencePolicy) -> References {
+        match policy {
+            ReferencePolicy::Check => References::Check,
+            ReferencePolicy::Accept => References::Accept,
+        }
+    }
 }
 
 /// A setting that cannot be used.
@@ -157,6 +166,11 @@ impl fmt::Display for SettingsError {
 impl Error for SettingsError {}
 
 impl Settings {
+    /// Those that name a store without a server.
+    pub(crate) fn of_store(data: Option<PathBuf>, base_url: Option<String>) -> Settings {
+        Settings { data, base_url, ..Settings::default() }
+    }
+
     /// Reads a TOML file of settings.
     pub fn read(path: &Path) -> Result<Settings, SettingsError> {
         let refuse = |error: &dyn fmt::Display| SettingsError(format!("config file {}: {error}", path.display()));
@@ -194,10 +208,7 @@ impl Settings {
             )));
         }
         let base_url = self.base_url.map(|url| check_base_url(&url)).transpose()?;
-        let references = match self.references.unwrap_or(ReferencePolicy::Check) {
-            ReferencePolicy::Check => References::Check,
-            ReferencePolicy::Accept => References::Accept,
-        };
+        let references = self.references.map_or(References::Check, References::from);
         let default = Limits::default();
         let limits = Limits {
             body_bytes: self.body_max.unwrap_or(default.body_bytes),

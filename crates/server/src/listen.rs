@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
-use crate::{Config, State, app, load};
+use crate::{Config, State, app, import};
 
 /// Header fields of one request.
 const HEADERS_MAX: usize = 100;
@@ -30,10 +30,10 @@ const STREAMS_MAX: u32 = 200;
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, std::io::Error),
-    /// A Bundle that was to be loaded is not there or was refused.
-    Load(std::path::PathBuf, String),
     /// The store cannot be opened.
     Store(std::path::PathBuf, StoreError),
+    /// What was to be loaded first is not all in.
+    Load(String),
     /// The system refused something else.
     System(std::io::Error),
 }
@@ -46,7 +46,7 @@ impl fmt::Display for StartError {
             }
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             StartError::Store(path, error) => write!(f, "cannot open the store in {}: {error}", path.display()),
-            StartError::Load(path, cause) => write!(f, "cannot load {}: {cause}", path.display()),
+            StartError::Load(reason) => write!(f, "cannot load everything that was to be served: {reason}"),
             StartError::System(error) => error.fmt(f),
         }
     }
@@ -63,9 +63,10 @@ pub struct Server {
 
 /// Serves until SIGTERM or SIGINT, then lets requests in progress end.
 pub async fn serve(config: Config) -> Result<(), StartError> {
+    // Until it serves, a signal ends the program at once, for an import goes on where it was.
+    let server = Server::bind(config).await?;
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
-    let server = Server::bind(config).await?;
     println!("flint serves {}", server.base_url());
     server
         .run(async move {
@@ -79,15 +80,17 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
 }
 
 impl Server {
-    /// Takes the address, then opens the store.
+    /// Takes the address, then opens the store and loads what is to be loaded.
     pub async fn bind(config: Config) -> Result<Server, StartError> {
         let wanted = config.listen;
         let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(wanted, error))?;
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}/fhir"));
-        let (data, bundles) = (config.data.clone(), config.load.clone());
+        let (data, load) = (config.data.clone(), config.load.clone());
         let state = State::open(config, base_url).map_err(|error| StartError::Store(data, error))?;
-        load::load(&state, &bundles)?;
+        if !load.is_empty() {
+            import::load(&state, load).map_err(StartError::Load)?;
+        }
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 

@@ -1,10 +1,17 @@
 //! The commands of `flint`: one file and one variant each.
 
+mod export;
+mod import;
 mod serve;
 
+use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use crate::listen::StartError;
+use crate::{Settings, State, telemetry};
 
 /// A FHIR R4 server.
 #[derive(Parser)]
@@ -18,12 +25,47 @@ struct Arguments {
 enum Command {
     /// Serve FHIR over HTTP.
     Serve(serve::Serve),
+    /// Load files into a store that no server has open.
+    Import(import::Import),
+    /// Write every current resource of a store that no server has open, as NDJSON.
+    Export(export::Export),
+}
+
+/// The store that a command works on without a server.
+#[derive(Args)]
+struct Data {
+    /// A TOML file with any of the settings of `flint serve`; flags and environment go before it.
+    #[arg(long, env = "FLINT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Directory of the store [default: flint-data]
+    #[arg(long, env = "FLINT_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// URL under which clients reach the server: what references with this URL mean [default: http://127.0.0.1:8080/fhir]
+    #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
+}
+
+impl Data {
+    fn open(&self) -> Result<State, Box<dyn Error>> {
+        let settings = Settings::of_store(self.data.clone(), self.base_url.clone());
+        let settings = match &self.config {
+            Some(path) => settings.or(Settings::read(path)?),
+            None => settings,
+        };
+        telemetry::log_to_stderr(&settings)?;
+        let config = settings.resolve()?;
+        let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", config.listen));
+        let data = config.data.clone();
+        Ok(State::open(config, base_url).map_err(|error| StartError::Store(data, error))?)
+    }
 }
 
 /// Runs the command that the program's arguments name.
 pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(serve) => serve.run(),
+        Command::Import(import) => import.run(),
+        Command::Export(export) => export.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,12 +9,13 @@ use bytes::Bytes;
 use fhir::json::{Document, JsonPatch, Node, quote};
 use fhir::{Instant, Issue, IssueType, Outcome};
 use hyper::Method;
-use repository::{CHANGES_MAX, Patch, Refusal};
+use repository::{CHANGES_MAX, Change, Patch, Refusal};
 use search::{parse_query_string, query_string};
 
 use super::pages::{push_bytes, write_entries};
 use super::write::{answer, change};
 use super::{Call, Caller, Conditions, Payload, perform};
+use crate::State;
 use crate::interaction::{Expected, Interaction};
 use crate::negotiate::{General, Preferences, Returns, check_media_type};
 use crate::respond::{Answer, Content, Refused};
@@ -59,7 +60,8 @@ pub(super) fn bundle(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused>
 fn batch(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferences) -> Vec<Answer> {
     let mut bytes = 0;
     let perform_entry = |(at, node): (usize, &Node<'_>)| {
-        let done = entry_call(caller, *node, preferences).and_then(|(call, _)| read_within(caller, call, &mut bytes));
+        let done =
+            entry_call(caller.state, *node, preferences).and_then(|(call, _)| read_within(caller, call, &mut bytes));
         done.unwrap_or_else(|refused| Answer::refusal(refused_at(at, refused), caller.request_id))
     };
     entries.iter().enumerate().map(perform_entry).collect()
@@ -71,22 +73,13 @@ fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferenc
     let mut writers = Vec::new();
     let mut reads = Vec::new();
     for (at, node) in entries.iter().enumerate() {
-        let planned = entry_call(caller, *node, preferences).and_then(|(call, full_url)| {
-            match call.interaction {
-                Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {
-                    changes.push(change(call.interaction, &call.conditions, call.payload, full_url)?);
-                    writers.push(at);
-                }
-                Interaction::Operation { .. } => {
-                    return Err(
-                        Outcome::new(IssueType::NotSupported, "operations are not part of a transaction").into()
-                    );
-                }
-                _ => reads.push((at, call)),
+        match step(caller.state, *node, preferences).map_err(|refused| refused_at(at, refused))? {
+            Step::Write(change) => {
+                changes.push(change);
+                writers.push(at);
             }
-            Ok(())
-        });
-        planned.map_err(|refused| refused_at(at, refused))?;
+            Step::Read(call) => reads.push((at, call)),
+        }
     }
     let refuse = |Refusal { change, outcome }: Refusal| match change.and_then(|change| writers.get(change)) {
         Some(&at) => refused_at(at, outcome.into()),
@@ -106,6 +99,34 @@ fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferenc
     Ok(answers.into_iter().flatten().collect())
 }
 
+/// The change that entry number `at` asks for; `None` when it asks for a read.
+pub(crate) fn entry_change(state: &State, at: usize, entry: Node<'_>) -> Result<Option<Change>, Outcome> {
+    match step(state, entry, Preferences::default()) {
+        Ok(Step::Write(change)) => Ok(Some(change)),
+        Ok(Step::Read(_)) => Ok(None),
+        Err(refused) => Err(refused_at(at, refused).outcome),
+    }
+}
+
+/// What an entry is in a transaction.
+enum Step {
+    Write(Change),
+    Read(Call),
+}
+
+fn step(state: &State, entry: Node<'_>, preferences: Preferences) -> Result<Step, Refused> {
+    let (call, full_url) = entry_call(state, entry, preferences)?;
+    match call.interaction {
+        Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {
+            Ok(Step::Write(change(call.interaction, &call.conditions, call.payload, full_url)?))
+        }
+        Interaction::Operation { .. } => {
+            Err(Outcome::new(IssueType::NotSupported, "operations are not part of a transaction").into())
+        }
+        _ => Ok(Step::Read(call)),
+    }
+}
+
 /// Performs a call, but no read once the answer is as large as it may be.
 fn read_within(caller: &Caller<'_>, call: Call, bytes: &mut usize) -> Result<Answer, Refused> {
     if *bytes > ANSWER_BYTES_MAX && !call.interaction.may_write() {
@@ -120,22 +141,18 @@ fn read_within(caller: &Caller<'_>, call: Call, bytes: &mut usize) -> Result<Ans
 }
 
 /// The call that an entry states, and its full URL.
-fn entry_call(
-    caller: &Caller<'_>,
-    entry: Node<'_>,
-    preferences: Preferences,
-) -> Result<(Call, Option<String>), Refused> {
+fn entry_call(state: &State, entry: Node<'_>, preferences: Preferences) -> Result<(Call, Option<String>), Refused> {
     let Some(request) = entry.get("request") else {
         return Err(required("request", "an entry needs a request with method and url").into());
     };
     let text = |name: &str| request.get(name).and_then(Node::as_str).map(Cow::into_owned);
     let method = method(text("method").as_deref())?;
     let Some(url) = text("url") else { return Err(required("request.url", "a request needs a url").into()) };
-    let (path, query) = split(&url, &caller.state.base_url)?;
+    let (path, query) = split(&url, &state.base_url)?;
     let mut parameters = parse_query_string(query)?;
     let general = General::take(&mut parameters);
     let criteria = query_string(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let interaction = Interaction::parse(&method, path, &criteria, caller.state.definitions)?;
+    let interaction = Interaction::parse(&method, path, &criteria, state.definitions)?;
     if matches!(interaction, Interaction::Bundle) {
         let text = "a Bundle inside a batch or transaction is not processed; send its entries themselves";
         return Err(Outcome::new(IssueType::BadRequest, text).into());

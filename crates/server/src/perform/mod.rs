@@ -8,8 +8,9 @@ mod read;
 mod search;
 mod write;
 
-pub(crate) use bundle::ENTRIES_MAX;
+pub(crate) use bundle::{ENTRIES_MAX, entry_change};
 pub(crate) use pages::COUNT_MAX;
+pub(crate) use write::change;
 
 use bytes::Bytes;
 use fhir::json::Document;

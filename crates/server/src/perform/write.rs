@@ -22,7 +22,7 @@ pub(super) fn write(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> 
 }
 
 /// The change that a write asks for. `full_url` is its Bundle entry's.
-pub(super) fn change(
+pub(crate) fn change(
     interaction: Interaction,
     conditions: &Conditions,
     payload: Payload,
