@@ -21,6 +21,9 @@ type Invariant<'a> = (&'a str, &'a str, &'a str, &'a str);
 /// The extension that tells the FHIR type of an element typed by FHIRPath.
 const FHIR_TYPE: &str = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type";
 
+/// The extension that names the value set which even a preferred or extensible binding must not leave.
+const MAX_VALUE_SET: &str = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet";
+
 /// How the names of FHIRPath's own types begin.
 const FHIRPATH_TYPE: &str = "http://hl7.org/fhirpath/System.";
 
@@ -114,11 +117,10 @@ impl<'a> Writer<'a> {
         let flag = |member: &str, sign| if element[member] == true { sign } else { "" };
         let flags = [flag("isModifier", "m"), flag("isSummary", "s")].concat();
         let binding = match &element["binding"] {
-            binding if text(binding, "strength") == "required" => {
-                text(binding, "valueSet").split('|').next().unwrap_or_default()
-            }
-            _ => "",
+            binding if text(binding, "strength") == "required" => text(binding, "valueSet"),
+            binding => extension(binding, MAX_VALUE_SET).map_or("", |it| text(it, "valueCanonical")),
         };
+        let binding = binding.split('|').next().unwrap_or_default();
         if !binding.is_empty() {
             self.bindings.insert(binding.to_owned());
         }
@@ -164,9 +166,13 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(parent, _)| parent)
 }
 
+fn extension<'a>(element: &'a Value, url: &str) -> Option<&'a Value> {
+    items(element, "extension").iter().find(|it| text(it, "url") == url)
+}
+
 /// A type's name; where FHIRPath's own type stands, the FHIR type named beside it, which only the id of xhtml lacks.
 fn type_code(data_type: &Value) -> &str {
-    let fhir_type = items(data_type, "extension").iter().find(|it| text(it, "url") == FHIR_TYPE);
+    let fhir_type = extension(data_type, FHIR_TYPE);
     match text(data_type, "code") {
         code if code.starts_with(FHIRPATH_TYPE) => fhir_type.map_or("string", |it| text(it, "valueUrl")),
         code => code,

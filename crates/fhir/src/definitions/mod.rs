@@ -82,7 +82,7 @@ pub struct Element {
     pub is_modifier: bool,
     /// True when it belongs to a summary.
     pub is_summary: bool,
-    /// The required binding, if any.
+    /// The value set that a code must not leave, if any: of a required binding, or the maximum value set of another one.
     pub binding: Option<&'static ValueSet>,
     /// Invariants stated on this element in addition to those of its type; those of a backbone element are its structure's.
     pub invariants: Vec<&'static Invariant>,
@@ -122,7 +122,8 @@ pub struct ValueSet {
     pub url: &'static str,
     /// Its codes by system. Empty when it is not enumerated.
     pub systems: Vec<(&'static str, Vec<&'static str>)>,
-    /// False when the definitions do not list its codes: currencies, MIME types, UCUM units and LOINC's answer list LL379-9.
+    /// False when the definitions do not list its codes: currencies, languages, MIME types, UCUM units and LOINC's answer list
+    /// LL379-9.
     pub is_enumerated: bool,
 }
 
