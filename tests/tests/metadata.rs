@@ -1,5 +1,5 @@
 use flint_tests::Flint;
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn states_what_is_served() {
@@ -17,7 +17,7 @@ fn states_what_is_served() {
     let patient = resources.iter().find(|resource| resource["type"] == "Patient").expect("Patient");
     let has = |list: &str, name: &str, value: &str| {
         let list = patient[list].as_array().map(Vec::as_slice).unwrap_or_default();
-        list.iter().any(|item| item[name] == value || *item == Value::from(value))
+        list.iter().any(|item| item[name] == value || item == value)
     };
     assert!(has("interaction", "code", "vread") && has("searchParam", "name", "birthdate"));
     assert!(has("searchInclude", "", "Patient:organization") && has("searchRevInclude", "", "Observation:subject"));

@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn holds_to_the_limit() {
-        let cases: Vec<(Option<&str>, Vec<u8>, Result<usize, IssueType>)> = vec![
+        let cases = [
             (None, vec![b'x'; 100], Ok(100)),
             (None, vec![b'x'; 101], Err(IssueType::TooLong)),
             (Some("identity"), vec![b'x'; 1], Ok(1)),
