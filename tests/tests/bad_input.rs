@@ -76,9 +76,13 @@ fn holds_to_the_body_limit_without_a_length() {
 #[test]
 fn reads_gzip_only() {
     let flint = flint();
+    // {"resourceType":"Basic","id":"b","code":{"text":"x"}}
+    let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\x56\x2a\x4a\x2d\xce\x2f\x2d\x4a\x4e\x0d\xa9\x2c\x48\x55\xb2\x52\x72\x4a\x2c\xce\x4c\x56\xd2\x51\xca\x4c\x01\x72\x92\x80\x8c\xe4\xfc\x14\xa0\x78\xb5\x52\x49\x6a\x45\x09\x50\xa8\x42\xa9\xb6\x16\x00\xbe\x89\x6c\x28\x35\x00\x00\x00";
     let post = |encoding: &str, body: Vec<u8>| {
         flint.call("POST /Basic").header("Content-Encoding", encoding).body("application/fhir+json", body).send()
     };
+    post("gzip", packed.to_vec()).expect(201);
+    post("gzip", packed[..30].to_vec()).expect(400);
     post("br", b"{}".to_vec()).expect(415);
     post("gzip", b"{}".to_vec()).expect(400);
 }
@@ -143,4 +147,16 @@ fn refuses_bad_patches() {
         flint.call("PATCH /Patient/ann").body("application/json-patch+json", patch).send().expect(status);
     }
     flint.get("/Patient/ann").expect(200).facts(&[("etag", "W/\"1\"")]);
+}
+
+#[test]
+fn survives_a_panic() {
+    let flint = Flint::start_with(|config| config.ids = std::sync::Arc::new(|| panic!("as the test wants")));
+    let patient = r#"{"resourceType":"Patient"}"#;
+    let reply = flint.call("POST /Patient").body("application/json", patient).send().expect(500);
+    let reply = reply.facts(&[("/issue/0/code", "exception")]);
+    assert!(!reply.text.contains("as the test wants"), "{}", reply.text);
+    flint.get("/Patient").expect(200).facts(&[("/total", "0")]);
+    let ann = r#"{"resourceType":"Patient","id":"ann"}"#;
+    flint.call("PUT /Patient/ann").body("application/json", ann).send().expect(201);
 }

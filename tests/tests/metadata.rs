@@ -50,8 +50,10 @@ fn shows_health_and_figures() {
     let origin = flint.base_url().replace("/fhir", "");
     assert_eq!(flint.call(&format!("GET {origin}/health")).send().expect(200).text, "ok\n");
     flint.get("/Patient/none").expect(404);
+    flint.send("PUT /Basic/b", json!({"resourceType": "Basic", "id": "b", "code": {"text": "x"}})).expect(201);
     let figures = flint.call(&format!("GET {origin}/metrics")).send().expect(200).text;
     assert!(figures.contains(r#"flint_requests_total{interaction="read",status="404"} 1"#), "{figures}");
+    assert!(figures.contains(r#"flint_resources{resource_type="Basic"} 1"#), "{figures}");
     assert!(figures.contains(r#"flint_request_seconds_count{interaction="read"} 1"#), "{figures}");
 }
 

@@ -36,6 +36,9 @@ fn answers_with_a_searchset() {
     ]);
     assert_eq!(reply.keys("match"), ["Patient/Cyd", "Patient/Ben", "Patient/Ann"]);
     assert_eq!(reply.link("next"), None);
+    let whole =
+        "family:exact=Ash&_sort=-birthdate,_id&_total=accurate&_elements=name&_revinclude=Observation:subject&_count=2";
+    flint.get(&format!("/Patient?{whole}")).expect(200).facts(&[("/link/0/url", &format!("*/Patient?{whole}"))]);
     flint.get("/Patient?family=nobody").expect(200).facts(&[("/total", "0"), ("/entry", "-")]);
 }
 

@@ -61,6 +61,10 @@ async fn health(Shared(state): Shared<Arc<State>>) -> Response {
 }
 
 async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
+    match state.repository.store().statistics() {
+        Ok(statistics) => state.metrics.observe(&statistics),
+        Err(error) => tracing::error!(%error, "the store cannot be measured"),
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(CONTENT_TYPE, kind)], state.metrics.encode()).into_response()
 }

@@ -1,6 +1,7 @@
 //! Logs and metrics. Neither holds a body, a token or the values of a query.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use serde::Deserialize;
+use store::Statistics;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Settings;
@@ -33,7 +35,10 @@ pub enum LogFormat {
 pub(crate) fn log_to_stderr(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let filter = settings.log.as_deref().unwrap_or("info");
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("log: `{filter}` is no log filter: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     match settings.log_format.unwrap_or_default() {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -66,6 +71,13 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<InteractionLabel, Histogram>,
     pub(crate) in_progress: Gauge,
+    resources: Family<TypeLabel, Gauge>,
+    disk_bytes: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TypeLabel {
+    resource_type: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -93,13 +105,25 @@ impl Metrics {
         registry.register("requests", "Requests answered", requests.clone());
         registry.register_with_unit("request", "Time to the answer's first byte", Unit::Seconds, seconds.clone());
         registry.register("requests_in_progress", "Requests not answered yet", in_progress.clone());
-        Metrics { registry, requests, seconds, in_progress }
+        let resources = Family::<TypeLabel, Gauge>::default();
+        let disk_bytes = Gauge::default();
+        registry.register("resources", "Current resources", resources.clone());
+        registry.register_with_unit("store", "Size of the store on disk", Unit::Bytes, disk_bytes.clone());
+        Metrics { registry, requests, seconds, in_progress, resources, disk_bytes }
     }
 
     /// Notes an answer.
     pub(crate) fn record(&self, interaction: &'static str, status: u16, elapsed: Duration) {
         self.requests.get_or_create(&RequestLabels { interaction, status }).inc();
         self.seconds.get_or_create(&InteractionLabel { interaction }).observe(elapsed.as_secs_f64());
+    }
+
+    /// Notes how much the store holds.
+    pub(crate) fn observe(&self, statistics: &Statistics) {
+        self.disk_bytes.set(statistics.disk_bytes as i64);
+        for (name, count) in &statistics.documents {
+            self.resources.get_or_create(&TypeLabel { resource_type: name.clone() }).set(*count as i64);
+        }
     }
 
     /// The text that Prometheus reads.
