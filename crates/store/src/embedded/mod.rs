@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use self::snapshot::EmbeddedSnapshot;
-use self::tables::{Files, View};
+use self::tables::{Files, MAP_BYTES, View};
 use self::writer::Writer;
 use crate::{Batch, Clock, Committed, Snapshot, Statistics, Store, StoreError};
 
@@ -34,7 +34,11 @@ pub struct Embedded {
 impl Embedded {
     /// Opens the store in `directory`, or makes one there. Only one process may have it open.
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Embedded, StoreError> {
-        let files = Arc::new(Files::open(directory)?);
+        Embedded::open_sized(directory, clock, MAP_BYTES)
+    }
+
+    fn open_sized(directory: &Path, clock: Arc<dyn Clock>, map_bytes: usize) -> Result<Embedded, StoreError> {
+        let files = Arc::new(Files::open(directory, map_bytes)?);
         let writer = Writer::start(files.clone(), clock)?;
         Ok(Embedded { writer, files })
     }

@@ -14,7 +14,7 @@ use crate::{Index, StoreError};
 
 /// The address space reserved for the file, which bounds its size: 1 TiB. Only what is used is on disk or in memory, and a larger
 /// constant needs no conversion of existing stores.
-const MAP_BYTES: usize = 1 << 40;
+pub(super) const MAP_BYTES: usize = 1 << 40;
 
 /// How many snapshots may be open at one time.
 const SNAPSHOTS_MAX: u32 = 1024;
@@ -57,13 +57,14 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn open(directory: &Path) -> Result<Files, StoreError> {
+    /// `map_bytes` is a multiple of the system's page size.
+    pub(super) fn open(directory: &Path, map_bytes: usize) -> Result<Files, StoreError> {
         let unusable = |error: std::io::Error| {
             StoreError::Unusable(format!("the directory `{}` cannot be used: {error}", directory.display()))
         };
         fs::create_dir_all(directory).map_err(unusable)?;
         let lock = lock(directory)?;
-        let env = open_environment(directory)?;
+        let env = open_environment(directory, map_bytes)?;
         let tables = open_tables(&env, directory)?;
         // The engine flushes its file but not the directory entry of a file that it has just made.
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
@@ -86,9 +87,9 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn open_environment(directory: &Path) -> Result<Env<WithoutTls>, StoreError> {
+fn open_environment(directory: &Path, map_bytes: usize) -> Result<Env<WithoutTls>, StoreError> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
-    options.map_size(MAP_BYTES).max_readers(SNAPSHOTS_MAX).max_dbs(TABLES);
+    options.map_size(map_bytes).max_readers(SNAPSHOTS_MAX).max_dbs(TABLES);
     // SAFETY: the map is sound as long as nobody else changes or truncates the file: the exclusive lock keeps other processes of
     // ours away, and no engine flag that weakens durability or locking is set.
     #[expect(unsafe_code, reason = "opening a memory map is unsafe in the engine's interface")]

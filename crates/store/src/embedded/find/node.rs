@@ -81,6 +81,25 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// The parts that all must hold.
+    pub(super) fn conjunction(&self) -> &[Node<'f>] {
+        match self {
+            Node::All(nodes) => nodes,
+            node => std::slice::from_ref(node),
+        }
+    }
+
+    /// Whether only documents with a row in the index can satisfy this, as far as is easily seen.
+    pub(super) fn requires(&self, index: Index) -> bool {
+        match self {
+            Node::Everything | Node::Nothing | Node::Not(_) => false,
+            Node::All(nodes) => nodes.iter().any(|node| node.requires(index)),
+            Node::Any(nodes) => nodes.iter().all(|node| node.requires(index)),
+            Node::Equal(at, _) => *at == index,
+            Node::Match(wanted) => wanted.index == index,
+        }
+    }
+
     /// [`Filter::accepts`] over packed rows.
     pub(super) fn accepts(&self, rows: Packed<'_>) -> bool {
         match self {

@@ -1,143 +1,31 @@
-//! Gathering one page in order: by number, by walking the index of the first sort key, or by sorting all candidates.
+//! Gathering a stretch of the order by walking the index of the first sort key.
 
 use std::ops::Bound;
 
-use roaring::RoaringTreemap;
-
 use super::node::Node;
-use super::order::{Direction, Gap, Order, Position, Top};
+use super::number::numbers_of;
+use super::order::{Direction, Order, Position, Top};
+use super::page::{Members, Stretch};
 use super::scan::{Reader, Way};
 use crate::{Index, Match, Range, StoreError};
 
 /// Rows of one value that a walk gathers before it asks the index for just those that it needs.
 const GROUP_MAX: usize = 64;
 
-/// Which documents may be hits.
-pub(super) enum Members<'n, 'f> {
-    /// These.
-    Set(RoaringTreemap),
-    /// Those that pass when they are met.
-    Node(&'n Node<'f>),
-}
-
-/// What part of the order is wanted: `wanted` positions beyond `gap` in a direction, in the order in which they are met.
-#[derive(Clone, Copy)]
-pub(super) struct Stretch<'s> {
-    pub(super) gap: Option<&'s Gap>,
-    pub(super) direction: Direction,
-    pub(super) wanted: usize,
-}
-
-impl Stretch<'_> {
-    fn way(&self) -> Way {
-        match self.direction {
-            Direction::Forward => Way::Up,
-            Direction::Backward => Way::Down,
-        }
-    }
-
-    /// The numbers beyond the gap, where only numbers decide.
-    fn numbers(&self) -> (u64, u64) {
-        match (self.gap.map(Gap::number), self.direction) {
-            (None, _) => (0, u64::MAX),
-            (Some(number), Direction::Forward) => (number, u64::MAX),
-            (Some(number), Direction::Backward) => (0, number),
-        }
-    }
-}
-
 impl<'t> Reader<'t> {
-    /// In order of number. `None` when `budget` rows did not suffice, which can happen to a [`Members::Node`] only.
-    pub(super) fn by_number(
-        &self,
-        members: &Members<'_, '_>,
-        stretch: Stretch<'_>,
-        budget: u64,
-    ) -> Result<Option<Vec<u64>>, StoreError> {
-        let (from, to) = stretch.numbers();
-        let node = match members {
-            Members::Set(set) => return Ok(Some(numbers_of(set, from, to, stretch))),
-            Members::Node(node) => node,
-        };
-        let limit = self.touched().saturating_add(budget);
-        let mut found = Vec::new();
-        if let Some((index, value)) = self.driver(node)? {
-            let alone = matches!(node, Node::Equal(..));
-            for row in self.equal(index, value, from, to, stretch.way())? {
-                let (_, number) = row?;
-                if alone || node.accepts(self.probe(number)?) {
-                    found.push(number);
-                }
-                if found.len() == stretch.wanted {
-                    break;
-                }
-                if self.touched() > limit {
-                    return Ok(None);
-                }
-            }
-            return Ok(Some(found));
-        }
-        for document in self.documents(from, to, stretch.way())? {
-            let (number, current) = document?;
-            if node.accepts(current.rows) {
-                found.push(number);
-            }
-            if found.len() == stretch.wanted {
-                break;
-            }
-            if self.touched() > limit {
-                return Ok(None);
-            }
-        }
-        Ok(Some(found))
-    }
-
-    /// The rarest single value that every hit must have.
-    fn driver<'f>(&self, node: &Node<'f>) -> Result<Option<(Index, &'f [u8])>, StoreError> {
-        let nodes = match node {
-            Node::All(nodes) => nodes.as_slice(),
-            node => std::slice::from_ref(node),
-        };
-        let mut best = None;
-        for node in nodes {
-            if let Node::Equal(index, value) = node {
-                let count = self.view.kept_count(*index, value)?.unwrap_or(0);
-                if best.is_none_or(|(least, _)| count < least) {
-                    best = Some((count, (*index, *value)));
-                }
-            }
-        }
-        Ok(best.map(|(_, driver)| driver))
-    }
-
-    /// By reading every candidate's rows.
-    pub(super) fn by_sorting(
-        &self,
-        set: &RoaringTreemap,
-        order: &Order<'_>,
-        stretch: Stretch<'_>,
-    ) -> Result<Vec<Position>, StoreError> {
-        let mut top = Top::new(order, stretch.direction, stretch.wanted);
-        for number in set {
-            let position = order.position(number, self.probe(number)?);
-            if order.is_beyond(stretch.gap, stretch.direction, &position) {
-                top.push(position);
-            }
-        }
-        Ok(top.into_sorted())
-    }
-
     /// By walking the index of the first sort key and looking which documents on the way are members. `None` when `budget` rows did
     /// not suffice.
     pub(super) fn by_index(
         &self,
-        members: &Members<'_, '_>,
+        node: &Node<'_>,
+        members: Members<'_>,
         order: &Order<'_>,
         stretch: Stretch<'_>,
         budget: u64,
     ) -> Result<Option<Vec<Position>>, StoreError> {
         let mut walk = Walk {
             reader: self,
+            node,
             members,
             order,
             stretch,
@@ -152,26 +40,10 @@ impl<'t> Reader<'t> {
     }
 }
 
-fn numbers_of(set: &RoaringTreemap, from: u64, to: u64, stretch: Stretch<'_>) -> Vec<u64> {
-    let mut numbers = set.iter();
-    match stretch.direction {
-        Direction::Forward => {
-            numbers.advance_to(from);
-            numbers.take_while(|number| *number < to).take(stretch.wanted).collect()
-        }
-        Direction::Backward => match to.checked_sub(1) {
-            Some(last) => {
-                numbers.advance_back_to(last);
-                numbers.rev().take_while(|number| *number >= from).take(stretch.wanted).collect()
-            }
-            None => Vec::new(),
-        },
-    }
-}
-
 struct Walk<'w, 't> {
     reader: &'w Reader<'t>,
-    members: &'w Members<'w, 'w>,
+    node: &'w Node<'w>,
+    members: Members<'w>,
     order: &'w Order<'w>,
     stretch: Stretch<'w>,
     /// How many rows may have been touched when the walk gives up.
@@ -307,7 +179,7 @@ impl Walk<'_, '_> {
             return Ok(None);
         }
         let rows = self.reader.probe(number)?;
-        if matches!(self.members, Members::Node(node) if !node.accepts(rows)) {
+        if matches!(self.members, Members::Node) && !self.node.accepts(rows) {
             return Ok(None);
         }
         let position = self.order.position(number, rows);
@@ -325,7 +197,11 @@ impl Walk<'_, '_> {
         if gap.is_none() && self.stretch.gap.is_some() && self.stretch.direction == Direction::Backward {
             return Ok(true);
         }
-        let present = Match { index: self.order.keys[0].index, range: Range::full(), test: None };
+        let index = self.order.keys[0].index;
+        if self.node.requires(index) {
+            return Ok(true);
+        }
+        let present = Match { index, range: Range::full(), test: None };
         let present = Node::Match(&present);
         let set = match self.members {
             Members::Set(set) => {
@@ -333,16 +209,15 @@ impl Walk<'_, '_> {
                 self.reader.remove(&mut set, &present)?;
                 set
             }
-            Members::Node(node) => self.reader.whole_set(&Node::all([(*node).clone(), present.not()].into_iter()))?,
+            Members::Node => self.reader.whole_set(&Node::all([self.node.clone(), present.not()].into_iter()))?,
         };
         let stretch = Stretch { gap, wanted: self.stretch.wanted - self.found.len(), ..self.stretch };
         if self.order.keys.len() > 1 {
             self.found.extend(self.reader.by_sorting(&set, self.order, stretch)?);
             return Ok(true);
         }
-        let (from, to) = stretch.numbers();
-        let positions = numbers_of(&set, from, to, stretch).into_iter();
-        self.found.extend(positions.map(|number| Position { values: vec![None], number }));
+        let numbers = numbers_of(&set, stretch).into_iter();
+        self.found.extend(numbers.map(|number| Position { values: vec![None], number }));
         Ok(true)
     }
 }

@@ -66,6 +66,27 @@ fn refuses_what_is_no_store() {
 }
 
 #[test]
+fn stays_whole_when_it_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open_sized(directory.path(), clock(), 4 << 20).unwrap();
+    let large = |name: &str| {
+        let body = Bytes::from(vec![b'x'; 1 << 20]);
+        let key = Key::parse(name).unwrap();
+        let rows = vec![Row { index: Index(77), value: name.into() }];
+        Put { key, version: 1, body, stamp_at: None, rows, time_index: None, mark: 0 }
+    };
+    let commit = |writes| store.commit(Batch { preconditions: Vec::new(), writes }).map(drop);
+    assert_eq!(commit(vec![Write::Put(large("P/1"))]), Ok(()));
+    let many = (2..9).map(|number| Write::Put(large(&format!("Q/{number}"))));
+    let claim = Write::Claim { name: b"n".to_vec(), value: Vec::new() };
+    assert_eq!(commit([claim.clone()].into_iter().chain(many).collect()), Err(StoreError::Full));
+    assert_eq!(store.verify(), Ok(()));
+    assert_eq!(commit(vec![claim, put("P/2", 1, &[(77, b"a")])]), Ok(()));
+    assert_eq!(store.statistics().unwrap().documents, [("P".to_owned(), 2)]);
+    assert_eq!(store.verify(), Ok(()));
+}
+
+#[test]
 fn refuses_another_format() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
