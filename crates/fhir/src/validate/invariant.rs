@@ -17,7 +17,7 @@ pub(super) const ELSEWHERE: [&str; 10] =
 
 impl Invariant {
     /// The expression to evaluate, compiled on first use. `None` for a rule that is enforced elsewhere, and for one that is no FHIRPath.
-    pub(super) fn expression(&'static self) -> Option<&'static Expression> {
+    pub(super) fn to_evaluate(&'static self) -> Option<&'static Expression> {
         let compile = || match ELSEWHERE.contains(&self.key) {
             true => None,
             false => Expression::parse(self.expression).ok(),
@@ -31,7 +31,7 @@ impl<'a> Walk<'a> {
     pub(super) fn invariants(&mut self, node: ElementNode<'a>, path: &Path<'_>) {
         let stated = node.element.map_or(&[][..], |element| &element.invariants);
         for invariant in node.structure.invariants.iter().chain(stated) {
-            let Some(expression) = invariant.expression() else { continue };
+            let Some(expression) = invariant.to_evaluate() else { continue };
             // A constraint that fails to evaluate says nothing about the resource.
             if !expression.holds(&self.context, Item::Element(node)).unwrap_or(true) {
                 let severity = if invariant.is_error { Severity::Error } else { Severity::Warning };

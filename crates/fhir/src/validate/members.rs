@@ -23,7 +23,7 @@ pub(super) struct Member<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Checks the members of a resource, a data type or a backbone element, and its invariants.
+    /// Checks the members of a resource, a data type or a backbone element.
     pub(super) fn object(&mut self, node: Node<'a>, structure: &'static Structure, path: &Path<'_>) {
         let mut choices = SmallVec::<[&'static ElementType; 2]>::new();
         let has_siblings = node.members().any(|(name, _)| name.starts_with('_'));
