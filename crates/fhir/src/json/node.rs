@@ -48,7 +48,20 @@ impl<'a> Node<'a> {
 
     /// The member of an object by name; `None` when absent or when this is no object.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
-        self.members().find(|(member, _)| *member == name).map(|(_, value)| value)
+        let (tape, text) = (&self.document.tape, self.document.text.as_bytes());
+        let Items { mut at, end, .. } = self.inside(SlotKind::Object);
+        while at < end {
+            // Most names differ in length already: their bytes are not looked at.
+            let member = &tape[at as usize];
+            let value = Node { at: member.next, ..self };
+            if (member.end - member.start) as usize == name.len() + 2
+                && &text[member.start as usize + 1..member.end as usize - 1] == name.as_bytes()
+            {
+                return Some(value);
+            }
+            at = value.slot().next;
+        }
+        None
     }
 
     /// The members of an object in order; none when this is no object.
