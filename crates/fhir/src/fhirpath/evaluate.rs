@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use super::compare::{self, distinct};
-use super::expression::{Chain, Expr, Member, Operator, Path, Step, Variable};
-use super::item::{one, single, truth, truth_item};
+use super::expression::{Chain, Expr, Operator, Path, Step, Variable};
+use super::item::{one, optional, single, truth, truth_item};
 use super::types::TypeName;
 use super::{Collection, Context, ElementNode, EvaluationError, Item, operators};
+use crate::definitions::StructureKind;
 
 /// One evaluation visits at most this many items and operations: about a second of work.
 pub(super) const STEPS_MAX: u32 = 10_000_000;
@@ -96,6 +97,9 @@ impl<'a> Evaluation<'a> {
         if collection.len() == COLLECTION_LENGTH_MAX {
             return Err(EvaluationError(format!("collection has more than {COLLECTION_LENGTH_MAX} items")));
         }
+        if collection.len() == collection.capacity() {
+            collection.reserve(collection.len().max(3));
+        }
         collection.push(item);
         Ok(())
     }
@@ -105,7 +109,7 @@ impl<'a> Evaluation<'a> {
             Expr::Empty => Ok(Collection::new()),
             Expr::Literal(item) => Ok(one(item.lend())),
             Expr::Pattern(pattern) => Ok(one(Item::String(Cow::Borrowed(&pattern.text)))),
-            Expr::This => Ok(scope.this.cloned().into_iter().collect()),
+            Expr::This => Ok(optional(scope.this.cloned())),
             Expr::Index => Ok(one(Item::Integer(scope.index as i64))),
             Expr::Total => Ok(scope.total.cloned().unwrap_or_default()),
             Expr::Variable(variable) => Ok(one(self.variable(*variable))),
@@ -200,7 +204,7 @@ impl<'a> Evaluation<'a> {
 
     /// Follows member names depth first: the order is that of following them one collection after another. The recursion is
     /// bounded by the length of a run of members.
-    fn walk(&self, element: ElementNode<'a>, members: &[Member], found: &mut Collection<'a>) -> Evaluated<()> {
+    fn walk(&self, element: ElementNode<'a>, members: &[Box<str>], found: &mut Collection<'a>) -> Evaluated<()> {
         match members {
             [] => self.push(found, Item::Element(element)),
             [member, rest @ ..] => {
@@ -214,19 +218,25 @@ impl<'a> Evaluation<'a> {
         &self,
         namespace: &'static str,
         name: &'a str,
-        members: &[Member],
+        members: &[Box<str>],
         found: &mut Collection<'a>,
     ) -> Evaluated<()> {
         match members {
-            [member] if &*member.name == "namespace" => self.push(found, Item::String(namespace.into())),
-            [member] if &*member.name == "name" => self.push(found, Item::String(name.into())),
+            [member] if &**member == "namespace" => self.push(found, Item::String(namespace.into())),
+            [member] if &**member == "name" => self.push(found, Item::String(name.into())),
             _ => Ok(()),
         }
     }
 
+    /// Search expressions list many types, of which one fits: the others must cost next to nothing.
     fn is_root(&self, name: &TypeName, item: &Item<'a>) -> Evaluated<bool> {
         match item {
             Item::Element(element) if *element.structure.name == *name.name => Ok(true),
+            // Of the resource types only the abstract ones are specialized.
+            Item::Element(element) if element.structure.kind == StructureKind::Resource => {
+                Ok(matches!(&*name.name, "Resource" | "DomainResource")
+                    && self.context.definitions.is_a(element.structure.name, &name.name))
+            }
             _ => name.includes(self.context.definitions, item),
         }
     }

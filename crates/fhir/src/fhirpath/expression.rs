@@ -45,7 +45,7 @@ pub(super) struct Path {
 #[derive(Debug)]
 pub(super) enum Step {
     /// A run of member names: walked depth first without collections in between. At most [`super::parser::RUN_LENGTH_MAX`].
-    Members(Vec<Member>),
+    Members(Vec<Box<str>>),
     /// A type name at the start of an expression, as in `Patient.name`.
     Root(TypeName),
     Is(TypeName),
@@ -54,19 +54,6 @@ pub(super) enum Step {
     /// `[n]`.
     At(Expr),
     Call(&'static Function, Vec<Expr>),
-}
-
-/// A member's name, and the name of the sibling that holds a primitive's id and extensions.
-#[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: Box<str>,
-    pub(super) sibling: Box<str>,
-}
-
-impl Member {
-    pub(super) fn new(name: &str) -> Member {
-        Member { name: name.into(), sibling: format!("_{name}").into() }
-    }
 }
 
 /// `first op operand op operand`: operators of one level of precedence, from left to right.

@@ -145,12 +145,17 @@ pub(super) fn boolean(item: &Item<'_>) -> Option<bool> {
 
 /// A truth value as a collection.
 pub(super) fn truth_item<'a>(value: Option<bool>) -> Collection<'a> {
-    value.map(Item::Boolean).into_iter().collect()
+    optional(value.map(Item::Boolean))
 }
 
 /// One item as a collection.
 pub(super) fn one(item: Item<'_>) -> Collection<'_> {
-    std::iter::once(item).collect()
+    Collection::from_buf([item])
+}
+
+/// One item, or none.
+pub(super) fn optional(item: Option<Item<'_>>) -> Collection<'_> {
+    item.map_or_else(Collection::new, one)
 }
 
 /// A value as `toString()` gives it; an element as its JSON.

@@ -1,7 +1,6 @@
 //! From an element to its children: choice types, primitives' siblings, resources inside resources.
 
 use super::ElementNode;
-use super::expression::Member;
 use crate::Definitions;
 use crate::definitions::{Element, ElementType, Structure};
 use crate::json::{Kind, Node};
@@ -16,19 +15,21 @@ impl<'a> ElementNode<'a> {
     pub(super) fn visit_member<E>(
         &self,
         definitions: &'static Definitions,
-        member: &Member,
+        name: &str,
         visit: &mut impl FnMut(ElementNode<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(object) = self.members_object() else { return Ok(()) };
-        let Some(element) = self.structure.element(&member.name) else { return Ok(()) };
+        let Some(element) = self.structure.element(name) else { return Ok(()) };
         if element.is_choice {
             let Some((element_type, value, sibling)) = choice(self.structure, element, object) else { return Ok(()) };
             return Child { definitions, element, element_type }.visit(value, sibling, visit);
         }
         let Some(element_type) = element.types.first() else { return Ok(()) };
         let child = Child { definitions, element, element_type };
-        let value = object.get(&member.name);
-        let sibling = if child.structure().is_primitive() { object.get(&member.sibling) } else { None };
+        let (value, sibling) = match child.structure().is_primitive() {
+            true => object.get_with_sibling(name),
+            false => (object.get(name), None),
+        };
         child.visit(value, sibling, visit)
     }
 
@@ -39,6 +40,7 @@ impl<'a> ElementNode<'a> {
         visit: &mut impl FnMut(ElementNode<'a>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(object) = self.members_object() else { return Ok(()) };
+        let has_siblings = object.members().any(|(name, _)| name.starts_with('_'));
         for (name, node) in object.members() {
             let (plain, is_sibling) = match name.strip_prefix('_') {
                 Some(plain) => (plain, true),
@@ -51,16 +53,13 @@ impl<'a> ElementNode<'a> {
                     child.visit(None, Some(node), visit)?;
                 }
             } else {
-                let sibling = if child.structure().is_primitive() { sibling(object, name) } else { None };
+                let is_paired = has_siblings && child.structure().is_primitive();
+                let sibling = if is_paired { object.get_with_sibling(name).1 } else { None };
                 child.visit(Some(node), sibling, visit)?;
             }
         }
         Ok(())
     }
-}
-
-fn sibling<'a>(object: Node<'a>, name: &str) -> Option<Node<'a>> {
-    object.members().find(|(found, _)| found.strip_prefix('_') == Some(name)).map(|(_, node)| node)
 }
 
 /// Which type of a choice element is there: its value, its sibling, or both.

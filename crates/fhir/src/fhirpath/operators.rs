@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::compare::{decimals, equal, equal_collections, equivalent_collections, order};
 use super::evaluate::{Evaluated, Evaluation};
 use super::expression::Operator;
-use super::item::{one, single, truth_item};
+use super::item::{one, optional, single, truth_item};
 use super::{Collection, EvaluationError, Item, quantity};
 use crate::Decimal;
 use crate::datetime::CalendarUnit;
@@ -35,7 +35,7 @@ pub(super) fn apply<'a>(
             let (Some(left), Some(right)) = (single(&left)?, single(&right)?) else { return Ok(Collection::new()) };
             let definitions = evaluation.context.definitions;
             let (left, right) = (left.system(definitions), right.system(definitions));
-            return Ok(arithmetic(evaluation, operator, &left, &right)?.into_iter().collect());
+            return Ok(optional(arithmetic(evaluation, operator, &left, &right)?));
         }
     };
     Ok(truth_item(result))
@@ -161,5 +161,5 @@ pub(super) fn negate<'a>(evaluation: &Evaluation<'a>, operand: Collection<'a>) -
         Item::Quantity(value, unit) => Some(Item::Quantity(-value, unit)),
         other => return Err(EvaluationError(format!("`-` is not defined for {other:?}"))),
     };
-    Ok(negated.into_iter().collect())
+    Ok(optional(negated))
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::expression::{Chain, Expr, Member, OPERATORS, Operator, Path, Step, Variable};
+use super::expression::{Chain, Expr, OPERATORS, Operator, Path, Step, Variable};
 use super::functions::{self, Function};
 use super::lexer::{Token, tokens};
 use super::pattern::Pattern;
@@ -284,7 +284,7 @@ impl<'t> Parser<'t> {
         let at = self.next;
         let name = self.identifier()?;
         if !self.take_symbol("(") {
-            push_member(steps, Member::new(&name));
+            push_member(steps, &name);
             return Ok(());
         }
         let type_step = match &*name {
@@ -363,10 +363,10 @@ fn describe(token: &Token<'_>) -> String {
     }
 }
 
-fn push_member(steps: &mut Vec<Step>, member: Member) {
+fn push_member(steps: &mut Vec<Step>, name: &str) {
     match steps.last_mut() {
-        Some(Step::Members(run)) if run.len() < RUN_LENGTH_MAX => run.push(member),
-        _ => steps.push(Step::Members(vec![member])),
+        Some(Step::Members(run)) if run.len() < RUN_LENGTH_MAX => run.push(name.into()),
+        _ => steps.push(Step::Members(vec![name.into()])),
     }
 }
 

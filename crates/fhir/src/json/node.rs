@@ -48,20 +48,33 @@ impl<'a> Node<'a> {
 
     /// The member of an object by name; `None` when absent or when this is no object.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
-        let (tape, text) = (&self.document.tape, self.document.text.as_bytes());
-        let Items { mut at, end, .. } = self.inside(SlotKind::Object);
-        while at < end {
-            // Most names differ in length already: their bytes are not looked at.
-            let member = &tape[at as usize];
-            let value = Node { at: member.next, ..self };
-            if (member.end - member.start) as usize == name.len() + 2
-                && &text[member.start as usize + 1..member.end as usize - 1] == name.as_bytes()
-            {
-                return Some(value);
+        // Most names differ in length already: their bytes are not looked at.
+        self.named().find(|(member, _)| *member == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The member of a name, and the member with an underscore before it that holds a primitive's id and extensions.
+    pub fn get_with_sibling(self, name: &str) -> (Option<Node<'a>>, Option<Node<'a>>) {
+        let (mut value, mut sibling) = (None, None);
+        for (member, node) in self.named() {
+            match member.len().wrapping_sub(name.len()) {
+                0 if member == name.as_bytes() => value = Some(node),
+                1 if member[0] == b'_' && &member[1..] == name.as_bytes() => sibling = Some(node),
+                _ => {}
             }
-            at = value.slot().next;
         }
-        None
+        (value, sibling)
+    }
+
+    /// The members of an object in order, their names as bytes: searching through them need not look for character boundaries.
+    fn named(self) -> impl Iterator<Item = (&'a [u8], Node<'a>)> {
+        let (document, text) = (self.document, self.document.text.as_bytes());
+        let Items { mut at, end, .. } = self.inside(SlotKind::Object);
+        std::iter::from_fn(move || {
+            let name = document.tape.get(at as usize).filter(|_| at < end)?;
+            let value = Node { document, at: name.next };
+            at = value.slot().next;
+            Some((&text[name.start as usize + 1..name.end as usize - 1], value))
+        })
     }
 
     /// The members of an object in order; none when this is no object.
@@ -185,8 +198,14 @@ impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Node<'a>);
 
     fn next(&mut self) -> Option<(&'a str, Node<'a>)> {
-        let name = self.0.next()?;
-        Some((name.content(), self.0.next()?))
+        let Items { document, at, end } = self.0;
+        if at >= end {
+            return None;
+        }
+        let name = &document.tape[at as usize];
+        let value = Node { document, at: name.next };
+        self.0.at = value.slot().next;
+        Some((&document.text[name.start as usize + 1..name.end as usize - 1], value))
     }
 }
 

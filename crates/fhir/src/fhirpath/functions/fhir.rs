@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::{Call, Function, boolean, function, optional};
 use crate::Reference;
 use crate::fhirpath::evaluate::{Evaluated, Evaluation};
-use crate::fhirpath::expression::Member;
 use crate::fhirpath::{Collection, ElementNode, EvaluationError, Item};
 use crate::json::Node;
 use crate::narrative;
@@ -39,9 +38,8 @@ fn value<'a>(call: &Call<'a, '_>) -> Option<ElementNode<'a>> {
 fn extension<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
     let mut found = Collection::new();
     let Some(url) = call.text(evaluation, 0)? else { return Ok(found) };
-    let member = Member::new("extension");
     for element in call.input.iter().filter_map(Item::as_element) {
-        element.visit_member(evaluation.context.definitions, &member, &mut |extension| {
+        element.visit_member(evaluation.context.definitions, "extension", &mut |extension| {
             let is_match = extension.value.and_then(|value| value.get("url")).is_some_and(|found| found.is_str(&url));
             if is_match { evaluation.push(&mut found, Item::Element(extension)) } else { Ok(()) }
         })?;

@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 
 use super::evaluate::{Evaluated, Evaluation, Scope};
 use super::expression::Expr;
-use super::item::{self, single};
+use super::item::{self, optional, single};
 use super::{Collection, EvaluationError, Item};
 
 /// A function as the parser finds it.
@@ -119,11 +119,6 @@ fn text(item: Item<'_>) -> Evaluated<Cow<'_, str>> {
         Item::Date(_) | Item::DateTime(_) | Item::Time(_) => Ok(Cow::Owned(item.to_string())),
         other => Err(EvaluationError(format!("expected a string, found {other:?}"))),
     }
-}
-
-/// One item, or none.
-fn optional(item: Option<Item<'_>>) -> Collection<'_> {
-    item.into_iter().collect()
 }
 
 fn boolean<'a>(value: bool) -> Collection<'a> {
