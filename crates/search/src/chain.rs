@@ -27,8 +27,8 @@ pub(crate) fn chain(
     let definitions = registry.site().definitions;
     let targets = match target {
         Some(target) => {
-            let target = definitions.resource_type(target).filter(|target| parameter.leads_to(target));
-            vec![target.ok_or_else(|| Refusal::modifier(parameter, reference))?]
+            let found = definitions.resource_type(target).filter(|target| parameter.leads_to(target));
+            vec![found.ok_or_else(|| Refusal::modifier(parameter, target))?]
         }
         None => definitions.resource_types().iter().copied().filter(|target| parameter.leads_to(target)).collect(),
     };
@@ -106,4 +106,158 @@ fn reference_parameter<'r>(registry: &'r Registry, resource_type: &str, code: &s
 
 fn of_type(resource_type: &str, criterion: Criterion) -> Criterion {
     Criterion::all(vec![Criterion::Filter(Filter::present(row::type_index(resource_type))), criterion])
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::Document;
+    use store::Row;
+
+    use crate::testing::{check_refused, query, registry, rows};
+    use crate::{Criterion, Handling};
+
+    /// A small world to join in: each resource's text and rows.
+    struct World(Vec<(Document, Vec<Row>)>);
+
+    impl World {
+        fn new(resources: &[&str]) -> World {
+            let parse = |text: &&str| (Document::parse(text.as_bytes()).expect("JSON"), rows(text));
+            World(resources.iter().map(parse).collect())
+        }
+
+        /// Runs a criterion by its definition: looks at every resource for every join.
+        fn accepts(&self, criterion: &Criterion, (document, rows): &(Document, Vec<Row>)) -> bool {
+            let all = &self.0;
+            match criterion {
+                Criterion::Filter(filter) => filter.accepts(rows),
+                Criterion::All(criteria) => criteria.iter().all(|inner| self.accepts(inner, &all[self.at(document)])),
+                Criterion::Any(criteria) => criteria.iter().any(|inner| self.accepts(inner, &all[self.at(document)])),
+                Criterion::Not(inner) => !self.accepts(inner, &all[self.at(document)]),
+                Criterion::Chain { references, target } => all.iter().any(|other| {
+                    let value = registry().reference_value(&key(&other.0));
+                    rows.iter().any(|row| references.contains(&row.index) && row.value == value)
+                        && self.accepts(target, other)
+                }),
+                Criterion::Has { references, target_type, source } => all.iter().any(|other| {
+                    let value = registry().reference_value(&key(document));
+                    document.root().resource_type() == Some(target_type)
+                        && other.1.iter().any(|row| references.contains(&row.index) && row.value == value)
+                        && self.accepts(source, other)
+                }),
+            }
+        }
+
+        fn at(&self, document: &Document) -> usize {
+            self.0.iter().position(|(other, _)| other.text() == document.text()).expect("of this world")
+        }
+
+        /// The ids that a query finds.
+        fn check(&self, resource_type: &str, cases: &[(&str, &[&str])]) {
+            for (text, expected) in cases {
+                let query =
+                    query(resource_type, text, Handling::Strict).unwrap_or_else(|error| panic!("{text}: {error}"));
+                let found = self.0.iter().filter(|resource| self.accepts(&query.criterion, resource));
+                let ids: Vec<_> = found.map(|(document, _)| key(document).id().to_owned()).collect();
+                assert_eq!(ids, *expected, "{resource_type}?{text}");
+            }
+        }
+    }
+
+    fn key(document: &Document) -> store::Key {
+        let id = document.root().get("id").and_then(|id| id.as_str()).expect("an id");
+        store::Key::new(document.root().resource_type().expect("a type"), &id).expect("valid")
+    }
+
+    fn world() -> World {
+        World::new(&[
+            r#"{"resourceType":"Organization","id":"org","name":"Hill Surgery"}"#,
+            r#"{"resourceType":"Patient","id":"ann","gender":"female","name":[{"family":"Bell"}],"managingOrganization":{"reference":"Organization/org"}}"#,
+            r#"{"resourceType":"Patient","id":"bob","gender":"male","name":[{"family":"Bell"}]}"#,
+            r#"{"resourceType":"Location","id":"loc","status":"active","name":"Bell Tower"}"#,
+            r#"{"resourceType":"Observation","id":"o1","status":"final","code":{"coding":[{"code":"1234-5"}]},"subject":{"reference":"Patient/ann"}}"#,
+            r#"{"resourceType":"Observation","id":"o2","status":"final","code":{"coding":[{"code":"9"}]},"subject":{"reference":"https://flint.example/fhir/Patient/bob"}}"#,
+            r#"{"resourceType":"Observation","id":"o3","status":"final","code":{"coding":[{"code":"1234-5"}]},"subject":{"reference":"Location/loc"}}"#,
+            r#"{"resourceType":"Provenance","id":"v","target":[{"reference":"Observation/o2"}],"recorded":"2020-01-01T00:00:00Z",
+                "agent":[{"who":{"reference":"Organization/org"}}]}"#,
+        ])
+    }
+
+    #[test]
+    fn follows_chains() {
+        world().check(
+            "Observation",
+            &[
+                ("subject.name=bell", &["o1", "o2", "o3"]),
+                ("subject:Patient.name=bell", &["o1", "o2"]),
+                ("patient.name=bell", &["o1", "o2"]),
+                ("subject:Location.name=bell", &["o3"]),
+                ("subject:Patient.name=hill", &[]),
+                ("subject:Patient.gender=female&code=1234-5", &["o1"]),
+                ("subject:Patient.gender:not=female", &["o2"]),
+                ("subject:Patient.gender:missing=true", &[]),
+                ("subject:Patient.organization.name=hill", &["o1"]),
+                ("patient.organization:Organization.name:contains=surgery", &["o1"]),
+                ("patient._id=bob", &["o2"]),
+                ("patient.name=bell,hill&code=9", &["o2"]),
+            ],
+        );
+    }
+
+    #[test]
+    fn follows_reverse_chains() {
+        world().check(
+            "Patient",
+            &[
+                ("_has:Observation:patient:code=1234-5", &["ann"]),
+                ("_has:Observation:subject:code=9", &["bob"]),
+                ("_has:Observation:subject:code=7", &[]),
+                ("_has:Observation:patient:status=final&gender=male", &["bob"]),
+                ("_has:Observation:patient:_has:Provenance:target:agent=org", &["bob"]),
+                ("_has:Observation:patient:_has:Provenance:target:agent.name=hill", &["bob"]),
+                ("_has:Observation:patient:patient.gender=female", &["ann"]),
+                ("organization._has:Provenance:agent:recorded=2020", &["ann"]),
+            ],
+        );
+        world().check("Organization", &[("_has:Patient:organization:_has:Observation:patient:code=1234-5", &["org"])]);
+    }
+
+    #[test]
+    fn holds_the_types_on_both_sides() {
+        let text =
+            format!("{:?}", query("Observation", "subject:Patient.name=x", Handling::Strict).expect("valid").criterion);
+        assert!(text.contains("Chain"));
+        let patient = format!("{:?}", store::Filter::present(crate::row::type_index("Patient")));
+        let observation = format!("{:?}", store::Filter::present(crate::row::type_index("Observation")));
+        assert!(text.contains(&patient) && text.contains(&observation), "{text}");
+    }
+
+    #[test]
+    fn refuses_what_leads_nowhere() {
+        check_refused(
+            "Observation",
+            &[
+                ("subject.nam=x", "no target of `subject` has the parameter `nam`, targets are "),
+                ("subject:Patient.nam=x", "parameter `nam` of Patient is unknown, known are name, "),
+                (
+                    "subject:Slot.status=x",
+                    "modifier `:Slot` of `subject` is unknown, allowed are :missing, :identifier, :",
+                ),
+                ("code.name=x", "parameter `code` of Observation is no reference to follow"),
+                ("subjekt.name=x", "parameter `subjekt` of Observation is unknown, known are subject, "),
+                ("patient.birthdate=x", "parameter `birthdate` has the value `x`, expected a date"),
+                ("subject.birthdate=x", "parameter `birthdate` has the value `x`, expected a date"),
+                ("patient.link.link.link.link.link.name=x", "a parameter may chain 5 times"),
+                ("_has:Provenance=x", "must be `_has:Type:reference:parameter`"),
+                ("_has:Prov:target:agent=x", "`Prov` in `_has` is no resource type"),
+                ("_has:Provenance:tar:agent=x", "parameter `tar` of Provenance is unknown"),
+                ("_has:Provenance:recorded:agent=x", "parameter `recorded` of Provenance is no reference"),
+                (
+                    "_has:Slot:schedule:status=x",
+                    "parameter `schedule` of Slot does not lead to Observation, but to Schedule",
+                ),
+                ("_has:Provenance:target:x=y", "parameter `x` of Provenance is unknown"),
+            ],
+        );
+        assert!(query("Observation", "patient.link.link.link.link.name=x", Handling::Strict).is_ok());
+    }
 }

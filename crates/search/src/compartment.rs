@@ -36,3 +36,48 @@ fn parameters<'r>(registry: &'r Registry, compartment: &Compartment, resource_ty
     let members = definition.into_iter().flat_map(|definition| &definition.members);
     members.filter(|(name, _)| *name == resource_type).map(|(_, codes)| codes.as_slice()).next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{registry, rows};
+    use crate::{Criterion, Handling, Scope};
+
+    fn accepts(
+        resource_type: Option<&'static str>,
+        compartment: (&'static str, &str),
+        resource: &str,
+    ) -> Result<bool, String> {
+        let compartment = Compartment { code: compartment.0, id: compartment.1.to_owned() };
+        let scope = Scope { resource_type, compartment: Some(compartment) };
+        let query = registry().query(&scope, &[], Handling::Strict).map_err(|outcome| outcome.to_string())?;
+        let Criterion::Filter(filter) = query.criterion else { panic!("a join") };
+        Ok(filter.accepts(&rows(resource)))
+    }
+
+    #[test]
+    fn holds_what_refers_to_it_and_itself() {
+        let observation = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"performer":[{"reference":"Patient/ann"}]}"#;
+        let patient = r#"{"resourceType":"Patient","id":"ann"}"#;
+        let linked =
+            r#"{"resourceType":"Patient","id":"bob","link":[{"type":"seealso","other":{"reference":"Patient/ann"}}]}"#;
+        let encounter = r#"{"resourceType":"Encounter","id":"e","status":"planned","class":{"code":"AMB"}}"#;
+        let cases = [
+            (Some("Observation"), ("Patient", "ann"), observation, true),
+            (Some("Observation"), ("Patient", "bob"), observation, false),
+            (Some("Observation"), ("Practitioner", "ann"), observation, false),
+            (None, ("Patient", "ann"), observation, true),
+            (None, ("Patient", "ann"), patient, true),
+            (None, ("Patient", "bob"), patient, false),
+            (Some("Patient"), ("Patient", "ann"), linked, true),
+            (Some("Encounter"), ("Encounter", "e"), encounter, true),
+            (Some("Encounter"), ("Encounter", "f"), encounter, false),
+            (None, ("Encounter", "e"), patient, false),
+        ];
+        for (resource_type, compartment, resource, expected) in cases {
+            assert_eq!(accepts(resource_type, compartment, resource), Ok(expected), "{compartment:?} {resource}");
+        }
+        let refused = accepts(Some("Slot"), ("Patient", "ann"), patient).expect_err("refused");
+        assert!(refused.contains("Slot is not in the Patient compartment"), "{refused}");
+    }
+}

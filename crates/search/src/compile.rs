@@ -163,3 +163,120 @@ pub(crate) fn parameter<'r>(registry: &'r Registry, resource_type: &str, code: &
         None => Err(Refusal::parameter(resource_type, code, parameters.map_or(&[], |table| &table.parameters))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameter::VALUES_MAX;
+    use crate::testing::{check, check_refused, query, registry, rows};
+
+    fn everywhere(parameters: &[(&str, &str)]) -> Result<Query, String> {
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let scope = Scope { resource_type: None, compartment: None };
+        registry().query(&scope, &parameters, Handling::Strict).map_err(|outcome| outcome.to_string())
+    }
+
+    #[test]
+    fn refuses_what_is_unknown_and_names_the_nearest() {
+        check_refused(
+            "Patient",
+            &[
+                ("famly=x", "parameter `famly` of Patient is unknown, known are family, "),
+                ("birthDate=2000", "parameter `birthDate` of Patient is unknown, known are birthdate, "),
+                ("=x", "parameter `` of Patient is unknown"),
+                ("name:foo=x", "modifier `:foo` of `name` is unknown"),
+                ("name:=x", "modifier `:` of `name` is unknown"),
+                ("_text=x", "parameter `_text` of Patient is not served"),
+                ("_filter=x", "parameter `_filter` of Patient is not served"),
+                ("_content=x", "parameter `_content` of Patient is not served"),
+                ("_type=Observation", "parameter `_type` has the value `Observation`, expected the type in the URL"),
+            ],
+        );
+        check_refused("Location", &[("near=1|2|3|km", "parameter `near` of Location is not served")]);
+    }
+
+    #[test]
+    fn leniency_leaves_out_what_is_unknown_and_nothing_else() {
+        let lenient = |text: &str| query("Patient", text, Handling::Lenient);
+        for text in ["famly=x", "name:foo=x", "_text=x", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
+        {
+            let query = lenient(&format!("gender=male&{text}")).expect("lenient");
+            assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())], "{text}");
+            assert_eq!(query.warnings.len(), 1, "{text}");
+            assert_eq!(query.warnings[0].severity, Severity::Warning);
+        }
+        for text in ["birthdate=x", "name=", "_count=x", r"name=\"] {
+            assert!(lenient(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_of_clients_are_left_out_with_a_warning() {
+        let query = query("Patient", "_totalMethod=count&gender=male&_format=json&_pretty=true", Handling::Strict);
+        let query = query.expect("valid");
+        assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())]);
+        assert_eq!(query.warnings.len(), 1);
+        assert_eq!(query.warnings[0].diagnostics, "parameter `_totalMethod` is unknown and was left out");
+    }
+
+    #[test]
+    fn searches_a_type_alone() {
+        check(
+            r#"{"resourceType":"Patient","id":"p"}"#,
+            &[("", true), ("gender:missing=true", true), ("gender:not=male", true)],
+        );
+        let Criterion::Filter(filter) = query("Patient", "", Handling::Strict).expect("valid").criterion else {
+            panic!()
+        };
+        assert!(!filter.accepts(&rows(r#"{"resourceType":"Practitioner","id":"p"}"#)));
+    }
+
+    #[test]
+    fn searches_several_types() {
+        let tagged = |name: &str| format!(r#"{{"resourceType":"{name}","id":"x","meta":{{"tag":[{{"code":"t"}}]}}}}"#);
+        let accepts = |query: &Query, name: &str| match &query.criterion {
+            Criterion::Filter(filter) => filter.accepts(&rows(&tagged(name))),
+            _ => panic!("a join"),
+        };
+        let all = everywhere(&[("_tag", "t")]).expect("valid");
+        assert_eq!(all.types.len(), 146);
+        assert!(accepts(&all, "Patient") && accepts(&all, "Device"));
+        assert!(!accepts(&everywhere(&[("_tag", "u")]).expect("valid"), "Patient"));
+        let some = everywhere(&[("_type", "Patient,Group"), ("_tag", "t"), ("_type", "Patient")]).expect("valid");
+        assert_eq!(some.types, ["Patient", "Group"]);
+        assert!(accepts(&some, "Patient") && !accepts(&some, "Device"));
+        assert_eq!(some.applied.len(), 3);
+        assert!(accepts(&everywhere(&[]).expect("valid"), "Device"));
+    }
+
+    #[test]
+    fn several_types_have_only_common_parameters() {
+        for (parameters, message) in [
+            (&[("name", "x")][..], "parameter `name` is not common to all types searched"),
+            (&[("_type", "Patient,Slot"), ("name", "x")], "parameter `name` is not common"),
+            (&[("_type", "Patients")], "parameter `_type` has the value `Patients`, expected names of resource types"),
+            (&[("_type", "")], "expected names of resource types"),
+            (&[("_text", "x")], "is not served"),
+        ] {
+            let refused = everywhere(parameters).expect_err(message);
+            assert!(refused.contains(message), "{refused}");
+        }
+        assert!(everywhere(&[("_type", "Patient,Practitioner"), ("name", "x")]).is_ok());
+        assert!(everywhere(&[("_type", "Patient"), ("_sort", "family"), ("name", "x")]).is_ok());
+    }
+
+    #[test]
+    fn limits_what_a_query_may_ask() {
+        let parameters = vec!["gender=male"; PARAMETERS_MAX].join("&");
+        assert!(query("Patient", &parameters, Handling::Strict).is_ok());
+        let values = vec!["x"; VALUES_MAX].join(",");
+        assert!(query("Patient", &format!("_id={values}"), Handling::Strict).is_ok());
+        check_refused(
+            "Patient",
+            &[
+                (&format!("{parameters}&gender=male"), "a query may have 200 parameters"),
+                (&format!("_id={values},x"), "parameter `_id` lists more than 2000 values"),
+            ],
+        );
+    }
+}

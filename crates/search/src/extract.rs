@@ -9,7 +9,7 @@ use fhir::definitions::Structure;
 use fhir::fhirpath::{Context, ElementNode, Expression, Item};
 use rustc_hash::FxHashMap;
 
-use crate::parameter::{Component, Indexed, Kind, Site, through_extension};
+use crate::parameter::{Component, Indexed, Kind, Site, resolve_extension};
 use crate::row::Rows;
 
 /// How the rows of one resource type are made.
@@ -99,8 +99,8 @@ impl Extraction {
         // No expression of a parameter asks for the time: rows must not depend on it.
         let context = Context { definitions, resource, root_resource: resource, resolver: None, now: Instant(0) };
         for step in due.into_iter().map(|step| &self.steps[step]) {
-            let Ok(items) = step.expression.evaluate(&context, Item::Element(resource)) else { continue };
-            let items: Vec<_> = items.into_iter().map(|item| through_extension(definitions, item)).collect();
+            let Ok(mut items) = step.expression.evaluate(&context, Item::Element(resource)) else { continue };
+            items.iter_mut().for_each(|item| resolve_extension(definitions, item));
             for feed in &step.feeds {
                 let parameter = &parameters[feed.parameter];
                 parameter.rows(site, &feed.components, &context, &items, feed.target_type, rows);

@@ -65,3 +65,67 @@ fn all_references(registry: &Registry, resource_type: &str) -> Vec<Index> {
     let parameters = registry.table(resource_type).map_or(&[][..], |table| &table.parameters);
     parameters.iter().filter(|parameter| parameter.is_reference()).map(|parameter| parameter.index).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Handling;
+    use crate::row::parameter_index;
+    use crate::testing::{check_refused, query};
+
+    #[test]
+    fn names_the_references_to_follow() {
+        let query = query(
+            "Observation",
+            "_include=Observation:subject&_include:iterate=Patient:organization:Organization&_revinclude=Provenance:target&_include=Slot:*",
+            Handling::Strict,
+        );
+        let include = |reverse, iterate, source_type, code: &str, target_type| Include {
+            reverse,
+            iterate,
+            source_type,
+            references: vec![parameter_index(source_type, code)],
+            target_type,
+        };
+        assert_eq!(
+            query.expect("valid").includes,
+            [
+                include(false, false, "Observation", "subject", None),
+                include(false, true, "Patient", "organization", Some("Organization")),
+                include(true, false, "Provenance", "target", None),
+                include(false, false, "Slot", "schedule", None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_star_follows_all() {
+        for text in ["_include=*", "_include=Observation:*"] {
+            let includes = query("Observation", text, Handling::Strict).expect("valid").includes;
+            assert_eq!(includes.len(), 1);
+            assert!(includes[0].references.len() > 10 && includes[0].source_type == "Observation");
+        }
+    }
+
+    #[test]
+    fn refuses_what_leads_nowhere() {
+        let many = vec!["_include=Observation:subject"; INCLUDES_MAX + 1].join("&");
+        check_refused(
+            "Observation",
+            &[
+                ("_include=", "parameter `_include` has the value ``, expected `Type:reference`"),
+                ("_include=Observation", "expected `Type:reference`"),
+                ("_include=Obs:subject", "expected `Type:reference`"),
+                ("_include=Observation:subject:Patients", "expected `Type:reference`"),
+                ("_include=Observation:subject:Patient:x", "expected `Type:reference`"),
+                ("_include=Observation:nothing", "parameter `nothing` of Observation is unknown"),
+                ("_include=Observation:code", "expected a reference, and a type that it leads to"),
+                ("_include=Observation:subject:Slot", "expected a reference, and a type that it leads to"),
+                ("_include:deep=Observation:subject", "a modifier of `_include` is unknown, allowed is :iterate"),
+                ("_revinclude=*", "parameter `_revinclude` has the value `*`"),
+                (&many, "a query may have 50 includes"),
+            ],
+        );
+        assert!(query("Observation", &many[29..], Handling::Strict).is_ok());
+    }
+}

@@ -50,3 +50,46 @@ fn count(value: &str) -> Option<usize> {
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| value.parse().unwrap_or(usize::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Handling;
+    use crate::testing::{check_refused, query};
+
+    #[test]
+    fn shapes_the_answer() {
+        let text = "_count=20&_total=none&_summary=text&_elements=id,name&_elements=gender&_contained=false";
+        let query = query("Patient", text, Handling::Strict).expect("valid");
+        assert_eq!((query.count, query.total, query.summary), (Some(20), Total::None, Summary::Text));
+        assert_eq!(query.elements, ["id", "name", "gender"]);
+        assert_eq!(query.applied.len(), 6);
+    }
+
+    #[test]
+    fn counts_far() {
+        for (value, expected) in [("0", 0), ("007", 7), ("99999999999999999999999", usize::MAX)] {
+            assert_eq!(
+                query("Patient", &format!("_count={value}"), Handling::Strict).expect("valid").count,
+                Some(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Patient",
+            &[
+                ("_count=-1", "parameter `_count` has the value `-1`, expected a whole number"),
+                ("_count=", "expected a whole number"),
+                ("_count=ten", "expected a whole number"),
+                ("_total=all", "expected `accurate`, `estimate` or `none`"),
+                ("_summary=yes", "expected `true`, `text`, `data`, `count` or `false`"),
+                ("_elements=", "expected names of elements"),
+                ("_elements=name,,id", "expected names of elements"),
+                ("_contained=both", "parameter `_contained` is not served"),
+            ],
+        );
+    }
+}

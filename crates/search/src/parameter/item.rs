@@ -46,11 +46,11 @@ pub(super) fn member<'a>(node: Node<'a>, name: &str) -> Option<Cow<'a, str>> {
     node.get(name)?.as_str()
 }
 
-/// The value of an extension, for parameters whose expression ends at one; anything else as it is.
-pub(crate) fn through_extension<'a>(definitions: &'static Definitions, item: Item<'a>) -> Item<'a> {
-    let Item::Element(extension) = &item else { return item };
+/// Puts the value of an extension in its place, for parameters whose expression ends at one; leaves anything else as it is.
+pub(crate) fn resolve_extension(definitions: &'static Definitions, item: &mut Item<'_>) {
+    let Item::Element(extension) = item else { return };
     if extension.structure.name != "Extension" {
-        return item;
+        return;
     }
     let value = extension.value.into_iter().flat_map(Node::members).find_map(|(name, value)| {
         let (element, element_type) = extension.structure.member(name)?;
@@ -61,5 +61,7 @@ pub(crate) fn through_extension<'a>(definitions: &'static Definitions, item: Ite
             element: Some(element),
         })
     });
-    value.map_or(item, Item::Element)
+    if let Some(value) = value {
+        *extension = value;
+    }
 }

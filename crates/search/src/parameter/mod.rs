@@ -13,7 +13,7 @@ mod token;
 mod uri;
 
 pub(crate) use composite::Component;
-pub(crate) use item::through_extension;
+pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_key, local_value};
 pub(crate) use token::identity;
 
