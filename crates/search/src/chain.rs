@@ -1,7 +1,5 @@
 //! Conditions on other resources: chains and reverse chains, <https://hl7.org/fhir/R4/search.html#chaining>.
 
-use store::Filter;
-
 use crate::compile::{criterion, parameter};
 use crate::parameter::Indexed;
 use crate::refusal::{Refusal, shortened};
@@ -105,7 +103,7 @@ fn reference_parameter<'r>(registry: &'r Registry, resource_type: &str, code: &s
 }
 
 fn of_type(resource_type: &str, criterion: Criterion) -> Criterion {
-    Criterion::all(vec![Criterion::Filter(Filter::present(row::type_index(resource_type))), criterion])
+    Criterion::all(vec![Criterion::Filter(row::of_type(resource_type)), criterion])
 }
 
 #[cfg(test)]
@@ -226,8 +224,8 @@ mod tests {
         let text =
             format!("{:?}", query("Observation", "subject:Patient.name=x", Handling::Strict).expect("valid").criterion);
         assert!(text.contains("Chain"));
-        let patient = format!("{:?}", store::Filter::present(crate::row::type_index("Patient")));
-        let observation = format!("{:?}", store::Filter::present(crate::row::type_index("Observation")));
+        let patient = format!("{:?}", crate::row::of_type("Patient"));
+        let observation = format!("{:?}", crate::row::of_type("Observation"));
         assert!(text.contains(&patient) && text.contains(&observation), "{text}");
     }
 

@@ -1,7 +1,9 @@
 //! From a query string to a [`Query`], <https://hl7.org/fhir/R4/search.html>.
 
 use fhir::{Issue, IssueType, Outcome, Severity};
+use store::{Filter, Index};
 
+use crate::conjunction::both;
 use crate::parameter::Indexed;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
@@ -23,11 +25,11 @@ pub(crate) fn compile(
     let types = types(registry, scope, parameters)?;
     let mut conditions = Vec::with_capacity(types.len());
     for resource_type in &types {
-        let mut filter = store::Filter::present(row::type_index(resource_type));
+        let mut filter = row::of_type(resource_type);
         if let Some(compartment) = &scope.compartment {
             filter = filter.and(compartment::filter(registry, compartment, resource_type)?);
         }
-        conditions.push(vec![Criterion::Filter(filter)]);
+        conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new() });
     }
     let mut query = Query::new(types);
     for (name, value) in parameters {
@@ -47,8 +49,44 @@ pub(crate) fn compile(
             Err(Refusal::Unknown(outcome) | Refusal::Bad(outcome)) => return Err(outcome),
         }
     }
-    query.criterion = Criterion::any(conditions.into_iter().map(Criterion::all).collect());
+    query.criterion = Criterion::any(conditions.into_iter().map(Conditions::all).collect());
     Ok(query)
+}
+
+/// What is asked of resources of one type.
+struct Conditions {
+    criteria: Vec<Criterion>,
+    /// Those on parameters with one value, by index; several on one become one.
+    spans: Vec<(Index, Filter)>,
+}
+
+impl Conditions {
+    fn add(
+        &mut self,
+        registry: &Registry,
+        resource_type: &'static str,
+        name: &str,
+        value: &str,
+    ) -> Result<(), Refusal> {
+        let criterion = criterion(registry, resource_type, name, value, 0)?;
+        let parameter = registry.table(resource_type).and_then(|table| table.get(name));
+        let index = parameter.filter(|parameter| parameter.has_one_row).map(|parameter| parameter.index);
+        match (criterion, index) {
+            (Criterion::Filter(filter), Some(index)) => {
+                match self.spans.iter_mut().find(|(other, _)| *other == index) {
+                    Some((_, earlier)) => *earlier = both(std::mem::replace(earlier, Filter::nothing()), filter),
+                    None => self.spans.push((index, filter)),
+                }
+            }
+            (criterion, _) => self.criteria.push(criterion),
+        }
+        Ok(())
+    }
+
+    fn all(mut self) -> Criterion {
+        self.criteria.extend(self.spans.into_iter().map(|(_, filter)| Criterion::Filter(filter)));
+        Criterion::all(self.criteria)
+    }
 }
 
 /// What became of a parameter that was understood.
@@ -114,22 +152,24 @@ fn result_parameter(
 fn add_condition(
     registry: &Registry,
     types: &[&'static str],
-    conditions: &mut [Vec<Criterion>],
+    conditions: &mut [Conditions],
     name: &str,
     value: &str,
 ) -> Result<Effect, Refusal> {
     for (resource_type, conditions) in types.iter().zip(conditions) {
-        let criterion = criterion(registry, resource_type, name, value, 0).map_err(|refusal| match refusal {
-            Refusal::Unknown(outcome)
-                if types.len() > 1 && outcome.issues.iter().all(|issue| issue.code == IssueType::BadRequest) =>
-            {
+        conditions.add(registry, resource_type, name, value).map_err(|refusal| match refusal {
+            Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
                 Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
             }
             refusal => refusal,
         })?;
-        conditions.push(criterion);
     }
     Ok(Effect::Applied)
+}
+
+/// Whether a refusal is about a parameter that R4 defines and this server does not serve.
+fn is_known(outcome: &Outcome) -> bool {
+    outcome.issues.iter().any(|issue| issue.code == IssueType::NotSupported)
 }
 
 /// The condition that `name=value` sets to resources of a type. `depth` counts the joins around it.

@@ -16,6 +16,7 @@ mod row;
 mod chain;
 mod compartment;
 mod compile;
+mod conjunction;
 mod escape;
 mod include;
 mod refusal;

@@ -21,6 +21,11 @@ pub(crate) fn type_index(resource_type: &str) -> Index {
     Index(hash(FNV_OFFSET, resource_type))
 }
 
+/// All resources of a type, as an equality: stores count those.
+pub(crate) fn of_type(resource_type: &str) -> Filter {
+    Filter::equal(type_index(resource_type), Vec::new())
+}
+
 /// The main index of a parameter.
 pub(crate) fn parameter_index(resource_type: &str, code: &str) -> Index {
     Index(hash(hash(hash(FNV_OFFSET, resource_type), "."), code))

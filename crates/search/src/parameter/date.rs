@@ -3,7 +3,7 @@
 //! Every value is a span: the first microsecond of it and the first one after it. A row is both, eight ordered bytes each, so one
 //! range on the start with a test on the end answers each prefix as R4 defines it for spans. A span without a start or an end
 //! reaches to the end of time. What ends after a moment may have begun long before; so that such questions need not read the
-//! whole index, spans longer than [`LONG`] have a row in the index `end` too, with the end first.
+//! whole index, spans longer than a day have a row in the index `end` too, with the end first.
 //!
 //! A Timing counts from its first to its last moment. `ap` is what overlaps the value widened by its own length on either side.
 
@@ -24,8 +24,8 @@ pub(super) const MODIFIERS: &[&str] = &["missing"];
 const FORM: &str =
     "a date such as `2013`, `2013-01`, `2013-01-14` or `2013-01-14T10:00:00Z`, after a prefix such as `ge` if wanted";
 
-/// Microseconds: a leap year, the longest span of a value that is no period.
-const LONG: i64 = 366 * 24 * 3600 * 1_000_000;
+/// Microseconds: a day, the longest span that has no row in the index `end`.
+const LONG: i64 = 24 * 3600 * 1_000_000;
 const END: &str = "end";
 const LENGTH: usize = 8;
 
@@ -58,7 +58,12 @@ impl Span {
 }
 
 pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
-    let Some(span) = span(item) else { return };
+    if let Some(span) = span(item) {
+        push(span, index, rows);
+    }
+}
+
+fn push(span: Span, index: Index, rows: &mut Rows) {
     rows.push(index, [ordered(span.start), ordered(span.end)].concat());
     if span.is_long() {
         rows.push(row::secondary(index, END), [ordered(span.end), ordered(span.start)].concat());
@@ -98,13 +103,17 @@ fn ordered(microseconds: i64) -> [u8; LENGTH] {
 
 pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
     let (prefix, wanted) = parse(value)?;
+    Ok(compare(index, prefix, wanted))
+}
+
+fn compare(index: Index, prefix: Prefix, wanted: Span) -> Filter {
     let (start, end) = (ordered(wanted.start), ordered(wanted.end));
     let inside = tail(
         row::between(index, &[], Included(&start), Excluded(&end)),
         Range { low: Unbounded, high: Included(end.into()) },
     );
     let before = Filter::Match(row::between(index, &[], Unbounded, Excluded(&start)));
-    Ok(match prefix {
+    match prefix {
         Prefix::Eq => inside,
         Prefix::Ne => Filter::Any(vec![
             before,
@@ -115,8 +124,13 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
         ]),
         Prefix::Lt => before,
         Prefix::Le => Filter::Any(vec![before, inside]),
-        Prefix::Gt => ends_after(index, wanted.end, Span::ALL.end),
-        Prefix::Ge => Filter::Any(vec![ends_after(index, wanted.end, Span::ALL.end), inside]),
+        Prefix::Gt => row::any(ends_after(index, wanted.end, Span::ALL.end)),
+        Prefix::Ge => {
+            // What begins in the span or later lies inside it or ends after it; only what began before must be asked for its end.
+            let mut later = ends_after(index, wanted.end, wanted.start);
+            later.push(Filter::Match(row::between(index, &[], Included(&start), Unbounded)));
+            row::any(later)
+        }
         Prefix::Sa => Filter::Match(row::between(index, &[], Included(&end), Unbounded)),
         Prefix::Eb => tail(
             row::between(index, &[], Unbounded, Excluded(&start)),
@@ -124,9 +138,9 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
         ),
         Prefix::Ap => {
             let length = wanted.end.saturating_sub(wanted.start);
-            ends_after(index, wanted.start.saturating_sub(length), wanted.end.saturating_add(length))
+            row::any(ends_after(index, wanted.start.saturating_sub(length), wanted.end.saturating_add(length)))
         }
-    })
+    }
 }
 
 /// The same for the index in which a store keeps commit times: one moment of eight bytes instead of a span.
@@ -156,17 +170,19 @@ fn parse(value: &str) -> Result<(Prefix, Span), BadValue> {
 }
 
 /// Values that end after `moment` and start before `limit`.
-fn ends_after(index: Index, moment: i64, limit: i64) -> Filter {
-    let after = |moment: i64| Range { low: Excluded(ordered(moment).into()), high: Unbounded };
+fn ends_after(index: Index, moment: i64, limit: i64) -> Vec<Filter> {
+    let (after, before) = (ordered(moment), ordered(limit));
+    let end = Range { low: Excluded(after.into()), high: Unbounded };
+    let start = Range { low: Unbounded, high: Excluded(before.into()) };
+    let long = row::between(row::secondary(index, END), &[], Excluded(&after), Unbounded);
+    let mut filters = vec![if limit == Span::ALL.end { Filter::Match(long) } else { tail(long, start) }];
     // A value that ends later and is not long began less than that much earlier.
-    let earliest = ordered(moment.saturating_sub(LONG));
-    let limit_bytes = ordered(limit);
-    let high = if limit == Span::ALL.end { Unbounded } else { Excluded(limit_bytes.as_slice()) };
-    let short = tail(row::between(index, &[], Included(&earliest), high), after(moment));
-    let long = row::between(row::secondary(index, END), &[], Excluded(&ordered(moment)), Unbounded);
-    let begins_before = Range { low: Unbounded, high: Excluded(limit_bytes.into()) };
-    let long = if limit == Span::ALL.end { Filter::Match(long) } else { tail(long, begins_before) };
-    Filter::Any(vec![short, long])
+    let earliest = moment.saturating_sub(LONG);
+    if earliest < limit {
+        let high = if limit == Span::ALL.end { Unbounded } else { Excluded(before.as_slice()) };
+        filters.push(tail(row::between(index, &[], Included(&ordered(earliest)), high), end));
+    }
+    filters
 }
 
 /// With a condition on the second moment of the row.
@@ -177,6 +193,7 @@ fn tail(mut wanted: Match, range: Range) -> Filter {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::testing::{check, check_refused};
 
     const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
@@ -215,6 +232,49 @@ mod tests {
                 ("1974-12-25T23:30:00-01:00", "-y-y-y-y-"),
             ],
         );
+    }
+
+    #[test]
+    fn agrees_with_the_definitions_of_the_prefixes() {
+        // Hours as edges: spans from one to a hundred of them on both sides, which takes in those longer than a day.
+        let edges = [0, 1, 23, 24, 25, 48, 100].map(|hours| hours * 3_600_000_000);
+        let starts = edges.into_iter().chain([i64::MIN]);
+        let values: Vec<Span> = starts
+            .flat_map(|start| edges.into_iter().chain([i64::MAX]).map(move |end| Span { start, end }))
+            .filter(|span| span.start < span.end && *span != Span::ALL)
+            .collect();
+        let index = Index(1);
+        let mut count = 0;
+        for value in &values {
+            let mut collected = Rows::default();
+            push(*value, index, &mut collected);
+            let rows = collected.finish();
+            for wanted in values.iter().filter(|span| span.start != i64::MIN && span.end != i64::MAX) {
+                let contained = value.start >= wanted.start && value.end <= wanted.end;
+                let length = wanted.end - wanted.start;
+                let overlaps = value.start < wanted.end + length && value.end > wanted.start - length;
+                let cases = [
+                    (Prefix::Eq, contained),
+                    (Prefix::Ne, !contained),
+                    (Prefix::Gt, value.end > wanted.end),
+                    (Prefix::Lt, value.start < wanted.start),
+                    (Prefix::Ge, value.end > wanted.end || contained),
+                    (Prefix::Le, value.start < wanted.start || contained),
+                    (Prefix::Sa, value.start >= wanted.end),
+                    (Prefix::Eb, value.end <= wanted.start),
+                    (Prefix::Ap, overlaps),
+                ];
+                for (prefix, expected) in cases {
+                    assert_eq!(
+                        compare(index, prefix, *wanted).accepts(&rows),
+                        expected,
+                        "{value:?} {prefix:?} {wanted:?}"
+                    );
+                    count += 1;
+                }
+            }
+        }
+        assert!(count > 5_000, "{count}");
     }
 
     #[test]

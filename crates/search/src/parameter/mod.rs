@@ -23,6 +23,7 @@ use fhir::{Definitions, Reference};
 use store::{Filter, Index};
 
 use crate::escape::{is_escaped_well, split};
+use crate::extract::is_single;
 use crate::refusal::Refusal;
 use crate::row::{self, OTHER, Rows};
 
@@ -35,6 +36,8 @@ pub(crate) struct Indexed {
     pub(crate) resource_type: &'static str,
     pub(crate) index: Index,
     pub(crate) kind: Kind,
+    /// True for dates that no resource has several of: they have at most one row in each of their indexes.
+    pub(crate) has_one_row: bool,
 }
 
 /// How a parameter is searched.
@@ -86,7 +89,12 @@ impl Indexed {
             kind => Kind::Simple(kind),
         };
         let index = row::parameter_index(resource_type, definition.code);
-        Indexed { definition, resource_type, index, kind }
+        let has_one_row = match kind {
+            Kind::LastUpdated => true,
+            Kind::Simple(SearchKind::Date) => is_single(definitions, resource_type, definition.expression),
+            _ => false,
+        };
+        Indexed { definition, resource_type, index, kind, has_one_row }
     }
 
     /// The rows of the items that the parameter's expression gave. `target_type` leaves out references to other types.
