@@ -156,7 +156,7 @@ impl Route<'_> {
         let scope = Scope { resource_type: Some(resource_type), compartment: None };
         match *self.method {
             Method::GET => Ok(Interaction::Search { scope, posted: false }),
-            Method::POST => Ok(Interaction::Create(resource_type)),
+            Method::POST => self.create(resource_type),
             Method::PUT => Ok(Interaction::Update(self.criteria(resource_type)?)),
             Method::PATCH => Ok(Interaction::Patch(self.criteria(resource_type)?)),
             Method::DELETE => Ok(Interaction::Delete(self.criteria(resource_type)?)),
@@ -264,6 +264,22 @@ impl Route<'_> {
         Ok(Target::Criteria { resource_type, query: self.query.to_owned() })
     }
 
+    /// A condition in the URL of a create would be lost: R4 has it in a header. Names that begin with `_` are no conditions.
+    fn create(&self, resource_type: &'static str) -> Result<Interaction, Refused> {
+        let mut parameters = self.query.split('&');
+        match parameters.find(|parameter| !parameter.is_empty() && !parameter.starts_with('_')) {
+            None => Ok(Interaction::Create(resource_type)),
+            Some(parameter) => {
+                let name = parameter.split(['=', ':']).next().unwrap_or_default();
+                let text = format!(
+                    "POST of `{resource_type}` takes no search parameter, here `{name}`: a conditional create has it in \
+                     If-None-Exist, a search is at `{resource_type}/_search`"
+                );
+                Err(Outcome::new(IssueType::BadRequest, text).into())
+            }
+        }
+    }
+
     fn not_allowed(&self, allow: &'static str) -> Refused {
         let text = format!("{} is not allowed at `{}`, only {allow}", self.method.as_str(), self.path);
         Refused { outcome: Outcome::new(IssueType::MethodNotAllowed, text), allow: Some(allow) }
@@ -336,6 +352,8 @@ mod tests {
             ("GET /Patient", "search-type Patient false"),
             ("GET /Patient/", "search-type Patient false"),
             ("POST /Patient", "create Patient"),
+            ("POST /Patient?_unknown=x", "create Patient"),
+            ("POST /Patient?identifier=x", "BadRequest"),
             ("PUT /Patient?identifier=x", "update Patient?identifier=x"),
             ("PATCH /Patient?identifier=x", "patch Patient?identifier=x"),
             ("DELETE /Patient?identifier=x", "delete Patient?identifier=x"),
