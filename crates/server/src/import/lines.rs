@@ -75,9 +75,8 @@ impl<R: BufRead> Lines<R> {
             if too_long {
                 self.reader.skip_until(b'\n')?;
             }
-            if too_long || chunk.text[start..].trim_ascii().is_empty() {
-                chunk.text.truncate(start);
-            }
+            let length = if too_long { 0 } else { chunk.text[start..].trim_ascii_end().len() };
+            chunk.text.truncate(start + length);
             let range = (!too_long).then(|| start..chunk.text.len());
             if range.as_ref().is_none_or(|range| !range.is_empty()) {
                 chunk.lines.push(Line { number: self.count, range });
@@ -95,7 +94,7 @@ mod tests {
         let mut lines = Lines::new(text.as_bytes());
         let mut chunks = Vec::new();
         while let Some(chunk) = lines.next_within(lines_max, bytes_max, line_max).expect("memory") {
-            let line = |at| chunk.line(at).map(|line| String::from_utf8_lossy(line).trim().to_owned());
+            let line = |at| chunk.line(at).map(|line| String::from_utf8_lossy(line).into_owned());
             let numbers = chunk.numbers();
             chunks.push(numbers.iter().enumerate().map(|(at, number)| (*number, line(at))).collect());
         }
@@ -110,7 +109,7 @@ mod tests {
             ("\n \r\n\n", (2, 99, 9), &[]),
             ("a\nb\nc\n", (2, 99, 9), &[&[(1, Some("a")), (2, Some("b"))], &[(3, Some("c"))]]),
             ("a\r\n\n\nb", (2, 99, 9), &[&[(1, Some("a")), (4, Some("b"))]]),
-            ("aaa\nb\nc", (9, 4, 9), &[&[(1, Some("aaa"))], &[(2, Some("b")), (3, Some("c"))]]),
+            ("aaa\nb\nc", (9, 3, 9), &[&[(1, Some("aaa"))], &[(2, Some("b")), (3, Some("c"))]]),
             ("aaaa\nb", (9, 99, 4), &[&[(1, Some("aaaa")), (2, Some("b"))]]),
             ("aaaaa\nb", (9, 99, 4), &[&[(1, None), (2, Some("b"))]]),
             ("b\naaaaaaaaaaaaaaa", (9, 99, 4), &[&[(1, Some("b")), (2, None)]]),

@@ -247,7 +247,10 @@ impl<'a> Run<'a> {
                     format!("the line is longer than {LINE_BYTES_MAX} bytes"),
                 ));
             };
-            resource_change(self.state, Document::parse(line)?, None).map(Some)
+            let document = Document::parse(line).map_err(|error| {
+                Outcome::new(IssueType::Syntax, format!("{} at column {}", error.message, error.column))
+            })?;
+            resource_change(self.state, document, None).map(Some)
         };
         let numbers = chunk.numbers();
         let part =

@@ -1,0 +1,15 @@
+//! The commands of the program `flint`, run as a person runs them.
+
+mod commands {
+    /// A folder with a store and files, and the program run on them.
+    mod bench;
+
+    /// What goes out comes in again.
+    mod export;
+    /// What is imported, and how it is told.
+    mod import;
+    /// Imports that end early, and the runs after them.
+    mod resume;
+    /// Synthea's records, where they are present.
+    mod synthea;
+}
