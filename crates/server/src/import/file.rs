@@ -97,7 +97,7 @@ pub(super) fn import(
         Err(outcome) => Ok(Imported::refused(Place::File, outcome)),
         Ok(Content::Transaction(entries)) => transaction(state, ordered, &name, &entries),
         Ok(Content::Batch(entries)) => {
-            let change = |at: usize| entry_change(state, at, entries[at]);
+            let change = |at: usize| entry_change(state, entries[at]);
             Ok(Imported::of(settle(entries.len(), 1, ordered, &change)?, Place::Entry))
         }
         Ok(Content::Collection(entries)) => {
@@ -117,7 +117,7 @@ fn transaction(state: &State, session: &Session<'_>, name: &Name, entries: &[Nod
     let mut changes = Vec::with_capacity(entries.len());
     let mut writers = Vec::with_capacity(entries.len());
     for (at, entry) in entries.iter().enumerate() {
-        match entry_change(state, at, *entry) {
+        match entry_change(state, *entry) {
             Ok(None) => {}
             Ok(Some(change)) => {
                 changes.push(change);

@@ -17,6 +17,7 @@ use super::report::{Refusals, Report};
 use super::source::{Form, Source};
 use super::{Import, Progress};
 use crate::State;
+use crate::perform::refused_at;
 
 /// One import.
 pub(super) struct Run<'a> {
@@ -230,12 +231,14 @@ impl<'a> Run<'a> {
         let text = text.flatten().unwrap_or_default();
         let mut refusals = lock(&self.refusals[at]);
         for (place, outcome) in refused {
-            let line = match place {
-                Place::File => None,
-                Place::Line(line) => Some(*line),
-                Place::Entry(entry) => entry_line(&text, *entry),
-            };
-            refusals.add(line, outcome);
+            match *place {
+                Place::File => refusals.add(None, outcome),
+                Place::Line(line) => refusals.add(Some(line), outcome),
+                Place::Entry(entry) => {
+                    let placed = refused_at(entry as usize, outcome.clone().into()).outcome;
+                    refusals.add(entry_line(&text, entry), &placed);
+                }
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use fhir::json::Node;
 use fhir::{IssueType, Outcome};
 use repository::{CHANGES_MAX, Refusal};
 
-use self::request::{Step, entry_call, refused_at, step};
+use self::request::{Step, entry_call, step};
 use self::response::write_entry;
 use super::pages::write_entries;
 use super::write::answer;
@@ -17,8 +17,8 @@ use super::{Call, Caller, perform};
 use crate::negotiate::{Preferences, Returns};
 use crate::respond::{Answer, Content, Refused};
 
-pub(crate) use self::request::entry_change;
 pub(super) use self::request::patch_of_binary;
+pub(crate) use self::request::{entry_change, refused_at};
 
 /// How many entries a batch or transaction has at most.
 pub(crate) const ENTRIES_MAX: usize = CHANGES_MAX;

@@ -17,12 +17,12 @@ use crate::interaction::{Expected, Interaction};
 use crate::negotiate::{General, Preferences, check_media_type};
 use crate::respond::Refused;
 
-/// The change that entry number `at` asks for; `None` when it asks for a read.
-pub(crate) fn entry_change(state: &State, at: usize, entry: Node<'_>) -> Result<Option<Change>, Outcome> {
+/// The change that an entry asks for; `None` when it asks for a read.
+pub(crate) fn entry_change(state: &State, entry: Node<'_>) -> Result<Option<Change>, Outcome> {
     match step(state, entry, Preferences::default()) {
         Ok(Step::Write(change)) => Ok(Some(change)),
         Ok(Step::Read(_)) => Ok(None),
-        Err(refused) => Err(refused_at(at, refused).outcome),
+        Err(refused) => Err(refused.outcome),
     }
 }
 
@@ -112,7 +112,7 @@ fn split<'a>(url: &'a str, base_url: &str) -> Result<(&'a str, &'a str), Outcome
 }
 
 /// Says which entry is to blame: `Patient.name` becomes `Bundle.entry[3].resource.name`.
-pub(super) fn refused_at(at: usize, mut refused: Refused) -> Refused {
+pub(crate) fn refused_at(at: usize, mut refused: Refused) -> Refused {
     let place = |expression: &str| match (expression.strip_prefix("Bundle.entry."), expression.split_once('.')) {
         (Some(rest), _) => format!("Bundle.entry[{at}].{rest}"),
         (None, Some((_, rest))) => format!("Bundle.entry[{at}].resource.{rest}"),
