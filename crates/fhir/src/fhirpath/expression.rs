@@ -49,7 +49,7 @@ pub(super) enum Step {
     /// A type name at the start of an expression, as in `Patient.name`.
     Root(TypeName),
     Is(TypeName),
-    /// `as` and `ofType`.
+    /// `as` and `ofType`: both keep what has the type. FHIRPath allows `as` one item only, but R4's search expressions use it on many.
     As(TypeName),
     /// `[n]`.
     At(Expr),

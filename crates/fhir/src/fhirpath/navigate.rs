@@ -2,7 +2,7 @@
 
 use super::ElementNode;
 use crate::Definitions;
-use crate::definitions::{Element, ElementType, Structure};
+use crate::definitions::{Element, ElementType, Structure, StructureKind};
 use crate::json::{Kind, Node};
 
 impl<'a> ElementNode<'a> {
@@ -26,10 +26,8 @@ impl<'a> ElementNode<'a> {
         }
         let Some(element_type) = element.types.first() else { return Ok(()) };
         let child = Child { definitions, element, element_type };
-        let (value, sibling) = match child.structure().is_primitive() {
-            true => object.get_with_sibling(name),
-            false => (object.get(name), None),
-        };
+        let (value, sibling) =
+            if child.structure().is_primitive() { object.get_with_sibling(name) } else { (object.get(name), None) };
         child.visit(value, sibling, visit)
     }
 
@@ -139,7 +137,8 @@ impl Child {
         }
         let structure = match value {
             Some(resource) if structure.is_resource() => {
-                resource.resource_type().and_then(|name| self.definitions.structure(name)).unwrap_or(structure)
+                let named = resource.resource_type().and_then(|name| self.definitions.structure(name));
+                named.filter(|named| named.is_resource()).unwrap_or(structure)
             }
             _ => structure,
         };
@@ -149,10 +148,10 @@ impl Child {
 
 impl Structure {
     fn is_primitive(&self) -> bool {
-        self.kind == crate::definitions::StructureKind::Primitive
+        self.kind == StructureKind::Primitive
     }
 
     fn is_resource(&self) -> bool {
-        self.kind == crate::definitions::StructureKind::Resource
+        self.kind == StructureKind::Resource
     }
 }

@@ -25,7 +25,7 @@ const METRIC: [(&str, &str, &str, i32); 6] = [
 ];
 
 /// Atoms that take none. The words are FHIRPath's calendar durations: up to weeks they equal UCUM's, months and years do not.
-const OTHER: [(&str, &str, &str, i32); 20] = [
+const OTHER: [(&str, &str, &str, i32); 22] = [
     ("min", "60", "s", 1),
     ("h", "3600", "s", 1),
     ("d", "86400", "s", 1),
@@ -38,6 +38,8 @@ const OTHER: [(&str, &str, &str, i32); 20] = [
     ("[oz_av]", "28.349523125", "g", 1),
     ("%", "0.01", "", 0),
     ("1", "1", "", 0),
+    ("10*", "10", "", 0),
+    ("10^", "10", "", 0),
     ("millisecond", "0.001", "s", 1),
     ("second", "1", "s", 1),
     ("minute", "60", "s", 1),
@@ -182,4 +184,39 @@ fn atom_value(atom: &str) -> Option<(Decimal, String, i32)> {
         return Some((factor.checked_mul(Decimal::new(1, -exponent)?)?, base, power));
     }
     Some((Decimal::from(1), atom.to_owned(), 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unit;
+
+    #[test]
+    fn takes_codes_apart() {
+        let cases = [
+            ("g", "1 g"),
+            ("mg", "0.001 g"),
+            ("cm2", "0.0001 m2"),
+            ("kg/m2", "1e3 g.m-2"),
+            ("mL", "0.000001 m3"),
+            ("/min", "0.01666666666666666666666666667 s-1"),
+            ("mmol/L", "1 m-3.mol"),
+            ("m.m", "1 m2"),
+            ("m/m", "1 1"),
+            ("%", "0.01 1"),
+            ("10*3/uL", "1000e9 m-3"),
+            ("mm[Hg]", "1 mm[Hg]"),
+            ("{tablet}", "1 1"),
+            ("g{dry}", "1 g"),
+            ("week", "604800 s"),
+            ("year", "12 month"),
+            ("[lb_av]/[in_i]2", "703069.5796391592783185566370 g.m-2"),
+            ("m99", ""),
+            ("m.m.m.m.m.m.m.m.m.m.m.m.m.m.m.m.m", ""),
+        ];
+        for (code, expected) in cases {
+            let found =
+                Unit::parse(code).map_or_else(String::new, |unit| format!("{} {}", unit.factor, unit.base_code()));
+            assert_eq!(found, expected, "{code}");
+        }
+    }
 }

@@ -63,6 +63,12 @@ fn check(resource: &str, cases: &[(&str, &str)]) {
 }
 
 #[test]
+fn expressions_can_be_shared() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<Expression>();
+}
+
+#[test]
 fn follows_paths() {
     check(
         PATIENT,
