@@ -20,6 +20,8 @@ pub(super) struct RowChanges {
 
 #[derive(Clone, Copy)]
 struct Change {
+    /// The first bytes of index and value as a number, which mostly decide the order without a look at the key.
+    head: u64,
     start: usize,
     length: usize,
     put: bool,
@@ -50,7 +52,11 @@ impl RowChanges {
     fn push(&mut self, index: Index, value: &[u8], number: u64, put: bool) {
         let start = self.keys.len();
         push_row_key(&mut self.keys, index, value, number);
-        self.changes.push(Change { start, length: self.keys.len() - start, put });
+        let mut first = [0; 4];
+        let known = value.len().min(first.len());
+        first[..known].copy_from_slice(&value[..known]);
+        let head = u64::from(index.0) << 32 | u64::from(u32::from_be_bytes(first));
+        self.changes.push(Change { head, start, length: self.keys.len() - start, put });
     }
 
     /// Writes everything noted so far.
@@ -58,7 +64,7 @@ impl RowChanges {
         let keys = &self.keys;
         let key = |change: &Change| &keys[change.start..change.start + change.length];
         // Stable: the changes of one row stay in the order in which they came.
-        self.changes.sort_by(|a, b| layout::compare_rows(key(a), key(b)));
+        self.changes.sort_by(|a, b| a.head.cmp(&b.head).then_with(|| layout::compare_rows(key(a), key(b))));
         let mut tally = Tally::default();
         for same_row in self.changes.chunk_by(|a, b| key(a) == key(b)) {
             // Puts and removals of one row alternate, so an even number of them cancels out.

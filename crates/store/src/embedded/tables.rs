@@ -64,10 +64,13 @@ impl Files {
         };
         fs::create_dir_all(directory).map_err(unusable)?;
         let lock = lock(directory)?;
+        let is_new = !directory.join("data.mdb").exists();
         let env = open_environment(directory, map_bytes)?;
         let tables = open_tables(&env, directory)?;
-        // The engine flushes its file but not the directory entry of a file that it has just made.
-        File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+        if is_new {
+            // The engine flushes its file but not the directory entry.
+            File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+        }
         Ok(Files { env, tables, _lock: lock })
     }
 }

@@ -6,13 +6,13 @@ use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Order, Position, Top};
 use super::page::{Members, Stretch};
-use super::scan::{Reader, Way};
+use super::scan::{Reader, Rows, Way};
 use crate::{Index, Match, Range, StoreError};
 
 /// Rows of one value that a walk gathers before it asks the index for just those that it needs.
 const GROUP_MAX: usize = 64;
 
-impl<'t> Reader<'t> {
+impl Reader<'_> {
     /// By walking the index of the first sort key and looking which documents on the way are members. `None` when `budget` rows did
     /// not suffice.
     pub(super) fn by_index(
@@ -32,11 +32,16 @@ impl<'t> Reader<'t> {
             limit: self.touched().saturating_add(budget),
             found: Vec::new(),
         };
-        let complete = match stretch.direction {
-            Direction::Forward => walk.with_value()? && walk.without_value()?,
-            Direction::Backward => walk.without_value()? && walk.with_value()?,
-        };
-        Ok(complete.then_some(walk.found))
+        if stretch.direction == Direction::Backward {
+            walk.without_value()?;
+        }
+        if !walk.with_value()? {
+            return Ok(None);
+        }
+        if stretch.direction == Direction::Forward {
+            walk.without_value()?;
+        }
+        Ok(Some(walk.found))
     }
 }
 
@@ -72,30 +77,33 @@ impl Walk<'_, '_> {
     fn with_value(&mut self) -> Result<bool, StoreError> {
         let index = self.order.keys[0].index;
         let way = self.way();
+        // No row has the lowest or the highest number, so these stand before and after all rows of a value.
+        let (before, after) = match way {
+            Way::Up => (0, u64::MAX),
+            Way::Down => (u64::MAX, 0),
+        };
         let mut start = match self.stretch.gap.map(|gap| &gap.position.values[0]) {
-            None => Bound::Unbounded,
-            Some(Some(value)) => Bound::Included(value.to_vec()),
+            None => None,
+            Some(Some(value)) => Some((value.to_vec(), before)),
             // The gap is among those without a value, which lie behind all others.
             Some(None) if self.stretch.direction == Direction::Forward => return Ok(true),
-            Some(None) => Bound::Unbounded,
+            Some(None) => None,
         };
         while !self.is_full() {
-            let (low, high) = match way {
-                Way::Up => (start.as_ref().map(|value| (value.as_slice(), 0)), Bound::Unbounded),
-                Way::Down => (Bound::Unbounded, start.as_ref().map(|value| (value.as_slice(), u64::MAX))),
+            let bound = match &start {
+                Some((value, number)) => Bound::Included((value.as_slice(), *number)),
+                None => Bound::Unbounded,
             };
-            // Past a group: no row has the number 0 or the highest.
-            let (low, high) = match (&start, way) {
-                (Bound::Excluded(value), Way::Up) => (Bound::Excluded((value.as_slice(), u64::MAX)), high),
-                (Bound::Excluded(value), Way::Down) => (low, Bound::Excluded((value.as_slice(), 0))),
-                _ => (low, high),
+            let rows = match way {
+                Way::Up => self.reader.rows(index, bound, Bound::Unbounded, way)?,
+                Way::Down => self.reader.rows(index, Bound::Unbounded, bound, way)?,
             };
-            match self.groups(index, low, high, way)? {
+            match self.groups(rows)? {
                 Pause::Large(value) => {
                     if !self.large_group(index, &value)? {
                         return Ok(false);
                     }
-                    start = Bound::Excluded(value);
+                    start = Some((value, after));
                 }
                 Pause::End => return Ok(true),
                 Pause::Spent => return Ok(false),
@@ -105,16 +113,10 @@ impl Walk<'_, '_> {
     }
 
     /// Takes group after group until a large one comes.
-    fn groups(
-        &mut self,
-        index: Index,
-        low: Bound<(&[u8], u64)>,
-        high: Bound<(&[u8], u64)>,
-        way: Way,
-    ) -> Result<Pause, StoreError> {
+    fn groups(&mut self, rows: Rows<'_, '_>) -> Result<Pause, StoreError> {
         let mut value: &[u8] = &[];
         let mut group: Vec<u64> = Vec::new();
-        for row in self.reader.rows(index, low, high, way)? {
+        for row in rows {
             let (next, number) = row?;
             if !group.is_empty() && next != value {
                 self.group(value, &mut group)?;
@@ -189,17 +191,12 @@ impl Walk<'_, '_> {
     }
 
     /// Documents without a row in the index: last in either order.
-    fn without_value(&mut self) -> Result<bool, StoreError> {
-        if self.is_full() {
-            return Ok(true);
-        }
-        let gap = self.stretch.gap.filter(|gap| gap.position.values[0].is_none());
-        if gap.is_none() && self.stretch.gap.is_some() && self.stretch.direction == Direction::Backward {
-            return Ok(true);
-        }
+    fn without_value(&mut self) -> Result<(), StoreError> {
         let index = self.order.keys[0].index;
-        if self.node.requires(index) {
-            return Ok(true);
+        let gap = self.stretch.gap.filter(|gap| gap.position.values[0].is_none());
+        let before_gap = gap.is_none() && self.stretch.gap.is_some() && self.stretch.direction == Direction::Backward;
+        if self.is_full() || before_gap || self.node.requires(index) {
+            return Ok(());
         }
         let present = Match { index, range: Range::full(), test: None };
         let present = Node::Match(&present);
@@ -214,11 +211,11 @@ impl Walk<'_, '_> {
         let stretch = Stretch { gap, wanted: self.stretch.wanted - self.found.len(), ..self.stretch };
         if self.order.keys.len() > 1 {
             self.found.extend(self.reader.by_sorting(&set, self.order, stretch)?);
-            return Ok(true);
+            return Ok(());
         }
         let numbers = numbers_of(&set, stretch).into_iter();
         self.found.extend(numbers.map(|number| Position { values: vec![None], number }));
-        Ok(true)
+        Ok(())
     }
 }
 
