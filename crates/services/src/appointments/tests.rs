@@ -402,7 +402,8 @@ fn transactions_of_several() {
     let past = slot("old", "busy", "sch1", "2020-03-08T09:00:00Z", "2020-03-08T09:10:00Z");
     let was = nine("old").replace("s0900", "old").replace("09:00", "08:55");
     // What comes in one transaction, whether it is accepted, and who holds s0900 and old after it.
-    let cases: [(&str, Vec<Change>, bool, [Option<&str>; 2]); 7] = [
+    type Case = (&'static str, Vec<Change>, bool, [Option<&'static str>; 2]);
+    let cases: [Case; 7] = [
         ("slot and booking", vec![put(&free), put(&nine("a"))], true, [Some("a"), None]),
         ("slot made busy by the caller", vec![put(&nine("a")), put(&busy)], true, [Some("a"), None]),
         ("a record with its slot", vec![put(&past), put(&was)], true, [None, Some("old")]),
