@@ -18,7 +18,7 @@ mod transaction;
 #[cfg(test)]
 mod testing;
 
-pub use access::Access;
+pub use access::{Access, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
 pub use note::Note;

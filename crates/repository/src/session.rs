@@ -133,6 +133,9 @@ impl Session<'_> {
                     shown.push(version);
                 }
             }
+            if let (HistoryScope::Document(key), []) = (&history.scope, shown.as_slice()) {
+                return Err(unknown(key));
+            }
             page.versions = shown;
         }
         Ok(page)

@@ -85,10 +85,19 @@ impl House {
     }
 
     pub(crate) fn search(&self, resource_type: &str, query: &str) -> Result<SearchPage, Outcome> {
+        self.search_as(Access::full(), resource_type, query)
+    }
+
+    pub(crate) fn search_as(&self, access: Access, resource_type: &str, query: &str) -> Result<SearchPage, Outcome> {
         let resource_type = Definitions::r4().resource_type(resource_type);
         let scope = Scope { resource_type, compartment: None };
         let query = self.repository.registry().query(&scope, &parse_query_string(query)?, Handling::Strict)?;
-        self.session().search(&SearchRequest { query: &query, page: Page::First, limit: 100, total: true })
+        self.repository.open(access).search(&SearchRequest {
+            query: &query,
+            page: Page::First,
+            limit: 100,
+            total: true,
+        })
     }
 }
 

@@ -30,11 +30,15 @@ pub(crate) fn chain(
         }
         None => definitions.resource_types().iter().copied().filter(|target| parameter.leads_to(target)).collect(),
     };
+    let mut target_types = Vec::new();
     let mut alternatives = Vec::new();
     let mut refusals = Vec::new();
     for target in &targets {
         match criterion(registry, target, rest, value, depth + 1) {
-            Ok(criterion) => alternatives.push(of_type(target, criterion)),
+            Ok(criterion) => {
+                target_types.push(*target);
+                alternatives.push(of_type(target, criterion));
+            }
             Err(refusal) => refusals.push(refusal),
         }
     }
@@ -50,7 +54,11 @@ pub(crate) fn chain(
             )),
         });
     }
-    Ok(Criterion::Chain { references: vec![parameter.index], target: Box::new(Criterion::any(alternatives)) })
+    Ok(Criterion::Chain {
+        references: vec![parameter.index],
+        target_types,
+        target: Box::new(Criterion::any(alternatives)),
+    })
 }
 
 /// `_has:Observation:patient:code`, without the `_has:`: resources that one of that type refers to, which satisfies the rest.
@@ -83,6 +91,7 @@ pub(crate) fn has(
     Ok(Criterion::Has {
         references: vec![parameter.index],
         target_type: resource_type,
+        source_type: source,
         source: Box::new(of_type(source, criterion)),
     })
 }
@@ -131,12 +140,12 @@ mod tests {
                 Criterion::All(criteria) => criteria.iter().all(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Any(criteria) => criteria.iter().any(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Not(inner) => !self.accepts(inner, &all[self.at(document)]),
-                Criterion::Chain { references, target } => all.iter().any(|other| {
+                Criterion::Chain { references, target, .. } => all.iter().any(|other| {
                     let value = registry().reference_value(&key(&other.0));
                     rows.iter().any(|row| references.contains(&row.index) && row.value == value)
                         && self.accepts(target, other)
                 }),
-                Criterion::Has { references, target_type, source } => all.iter().any(|other| {
+                Criterion::Has { references, target_type, source, .. } => all.iter().any(|other| {
                     let value = registry().reference_value(&key(document));
                     document.root().resource_type() == Some(target_type)
                         && other.1.iter().any(|row| references.contains(&row.index) && row.value == value)

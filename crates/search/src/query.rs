@@ -57,15 +57,18 @@ pub enum Criterion {
     All(Vec<Criterion>),
     Any(Vec<Criterion>),
     Not(Box<Criterion>),
-    /// Resources with a reference, in one of `references`, to a resource that satisfies `target` (which holds the target's type).
+    /// Resources with a reference, in one of `references`, to a resource that satisfies `target` (which holds the target's type, one of
+    /// `target_types`).
     Chain {
         references: Vec<Index>,
+        target_types: Vec<&'static str>,
         target: Box<Criterion>,
     },
     /// Resources that a resource satisfying `source` (which holds the source's type) refers to in one of `references`; only those of `target_type`.
     Has {
         references: Vec<Index>,
         target_type: &'static str,
+        source_type: &'static str,
         source: Box<Criterion>,
     },
 }

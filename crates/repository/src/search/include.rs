@@ -53,7 +53,7 @@ impl Runner<'_> {
         let mut fresh = Vec::new();
         let mut known = seen.clone();
         for filter in filters {
-            let find = keys_only(self.visible_of_any(filter), seen.len() + room + 1, values(includes));
+            let find = keys_only(filter, seen.len() + room + 1, values(includes));
             for hit in self.find(Find { bodies: true, ..find })?.hits {
                 if fresh.len() <= room && known.insert(hit.key.clone()) {
                     fresh.push(hit);
@@ -63,19 +63,23 @@ impl Runner<'_> {
         Ok(fresh)
     }
 
-    /// The filter of what one include adds to these hits; `None` when that is nothing.
+    /// The filter of what one include adds to these hits, as far as the caller may see it; `None` when that is nothing.
     fn one(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Option<Filter> {
         let of_type = |key: &Key| include.target_type.is_none_or(|wanted| key.collection() == wanted);
         let mut keys = BTreeSet::new();
         if include.reverse {
             keys.extend(hits.iter().map(|hit| hit.key.clone()).filter(of_type));
-            return (!keys.is_empty()).then(|| self.referring(&include.references, &keys));
+            let referring = (!keys.is_empty()).then(|| self.referring(&include.references, &keys));
+            return referring.map(|filter| self.visible(&[include.source_type], filter));
         }
         for hit in hits.iter().filter(|hit| hit.key.collection() == include.source_type) {
             let rows = hit.rows.iter().filter(|row| include.references.contains(&row.index));
             keys.extend(rows.filter_map(|row| self.session.setup().registry.target(&row.value)).filter(of_type));
         }
         keys.retain(|key| !seen.contains(key));
-        (!keys.is_empty()).then(|| self.identities(&keys))
+        // Keys are in order, so those of one type stand together.
+        let mut types: Vec<_> = keys.iter().map(Key::collection).collect();
+        types.dedup();
+        (!keys.is_empty()).then(|| self.visible(&types, self.identities(&keys)))
     }
 }

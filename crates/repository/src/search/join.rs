@@ -62,15 +62,15 @@ impl Runner<'_> {
     /// A join from its far side.
     fn join(&self, criterion: &Criterion) -> Result<Result<Filter, TooMany>, Outcome> {
         match criterion {
-            Criterion::Chain { references, target } => {
-                let far = self.visible_of_any(self.filter(target)?);
+            Criterion::Chain { references, target_types, target } => {
+                let far = self.visible(target_types, self.filter(target)?);
                 let keys = self.keys(far, &[], |hit, keys| {
                     keys.insert(hit.key.clone());
                 })?;
                 Ok(keys.map(|keys| self.referring(references, &keys)))
             }
-            Criterion::Has { references, target_type, source } => {
-                let far = self.visible_of_any(self.filter(source)?);
+            Criterion::Has { references, target_type, source_type, source } => {
+                let far = self.visible(&[source_type], self.filter(source)?);
                 let keys = self.keys(far, references, |hit, keys| self.targets(hit, Some(target_type), keys))?;
                 Ok(keys.map(|keys| self.identities(&keys)))
             }
@@ -81,25 +81,26 @@ impl Runner<'_> {
     /// A join from its near side: of what satisfies `near`, those whose joined resources satisfy the far side.
     fn join_from_near(&self, near: &Filter, criterion: &Criterion) -> Result<Result<Filter, TooMany>, Outcome> {
         match criterion {
-            Criterion::Chain { references, target } => {
+            Criterion::Chain { references, target_types, target } => {
                 let referring =
                     near.clone().and(Filter::Any(references.iter().copied().map(Filter::present).collect()));
                 let candidates = self.keys(referring, references, |hit, keys| self.targets(hit, None, keys))?;
                 let Ok(candidates) = candidates else { return Ok(Err(TooMany)) };
-                let far = self.visible_of_any(self.identities(&candidates).and(self.filter(target)?));
+                let far = self.visible(target_types, self.identities(&candidates).and(self.filter(target)?));
                 let keys = self.keys(far, &[], |hit, keys| {
                     keys.insert(hit.key.clone());
                 })?;
                 Ok(keys.map(|keys| self.referring(references, &keys)))
             }
-            Criterion::Has { references, target_type, source } => {
+            Criterion::Has { references, target_type, source_type, source } => {
                 let candidates = self.keys(near.clone(), &[], |hit, keys| {
                     if hit.key.collection() == *target_type {
                         keys.insert(hit.key.clone());
                     }
                 })?;
                 let Ok(candidates) = candidates else { return Ok(Err(TooMany)) };
-                let far = self.visible_of_any(self.referring(references, &candidates).and(self.filter(source)?));
+                let far = self.referring(references, &candidates).and(self.filter(source)?);
+                let far = self.visible(&[source_type], far);
                 let keys = self.keys(far, references, |hit, keys| self.targets(hit, Some(target_type), keys))?;
                 Ok(keys.map(|keys| self.identities(&keys.intersection(&candidates).cloned().collect())))
             }

@@ -98,18 +98,14 @@ impl<'a> Runner<'a> {
         let access = &self.session.access;
         let registry = &self.session.setup().registry;
         types.iter().fold(filter, |filter, resource_type| {
-            let of_type = || Filter::present(registry.time_index(resource_type));
+            let others = || Filter::present(registry.time_index(resource_type)).not();
             match (access.permit_read(resource_type), access.filter(resource_type)) {
-                (Err(_), _) => filter.and(of_type().not()),
+                (Err(_), _) => filter.and(others()),
                 (Ok(()), None) => filter,
-                (Ok(()), Some(seen)) => filter.and(Filter::Any(vec![of_type().not(), seen])),
+                (Ok(()), Some(seen)) if types.len() == 1 => filter.and(seen.clone()),
+                (Ok(()), Some(seen)) => filter.and(Filter::Any(vec![others(), seen.clone()])),
             }
         })
-    }
-
-    /// What of `filter` the caller may see, whatever it can match.
-    fn visible_of_any(&self, filter: Filter) -> Filter {
-        self.visible(self.session.setup().definitions.resource_types(), filter)
     }
 }
 

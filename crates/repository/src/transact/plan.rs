@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
         if let Some(version) = live
             && !self.session.sees(version)?
         {
-            return Err(Outcome::new(IssueType::Forbidden, format!("`{key}` may not be changed")));
+            return Err(not_permitted(&key));
         }
         let document = match (draft.method, live) {
             (Method::Delete, None) => return Ok(End::Stands(ChangeKind::NothingToDelete, current)),
@@ -231,6 +231,9 @@ impl<'a> Planner<'a> {
         for (job, content) in self.jobs.drain(..).zip(prepared) {
             let Job { change, key, current, .. } = job;
             let content = content.map_err(|outcome| Refusal::of(change, outcome))?;
+            if self.session.access.filter(key.collection()).is_some_and(|seen| !seen.accepts(&content.rows)) {
+                return Err(Refusal::of(change, not_permitted(&key)));
+            }
             kept.contents[change] = Some(content.clone());
             let (content, method) = (Some(content), self.drafts[change].method);
             self.transaction.plan(PlannedWrite { key, current, content, method, change: Some(change) });
@@ -283,6 +286,10 @@ impl Draft {
     fn sent(&self) -> Result<Arc<Document>, Outcome> {
         self.document.clone().ok_or_else(|| fault::exception("a write was planned without content"))
     }
+}
+
+fn not_permitted(key: &Key) -> Outcome {
+    Outcome::new(IssueType::Forbidden, format!("the caller may not write `{key}`"))
 }
 
 /// `meta` stays an object, for the server sets its own members there.
