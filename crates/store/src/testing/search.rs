@@ -107,8 +107,12 @@ fn random_bound(random: &mut Random, index: u32, documents: u64) -> Bound<Vec<u8
 fn random_match(random: &mut Random, documents: u64) -> Filter {
     let index = random.below(u64::from(INDEXES) + 1) as u32;
     let value = random_value(random, index, documents);
-    match random.below(6) {
+    match random.below(7) {
         0 | 1 => Filter::equal(Index(index), value),
+        6 => {
+            let others = (0..random.below(6)).map(|_| random_value(random, index, documents));
+            Filter::Any(others.chain([value]).map(|value| Filter::equal(Index(index), value)).collect())
+        }
         2 => Filter::prefix(Index(index), &value[..value.len().min(5)]),
         3 => {
             let (low, high) = (random_bound(random, index, documents), random_bound(random, index, documents));

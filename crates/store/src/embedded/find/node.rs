@@ -1,5 +1,6 @@
 //! A filter made ready to run: flattened, with constants folded away.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::embedded::layout::Packed;
@@ -16,6 +17,8 @@ pub(super) enum Node<'f> {
     Not(Box<Node<'f>>),
     /// Documents with this very row.
     Equal(Index, &'f [u8]),
+    /// Documents with one of these rows at least; the values, two or more, are sorted. Following references makes thousands of them.
+    OneOf(Index, Vec<&'f [u8]>),
     Match(&'f Match),
 }
 
@@ -56,6 +59,7 @@ impl<'f> Node<'f> {
                 node => parts.push(node),
             }
         }
+        gather_values(&mut parts);
         match parts.len() {
             0 => Node::Nothing,
             1 => parts.remove(0),
@@ -95,7 +99,7 @@ impl<'f> Node<'f> {
             Node::Everything | Node::Nothing | Node::Not(_) => false,
             Node::All(nodes) => nodes.iter().any(|node| node.requires(index)),
             Node::Any(nodes) => nodes.iter().all(|node| node.requires(index)),
-            Node::Equal(at, _) => *at == index,
+            Node::Equal(at, _) | Node::OneOf(at, _) => *at == index,
             Node::Match(wanted) => wanted.index == index,
         }
     }
@@ -109,8 +113,33 @@ impl<'f> Node<'f> {
             Node::Any(nodes) => nodes.iter().any(|node| node.accepts(rows)),
             Node::Not(node) => !node.accepts(rows),
             Node::Equal(index, wanted) => rows.values(*index).any(|value| value == *wanted),
+            Node::OneOf(index, wanted) => rows.values(*index).any(|value| wanted.binary_search(&value).is_ok()),
             Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
         }
+    }
+}
+
+/// Puts single values of one index together.
+fn gather_values(parts: &mut Vec<Node<'_>>) {
+    let mut values = BTreeMap::<Index, Vec<&[u8]>>::new();
+    parts.retain_mut(|part| match part {
+        Node::Equal(index, value) => {
+            values.entry(*index).or_default().push(value);
+            false
+        }
+        Node::OneOf(index, more) => {
+            values.entry(*index).or_default().append(more);
+            false
+        }
+        _ => true,
+    });
+    for (index, mut values) in values {
+        values.sort_unstable();
+        values.dedup();
+        parts.push(match values.as_slice() {
+            [value] => Node::Equal(index, value),
+            _ => Node::OneOf(index, values),
+        });
     }
 }
 

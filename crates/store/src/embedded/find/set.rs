@@ -23,7 +23,10 @@ impl Reader<'_> {
             Node::Everything => self.everything(budget),
             Node::Equal(index, value) => self.having(*index, value, budget),
             Node::Match(wanted) => self.matching(wanted, budget),
-            Node::Any(nodes) => self.union(nodes, budget),
+            Node::OneOf(index, values) => {
+                self.union(values, budget, |value, budget| self.having(*index, value, budget))
+            }
+            Node::Any(nodes) => self.union(nodes, budget, |node, budget| self.set(node, budget)),
             Node::All(nodes) => self.intersection(nodes, budget),
             Node::Not(node) => match self.everything(budget)? {
                 Some(mut base) => {
@@ -48,12 +51,17 @@ impl Reader<'_> {
         numbers.collect::<Result<_, _>>().map(Some)
     }
 
-    fn union(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
+    fn union<P>(
+        &self,
+        parts: &[P],
+        budget: u64,
+        set: impl Fn(&P, u64) -> Result<Option<RoaringTreemap>, StoreError>,
+    ) -> Result<Option<RoaringTreemap>, StoreError> {
         let start = self.touched();
         let mut union = RoaringTreemap::new();
-        for node in nodes {
+        for part in parts {
             let spent = self.touched() - start;
-            match self.set(node, budget.saturating_sub(spent))? {
+            match set(part, budget.saturating_sub(spent))? {
                 Some(set) => union |= set,
                 None => return Ok(None),
             }
