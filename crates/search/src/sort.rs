@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn refuses_what_has_no_order() {
-        let many = format!("_sort={}", vec!["family"; SORT_KEYS_MAX + 1].join(","));
+        let many = format!("_sort={}", ["family"; SORT_KEYS_MAX + 1].join(","));
         check_refused(
             "Patient",
             &[

@@ -60,7 +60,7 @@ pub(crate) struct Site<'a> {
 
 impl Site<'_> {
     /// The type and id of the resource of this server that a reference names.
-    fn local<'r>(self, reference: &'r str) -> Option<(&'r str, &'r str)> {
+    fn local(self, reference: &str) -> Option<(&str, &str)> {
         match Reference::parse(reference)? {
             Reference::Relative { resource_type, id, .. } => Some((resource_type, id)),
             Reference::Absolute { base, resource_type, id, .. } if base == self.base_url => Some((resource_type, id)),
