@@ -1,6 +1,6 @@
 //! Conditions on other resources: chains and reverse chains, <https://hl7.org/fhir/R4/search.html#chaining>.
 
-use crate::compile::{criterion, parameter};
+use crate::compile::{Asked, criterion, parameter, split_modifier};
 use crate::parameter::Indexed;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
@@ -15,67 +15,66 @@ pub(crate) fn chain(
     registry: &Registry,
     resource_type: &'static str,
     reference: &str,
-    rest: &str,
-    value: &str,
-    depth: usize,
+    rest: Asked<'_>,
 ) -> Result<Criterion, Refusal> {
-    check_depth(depth)?;
-    let (code, target) = reference.split_once(':').map_or((reference, None), |(code, target)| (code, Some(target)));
+    check_depth(rest.depth)?;
+    let (code, target) = split_modifier(reference);
     let parameter = reference_parameter(registry, resource_type, code)?;
-    let definitions = registry.site().definitions;
-    let targets = match target {
+    let rest = Asked { depth: rest.depth + 1, ..rest };
+    let alternatives = match target {
         Some(target) => {
-            let found = definitions.resource_type(target).filter(|target| parameter.leads_to(target));
-            vec![found.ok_or_else(|| Refusal::modifier(parameter, target))?]
+            let found = registry.site().definitions.resource_type(target).filter(|target| parameter.leads_to(target));
+            let target = found.ok_or_else(|| Refusal::modifier(parameter, target))?;
+            vec![(target, of_type(target, criterion(registry, target, rest)?))]
         }
-        None => definitions.resource_types().iter().copied().filter(|target| parameter.leads_to(target)).collect(),
+        None => open_chain(registry, parameter, rest)?,
     };
-    let mut target_types = Vec::new();
+    let (target_types, criteria) = alternatives.into_iter().unzip();
+    let target = Box::new(Criterion::any(criteria));
+    Ok(Criterion::Chain { references: vec![parameter.index], target_types, target })
+}
+
+/// A condition for each type that the reference may lead to and that can be asked it.
+fn open_chain(
+    registry: &Registry,
+    parameter: &Indexed,
+    rest: Asked<'_>,
+) -> Result<Vec<(&'static str, Criterion)>, Refusal> {
+    let (first, _) = rest.name.split_once(['.', ':']).unwrap_or((rest.name, ""));
+    let knows =
+        |target: &&str| first == "_has" || registry.table(target).is_some_and(|table| table.get(first).is_some());
+    let types = registry.site().definitions.resource_types().iter().copied();
     let mut alternatives = Vec::new();
-    let mut refusals = Vec::new();
-    for target in &targets {
-        match criterion(registry, target, rest, value, depth + 1) {
-            Ok(criterion) => {
-                target_types.push(*target);
-                alternatives.push(of_type(target, criterion));
-            }
-            Err(refusal) => refusals.push(refusal),
+    let mut refused = None;
+    for target in types.filter(|target| parameter.leads_to(target)).filter(knows) {
+        rest.budget.spend(1)?;
+        match criterion(registry, target, rest) {
+            Ok(criterion) => alternatives.push((target, of_type(target, criterion))),
+            Err(refusal) if refusal.is_too_costly() => return Err(refusal),
+            // A value that is wrong for one type says more than a name that is unknown to another.
+            Err(refusal) if matches!(refusal, Refusal::Bad(_)) || refused.is_none() => refused = Some(refusal),
+            Err(_) => {}
         }
     }
-    if alternatives.is_empty() {
-        let worst = refusals.iter().position(|refusal| matches!(refusal, Refusal::Bad(_)));
-        return Err(match (worst, refusals.len()) {
-            (Some(at), _) => refusals.swap_remove(at),
-            (None, 1) => refusals.remove(0),
-            (None, _) => Refusal::unknown(format!(
-                "no target of `{code}` has the parameter `{}`, targets are {}",
-                shortened(rest),
-                targets.join(", ")
-            )),
-        });
+    match (alternatives.is_empty(), refused) {
+        (false, _) => Ok(alternatives),
+        (true, Some(refusal)) => Err(refusal),
+        (true, None) => Err(Refusal::unknown(format!(
+            "no target of `{}` has the parameter `{}`, targets are {}",
+            parameter.definition.code,
+            shortened(rest.name),
+            parameter.definition.targets.join(", ")
+        ))),
     }
-    Ok(Criterion::Chain {
-        references: vec![parameter.index],
-        target_types,
-        target: Box::new(Criterion::any(alternatives)),
-    })
 }
 
 /// `_has:Observation:patient:code`, without the `_has:`: resources that one of that type refers to, which satisfies the rest.
-pub(crate) fn has(
-    registry: &Registry,
-    resource_type: &'static str,
-    path: &str,
-    value: &str,
-    depth: usize,
-) -> Result<Criterion, Refusal> {
-    check_depth(depth)?;
-    let mut parts = path.splitn(3, ':');
+pub(crate) fn has(registry: &Registry, resource_type: &'static str, asked: Asked<'_>) -> Result<Criterion, Refusal> {
+    check_depth(asked.depth)?;
+    let mut parts = asked.name.splitn(3, ':');
     let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Refusal::bad(format!(
-            "parameter `_has:{}` must be `_has:Type:reference:parameter`",
-            shortened(path)
-        )));
+        let path = shortened(asked.name);
+        return Err(Refusal::bad(format!("parameter `_has:{path}` must be `_has:Type:reference:parameter`")));
     };
     let Some(source) = registry.site().definitions.resource_type(source) else {
         return Err(Refusal::unknown(format!("`{}` in `_has` is no resource type", shortened(source))));
@@ -87,7 +86,7 @@ pub(crate) fn has(
             parameter.definition.targets.join(", ")
         )));
     }
-    let criterion = criterion(registry, source, rest, value, depth + 1)?;
+    let criterion = criterion(registry, source, Asked { name: rest, depth: asked.depth + 1, ..asked })?;
     Ok(Criterion::Has {
         references: vec![parameter.index],
         target_type: resource_type,

@@ -1,5 +1,7 @@
 //! From a query string to a [`Query`], <https://hl7.org/fhir/R4/search.html>.
 
+use std::cell::Cell;
+
 use fhir::{Issue, IssueType, Outcome, Severity};
 use store::{Filter, Index};
 
@@ -12,6 +14,9 @@ use crate::{Criterion, Handling, Query, Scope, chain, compartment, include, resu
 
 /// How many parameters one query may have.
 const PARAMETERS_MAX: usize = 200;
+
+/// How many values one query may compare, each counted for every type and chain that it concerns.
+const COMPARISONS_MAX: usize = 20_000;
 
 pub(crate) fn compile(
     registry: &Registry,
@@ -32,10 +37,11 @@ pub(crate) fn compile(
         conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new() });
     }
     let mut query = Query::new(types);
+    let budget = Budget { left: Cell::new(COMPARISONS_MAX) };
     for (name, value) in parameters {
         let effect = match result_parameter(registry, &mut query, scope, name, value) {
             Some(effect) => effect,
-            None => add_condition(registry, &query.types, &mut conditions, name, value),
+            None => add_condition(registry, &budget, &query.types, &mut conditions, name, value),
         };
         match effect {
             Ok(Effect::Applied) => query.applied.push((name.clone(), value.clone())),
@@ -61,15 +67,9 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn add(
-        &mut self,
-        registry: &Registry,
-        resource_type: &'static str,
-        name: &str,
-        value: &str,
-    ) -> Result<(), Refusal> {
-        let criterion = criterion(registry, resource_type, name, value, 0)?;
-        let parameter = registry.table(resource_type).and_then(|table| table.get(name));
+    fn add(&mut self, registry: &Registry, resource_type: &'static str, asked: Asked<'_>) -> Result<(), Refusal> {
+        let criterion = criterion(registry, resource_type, asked)?;
+        let parameter = registry.table(resource_type).and_then(|table| table.get(asked.name));
         let index = parameter.filter(|parameter| parameter.has_one_row).map(|parameter| parameter.index);
         match (criterion, index) {
             (Criterion::Filter(filter), Some(index)) => {
@@ -132,7 +132,7 @@ fn result_parameter(
     name: &str,
     value: &str,
 ) -> Option<Result<Effect, Refusal>> {
-    let (base, modifier) = name.split_once(':').map_or((name, None), |(base, modifier)| (base, Some(modifier)));
+    let (base, modifier) = split_modifier(name);
     let applied = match base {
         "_include" | "_revinclude" => include::apply(registry, query, base == "_revinclude", modifier, value),
         _ if modifier.is_some() => return None,
@@ -149,22 +149,64 @@ fn result_parameter(
     Some(applied.map(|()| Effect::Applied))
 }
 
+/// What one parameter asks, at one place of a chain.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) value: &'a str,
+    /// How many joins stand around it.
+    pub(crate) depth: usize,
+    pub(crate) budget: &'a Budget,
+}
+
+/// How much a query may still ask.
+pub(crate) struct Budget {
+    left: Cell<usize>,
+}
+
+impl Budget {
+    pub(crate) fn spend(&self, comparisons: usize) -> Result<(), Refusal> {
+        let left = self.left.get().checked_sub(comparisons).ok_or_else(|| {
+            let text = format!(
+                "a query may compare {COMPARISONS_MAX} values over all types that they concern; name the types"
+            );
+            Refusal::too_costly(text)
+        })?;
+        self.left.set(left);
+        Ok(())
+    }
+}
+
 fn add_condition(
     registry: &Registry,
+    budget: &Budget,
     types: &[&'static str],
     conditions: &mut [Conditions],
     name: &str,
     value: &str,
 ) -> Result<Effect, Refusal> {
+    if is_foreign(registry, types, name) {
+        let text = format!("parameter `{}` is unknown and was left out", shortened(name));
+        return Err(Refusal::Ignored(Issue::warning(IssueType::NotSupported, text)));
+    }
     for (resource_type, conditions) in types.iter().zip(conditions) {
-        conditions.add(registry, resource_type, name, value).map_err(|refusal| match refusal {
-            Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
-                Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
+        conditions.add(registry, resource_type, Asked { name, value, depth: 0, budget }).map_err(|refusal| {
+            match refusal {
+                Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
+                    Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
+                }
+                refusal => refusal,
             }
-            refusal => refusal,
         })?;
     }
     Ok(Effect::Applied)
+}
+
+/// Whether a name is one of those that clients and proxies add for themselves: `_` before what no type knows.
+fn is_foreign(registry: &Registry, types: &[&'static str], name: &str) -> bool {
+    let code = name.split([':', '.']).next().unwrap_or_default();
+    let knows = |resource_type: &&str| registry.table(resource_type).is_some_and(|table| table.get(code).is_some());
+    code.starts_with('_') && code != "_has" && !types.iter().any(knows)
 }
 
 /// Whether a refusal is about a parameter that R4 defines and this server does not serve.
@@ -172,23 +214,27 @@ fn is_known(outcome: &Outcome) -> bool {
     outcome.issues.iter().any(|issue| issue.code == IssueType::NotSupported)
 }
 
-/// The condition that `name=value` sets to resources of a type. `depth` counts the joins around it.
+/// The condition that a parameter sets to resources of a type.
 pub(crate) fn criterion(
     registry: &Registry,
     resource_type: &'static str,
-    name: &str,
-    value: &str,
-    depth: usize,
+    asked: Asked<'_>,
 ) -> Result<Criterion, Refusal> {
-    if let Some(rest) = name.strip_prefix("_has:") {
-        return chain::has(registry, resource_type, rest, value, depth);
+    if let Some(rest) = asked.name.strip_prefix("_has:") {
+        return chain::has(registry, resource_type, Asked { name: rest, ..asked });
     }
-    if let Some((reference, rest)) = name.split_once('.') {
-        return chain::chain(registry, resource_type, reference, rest, value, depth);
+    if let Some((reference, rest)) = asked.name.split_once('.') {
+        return chain::chain(registry, resource_type, reference, Asked { name: rest, ..asked });
     }
-    let (code, modifier) = name.split_once(':').map_or((name, None), |(code, modifier)| (code, Some(modifier)));
+    let (code, modifier) = split_modifier(asked.name);
     let parameter = parameter(registry, resource_type, code)?;
-    Ok(Criterion::Filter(parameter.filter(registry.site(), modifier, value)?))
+    asked.budget.spend(asked.value.matches(',').count() + 1)?;
+    Ok(Criterion::Filter(parameter.filter(registry.site(), modifier, asked.value)?))
+}
+
+/// `name:exact` as `name` and `exact`.
+pub(crate) fn split_modifier(name: &str) -> (&str, Option<&str>) {
+    name.split_once(':').map_or((name, None), |(base, modifier)| (base, Some(modifier)))
 }
 
 /// A parameter of a type by its code.
@@ -196,10 +242,6 @@ pub(crate) fn parameter<'r>(registry: &'r Registry, resource_type: &str, code: &
     let parameters = registry.table(resource_type);
     match parameters.and_then(|table| table.get(code)) {
         Some(parameter) => Ok(parameter),
-        None if code.starts_with('_') => Err(Refusal::Ignored(Issue::warning(
-            IssueType::NotSupported,
-            format!("parameter `{}` is unknown and was left out", shortened(code)),
-        ))),
         None => Err(Refusal::parameter(resource_type, code, parameters.map_or(&[], |table| &table.parameters))),
     }
 }
@@ -229,6 +271,11 @@ mod tests {
                 ("_text=x", "parameter `_text` of Patient is not served"),
                 ("_filter=x", "parameter `_filter` of Patient is not served"),
                 ("_content=x", "parameter `_content` of Patient is not served"),
+                ("_sort=_score", "parameter `_score` of Patient is unknown"),
+                ("organization._foo=x", "no target of `organization` has the parameter `_foo`"),
+                ("organization:Organization._foo=x", "parameter `_foo` of Organization is unknown"),
+                ("_has:Observation:patient:_foo=x", "parameter `_foo` of Observation is unknown"),
+                ("_id:foo=x", "modifier `:foo` of `_id` is unknown"),
                 ("_type=Observation", "parameter `_type` has the value `Observation`, expected the type in the URL"),
             ],
         );
@@ -252,10 +299,11 @@ mod tests {
 
     #[test]
     fn unknown_names_of_clients_are_left_out_with_a_warning() {
-        let query = query("Patient", "_totalMethod=count&gender=male&_format=json&_pretty=true", Handling::Strict);
+        let text = "_totalMethod=count&gender=male&_format=json&_pretty=true&_foo:bar=x";
+        let query = query("Patient", text, Handling::Strict);
         let query = query.expect("valid");
         assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())]);
-        assert_eq!(query.warnings.len(), 1);
+        assert_eq!(query.warnings.len(), 2);
         assert_eq!(query.warnings[0].diagnostics, "parameter `_totalMethod` is unknown and was left out");
     }
 
@@ -318,5 +366,15 @@ mod tests {
                 (&format!("_id={values},x"), "parameter `_id` lists more than 2000 values"),
             ],
         );
+        let ids = vec!["x"; COMPARISONS_MAX / 146].join(",");
+        assert!(everywhere(&[("_id", &ids)]).is_ok());
+        let refused = everywhere(&[("_id", &ids), ("_tag", &ids)]).expect_err("refused");
+        assert!(refused.contains("a query may compare 20000 values"), "{refused}");
+        // Open chains over references to anything grow with each step.
+        check_refused(
+            "Provenance",
+            &[("target.subject.subject.subject.subject._id=x", "a query may compare 20000 values")],
+        );
+        assert!(query("Provenance", "target._id=x", Handling::Strict).is_ok());
     }
 }

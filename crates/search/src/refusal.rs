@@ -27,6 +27,10 @@ impl Refusal {
         Refusal::Bad(Outcome::new(IssueType::TooCostly, diagnostics))
     }
 
+    pub(crate) fn is_too_costly(&self) -> bool {
+        matches!(self, Refusal::Bad(outcome) if outcome.issues.iter().any(|issue| issue.code == IssueType::TooCostly))
+    }
+
     pub(crate) fn unknown(diagnostics: String) -> Refusal {
         Refusal::Unknown(Outcome::new(IssueType::BadRequest, diagnostics))
     }

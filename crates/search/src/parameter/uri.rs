@@ -13,8 +13,8 @@ use crate::row::{self, Rows, SIMPLE_MAX, push_part};
 
 pub(super) const MODIFIERS: &[&str] = &["missing", "below", "above"];
 
-/// How many segments `:above` goes up.
-const SEGMENTS_MAX: usize = 64;
+/// How many slashes a URL may have whose parents `:above` names.
+const SLASHES_MAX: usize = 16;
 
 pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
     let Some(uri) = text(item) else { return };
@@ -46,8 +46,11 @@ pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Resul
         }
         Some("above") => {
             let host = uri.find("://").map_or(0, |at| at + 3);
-            let slashes = uri[host..].match_indices('/').map(|(at, _)| host + at).take(SEGMENTS_MAX);
-            let above = slashes.flat_map(|at| [&uri[..at], &uri[..=at]]).chain([uri.as_ref()]);
+            let slashes: Vec<_> = uri[host..].match_indices('/').map(|(at, _)| host + at).collect();
+            if slashes.len() > SLASHES_MAX {
+                return Err(BadValue("a URL of at most 16 path segments"));
+            }
+            let above = slashes.into_iter().flat_map(|at| [&uri[..at], &uri[..=at]]).chain([uri.as_ref()]);
             Ok(row::any(above.map(|uri| Filter::equal(index, row_value(uri))).collect()))
         }
         _ => Ok(Filter::equal(index, row_value(&uri))),
@@ -118,6 +121,10 @@ mod tests {
                 ("url=", "parameter `url` has the value ``, expected a uri"),
                 ("url:below=urn:oid:1.2", "expected a URL, which has a path"),
                 ("url:above=urn:oid:1.2", "expected a URL"),
+                (
+                    "url:above=http://a.example/1/2/3/4/5/6/7/8/9/10/11/12/13/14/15/16/17",
+                    "a URL of at most 16 path segments",
+                ),
                 ("url:contains=x", "modifier `:contains` of `url` is unknown, allowed are :missing, :below, :above"),
             ],
         );
