@@ -16,11 +16,14 @@ use crate::perform::{self, Conditions, Payload, entry_change};
 /// The largest JSON file in bytes, decompressed. Larger amounts come as NDJSON, which is read piece by piece.
 pub(super) const FILE_BYTES_MAX: usize = 256 << 20;
 
+/// How many entries of a batch share a commit. They are independent of one another, and each is tried alone where it must be.
+const BATCH_TOGETHER_MAX: usize = 1000;
+
 /// What a file holds, by how it is imported.
 enum Content<'a> {
     /// All or nothing.
     Transaction(Vec<Node<'a>>),
-    /// Entry by entry.
+    /// Each entry by itself.
     Batch(Vec<Node<'a>>),
     /// Resources that lie side by side.
     Collection(Vec<Node<'a>>),
@@ -98,7 +101,7 @@ pub(super) fn import(
         Ok(Content::Transaction(entries)) => transaction(state, ordered, &name, &entries),
         Ok(Content::Batch(entries)) => {
             let change = |at: usize| entry_change(state, entries[at]);
-            Ok(Imported::of(settle(entries.len(), 1, ordered, &change)?, Place::Entry))
+            Ok(Imported::of(settle(entries.len(), BATCH_TOGETHER_MAX, ordered, &change)?, Place::Entry))
         }
         Ok(Content::Collection(entries)) => {
             let change = |at: usize| collected(state, entries[at]);

@@ -57,31 +57,37 @@ pub(super) fn is_fatal(outcome: &Outcome) -> bool {
 }
 
 impl Part<'_> {
-    /// Brings in all items that are left. An error is fatal.
+    /// Brings in all items that are left; what cannot be brought in together with others is tried alone. An error is fatal.
     pub(super) fn settle(&self, session: &Session<'_>) -> Result<Settled, Outcome> {
         let mut settled = Settled::default();
         let mut open: VecDeque<usize> = match self.name.read(session)? {
             None => (0..self.numbers.len()).collect(),
             Some(left) => left.iter().filter_map(|number| self.numbers.binary_search(number).ok()).collect(),
         };
+        let mut alone = VecDeque::new();
         let mut together_max = self.together_max;
-        while !open.is_empty() {
+        loop {
+            if open.is_empty() {
+                (open, together_max) = (std::mem::take(&mut alone), 1);
+            }
             let wave = self.wave(&mut open, together_max, &mut settled);
-            if wave.items.is_empty() {
-                continue;
+            if wave.items.is_empty() && open.is_empty() && alone.is_empty() {
+                break;
             }
             let refused = settled.refused.iter().map(|(number, _)| *number);
-            let left = open.iter().map(|&at| self.numbers[at]).chain(refused);
+            let left = open.iter().chain(&alone).map(|&at| self.numbers[at]).chain(refused);
             match session.transact_noting(wave.changes, Some(self.name.left(left))) {
                 Ok(changed) => {
                     settled.tally.add(Tally::of(&changed));
                     together_max = (together_max * 2).min(self.together_max);
                 }
                 Err(refusal) if is_fatal(&refusal.outcome) => return Err(refusal.outcome),
+                Err(refusal) if wave.items.len() == 1 => {
+                    settled.refused.push((self.numbers[wave.items[0]], refusal.outcome));
+                }
                 Err(refusal) => {
-                    let only = (wave.items.len() == 1).then_some(wave.items[0]);
-                    let blamed = refusal.change.map(|change| wave.writers[change]).or(only);
-                    settled.refused.extend(blamed.map(|at| (self.numbers[at], refusal.outcome)));
+                    let blamed = refusal.change.map(|change| wave.writers[change]);
+                    alone.extend(blamed);
                     wave.items.iter().rev().filter(|at| Some(**at) != blamed).for_each(|&at| open.push_front(at));
                     // Each try names one culprit: smaller waves keep the cost of many in bounds.
                     together_max = (wave.items.len() / 2).max(1);
