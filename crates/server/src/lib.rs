@@ -19,6 +19,7 @@ mod negotiate;
 mod page;
 mod perform;
 mod pretty;
+mod progress;
 mod project;
 mod respond;
 mod state;

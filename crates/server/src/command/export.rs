@@ -13,7 +13,7 @@ use store::Page;
 
 use super::Data;
 use crate::State;
-use crate::import::{Progress, rate};
+use crate::progress::{Progress, rate};
 
 /// What `flint export` takes.
 #[derive(Args)]

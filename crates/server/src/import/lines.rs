@@ -77,7 +77,7 @@ impl<R: BufRead> Lines<R> {
             }
             let length = if too_long { 0 } else { chunk.text[start..].trim_ascii_end().len() };
             chunk.text.truncate(start + length);
-            let range = (!too_long).then(|| start..chunk.text.len());
+            let range = (!too_long).then_some(start..chunk.text.len());
             if range.as_ref().is_none_or(|range| !range.is_empty()) {
                 chunk.lines.push(Line { number: self.count, range });
             }

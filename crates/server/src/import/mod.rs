@@ -11,7 +11,6 @@ mod file;
 mod journal;
 mod lines;
 mod part;
-mod progress;
 mod report;
 mod run;
 mod source;
@@ -20,10 +19,8 @@ use std::path::PathBuf;
 
 use repository::References;
 
-pub(crate) use progress::{Progress, rate};
-pub(crate) use report::Report;
-
 use crate::State;
+use crate::progress::Progress;
 
 /// What to import, and how.
 pub(crate) struct Import {
@@ -37,7 +34,7 @@ pub(crate) struct Import {
 
 impl Import {
     /// Imports everything. What is refused is in the report; an error says that the rest was given up.
-    pub(crate) fn run(&self, state: &State) -> Result<Report, String> {
+    pub(crate) fn run(&self, state: &State) -> Result<report::Report, String> {
         let sources = source::find(&self.paths)?;
         let progress = Progress::new(sources.iter().map(|source| source.bytes).sum());
         let report = run::Run::new(state, self, &sources, &progress).run();

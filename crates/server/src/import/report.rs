@@ -7,7 +7,7 @@ use std::time::Duration;
 use fhir::{IssueType, Outcome, Severity};
 
 use super::part::Tally;
-use super::rate;
+use crate::progress::rate;
 
 /// How many refusals of one file are listed; more are counted.
 const LISTED_MAX: usize = 1000;

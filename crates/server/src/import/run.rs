@@ -9,15 +9,16 @@ use fhir::json::Document;
 use fhir::{IssueType, Outcome};
 use repository::{Access, References, Session};
 
+use super::Import;
 use super::file::{self, FILE_BYTES_MAX, Place, entry_line, resource_change};
 use super::journal::Name;
 use super::lines::{Chunk, LINE_BYTES_MAX, Lines};
 use super::part::{Part, Tally};
 use super::report::{Refusals, Report};
 use super::source::{Form, Source};
-use super::{Import, Progress};
 use crate::State;
 use crate::perform::refused_at;
+use crate::progress::Progress;
 
 /// One import.
 pub(super) struct Run<'a> {

@@ -8,7 +8,7 @@ fn write_files(bench: &Bench) -> usize {
     bench.write("in/a.ndjson", &vec![basic; 3500].join("\n"));
     let entry = format!(r#"{{"resource":{basic},"request":{{"method":"POST","url":"Basic"}}}}"#);
     for at in 0..60 {
-        let entries = vec![entry.as_str(); 10].join(",");
+        let entries = [entry.as_str(); 10].join(",");
         bench.write(
             &format!("in/b{at}.json"),
             &format!(r#"{{"resourceType":"Bundle","id":"b{at}","type":"transaction","entry":[{entries}]}}"#),
