@@ -6,7 +6,7 @@ use fhir::{Issue, IssueType, Outcome, Severity};
 use store::{Filter, Index};
 
 use crate::conjunction::both;
-use crate::parameter::Indexed;
+use crate::parameter::{Indexed, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
@@ -70,7 +70,7 @@ impl Conditions {
     fn add(&mut self, registry: &Registry, resource_type: &'static str, asked: Asked<'_>) -> Result<(), Refusal> {
         let criterion = criterion(registry, resource_type, asked)?;
         let parameter = registry.table(resource_type).and_then(|table| table.get(asked.name));
-        let index = parameter.filter(|parameter| parameter.has_one_row).map(|parameter| parameter.index);
+        let index = parameter.filter(|parameter| parameter.shape.has_one_row).map(|parameter| parameter.index);
         match (criterion, index) {
             (Criterion::Filter(filter), Some(index)) => {
                 match self.spans.iter_mut().find(|(other, _)| *other == index) {
@@ -206,7 +206,7 @@ fn add_condition(
 fn is_foreign(registry: &Registry, types: &[&'static str], name: &str) -> bool {
     let code = name.split([':', '.']).next().unwrap_or_default();
     let knows = |resource_type: &&str| registry.table(resource_type).is_some_and(|table| table.get(code).is_some());
-    code.starts_with('_') && code != "_has" && !types.iter().any(knows)
+    code.starts_with('_') && code != "_has" && !special::is_defined(code) && !types.iter().any(knows)
 }
 
 /// Whether a refusal is about a parameter that R4 defines and this server does not serve.
@@ -242,6 +242,7 @@ pub(crate) fn parameter<'r>(registry: &'r Registry, resource_type: &str, code: &
     let parameters = registry.table(resource_type);
     match parameters.and_then(|table| table.get(code)) {
         Some(parameter) => Ok(parameter),
+        None if special::is_defined(code) => Err(Refusal::Unknown(special::refuse(resource_type, code))),
         None => Err(Refusal::parameter(resource_type, code, parameters.map_or(&[], |table| &table.parameters))),
     }
 }
@@ -270,6 +271,7 @@ mod tests {
                 ("name:=x", "modifier `:` of `name` is unknown"),
                 ("_text=x", "parameter `_text` of Patient is not served"),
                 ("_filter=x", "parameter `_filter` of Patient is not served"),
+                ("_list=x", "parameter `_list` of Patient is not served"),
                 ("_content=x", "parameter `_content` of Patient is not served"),
                 ("_sort=_score", "parameter `_score` of Patient is unknown"),
                 ("organization._foo=x", "no target of `organization` has the parameter `_foo`"),

@@ -118,7 +118,7 @@ fn feed(definitions: &Definitions, parameter: usize, source: &Source<'_>, compon
 }
 
 /// The alternatives of an expression.
-fn branches(expression: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn branches(expression: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0_usize;
     let mut quoted = false;
     let at_bar = move |char: char| {
@@ -134,14 +134,15 @@ fn branches(expression: &str) -> impl Iterator<Item = &str> {
 }
 
 /// An alternative that concerns a type.
-struct Source<'e> {
-    text: &'e str,
-    target_type: Option<&'static str>,
+pub(crate) struct Source<'e> {
+    pub(crate) text: &'e str,
+    /// From `where(resolve() is Patient)`, which is not part of the text then.
+    pub(crate) target_type: Option<&'static str>,
 }
 
 impl<'e> Source<'e> {
     /// `None` for an alternative of another type.
-    fn new(definitions: &'static Definitions, structure: &Structure, branch: &'e str) -> Option<Source<'e>> {
+    pub(crate) fn new(definitions: &'static Definitions, structure: &Structure, branch: &'e str) -> Option<Source<'e>> {
         let first = identifier(branch.trim_start_matches('('));
         let names_type = first.starts_with(|char: char| char.is_ascii_uppercase());
         if names_type && !definitions.is_a(structure.name, first) {
@@ -155,29 +156,6 @@ impl<'e> Source<'e> {
             _ => Some(Source { text, target_type }),
         }
     }
-}
-
-/// Whether an expression gives at most one item for a resource of the type: one path over elements that do not repeat, or several
-/// casts of its end.
-pub(crate) fn is_single(definitions: &'static Definitions, resource_type: &str, expression: &str) -> bool {
-    let Some(structure) = definitions.structure(resource_type) else { return false };
-    let mut paths =
-        branches(expression).filter_map(|branch| Source::new(definitions, structure, branch)).map(|source| {
-            let path = source.text.trim_start_matches('(');
-            let end = path.find(" as ").or_else(|| path.find(".as(")).or_else(|| path.find(".ofType("));
-            &path[..end.unwrap_or(path.len())]
-        });
-    let Some(path) = paths.next() else { return false };
-    paths.all(|other| other == path) && is_single_path(definitions, structure, path)
-}
-
-fn is_single_path(definitions: &'static Definitions, mut structure: &'static Structure, path: &str) -> bool {
-    for name in path.split('.').skip(1) {
-        let Some(element) = structure.element(name).filter(|element| element.max == Some(1)) else { return false };
-        let Some(element_type) = element.types.first() else { return false };
-        structure = definitions.structure_of(element_type);
-    }
-    true
 }
 
 fn identifier(text: &str) -> &str {
@@ -316,28 +294,6 @@ mod tests {
         for (expression, expected) in cases {
             let expected = expected.map_or(Starts::Always, |members| Starts::With(members.to_vec()));
             assert_eq!(Starts::new(observation, expression), expected, "{expression}");
-        }
-    }
-
-    #[test]
-    fn knows_what_does_not_repeat() {
-        let single = |name: &str, code: &str| {
-            registry().table(name).and_then(|table| table.get(code)).expect("a parameter").has_one_row
-        };
-        for (name, code, expected) in [
-            ("Slot", "start", true),
-            ("Patient", "birthdate", true),
-            ("Condition", "onset-date", true),
-            ("Observation", "date", true),
-            ("Encounter", "date", true),
-            ("Observation", "_lastUpdated", true),
-            ("Observation", "value-date", true),
-            ("Goal", "target-date", false),
-            ("CareTeam", "date", true),
-            ("Patient", "name", false),
-            ("Encounter", "location-period", false),
-        ] {
-            assert_eq!(single(name, code), expected, "{name}.{code}");
         }
     }
 

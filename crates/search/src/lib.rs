@@ -12,6 +12,7 @@ mod registry;
 mod extract;
 mod parameter;
 mod row;
+mod shape;
 
 mod chain;
 mod compartment;

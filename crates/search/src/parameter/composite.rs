@@ -13,7 +13,7 @@ use store::{Filter, Index, Match, Range, Test};
 
 use super::item::{member, node, text};
 use super::token::{self, Wanted};
-use super::{BadValue, Prefix, Site, number};
+use super::{BadValue, Narrowing, Prefix, Site, number};
 use crate::escape::{split, unescape};
 use crate::row::{KEY_LENGTH, Rows};
 
@@ -142,7 +142,7 @@ pub(super) fn filter(site: Site<'_>, kinds: &[SearchKind], index: Index, value: 
     for (kind, value) in leading_kinds.iter().zip(leading) {
         combination = joined(&combination, &wanted_form(*kind, site, value)?);
     }
-    let filter = super::simple_filter(*last_kind, site, None, None, index, last)?;
+    let filter = super::simple_filter(*last_kind, site, None, Narrowing::default(), index, last)?;
     Ok(under(&key(&combination), filter))
 }
 

@@ -166,7 +166,9 @@ pub(super) fn moment_filter(index: Index, value: &str) -> Result<Filter, BadValu
 fn parse(value: &str) -> Result<(Prefix, Span), BadValue> {
     let text = unescape(value);
     let (prefix, date) = Prefix::split(&text).ok_or(BadValue(FORM))?;
-    Ok((prefix, Span::parse(date).ok_or(BadValue(FORM))?))
+    // A client that writes `+01:00` into a URL as it is means a plus and sends a space.
+    let span = Span::parse(date).or_else(|| Span::parse(&date.replace(' ', "+")));
+    Ok((prefix, span.ok_or(BadValue(FORM))?))
 }
 
 /// Values that end after `moment` and start before `limit`.
@@ -287,6 +289,7 @@ mod tests {
             &[
                 ("2026-03-01T08:00:00Z", "y---yy--y"),
                 ("2026-03-01T09:00:00+01:00", "y---yy--y"),
+                ("2026-03-01T09:00:00 01:00", "y---yy--y"),
                 ("2026-03-01T08:00:00.000Z", "y---yy--y"),
                 ("2026-03-01T08:00Z", "y---yy--y"),
                 ("2026-03-01T08:00", "y---yy--y"),

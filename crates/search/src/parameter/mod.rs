@@ -23,9 +23,9 @@ use fhir::{Definitions, Reference};
 use store::{Filter, Index};
 
 use crate::escape::{is_escaped_well, split};
-use crate::extract::is_single;
 use crate::refusal::Refusal;
 use crate::row::{self, OTHER, Rows};
+use crate::shape::Shape;
 
 /// How many values one parameter may list.
 pub(crate) const VALUES_MAX: usize = 2_000;
@@ -36,8 +36,7 @@ pub(crate) struct Indexed {
     pub(crate) resource_type: &'static str,
     pub(crate) index: Index,
     pub(crate) kind: Kind,
-    /// True for dates that no resource has several of: they have at most one row in each of their indexes.
-    pub(crate) has_one_row: bool,
+    pub(crate) shape: Shape,
 }
 
 /// How a parameter is searched.
@@ -89,12 +88,8 @@ impl Indexed {
             kind => Kind::Simple(kind),
         };
         let index = row::parameter_index(resource_type, definition.code);
-        let has_one_row = match kind {
-            Kind::LastUpdated => true,
-            Kind::Simple(SearchKind::Date) => is_single(definitions, resource_type, definition.expression),
-            _ => false,
-        };
-        Indexed { definition, resource_type, index, kind, has_one_row }
+        let shape = Shape::new(definitions, definition, resource_type);
+        Indexed { definition, resource_type, index, kind, shape }
     }
 
     /// The rows of the items that the parameter's expression gave. `target_type` leaves out references to other types.
@@ -129,7 +124,7 @@ impl Indexed {
         if let Kind::Special = self.kind {
             return Err(Refusal::Unknown(special::refuse(self.resource_type, self.definition.code)));
         }
-        let target_type = self.check_modifier(site, modifier)?;
+        let narrowing = Narrowing { named_type: self.check_modifier(site, modifier)?, shape: self.shape };
         let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(self.definition.code, value, form);
         if !is_escaped_well(value) {
             return Err(bad(value, BadValue(r"`\` only before `,` `|` `$` `\`")));
@@ -149,7 +144,7 @@ impl Indexed {
             )));
         }
         let filters: Result<Vec<_>, _> = split(value, b',')
-            .map(|value| self.value_filter(site, modifier, target_type, value).map_err(|form| bad(value, form)))
+            .map(|value| self.value_filter(site, modifier, narrowing, value).map_err(|form| bad(value, form)))
             .collect();
         let filter = row::any(filters?);
         Ok(if modifier == Some("not") { filter.not() } else { filter })
@@ -159,11 +154,11 @@ impl Indexed {
         &self,
         site: Site<'_>,
         modifier: Option<&str>,
-        target_type: Option<&str>,
+        narrowing: Narrowing,
         value: &str,
     ) -> Result<Filter, BadValue> {
         match &self.kind {
-            Kind::Simple(kind) => simple_filter(*kind, site, modifier, target_type, self.index, value),
+            Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, self.index, value),
             Kind::LastUpdated => date::moment_filter(self.index, value),
             Kind::Composite(kinds) => composite::filter(site, kinds, self.index, value),
             Kind::Special => Err(BadValue("another parameter")),
@@ -248,11 +243,19 @@ fn simple_rows(
     }
 }
 
+/// What is known of the values that a query asks for.
+#[derive(Clone, Copy, Default)]
+struct Narrowing {
+    /// From a modifier such as `:Patient`.
+    named_type: Option<&'static str>,
+    shape: Shape,
+}
+
 fn simple_filter(
     kind: SearchKind,
     site: Site<'_>,
     modifier: Option<&str>,
-    target_type: Option<&str>,
+    narrowing: Narrowing,
     index: Index,
     value: &str,
 ) -> Result<Filter, BadValue> {
@@ -260,8 +263,8 @@ fn simple_filter(
         SearchKind::Number => number::filter(index, value),
         SearchKind::Date => date::filter(index, value),
         SearchKind::String => string::filter(index, modifier, value),
-        SearchKind::Token => token::filter(index, modifier, value),
-        SearchKind::Reference => reference::filter(site, modifier, target_type, index, value),
+        SearchKind::Token => token::filter(index, modifier, narrowing.shape.system, value),
+        SearchKind::Reference => reference::filter(site, modifier, narrowing, index, value),
         SearchKind::Quantity => quantity::filter(index, value),
         SearchKind::Uri => uri::filter(index, modifier, value),
         SearchKind::Composite | SearchKind::Special => Err(BadValue("a value of another type")),

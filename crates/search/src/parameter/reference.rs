@@ -11,7 +11,7 @@ use fhir::{Reference, reference};
 use store::{Filter, Index, Key};
 
 use super::item::{member, node, text, type_name};
-use super::{BadValue, Site, token};
+use super::{BadValue, Narrowing, Site, token};
 use crate::escape::unescape;
 use crate::row::{self, Rows, push_part};
 
@@ -68,25 +68,24 @@ fn text_rows(site: Site<'_>, text: &str, index: Index, rows: &mut Rows) {
     }
 }
 
-/// `target_type` is a modifier such as `:Patient`.
 pub(super) fn filter(
     site: Site<'_>,
     modifier: Option<&str>,
-    target_type: Option<&str>,
+    narrowing: Narrowing,
     index: Index,
     value: &str,
 ) -> Result<Filter, BadValue> {
     if modifier == Some(IDENTIFIER) {
-        return token::filter(row::secondary(index, IDENTIFIER), None, value);
+        return token::filter(row::secondary(index, IDENTIFIER), None, None, value);
     }
     let text = unescape(value);
     if reference::is_id(&text) {
-        return Ok(match target_type {
+        return Ok(match narrowing.named_type.or(narrowing.shape.target_type) {
             Some(resource_type) => Filter::equal(index, local_value(resource_type, &text)),
             None => Filter::prefix(index, [text.as_bytes(), &[0]].concat()),
         });
     }
-    match (Link::parse(site, &text), target_type) {
+    match (Link::parse(site, &text), narrowing.named_type) {
         (Some(Link::Local { resource_type, .. }), Some(wanted)) if resource_type != wanted => {
             Err(BadValue("a reference to the type that the modifier names"))
         }

@@ -8,3 +8,8 @@ use fhir::{IssueType, Outcome};
 pub(crate) fn refuse(resource_type: &str, code: &str) -> Outcome {
     Outcome::new(IssueType::NotSupported, format!("parameter `{code}` of {resource_type} is not served"))
 }
+
+/// Whether R4 defines a parameter that has no definition as a resource.
+pub(crate) fn is_defined(code: &str) -> bool {
+    matches!(code, "_list" | "_text" | "_content" | "_filter" | "_query")
+}

@@ -109,10 +109,17 @@ fn of_type_value(system: &str, code: &str, value: &str) -> Vec<u8> {
     row
 }
 
-pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Result<Filter, BadValue> {
+/// `system` is the one that all values of the parameter have, where that is known.
+pub(super) fn filter(
+    index: Index,
+    modifier: Option<&str>,
+    system: Option<&str>,
+    value: &str,
+) -> Result<Filter, BadValue> {
     match modifier {
         Some(OF_TYPE) => of_type_filter(index, value),
         _ => Ok(match Wanted::parse(value)? {
+            Wanted::Code(code) if system.is_some() => Filter::equal(index, row_value(system, &code)),
             Wanted::Code(code) => Filter::prefix(index, code_prefix(&code)),
             Wanted::Exactly { system, code } => Filter::equal(index, row_value(system.as_deref(), &code)),
             Wanted::System(system) => {
