@@ -356,6 +356,60 @@ mod tests {
     }
 
     #[test]
+    fn no_value_is_too_strange() {
+        let long = "x".repeat(1_000);
+        let values = [
+            "",
+            "|",
+            "||",
+            "$",
+            "$$",
+            ",",
+            ",,",
+            r"\",
+            r"\\",
+            "é",
+            "\0",
+            "ge",
+            "-",
+            "+",
+            "1e400",
+            "1e-400",
+            "-0",
+            "a|b|c|d",
+            "#",
+            "#a",
+            "/",
+            "Patient/",
+            "http://",
+            "urn:uuid:",
+            "9999-12-31T23:59:60Z",
+            "0001",
+            "ge0001-01-01T00:00:00+14:00",
+            "ap9999",
+            "ap0001",
+            "99999999999999999999999999999999999999|u|c",
+            "ap-1e300||x",
+            "1$2$3",
+            &long,
+        ];
+        let mut taken = 0;
+        for resource_type in fhir::Definitions::r4().resource_types() {
+            for parameter in registry().parameters(resource_type) {
+                for value in values {
+                    let scope = Scope { resource_type: Some(resource_type), compartment: None };
+                    let parameters = [(parameter.code.to_owned(), value.to_owned())];
+                    match registry().query(&scope, &parameters, Handling::Strict) {
+                        Ok(query) => taken += usize::from(query.applied.len() == 1),
+                        Err(outcome) => assert!(outcome.to_string().contains(parameter.code), "{outcome}"),
+                    }
+                }
+            }
+        }
+        assert!(taken > 10_000, "{taken}");
+    }
+
+    #[test]
     fn limits_what_a_query_may_ask() {
         let parameters = vec!["gender=male"; PARAMETERS_MAX].join("&");
         assert!(query("Patient", &parameters, Handling::Strict).is_ok());
