@@ -25,6 +25,7 @@ pub(super) struct Group<'e> {
     txn: RwTxn<'e>,
     tables: &'e Tables,
     state: State,
+    /// The counters that have changed since they were last put into their table.
     collections: HashMap<String, Collection, FxBuildHasher>,
     rows: RowChanges,
     homes: &'e mut Homes,
@@ -42,7 +43,7 @@ impl<'e> Group<'e> {
         View { txn: &self.txn, tables: self.tables }
     }
 
-    /// Whether everything that a batch asks for holds after the batches applied so far. Writes nothing but noted rows.
+    /// Whether everything that a batch asks for holds after the batches applied so far. Writes nothing but what is noted.
     pub(super) fn check(&mut self, batch: &Batch) -> Result<(), StoreError> {
         for (at, precondition) in batch.preconditions.iter().enumerate() {
             let holds = match precondition {
@@ -64,7 +65,7 @@ impl<'e> Group<'e> {
 
     /// `keys` is sorted and without repetition.
     fn finds(&mut self, filter: &Filter, keys: &[Key]) -> Result<bool, StoreError> {
-        self.rows.flush(&mut self.txn, self.tables)?;
+        self.settle()?;
         let find = Find {
             filter: filter.clone(),
             sort: Vec::new(),
@@ -219,12 +220,18 @@ impl<'e> Group<'e> {
         Ok(self.collections.get_mut(name).expect("it was put there if it was missing"))
     }
 
-    /// Makes everything applied durable and visible.
-    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+    /// Puts what is noted into the tables, rows and counts together: a search in this transaction compares them.
+    fn settle(&mut self) -> Result<(), StoreError> {
         self.rows.flush(&mut self.txn, self.tables)?;
-        for (name, collection) in &self.collections {
+        for (name, collection) in self.collections.drain() {
             self.tables.collections.put(&mut self.txn, name.as_bytes(), &collection.encode())?;
         }
+        Ok(())
+    }
+
+    /// Makes everything applied durable and visible.
+    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+        self.settle()?;
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
         Ok(self.txn.commit()?)
     }

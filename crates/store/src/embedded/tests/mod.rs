@@ -2,6 +2,7 @@
 
 mod costs;
 mod files;
+mod groups;
 
 use std::cell::RefCell;
 
