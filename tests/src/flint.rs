@@ -10,21 +10,18 @@ use serde_json::Value;
 use server::{Clock, Config, Millis, Server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
-use ureq::Agent;
-use ureq::http::Request;
 
-use crate::Reply;
+use crate::{Call, Client, Reply};
 
 /// When every test begins: 2027-03-01T08:00:00Z, a week before the surgery's slots.
 const START: Millis = 1_803_888_000_000;
 
 /// What the clock gains with each request.
-const TICK: Millis = 1000;
+const TICK: Duration = Duration::from_secs(1);
 
 /// A running server.
 pub struct Flint {
-    origin: String,
-    agent: Agent,
+    client: Client,
     clock: Arc<TestClock>,
     directory: Arc<TempDir>,
     stop: Option<oneshot::Sender<()>>,
@@ -81,29 +78,19 @@ impl Flint {
             });
         });
         let address = address.recv().expect("the server starts");
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .max_redirects(0)
-            .allow_non_standard_methods(true)
-            .build()
-            .into();
-        Flint { origin: format!("http://{address}"), agent, clock, directory, stop: Some(stop), thread: Some(thread) }
+        let client = Client::new(&format!("http://{address}/fhir"));
+        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread) }
     }
 
     /// The base URL, without a final `/`.
-    pub fn base_url(&self) -> String {
-        format!("{}/fhir", self.origin)
+    pub fn base_url(&self) -> &str {
+        self.client.base_url()
     }
 
-    /// A request that is being made: `GET /Patient/ann`, relative to the base URL, or absolute.
+    /// A request that is being made, as [`Client::call`] makes it; a second goes by.
     pub fn call(&self, line: &str) -> Call<'_> {
-        let (method, url) = line.split_once(' ').expect("a method and a URL");
-        let url = match url.strip_prefix("http://") {
-            Some(_) => url.to_owned(),
-            None => self.base_url() + url,
-        };
-        Call { flint: self, method: method.to_owned(), url, headers: Vec::new(), body: Vec::new() }
+        self.advance(TICK);
+        self.client.call(line)
     }
 
     /// The answer to a request without a body.
@@ -144,53 +131,6 @@ impl Drop for Flint {
 /// A file of examples/surgery/data.
 pub fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/surgery/data").join(name)
-}
-
-/// A request that is being made.
-pub struct Call<'a> {
-    flint: &'a Flint,
-    method: String,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-}
-
-impl Call<'_> {
-    /// Adds a header field.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// With a resource.
-    pub fn json(self, resource: &Value) -> Self {
-        self.body("application/fhir+json", resource.to_string())
-    }
-
-    /// With any body.
-    pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
-        self.body = body.into();
-        self.header("Content-Type", content_type)
-    }
-
-    /// Makes the request.
-    pub fn send(self) -> Reply {
-        self.flint.advance(Duration::from_millis(TICK as u64));
-        let mut request = Request::builder().method(self.method.as_str()).uri(&self.url);
-        for (name, value) in &self.headers {
-            request = request.header(name, value);
-        }
-        let line = format!("{} {}", self.method, self.url);
-        let agent = &self.flint.agent;
-        let sent = match self.method.as_str() {
-            "POST" | "PUT" | "PATCH" => agent.run(request.body(self.body).expect("a good request")),
-            _ => agent.run(request.body(()).expect("a good request")),
-        };
-        match sent {
-            Ok(response) => Reply::read(line, response),
-            Err(error) => panic!("{line}: {error}"),
-        }
-    }
 }
 
 /// A clock that the test moves.

@@ -1,7 +1,11 @@
 //! The harness: a whole server on a free port of this machine, with a clock that stands still between requests and ids that count.
 
+mod client;
 mod flint;
+mod process;
 mod reply;
 
-pub use flint::{Call, Flint, example};
+pub use client::{Call, Client};
+pub use flint::{Flint, example};
+pub use process::Process;
 pub use reply::Reply;

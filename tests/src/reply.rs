@@ -19,14 +19,15 @@ pub struct Reply {
 const REPLY_BYTES_MAX: u64 = 1 << 30;
 
 impl Reply {
-    pub(crate) fn read(line: String, mut response: Response<Body>) -> Reply {
+    /// Reads an answer to its end; an error when the server broke off.
+    pub(crate) fn read(line: String, mut response: Response<Body>) -> Result<Reply, ureq::Error> {
         let headers = response.headers().iter();
         let headers =
             headers.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
         let (status, headers) = (response.status().as_u16(), headers.collect());
-        let body = response.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec();
-        let text = String::from_utf8_lossy(&body.expect("a whole body")).into_owned();
-        Reply { line, status, headers, text }
+        let body = response.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec()?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        Ok(Reply { line, status, headers, text })
     }
 
     /// A header field; empty when there is none.

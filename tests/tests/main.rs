@@ -6,6 +6,8 @@ mod bad_input;
 mod bundle;
 /// Conditional create, update, patch, delete and read; versions that must be current.
 mod conditional;
+/// kill -9 while several clients write.
+mod crash;
 /// Create, read, update, patch and delete one resource.
 mod crud;
 /// Histories and their pages.

@@ -8,7 +8,7 @@ fn states_what_is_served() {
         ("/resourceType", "CapabilityStatement"),
         ("/fhirVersion", "4.0.1"),
         ("/patchFormat/0", "application/json-patch+json"),
-        ("/implementation/url", &flint.base_url()),
+        ("/implementation/url", flint.base_url()),
         ("/rest/0/security/cors", "true"),
     ]);
     let statement = reply.json();
