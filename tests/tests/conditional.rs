@@ -83,19 +83,3 @@ fn holds_to_the_version_named() {
     flint.call("DELETE /Patient/ann").header("If-Match", "nothing, \"x\"").send().expect(400);
     flint.call("DELETE /Patient/ann").header("If-Match", "W/\"2\"").send().expect(204);
 }
-
-#[test]
-fn racing_creates_make_one() {
-    let flint = Flint::start();
-    let created: Vec<u16> = std::thread::scope(|scope| {
-        let create = || {
-            let call = flint.call("POST /Patient").header("If-None-Exist", "identifier=urn:x%7C1");
-            call.json(&patient("1")).send().status
-        };
-        let threads: Vec<_> = (0..16).map(|_| scope.spawn(create)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-    });
-    assert_eq!(created.iter().filter(|status| **status == 201).count(), 1, "{created:?}");
-    assert!(created.iter().all(|status| matches!(status, 200 | 201)), "{created:?}");
-    flint.get("/Patient?_total=accurate").expect(200).facts(&[("/total", "1")]);
-}

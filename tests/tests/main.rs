@@ -10,10 +10,16 @@ mod conditional;
 mod crash;
 /// Create, read, update, patch and delete one resource.
 mod crud;
+/// The official examples of R4, where they are present.
+mod examples;
 /// Histories and their pages.
 mod history;
 /// What the server says about itself, and what every answer carries.
 mod metadata;
+/// Pages while others write.
+mod paging;
+/// Requests at the same time: who wins, and what is left.
+mod race;
 /// Search: answers, pages, views.
 mod search;
 /// The scenario of examples/surgery: find a slot and book it.

@@ -42,21 +42,6 @@ fn refuses_what_cannot_be_booked() {
 }
 
 #[test]
-fn a_race_has_one_winner() {
-    let flint = Flint::surgery();
-    let appointment = request("request-book-one-slot.json");
-    let statuses: Vec<u16> = std::thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..100).map(|_| scope.spawn(|| flint.send("POST /Appointment", appointment.clone()).status)).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
-    });
-    let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count();
-    assert_eq!((count(201), count(409)), (1, 99), "{statuses:?}");
-    flint.get("/Appointment/_history?_count=0").expect(200).facts(&[("/total", "1")]);
-    flint.get("/Slot/s0900/_history?_count=0").expect(200).facts(&[("/total", "2")]);
-}
-
-#[test]
 fn loads_an_empty_store_only() {
     let flint = Flint::surgery();
     let total = flint.get("/_history?_count=0").pointer("/total");

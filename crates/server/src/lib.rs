@@ -28,6 +28,7 @@ mod telemetry;
 pub use config::{Auth, Config, Limits, Settings};
 pub use http::app;
 pub use listen::{Server, StartError, serve};
+pub use repository::References;
 pub use state::State;
 pub use store::{Clock, Millis};
 pub use telemetry::LogFormat;
