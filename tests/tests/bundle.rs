@@ -13,6 +13,13 @@ fn entry(line: &str, resource: Value) -> Value {
     }
 }
 
+/// A copy with one member more.
+fn with(value: &Value, pointer: &str, name: &str, member: Value) -> Value {
+    let mut value = value.clone();
+    value.pointer_mut(pointer).expect("an object")[name] = member;
+    value
+}
+
 #[test]
 fn takes_all() {
     let flint = Flint::start();
@@ -72,6 +79,11 @@ fn takes_nothing() {
         (entry("POST ", json!({"resourceType": "Bundle"})), 400, "Bundle.entry[1]*"),
         (entry("PUT http://other.example/fhir/Patient/1", json!({})), 400, "Bundle.entry[1].request.url"),
         (json!({"resource": {"resourceType": "Patient"}}), 422, "Bundle.entry[1].request"),
+        (json!(7), 422, "Bundle.entry[1]"),
+        (with(&good, "/request", "ifMatch", json!(5)), 422, "Bundle.entry[1].request.ifMatch"),
+        (with(&good, "/request", "ifmatch", json!("W/\"5\"")), 422, "Bundle.entry[1].request.ifmatch"),
+        (with(&good, "/request", "ifModifiedSince", json!("now")), 422, "Bundle.entry[1].request.ifModifiedSince"),
+        (with(&good, "", "fullURL", json!("urn:uuid:1")), 422, "Bundle.entry[1].fullURL"),
         (good.clone(), 400, "Bundle.entry[*"),
         (
             entry(
@@ -112,6 +124,27 @@ fn treats_batch_entries_alone() {
 }
 
 #[test]
+fn reads_what_changed() {
+    let flint = Flint::start();
+    flint.send("PUT /Patient/ann", json!({"resourceType": "Patient", "id": "ann"})).expect(201);
+    let read = |name: &str, value: &str| with(&entry("GET Patient/ann", Value::Null), "/request", name, json!(value));
+    let entries = [
+        read("ifNoneMatch", "W/\"1\""),
+        read("ifNoneMatch", "W/\"2\""),
+        read("ifModifiedSince", "2027-03-01T08:00:01Z"),
+        read("ifModifiedSince", "2027-03-01T09:00:01+01:00"),
+        read("ifModifiedSince", "2027-03-01T08:00:00.999Z"),
+    ];
+    flint.send("POST /", bundle("transaction", &entries)).expect(200).facts(&[
+        ("/entry/0/response/status", "304*"),
+        ("/entry/1/response/status", "200*"),
+        ("/entry/2/response/status", "304*"),
+        ("/entry/3/response/status", "304*"),
+        ("/entry/4/response/status", "200*"),
+    ]);
+}
+
+#[test]
 fn honors_conditions_and_preferences() {
     let flint = Flint::start();
     let mut once =
@@ -139,6 +172,9 @@ fn refuses_what_is_no_batch() {
         (json!({"resourceType": "Bundle"}), 400),
         (json!({"resourceType": "Patient"}), 400),
         (json!([]), 400),
+        (json!({"resourceType": "Bundle", "type": "batch", "entry": {}}), 422),
+        (json!({"resourceType": "Bundle", "type": "batch", "entry": "none"}), 422),
+        (json!({"resourceType": "Bundle", "type": "batch", "entries": []}), 422),
     ];
     for (body, status) in cases {
         flint.send("POST /", body).expect(status).facts(&[("/resourceType", "OperationOutcome")]);

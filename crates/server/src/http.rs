@@ -162,7 +162,7 @@ impl Exchange {
             interaction,
             parameters,
             general,
-            conditions: Conditions::of(&head.headers),
+            conditions: Conditions::of(&head.headers)?,
             preferences: Preferences::of(&head.headers),
             payload,
         };

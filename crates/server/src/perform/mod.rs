@@ -17,11 +17,11 @@ use fhir::json::Document;
 use fhir::{IssueType, Outcome};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
-use repository::Session;
+use repository::{Millis, Session};
 
 use crate::interaction::Interaction;
 use crate::negotiate::{General, Preferences};
-use crate::respond::{Answer, Refused};
+use crate::respond::{Answer, Refused, parse_http_date};
 use crate::{State, capability};
 
 /// An interaction with all that HTTP or a Bundle entry says about it.
@@ -56,7 +56,7 @@ pub(crate) enum Payload {
 pub(crate) struct Conditions {
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: Option<String>,
-    pub(crate) if_modified_since: Option<String>,
+    pub(crate) if_modified_since: Option<Millis>,
     pub(crate) if_none_exist: Option<String>,
 }
 
@@ -79,14 +79,26 @@ pub(crate) fn perform(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused
 const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 impl Conditions {
-    pub(crate) fn of(headers: &HeaderMap) -> Conditions {
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Conditions {
-            if_match: text(IF_MATCH),
-            if_none_match: text(IF_NONE_MATCH),
-            if_modified_since: text(IF_MODIFIED_SINCE),
-            if_none_exist: text(IF_NONE_EXIST),
-        }
+    /// Refuses a condition that cannot be read: were it passed over, the call would be performed without it.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Conditions, Outcome> {
+        let text = |name: HeaderName| {
+            let mut values = headers.get_all(&name).iter();
+            let Some(value) = values.next() else { return Ok(None) };
+            if values.next().is_some() {
+                return Err(Outcome::new(IssueType::BadRequest, format!("header `{name}` is given more than once")));
+            }
+            match std::str::from_utf8(value.as_bytes()) {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_) => Err(Outcome::new(IssueType::BadRequest, format!("header `{name}` is not UTF-8"))),
+            }
+        };
+        Ok(Conditions {
+            if_match: text(IF_MATCH)?,
+            if_none_match: text(IF_NONE_MATCH)?,
+            // HTTP's dates have no milliseconds, and what is no date is passed over: RFC 9110 section 13.1.3.
+            if_modified_since: text(IF_MODIFIED_SINCE)?.as_deref().and_then(parse_http_date).map(|date| date + 999),
+            if_none_exist: text(IF_NONE_EXIST)?,
+        })
     }
 }
 
@@ -100,5 +112,35 @@ impl Payload {
                 Err(Outcome::new(IssueType::BadRequest, "there is no resource where one must be sent"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loses_no_condition() {
+        let cases: [(&[&[u8]], Option<&str>); 5] = [
+            (&[b"identifier=urn:x|1"], Some("identifier=urn:x|1")),
+            (&["name=Zo\u{eb}".as_bytes()], Some("name=Zo\u{eb}")),
+            (&[b""], Some("")),
+            (&[b"name=\xff"], None),
+            (&[b"name=a", b"name=b"], None),
+        ];
+        for (values, expected) in cases {
+            for header in [IF_NONE_EXIST, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE] {
+                let values = values.iter().map(|value| HeaderValue::from_bytes(value).expect("a value"));
+                let headers = values.map(|value| (header.clone(), value)).collect();
+                let read = Conditions::of(&headers);
+                assert_eq!(read.is_ok(), expected.is_some(), "{header}");
+                if header == IF_NONE_EXIST
+                    && let Ok(read) = read
+                {
+                    assert_eq!(read.if_none_exist.as_deref(), expected);
+                }
+            }
+        }
+        assert!(Conditions::of(&HeaderMap::new()).is_ok_and(|none| none.if_match.is_none()));
     }
 }

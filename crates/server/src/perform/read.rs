@@ -5,7 +5,7 @@ use repository::{Key, Version};
 
 use super::{Call, Caller, Conditions};
 use crate::project::View;
-use crate::respond::{Answer, Content, Refused, parse_http_date};
+use crate::respond::{Answer, Content, Refused};
 
 pub(super) fn read(caller: &Caller<'_>, call: &Call, key: &Key) -> Result<Answer, Refused> {
     answer(caller, call, &caller.session.read(key)?)
@@ -32,9 +32,7 @@ fn is_known(conditions: &Conditions, version: &Version) -> bool {
     if let Some(tags) = &conditions.if_none_match {
         return tags.split(',').any(|tag| tag.trim() == "*" || version_id(tag).parse() == Ok(version.version));
     }
-    let since = conditions.if_modified_since.as_deref().and_then(parse_http_date);
-    // HTTP's dates have no milliseconds.
-    since.is_some_and(|since| version.time / 1000 <= since / 1000)
+    conditions.if_modified_since.is_some_and(|since| version.time <= since)
 }
 
 /// The version id in an entity tag: `3` of `W/"3"`.

@@ -1,5 +1,6 @@
 //! Batch and transaction, <https://hl7.org/fhir/R4/http.html#transaction>: each entry is a [`Call`] like any other.
 
+mod envelope;
 mod request;
 mod response;
 
@@ -9,6 +10,7 @@ use fhir::json::Node;
 use fhir::{IssueType, Outcome};
 use repository::{CHANGES_MAX, Refusal};
 
+use self::envelope::check_bundle;
 use self::request::{Step, entry_call, step};
 use self::response::write_entry;
 use super::pages::write_entries;
@@ -36,6 +38,7 @@ pub(super) fn bundle(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused>
         let text = format!("POST to the base URL takes a Bundle, found resourceType `{found}`");
         return Err(Outcome::new(IssueType::BadRequest, text).into());
     }
+    check_bundle(root, caller.state.definitions)?;
     let entries: Vec<_> = root.get("entry").into_iter().flat_map(Node::items).collect();
     if entries.len() > ENTRIES_MAX {
         let text = format!("the Bundle has {} entries, at most {ENTRIES_MAX} are taken", entries.len());

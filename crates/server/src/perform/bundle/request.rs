@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fhir::json::{Document, JsonPatch, Node};
-use fhir::{Issue, IssueType, Outcome};
+use fhir::{DateTime, Issue, IssueType, Outcome, is_instant};
 use hyper::Method;
-use repository::{Change, Patch};
+use repository::{Change, Millis, Patch};
 use search::{parse_query_string, query_string};
 
 use super::super::write::change;
 use super::super::{Call, Conditions, Payload};
+use super::envelope::check_entry;
 use crate::State;
 use crate::interaction::{Expected, Interaction};
 use crate::negotiate::{General, Preferences, check_media_type};
@@ -52,6 +53,7 @@ pub(super) fn entry_call(
     entry: Node<'_>,
     preferences: Preferences,
 ) -> Result<(Call, Option<String>), Refused> {
+    check_entry(entry, state.definitions)?;
     let Some(request) = entry.get("request") else {
         return Err(required("request", "an entry needs a request with method and url").into());
     };
@@ -74,7 +76,7 @@ pub(super) fn entry_call(
     let conditions = Conditions {
         if_match: text("ifMatch"),
         if_none_match: text("ifNoneMatch"),
-        if_modified_since: text("ifModifiedSince"),
+        if_modified_since: text("ifModifiedSince").as_deref().map(instant).transpose()?,
         if_none_exist: text("ifNoneExist"),
     };
     let full_url = entry.get("fullUrl").and_then(Node::as_str).map(Cow::into_owned);
@@ -96,6 +98,18 @@ fn method(name: Option<&str>) -> Result<Method, Outcome> {
     }
 }
 
+/// Where HTTP has a date in words, an entry has an instant.
+fn instant(text: &str) -> Result<Millis, Outcome> {
+    match DateTime::parse(text).filter(|_| is_instant(text)) {
+        // Written to the second, it means all of that second, as in HTTP.
+        Some(time) => Ok(time.range().1.as_millis() - 1),
+        None => {
+            let text = format!("ifModifiedSince `{text}` is no instant such as `2026-03-01T09:00:00Z`");
+            Err(Outcome::new(IssueType::Value, text).at("Bundle.entry.request.ifModifiedSince"))
+        }
+    }
+}
+
 fn required(element: &str, text: &str) -> Outcome {
     Outcome::new(IssueType::Required, text).at(format!("Bundle.entry.{element}"))
 }
@@ -103,7 +117,8 @@ fn required(element: &str, text: &str) -> Outcome {
 /// Path and query of an entry's URL: relative to the base URL, or below it.
 fn split<'a>(url: &'a str, base_url: &str) -> Result<(&'a str, &'a str), Outcome> {
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let relative = path.strip_prefix(base_url).unwrap_or(path);
+    let below = path.strip_prefix(base_url).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let relative = below.unwrap_or(path);
     if relative.contains("://") || relative.starts_with("urn:") {
         let text = format!("url `{url}` is on another server; it must be relative or begin with `{base_url}`");
         return Err(Outcome::new(IssueType::BadRequest, text).at("Bundle.entry.request.url"));
@@ -113,8 +128,8 @@ fn split<'a>(url: &'a str, base_url: &str) -> Result<(&'a str, &'a str), Outcome
 
 /// Says which entry is to blame: `Patient.name` becomes `Bundle.entry[3].resource.name`.
 pub(crate) fn refused_at(at: usize, mut refused: Refused) -> Refused {
-    let place = |expression: &str| match (expression.strip_prefix("Bundle.entry."), expression.split_once('.')) {
-        (Some(rest), _) => format!("Bundle.entry[{at}].{rest}"),
+    let place = |expression: &str| match (expression.strip_prefix("Bundle.entry"), expression.split_once('.')) {
+        (Some(rest), _) => format!("Bundle.entry[{at}]{rest}"),
         (None, Some((_, rest))) => format!("Bundle.entry[{at}].resource.{rest}"),
         (None, None) => format!("Bundle.entry[{at}].resource"),
     };
@@ -153,6 +168,7 @@ mod tests {
             (None, "Bundle.entry[3]"),
             (Some("Patient.name[0].family"), "Bundle.entry[3].resource.name[0].family"),
             (Some("Patient"), "Bundle.entry[3].resource"),
+            (Some("Bundle.entry"), "Bundle.entry[3]"),
             (Some("Bundle.entry.request.url"), "Bundle.entry[3].request.url"),
             (Some("Bundle.entry[7].resource"), "Bundle.entry[7].resource"),
         ];
@@ -173,6 +189,8 @@ mod tests {
             ("Patient/1", Some(("Patient/1", ""))),
             ("/Patient?x=1", Some(("/Patient", "x=1"))),
             ("http://here/fhir/Patient?x=http://y", Some(("/Patient", "x=http://y"))),
+            ("http://here/fhir", Some(("", ""))),
+            ("http://here/fhirs/Patient", None),
             ("http://there/fhir/Patient", None),
             ("urn:uuid:1", None),
         ];

@@ -25,7 +25,7 @@ pub(super) fn write_entry(out: &mut String, caller: &Caller<'_>, answer: Answer)
         let _ = write!(out, r#","etag":{}"#, quote(etag));
     }
     if let Some(modified) = modified {
-        let _ = write!(out, r#","lastModified":"{}""#, Instant(modified * 1000).to_rfc3339());
+        let _ = write!(out, r#","lastModified":"{}""#, Instant::from_millis(modified));
     }
     if let Content::Outcome(outcome) = &content {
         let _ = write!(out, r#","outcome":{}"#, outcome.to_json());
