@@ -266,6 +266,7 @@ mod tests {
             &[
                 ("famly=x", "parameter `famly` of Patient is unknown, known are family, "),
                 ("birthDate=2000", "parameter `birthDate` of Patient is unknown, known are birthdate, "),
+                ("text=x", "parameter `text` of Patient is unknown, known are _id, "),
                 ("=x", "parameter `` of Patient is unknown"),
                 ("name:foo=x", "modifier `:foo` of `name` is unknown"),
                 ("name:=x", "modifier `:` of `name` is unknown"),

@@ -41,7 +41,8 @@ impl Refusal {
 
     /// A parameter that the type does not have; names those it has, the nearest first.
     pub(crate) fn parameter(resource_type: &str, code: &str, known: &[Indexed]) -> Refusal {
-        let mut names: Vec<_> = known.iter().map(|parameter| parameter.definition.code).collect();
+        let served = known.iter().filter(|parameter| !parameter.is_special());
+        let mut names: Vec<_> = served.map(|parameter| parameter.definition.code).collect();
         names.sort_by_cached_key(|name| (distance(code, name), *name));
         names.truncate(NAMES_MAX);
         let code = shortened(code);

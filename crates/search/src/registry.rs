@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use store::{Filter, Index, Key, Row};
 
 use crate::extract::Extraction;
-use crate::parameter::{self, Indexed, Kind, Site};
+use crate::parameter::{self, Indexed, Site};
 use crate::row::{self, Rows};
 use crate::{Handling, Query, Scope, compile};
 
@@ -108,7 +108,7 @@ impl Registry {
 
     fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {
         let parameters = self.table(resource_type).map_or(&[][..], |table| &table.parameters);
-        parameters.iter().filter(|parameter| !matches!(parameter.kind, Kind::Special))
+        parameters.iter().filter(|parameter| !parameter.is_special())
     }
 
     pub(crate) fn site(&self) -> Site<'_> {
@@ -180,11 +180,10 @@ mod tests {
         let mut served = 0;
         for resource_type in Definitions::r4().resource_types() {
             for parameter in &registry().table(resource_type).expect("a type").parameters {
-                match parameter.kind {
-                    Kind::Special => {
-                        refused.insert(parameter.definition.code);
-                    }
-                    _ => served += 1,
+                if parameter.is_special() {
+                    refused.insert(parameter.definition.code);
+                } else {
+                    served += 1;
                 }
             }
         }

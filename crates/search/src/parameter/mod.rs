@@ -204,6 +204,10 @@ impl Indexed {
         self.is_reference() && (targets.is_empty() || targets.contains(&resource_type))
     }
 
+    pub(crate) fn is_special(&self) -> bool {
+        matches!(self.kind, Kind::Special)
+    }
+
     pub(crate) fn is_reference(&self) -> bool {
         matches!(self.kind, Kind::Simple(SearchKind::Reference))
     }
