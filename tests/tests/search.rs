@@ -39,6 +39,15 @@ fn answers_with_a_searchset() {
     let whole =
         "family:exact=Ash&_sort=-birthdate,_id&_total=accurate&_elements=name&_revinclude=Observation:subject&_count=2";
     flint.get(&format!("/Patient?{whole}")).expect(200).facts(&[("/link/0/url", &format!("*/Patient?{whole}"))]);
+    let base_url = flint.base_url();
+    for line in ["GET ", "GET /", "POST /_search"] {
+        flint
+            .call(line)
+            .body("application/x-www-form-urlencoded", "")
+            .send()
+            .expect(200)
+            .facts(&[("/link/0/url", &format!("{base_url}?_count=50"))]);
+    }
     flint.get("/Patient?family=nobody").expect(200).facts(&[("/total", "0"), ("/entry", "-")]);
 }
 

@@ -281,7 +281,8 @@ impl Route<'_> {
     }
 
     fn not_allowed(&self, allow: &'static str) -> Refused {
-        let text = format!("{} is not allowed at `{}`, only {allow}", self.method.as_str(), self.path);
+        let place = if self.path.is_empty() { "the base URL" } else { &format!("`{}`", self.path) };
+        let text = format!("{} is not allowed at {place}, only {allow}", self.method.as_str());
         Refused { outcome: Outcome::new(IssueType::MethodNotAllowed, text), allow: Some(allow) }
     }
 }

@@ -89,7 +89,8 @@ impl<'a> Pages<'a> {
     /// What stands in a link needs no escape in JSON: it is percent-encoded.
     fn link(&self, out: &mut String, relation: &str, token: Option<&str>) {
         let (base_url, subject, form) = (&self.state.base_url, &self.subject, &self.form);
-        let _ = write!(out, r#"{{"relation":"{relation}","url":"{base_url}/{subject}{form}"#);
+        let separator = if subject.starts_with('?') { "" } else { "/" };
+        let _ = write!(out, r#"{{"relation":"{relation}","url":"{base_url}{separator}{subject}{form}"#);
         if let Some(token) = token {
             let _ = write!(out, "&{PAGE}={token}");
         }
