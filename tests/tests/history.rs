@@ -72,14 +72,21 @@ fn narrows_by_time() {
         ("/Patient/ann/_history?_at=2027-03-01", "3"),
         ("/Patient/ann/_history?_at=2027-02", "0"),
         ("/Patient/ann/_history?_count=0", "3"),
+        ("/Patient/ann/_history?_summary=count", "3"),
         ("/Patient/ann/_history?_unknown=1", "3"),
     ];
     for (url, total) in cases {
         flint.get(url).expect(200).facts(&[("/total", total)]);
     }
-    for url in
-        ["/_history?_since=x", "/_history?_count=x", "/_history?nothing=1", "/_history?_at=2027", "/_history?_page=x"]
-    {
+    for url in [
+        "/_history?_since=x",
+        "/_history?_count=x",
+        "/_history?_list=x",
+        "/_history?_summary=x",
+        "/_history?nothing=1",
+        "/_history?_at=2027",
+        "/_history?_page=x",
+    ] {
         flint.get(url).expect(400);
     }
 }

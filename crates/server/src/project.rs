@@ -36,7 +36,9 @@ impl View {
     }
 
     /// What a read or history shows.
-    pub(crate) fn of_parameters(parameters: &[(String, String)]) -> Result<View, Outcome> {
+    pub(crate) fn of_parameters<'a>(
+        parameters: impl IntoIterator<Item = &'a (String, String)>,
+    ) -> Result<View, Outcome> {
         let mut view = View::Whole;
         for (name, value) in parameters {
             match (name.as_str(), value.as_str()) {

@@ -14,7 +14,7 @@ use crate::respond::{Answer, Refused};
 
 pub(super) fn history(caller: &Caller<'_>, call: &Call, scope: &HistoryScope) -> Result<Answer, Refused> {
     let asked = Asked::of(call)?;
-    let view = View::of_parameters(&call.parameters)?;
+    let view = View::of_parameters(call.parameters.iter().filter(|(name, value)| !only_counts(name, value)))?;
     let pages = Pages::new(caller.state, &path(scope), &asked.applied, asked.count, &call.general)?;
     let mut history = History {
         scope: scope.clone(),
@@ -54,7 +54,9 @@ impl Asked {
                 "_since" => asked.since = Some(period(name, value)?.0),
                 "_before" => asked.before = Some(period(name, value)?.0),
                 "_at" => asked.at = Some(period(name, value)?),
+                _ if only_counts(name, value) => asked.count = Some(0),
                 "_summary" | "_elements" => {}
+                "_list" => return Err(Outcome::new(IssueType::NotSupported, "_list is not served")),
                 _ if name.starts_with('_') || call.preferences.handling == Handling::Lenient => continue,
                 _ => {
                     let text = format!("`{name}` is no parameter of a history: `_count`, `_since`, `_before`, `_at`");
@@ -65,6 +67,10 @@ impl Asked {
         }
         Ok(asked)
     }
+}
+
+fn only_counts(name: &str, value: &str) -> bool {
+    name == "_summary" && value == "count"
 }
 
 fn number(name: &str, value: &str) -> Result<usize, Outcome> {
@@ -78,7 +84,7 @@ fn period(name: &str, value: &str) -> Result<(Millis, Millis), Outcome> {
         return Err(Outcome::new(IssueType::BadRequest, text));
     };
     let (first, after) = time.range();
-    Ok((first.0.div_euclid(1000), after.0.div_euclid(1000)))
+    Ok((first.as_millis(), after.as_millis()))
 }
 
 /// Narrows the history of a resource to the versions that were current at some time of a period.
@@ -122,7 +128,7 @@ fn write_entry(out: &mut String, caller: &Caller<'_>, view: &View, version: &Ver
         r#","request":{{"method":"{}","url":"{url}"}},"response":{{"status":"{status}","etag":"W/\"{}\"","lastModified":"{}"}}}}"#,
         method.as_str(),
         version.version,
-        Instant(version.time * 1000).to_rfc3339(),
+        Instant::from_millis(version.time),
     );
 }
 
