@@ -1,8 +1,10 @@
 //! What a condition matches: resources of the snapshot, and writes that the same transaction plans.
 
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
 use fhir::Outcome;
 use rustc_hash::FxHashMap;
-use std::ops::Bound;
 use store::{Filter, Key, Precondition, Row};
 
 use super::draft::{Criteria, Draft};
@@ -32,7 +34,7 @@ struct Asked {
 #[derive(Default)]
 struct PlannedRows {
     by_change: FxHashMap<usize, Vec<Row>>,
-    by_row: FxHashMap<Row, Vec<usize>>,
+    by_row: BTreeMap<Row, Vec<usize>>,
 }
 
 impl<'a> Matching<'a> {
@@ -93,10 +95,7 @@ impl<'a> Matching<'a> {
                 let Some(mut rows) = rows else { continue };
                 let time = store::time_value(setup.clock.now()).to_vec();
                 rows.push(Row { index: setup.registry.time_index(resource_type), value: time });
-                for row in &rows {
-                    planned.by_row.entry(row.clone()).or_default().push(change);
-                }
-                planned.by_change.insert(change, rows);
+                planned.add(change, rows);
             }
             planned
         });
@@ -104,30 +103,99 @@ impl<'a> Matching<'a> {
 }
 
 impl PlannedRows {
-    /// The changes that can satisfy a filter, in order: few where the filter asks for equality.
+    fn add(&mut self, change: usize, rows: Vec<Row>) {
+        for row in &rows {
+            self.by_row.entry(row.clone()).or_default().push(change);
+        }
+        self.by_change.insert(change, rows);
+    }
+
+    /// The changes that can satisfy a filter, in order: few where a part of the filter is about few rows.
     fn candidates(&self, filter: &Filter) -> Vec<usize> {
-        let mut changes = self.narrowed(filter).unwrap_or_else(|| self.by_change.keys().copied().collect());
+        // What all changes satisfy narrows nothing.
+        let fewer = self.by_change.len().saturating_sub(1);
+        let mut changes = self.narrowed(filter, fewer).unwrap_or_else(|| self.by_change.keys().copied().collect());
         changes.sort_unstable();
         changes.dedup();
         changes
     }
 
-    /// The changes with a row that an equality in the filter asks for; `None` when it asks for none.
-    fn narrowed(&self, filter: &Filter) -> Option<Vec<usize>> {
+    /// The changes with a row that a part of the filter asks for; `None` when it asks for none, or they are more than `most`.
+    fn narrowed(&self, filter: &Filter, most: usize) -> Option<Vec<usize>> {
         match filter {
-            Filter::All(filters) => filters.iter().filter_map(|filter| self.narrowed(filter)).min_by_key(Vec::len),
+            Filter::All(filters) => {
+                let mut best: Option<Vec<usize>> = None;
+                for filter in filters {
+                    let most = best.as_ref().map_or(most, |best| best.len().saturating_sub(1));
+                    best = self.narrowed(filter, most).or(best);
+                }
+                best
+            }
             Filter::Any(filters) => {
-                let each: Option<Vec<_>> = filters.iter().map(|filter| self.narrowed(filter)).collect();
-                Some(each?.concat())
+                let mut union = Vec::new();
+                for filter in filters {
+                    union.append(&mut self.narrowed(filter, most - union.len())?);
+                }
+                Some(union)
             }
             Filter::Not(_) => None,
-            Filter::Match(wanted) => match (&wanted.range.low, &wanted.range.high) {
-                (Bound::Included(low), Bound::Included(high)) if low == high => {
-                    let row = Row { index: wanted.index, value: low.clone() };
-                    Some(self.by_row.get(&row).cloned().unwrap_or_default())
+            Filter::Match(wanted) => {
+                let row = |value| Row { index: wanted.index, value };
+                let low = match wanted.range.low.clone().map(row) {
+                    Bound::Unbounded => Bound::Included(row(Vec::new())),
+                    low => low,
+                };
+                let rows = self.by_row.range((low, Bound::Unbounded));
+                let mut changes = Vec::new();
+                for (_, same_row) in rows
+                    .take_while(|(row, _)| row.index == wanted.index && wanted.range.contains(&row.value))
+                    .filter(|(row, _)| wanted.accepts(&row.value))
+                {
+                    if changes.len() + same_row.len() > most {
+                        return None;
+                    }
+                    changes.extend_from_slice(same_row);
                 }
-                _ => None,
-            },
+                Some(changes)
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::Index;
+
+    use super::*;
+
+    #[test]
+    fn looks_only_at_changes_that_a_row_speaks_for() {
+        let row = |index, value: &str| Row { index: Index(index), value: value.into() };
+        let mut planned = PlannedRows::default();
+        for (change, code) in ["a", "ab", "b", "c", "d"].into_iter().enumerate() {
+            planned.add(change, vec![row(1, ""), row(2, code), row(3, "x")]);
+        }
+        let every = || Filter::equal(Index(1), "");
+        let code = |code: &str| Filter::equal(Index(2), code);
+        let up_to = |high| Filter::range(Index(2), Bound::Unbounded, Bound::Included(high));
+        let turned = Filter::range(Index(2), Bound::Included("d".into()), Bound::Excluded("a".into()));
+        let any = |codes: &[&str]| Filter::Any(codes.iter().map(|name| code(name)).collect());
+        let cases = [
+            (every().and(code("b")), &[2][..]),
+            (every().and(Filter::prefix(Index(2), "a")), &[0, 1]),
+            (every().and(up_to("b".into())), &[0, 1, 2]),
+            (every().and(any(&["c", "a", "a"])), &[0, 3]),
+            (Filter::prefix(Index(2), "a").and(code("ab")), &[1]),
+            (every().and(code("b")).and(code("z")), &[]),
+            (every().and(turned), &[]),
+            // Nothing narrows these.
+            (every().and(code("b").not()), &[0, 1, 2, 3, 4]),
+            (Filter::everything(), &[0, 1, 2, 3, 4]),
+            (any(&["a", "ab", "b", "c", "d"]), &[0, 1, 2, 3, 4]),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(planned.candidates(&filter), expected, "{filter:?}");
+        }
+        assert_eq!(PlannedRows::default().candidates(&every()), &[0; 0]);
     }
 }
