@@ -23,7 +23,7 @@ pub(super) struct Import {
     /// Whether a reference to a resource that is not there is refused [default: check in transactions and batches, accept elsewhere]
     #[arg(long)]
     references: Option<ReferencePolicy>,
-    /// Threads that prepare and commit [default: twice the processors]
+    /// Threads that prepare and commit [default: four for each processor]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }

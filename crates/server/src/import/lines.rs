@@ -7,7 +7,7 @@ use std::ops::Range;
 const CHUNK_LINES: usize = 1000;
 
 /// A chunk ends with the line that takes it over this many bytes.
-const CHUNK_BYTES: usize = 8 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 
 /// The longest line in bytes; of a longer one nothing is kept.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;

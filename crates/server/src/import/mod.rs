@@ -53,7 +53,8 @@ pub(crate) fn load(state: &State, paths: Vec<PathBuf>) -> Result<(), String> {
     Ok(())
 }
 
-/// A good number of threads: while some wait for a commit, others prepare.
+/// A good number of threads: while some wait for a commit, others prepare, and the more that wait together, the fewer times the same pages
+/// of the store are written.
 pub(crate) fn threads_default() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, usize::from)
+    4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
