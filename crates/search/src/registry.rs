@@ -11,7 +11,7 @@ use store::{Filter, Index, Key, Row};
 
 use crate::extract::Extraction;
 use crate::parameter::{self, Indexed, Site};
-use crate::row::{self, Rows};
+use crate::row::{self, ROWS_MAX, Rows};
 use crate::{Handling, Query, Scope, compile};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
@@ -48,7 +48,8 @@ impl Registry {
         Registry { definitions, base_url: base_url.to_owned(), tables }
     }
 
-    /// The index rows of a resource, sorted and without duplicates. `document` has been validated and has an id.
+    /// The index rows of a resource, sorted and without duplicates; more than [`ROWS_MAX`] are refused. `document` has been validated
+    /// and has an id.
     pub fn rows(&self, document: &Document) -> Result<Vec<Row>, Outcome> {
         let root = ElementNode::resource(self.definitions, document.root());
         let Some((resource, table)) = root.and_then(|root| Some((root, self.table(root.structure.name)?))) else {
@@ -60,7 +61,10 @@ impl Registry {
         let extraction =
             table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
         extraction.rows(self.site(), &table.parameters, resource, &mut rows);
-        Ok(rows.finish())
+        rows.finish().ok_or_else(|| {
+            let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
+            Outcome::new(IssueType::TooCostly, text)
+        })
     }
 
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
@@ -150,6 +154,27 @@ mod tests {
 
     const SECONDARY: [&str; 9] =
         [row::OTHER, "rest", "of-type", "version", "identifier", "end", "range", "unit", "unit-range"];
+
+    #[test]
+    fn bounds_the_rows_of_a_resource() {
+        // A code and a value of as many codings make a row for each pair, in several parameters.
+        let observation = |count: usize| {
+            let codings: Vec<_> = (0..count).map(|code| format!(r#"{{"code":"{code}"}}"#)).collect();
+            let concept = format!(r#"{{"coding":[{}]}}"#, codings.join(","));
+            let text = format!(
+                r#"{{"resourceType":"Observation","id":"o","code":{concept},"valueCodeableConcept":{concept}}}"#
+            );
+            registry().rows(&Document::parse(text.as_bytes()).expect("JSON")).map(|rows| rows.len())
+        };
+        assert!(observation(100).expect("few") > 100 * 100);
+        let refused = observation(2_000).expect_err("many");
+        assert_eq!(refused.issues[0].code, IssueType::TooCostly);
+        for (count, fits) in [(ROWS_MAX, true), (ROWS_MAX + 1, false)] {
+            let mut rows = Rows::default();
+            (0..count).for_each(|_| rows.push(Index(1), Vec::new()));
+            assert_eq!(rows.finish().is_some(), fits, "{count}");
+        }
+    }
 
     #[test]
     fn no_two_indexes_share_a_number() {

@@ -43,43 +43,56 @@ fn hash(state: u32, text: &str) -> u32 {
     text.bytes().fold(state, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(FNV_PRIME))
 }
 
-/// The rows of one resource while they are collected.
+/// How many rows one resource may have. A small one can ask for many: a composite has a row for each pair of codes.
+pub(crate) const ROWS_MAX: usize = 250_000;
+
+/// The rows of one resource while they are collected, at most [`ROWS_MAX`].
 #[derive(Default)]
-pub(crate) struct Rows(Vec<Row>);
+pub(crate) struct Rows {
+    rows: Vec<Row>,
+    /// Whether some did not fit any more.
+    is_cut: bool,
+}
 
 impl Rows {
     pub(crate) fn with_capacity(capacity: usize) -> Rows {
-        Rows(Vec::with_capacity(capacity))
+        Rows { rows: Vec::with_capacity(capacity), is_cut: false }
     }
 
     pub(crate) fn push(&mut self, index: Index, value: Vec<u8>) {
         debug_assert!(value.len() <= VALUE_MAX, "a row of {} bytes", value.len());
-        self.0.push(Row { index, value });
+        match self.rows.len() < ROWS_MAX {
+            true => self.rows.push(Row { index, value }),
+            false => self.is_cut = true,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Whether a row of `index` has come since there were `start` rows.
     pub(crate) fn has_since(&self, start: usize, index: Index) -> bool {
-        self.0[start..].iter().any(|row| row.index == index)
+        self.rows[start..].iter().any(|row| row.index == index)
     }
 
     /// Puts `keys` before the value of every row since `start`: a row for each of them.
     pub(crate) fn put_under(&mut self, start: usize, keys: &[[u8; KEY_LENGTH]]) {
-        for row in self.0.split_off(start) {
+        for row in self.rows.split_off(start) {
             for key in keys {
+                if self.is_cut {
+                    return;
+                }
                 self.push(row.index, [key.as_slice(), &row.value].concat());
             }
         }
     }
 
-    /// Sorted and without duplicates.
-    pub(crate) fn finish(mut self) -> Vec<Row> {
-        self.0.sort_unstable();
-        self.0.dedup();
-        self.0
+    /// Sorted and without duplicates; `None` when they were too many.
+    pub(crate) fn finish(mut self) -> Option<Vec<Row>> {
+        self.rows.sort_unstable();
+        self.rows.dedup();
+        (!self.is_cut).then_some(self.rows)
     }
 }
 

@@ -250,7 +250,7 @@ mod tests {
         for value in &values {
             let mut collected = Rows::default();
             push(*value, index, &mut collected);
-            let rows = collected.finish();
+            let rows = collected.finish().expect("few");
             for wanted in values.iter().filter(|span| span.start != i64::MIN && span.end != i64::MAX) {
                 let contained = value.start >= wanted.start && value.end <= wanted.end;
                 let length = wanted.end - wanted.start;
