@@ -34,7 +34,7 @@ const PARTIAL: &str = ".partial";
 impl Export {
     /// Exports every current resource.
     pub(super) fn run(self) -> Result<(), Box<dyn Error>> {
-        let state = self.data.open()?;
+        let state = self.data.open_existing()?;
         prepare(&self.folder)?;
         let types = state.repository.store().statistics()?.documents;
         let types: Vec<_> = types.into_iter().filter(|(_, count)| *count > 0).collect();

@@ -5,13 +5,14 @@ mod import;
 mod serve;
 
 use std::error::Error;
+use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::listen::StartError;
-use crate::{Settings, State, telemetry};
+use crate::{Config, Settings, State, telemetry};
 
 /// A FHIR R4 server.
 #[derive(Parser)]
@@ -46,14 +47,33 @@ struct Data {
 }
 
 impl Data {
+    /// Opens the store, or makes one.
     fn open(&self) -> Result<State, Box<dyn Error>> {
+        Self::open_at(self.config()?)
+    }
+
+    /// Opens a store that is there: from a mistyped directory nothing would come, and look like success.
+    fn open_existing(&self) -> Result<State, Box<dyn Error>> {
+        let config = self.config()?;
+        let is_empty = fs::read_dir(&config.data).map_or(true, |mut entries| entries.next().is_none());
+        if is_empty {
+            let directory = config.data.display();
+            return Err(format!("there is no store in `{directory}`: name its directory with --data").into());
+        }
+        Self::open_at(config)
+    }
+
+    fn config(&self) -> Result<Config, Box<dyn Error>> {
         let settings = Settings::of_store(self.data.clone(), self.base_url.clone());
         let settings = match &self.config {
             Some(path) => settings.or(Settings::read(path)?),
             None => settings,
         };
         telemetry::log_to_stderr(&settings)?;
-        let config = settings.resolve()?;
+        Ok(settings.resolve()?)
+    }
+
+    fn open_at(config: Config) -> Result<State, Box<dyn Error>> {
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", config.listen));
         let data = config.data.clone();
         Ok(State::open(config, base_url).map_err(|error| StartError::Store(data, error))?)

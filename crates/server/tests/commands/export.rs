@@ -62,6 +62,17 @@ fn takes_an_empty_folder_only() {
 }
 
 #[test]
+fn makes_no_store() {
+    let bench = Bench::new();
+    for _ in 0..2 {
+        let ran = bench.run("export", &["out"]);
+        assert!(ran.code == 1 && ran.err.contains("there is no store in `data`"), "{ran:?}");
+        assert!(!bench.path("out").exists() && !bench.path("data/lock").exists());
+        std::fs::create_dir_all(bench.path("data")).expect("a folder");
+    }
+}
+
+#[test]
 fn says_when_the_store_is_in_use() {
     let bench = Bench::new();
     bench.write("in.ndjson", r#"{"resourceType":"Patient","id":"a"}"#);
