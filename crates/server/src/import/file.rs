@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use fhir::json::{Document, Node};
-use fhir::{IssueType, Outcome};
+use fhir::{Definitions, IssueType, Outcome};
 use hyper::Method;
 use repository::{CHANGES_MAX, Change, Session};
 
@@ -11,7 +11,7 @@ use super::journal::Name;
 use super::part::{Part, Settled, Tally, is_fatal};
 use crate::State;
 use crate::interaction::Interaction;
-use crate::perform::{self, Conditions, Payload, entry_change};
+use crate::perform::{self, Conditions, Payload, check_bundle, entry_change};
 
 /// The largest JSON file in bytes, decompressed. Larger amounts come as NDJSON, which is read piece by piece.
 pub(super) const FILE_BYTES_MAX: usize = 256 << 20;
@@ -31,11 +31,12 @@ enum Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    fn of(document: &'a Document) -> Result<Content<'a>, Outcome> {
+    fn of(document: &'a Document, definitions: &Definitions) -> Result<Content<'a>, Outcome> {
         let root = document.root();
         if root.resource_type() != Some("Bundle") {
             return Ok(Content::Resource);
         }
+        check_bundle(root, definitions)?;
         let entries = root.get("entry").into_iter().flat_map(Node::items).collect();
         match &*root.get("type").and_then(Node::as_str).unwrap_or_default() {
             "transaction" => Ok(Content::Transaction(entries)),
@@ -96,7 +97,7 @@ pub(super) fn import(
         let part = Part { name: name.clone(), numbers: (0..count as u64).collect(), together_max, change };
         part.settle(session)
     };
-    match Content::of(&document) {
+    match Content::of(&document, state.definitions) {
         Err(outcome) => Ok(Imported::refused(Place::File, outcome)),
         Ok(Content::Transaction(entries)) => transaction(state, ordered, &name, &entries),
         Ok(Content::Batch(entries)) => {

@@ -8,7 +8,7 @@ mod read;
 mod search;
 mod write;
 
-pub(crate) use bundle::{ENTRIES_MAX, entry_change, refused_at};
+pub(crate) use bundle::{ENTRIES_MAX, check_bundle, entry_change, refused_at};
 pub(crate) use pages::COUNT_MAX;
 pub(crate) use write::change;
 

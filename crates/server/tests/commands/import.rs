@@ -101,6 +101,7 @@ fn lists_what_is_refused_and_takes_the_rest() {
     bench.write("in/c.json", "{\n\"resourceType\": \"Patient\",,\n}");
     bench.write("in/d.json", r#"{"resourceType":"Bundle","type":"history"}"#);
     bench.write("in/e.json", r#"{"resourceType":"Patient","id":"e"}"#);
+    bench.write("in/f.json", r#"{"resourceType":"Bundle","type":"collection","entries":[{}]}"#);
     let expected = [
         ("in/a.ndjson:2: ", "Patient.gender"),
         ("in/a.ndjson:1000: ", "at column 2"),
@@ -110,7 +111,8 @@ fn lists_what_is_refused_and_takes_the_rest() {
         ("in/b.json:4: ", "Bundle.entry[1].resource"),
         ("in/c.json:2: ", "structure: "),
         ("in/d.json: ", "`history`"),
-        ("flint: ", "8 refused"),
+        ("in/f.json: ", "`entries` is not an element of Bundle"),
+        ("flint: ", "9 refused"),
     ];
     let mut before = None;
     for _ in 0..2 {

@@ -5,7 +5,7 @@ use fhir::json::{Kind, Node};
 use fhir::{Definitions, IssueType, Outcome};
 
 /// Refuses a Bundle with members that R4 does not have, or whose entries are no array. The entries themselves are not looked at.
-pub(super) fn check_bundle(bundle: Node<'_>, definitions: &Definitions) -> Result<(), Outcome> {
+pub(crate) fn check_bundle(bundle: Node<'_>, definitions: &Definitions) -> Result<(), Outcome> {
     check_names(bundle, definitions.structure("Bundle"), "Bundle")?;
     match bundle.get("entry") {
         Some(entry) if entry.kind() != Kind::Array => {

@@ -10,7 +10,6 @@ use fhir::json::Node;
 use fhir::{IssueType, Outcome};
 use repository::{CHANGES_MAX, Refusal};
 
-use self::envelope::check_bundle;
 use self::request::{Step, entry_call, step};
 use self::response::write_entry;
 use super::pages::write_entries;
@@ -19,6 +18,7 @@ use super::{Call, Caller, perform};
 use crate::negotiate::{Preferences, Returns};
 use crate::respond::{Answer, Content, Refused};
 
+pub(crate) use self::envelope::check_bundle;
 pub(super) use self::request::patch_of_binary;
 pub(crate) use self::request::{entry_change, refused_at};
 
