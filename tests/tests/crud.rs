@@ -10,6 +10,7 @@ fn creates_and_reads() {
         ("etag", "W/\"1\""),
         ("last-modified", "Mon, 01 Mar 2027 08:00:01 GMT"),
         ("content-type", "application/fhir+json; charset=utf-8"),
+        ("cache-control", "private, no-cache"),
         ("/id", "id-1"),
         ("/meta/versionId", "1"),
         ("/meta/lastUpdated", "2027-03-01T08:00:01.000Z"),

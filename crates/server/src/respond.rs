@@ -11,8 +11,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use hyper::header::{
-    ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
-    VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION,
+    RETRY_AFTER, VARY,
 };
 use repository::{Millis, Version};
 
@@ -135,6 +135,9 @@ pub(crate) struct Form {
 /// Below this many bytes compression costs more than it saves.
 const GZIP_MIN: usize = 1024;
 
+/// For one person's cache, which asks each time: without this, a Last-Modified lets a browser show a stale slot for as long as it guesses.
+const CACHING: &str = "private, no-cache";
+
 impl Form {
     /// The HTTP response of an answer.
     pub(crate) fn response(&self, answer: Answer, base_url: &str) -> Response {
@@ -147,7 +150,8 @@ impl Form {
         if self.pretty {
             bytes = indent(&bytes).into();
         }
-        let compressed = self.gzip && !self.is_head && bytes.len() >= GZIP_MIN;
+        let compressible = bytes.len() >= GZIP_MIN;
+        let compressed = self.gzip && !self.is_head && compressible;
         if compressed {
             bytes = gzip(&bytes);
         }
@@ -163,8 +167,11 @@ impl Form {
         }
         if compressed {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if compressible {
             headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         }
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHING));
         if let Some(etag) = answer.etag {
             headers.insert(ETAG, etag);
         }
@@ -233,6 +240,7 @@ mod tests {
         {
             let response = form(gzip).response(Answer::resource(vec![b'1'; length]), "http://x/fhir");
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), expected);
+            assert_eq!(response.headers().contains_key(VARY), length >= GZIP_MIN);
         }
     }
 }
