@@ -6,6 +6,9 @@ use smallvec::SmallVec;
 
 use crate::outcome::quoted;
 
+/// How deep elements may nest.
+const DEPTH_MAX: usize = 128;
+
 /// What is wrong with the text as the content of `Narrative.div`; `None` when it may stand.
 pub(crate) fn fault(text: &str) -> Option<String> {
     Scanner { rest: text.trim(), open: SmallVec::new(), has_content: false }.run().err()
@@ -88,6 +91,9 @@ impl<'a> Scanner<'a> {
         }
         match self.rest.strip_prefix('/') {
             Some(rest) => self.rest = rest,
+            None if self.open.len() == DEPTH_MAX => {
+                return Err(format!("the narrative nests deeper than {DEPTH_MAX} elements"));
+            }
             None => self.open.push(name),
         }
         self.expect(">")
@@ -358,5 +364,13 @@ mod tests {
             let message = fault(text).unwrap_or_default();
             assert!(message.contains(expected), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn nests_no_deeper_than_allowed() {
+        let nested = |depth: usize| format!("{}x{}", "<div>".repeat(depth), "</div>".repeat(depth));
+        assert_eq!(fault(&nested(DEPTH_MAX)), None);
+        assert!(fault(&nested(DEPTH_MAX + 1)).is_some_and(|message| message.contains("deeper than 128")));
+        assert!(fault(&nested(100_000)).is_some_and(|message| message.len() < 100));
     }
 }
