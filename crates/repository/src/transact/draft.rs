@@ -154,7 +154,14 @@ impl Draft {
             let text = "`meta` is not an object";
             return Err(Outcome::new(IssueType::Structure, text).at(format!("{}.meta", self.resource_type)));
         }
-        self.body_id = root.get("id").and_then(|id| id.as_str()).map(|id| id.into_owned());
+        self.body_id = match root.get("id").map(|id| id.as_str()) {
+            None => None,
+            Some(Some(id)) => Some(id.into_owned()),
+            Some(None) => {
+                let text = "`id` is not a string";
+                return Err(Outcome::new(IssueType::Structure, text).at(format!("{}.id", self.resource_type)));
+            }
+        };
         self.document = Some(Arc::new(document));
         Ok(())
     }
