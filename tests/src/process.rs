@@ -8,6 +8,9 @@ use server::Config;
 
 use crate::Client;
 
+/// The test that calls [`Process::serve`].
+const TEST: &str = "process::serves_other_tests";
+
 /// Where the process that serves keeps its store; not set in the process that tests.
 const DIRECTORY: &str = "FLINT_TESTS_DIRECTORY";
 
@@ -18,12 +21,11 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts this test program again, to run only the test named, which must call [`Process::serve`]; waits until it serves
-    /// the store in `directory`.
-    pub fn start(test: &str, directory: &Path) -> (Process, Client) {
+    /// Starts this test program again, to run only the test that serves; waits until it serves the store in `directory`.
+    pub fn start(directory: &Path) -> (Process, Client) {
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
-        command.args(["--exact", test, "--nocapture"]).env(DIRECTORY, directory).stdout(Stdio::piped());
+        command.args(["--exact", TEST, "--nocapture"]).env(DIRECTORY, directory).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program runs again");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -45,6 +47,13 @@ impl Process {
         let config = Config { data: directory.into(), listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(server::serve(config)).expect("a store and a free port");
+    }
+
+    /// How many bytes of memory it has held at most, where the system tells.
+    pub fn memory_max(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.

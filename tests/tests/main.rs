@@ -1,6 +1,8 @@
 //! The whole server over HTTP.
 
-/// Malformed, oversized and hostile requests: a 4xx OperationOutcome each, and nothing stored.
+/// Malformed, oversized and hostile bodies: a 4xx OperationOutcome each, and nothing stored.
+mod bad_body;
+/// Requests for what is not there, and in other formats.
 mod bad_input;
 /// Batch and transaction.
 mod bundle;
@@ -18,6 +20,8 @@ mod history;
 mod metadata;
 /// Pages while others write.
 mod paging;
+/// The server of tests that need one in a process of its own.
+mod process;
 /// Requests at the same time: who wins, and what is left.
 mod race;
 /// Search: answers, pages, views.

@@ -30,7 +30,7 @@ fn loses_nothing_and_halves_nothing() {
     let mut writers: Vec<_> = (0..WRITERS).map(|number| Writer::new(number, random.number())).collect();
     let mut seen = 0;
     for round in 0..=ROUNDS {
-        let (process, client) = Process::start("crash::serves_until_it_is_killed", directory.path());
+        let (process, client) = Process::start(directory.path());
         if round == 0 {
             fill(&client);
         }
@@ -49,12 +49,6 @@ fn loses_nothing_and_halves_nothing() {
     }
     let answered: usize = writers.iter().map(|writer| writer.acknowledged.len()).sum();
     println!("killed {ROUNDS} times; {answered} acknowledged versions and {} others are all there", seen - answered);
-}
-
-/// The server of the test above: not a test of its own.
-#[test]
-fn serves_until_it_is_killed() {
-    Process::serve();
 }
 
 /// Ends the server's process when it has given a number of answers.

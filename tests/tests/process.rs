@@ -1,0 +1,6 @@
+use flint_tests::Process;
+
+#[test]
+fn serves_other_tests() {
+    Process::serve();
+}
