@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 
 use fhir::{IssueType, Outcome};
 use search::Criterion;
-use store::{Filter, Hit, Index, Key, Page};
+use store::{Filter, Hit, Index, Key, Page, Precondition};
 
 use super::{Runner, keys_only};
+use crate::fault;
 
 /// How many keys may join two sides.
 pub(super) const KEYS_MAX: usize = 10_000;
@@ -116,19 +117,38 @@ impl Runner<'_> {
         mut collect: impl FnMut(&Hit, &mut BTreeSet<Key>),
     ) -> Result<Result<BTreeSet<Key>, TooMany>, Outcome> {
         let mut keys = BTreeSet::new();
+        let mut hits = Vec::new();
         let mut find = keys_only(filter, HITS_STEP, values.to_vec());
         for _ in 0..HITS_MAX / HITS_STEP {
             let found = self.find(find.clone())?;
             for hit in &found.hits {
                 collect(hit, &mut keys);
             }
+            if self.joined.is_some() {
+                hits.extend(found.hits.into_iter().map(|hit| hit.key));
+            }
             if keys.len() > KEYS_MAX {
                 return Ok(Err(TooMany));
             }
-            let Some(next) = found.next else { return Ok(Ok(keys)) };
+            let Some(next) = found.next else {
+                self.note(find.filter, hits, !values.is_empty())?;
+                return Ok(Ok(keys));
+            };
             find.page = Page::After(next);
         }
         Ok(Err(TooMany))
+    }
+
+    /// Notes that a join rests on these being all that satisfy the filter, and on their content where references were read from it.
+    fn note(&self, filter: Filter, hits: Vec<Key>, on_content: bool) -> Result<(), Outcome> {
+        let Some(joined) = &self.joined else { return Ok(()) };
+        let mut joined = joined.borrow_mut();
+        for key in hits.iter().filter(|_| on_content) {
+            let version = self.snapshot.head(key).map_err(fault::outcome)?.map_or(0, |head| head.version);
+            joined.push(Precondition::Version { key: key.clone(), version });
+        }
+        joined.push(Precondition::Finds { filter, keys: hits });
+        Ok(())
     }
 
     /// The local resources, only those of one type if given, that a hit's reference rows name.

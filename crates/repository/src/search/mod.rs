@@ -5,11 +5,11 @@
 mod include;
 mod join;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use fhir::Outcome;
 use search::Query;
-use store::{Filter, Find, Found, Page, Snapshot, Version};
+use store::{Filter, Find, Found, Page, Precondition, Snapshot, Version};
 
 use crate::{Session, fault};
 
@@ -78,11 +78,23 @@ pub(crate) struct Runner<'a> {
     session: &'a Session<'a>,
     snapshot: &'a dyn Snapshot,
     rows: Cell<u64>,
+    /// What the joins rest on, where that is wanted.
+    joined: Option<RefCell<Vec<Precondition>>>,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
-        Runner { session, snapshot, rows: Cell::new(0) }
+        Runner { session, snapshot, rows: Cell::new(0), joined: None }
+    }
+
+    /// The same, for conditions that a commit checks again: it notes what the joins rest on.
+    pub(crate) fn noting(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
+        Runner { joined: Some(RefCell::default()), ..Runner::new(session, snapshot) }
+    }
+
+    /// What must hold for the joins so far to come out the same.
+    pub(crate) fn joined(&self) -> Vec<Precondition> {
+        self.joined.as_ref().map_or(Vec::new(), RefCell::take)
     }
 
     /// Runs a `find` on what is left of the rows this search may touch.

@@ -67,7 +67,9 @@ impl<'a> Matching<'a> {
 
     /// What the commit must find as it was found here.
     pub(super) fn preconditions(self) -> impl Iterator<Item = Precondition> {
-        self.asked.into_values().map(|asked| Precondition::Finds { filter: asked.filter, keys: asked.stored })
+        let asked = self.asked.into_values();
+        let asked = asked.map(|asked| Precondition::Finds { filter: asked.filter, keys: asked.stored });
+        asked.chain(self.runner.joined())
     }
 
     fn ask(&mut self, criteria: &Criteria) -> Result<(), Outcome> {

@@ -1,7 +1,10 @@
 //! Writes against a store on disk.
 
 use fhir::IssueType::{self, *};
+use store::StoreError;
 
+use super::plan::Plan;
+use super::{Kept, draft};
 use crate::testing::*;
 use crate::{Change, ChangeKind, History, HistoryScope, Method, References};
 
@@ -331,6 +334,44 @@ fn racing_conditional_creates_make_one() {
     assert_eq!(kinds.iter().filter(|kind| **kind == ChangeKind::Created).count(), 1);
     assert_eq!(kinds.iter().filter(|kind| **kind == ChangeKind::Existing).count(), threads - 1);
     assert_eq!(house.search("Patient", "identifier=http://s|1").expect("found").total, Some(1));
+}
+
+#[test]
+fn conditions_over_joins_are_checked_again() {
+    let bob = r#"{"resourceType":"Patient","id":"bob"}"#;
+    let observation = |patient: &str, code: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"code":"{code}"}}]}},"subject":{{"reference":"Patient/{patient}"}}}}"#
+        )
+    };
+    let (now_bobs, now_other) = (observation("bob", "x"), observation("ann", "y"));
+    let renamed = r#"{"resourceType":"Patient","id":"bob","name":[{"family":"Birch"}]}"#;
+    let identified = r#"{"resourceType":"Patient","id":"bob","identifier":[{"system":"http://s","value":"2"}]}"#;
+    let about_bob = r#"{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient/bob"}}"#;
+    // What is created, unless what exists, what another does meanwhile, and whether that matters.
+    let cases = [
+        (about_bob, "subject:Patient.identifier=http://s|2", identified, true),
+        (about_bob, "subject:Patient.identifier=http://s|2", renamed, false),
+        (bob, "_id=bob&_has:Observation:patient:code=x", &now_bobs, true),
+        (bob, "_id=bob&_has:Observation:patient:code=y", &now_other, true),
+        (bob, "_id=bob&_has:Observation:patient:code=x", renamed, false),
+    ];
+    for (created, unless, meanwhile, matters) in cases {
+        let house = House::new();
+        house.hold(&[ANN, bob]);
+        house.hold(&[&observation("ann", "x")]);
+        let session = house.session();
+        let drafts = draft::all(&session, vec![post_unless(created, unless)]).expect("well-formed");
+        let mut kept = Kept { fresh: vec![None], contents: vec![None] };
+        let batch = {
+            let snapshot = session.snapshot().expect("a snapshot");
+            let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept).expect("planned");
+            plan.batch().expect("a batch").0
+        };
+        house.done(put(meanwhile));
+        let lost = matches!(house.repository.store().commit(batch), Err(StoreError::Conflict(_)));
+        assert_eq!(lost, matters, "{unless} and then {meanwhile}");
+    }
 }
 
 #[test]
