@@ -129,12 +129,13 @@ fn split<'a>(url: &'a str, base_url: &str) -> Result<(&'a str, &'a str), Outcome
 /// Says which entry is to blame: `Patient.name` becomes `Bundle.entry[3].resource.name`.
 pub(crate) fn refused_at(at: usize, mut refused: Refused) -> Refused {
     let place = |expression: &str| match (expression.strip_prefix("Bundle.entry"), expression.split_once('.')) {
-        (Some(rest), _) => format!("Bundle.entry[{at}]{rest}"),
-        (None, Some((_, rest))) => format!("Bundle.entry[{at}].resource.{rest}"),
-        (None, None) => format!("Bundle.entry[{at}].resource"),
+        // With a number it is an entry of a Bundle that is itself the entry's resource.
+        (Some(rest), _) if !rest.starts_with('[') => format!("Bundle.entry[{at}]{rest}"),
+        (_, Some((_, rest))) => format!("Bundle.entry[{at}].resource.{rest}"),
+        (_, None) => format!("Bundle.entry[{at}].resource"),
     };
     let name = |issue: &mut Issue| {
-        for expression in issue.expression.iter_mut().filter(|expression| !expression.starts_with("Bundle.entry[")) {
+        for expression in &mut issue.expression {
             *expression = place(expression);
         }
     };
@@ -170,7 +171,7 @@ mod tests {
             (Some("Patient"), "Bundle.entry[3].resource"),
             (Some("Bundle.entry"), "Bundle.entry[3]"),
             (Some("Bundle.entry.request.url"), "Bundle.entry[3].request.url"),
-            (Some("Bundle.entry[7].resource"), "Bundle.entry[7].resource"),
+            (Some("Bundle.entry[7].resource"), "Bundle.entry[3].resource.entry[7].resource"),
         ];
         for (expression, expected) in cases {
             let outcome = Outcome::new(IssueType::Value, "x");
