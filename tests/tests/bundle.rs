@@ -72,6 +72,7 @@ fn takes_nothing() {
             "Bundle.entry[1].resource.gender",
         ),
         (entry("PATCH Patient/none", Value::Null), 400, "Bundle.entry[1]*"),
+        (entry("GET Patient?nothing=1", Value::Null), 400, "Bundle.entry[1]"),
         (entry("PUT Patient?identifier=x&nothing=1", json!({"resourceType": "Patient"})), 400, "Bundle.entry[1]*"),
         (entry("PUT Nothing/1", json!({"resourceType": "Patient"})), 404, "Bundle.entry[1]*"),
         (entry("GRAB Patient", Value::Null), 422, "Bundle.entry[1].request.method"),

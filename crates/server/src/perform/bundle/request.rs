@@ -37,6 +37,11 @@ pub(super) enum Step {
 pub(super) fn step(state: &State, entry: Node<'_>, preferences: Preferences) -> Result<Step, Refused> {
     let (call, full_url) = entry_call(state, entry, preferences)?;
     match call.interaction {
+        Interaction::Search { ref scope, .. } => {
+            // It runs when all is written: what cannot be understood is refused while nothing is.
+            state.repository.registry().query(scope, &call.parameters, preferences.handling)?;
+            Ok(Step::Read(call))
+        }
         Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {
             Ok(Step::Write(change(call.interaction, &call.conditions, call.payload, full_url)?))
         }
