@@ -10,6 +10,8 @@ mod commands {
     mod import;
     /// Imports that end early, and the runs after them.
     mod resume;
+    /// A server's start and its end.
+    mod serve;
     /// Synthea's records, where they are present.
     mod synthea;
 }

@@ -45,7 +45,7 @@ impl Bench {
         fs::write(path, bytes).expect("a file");
     }
 
-    fn command(&self, command: &str, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, command: &str, arguments: &[&str]) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_flint"));
         program.current_dir(self.folder.path()).arg(command).args(arguments);
         program.env_clear().args(["--data", "data"]).stdin(Stdio::null());
