@@ -92,7 +92,7 @@ fn booked(
     for (at, key) in &wanted {
         let expression = expression(*at);
         let Some(document) = transaction.read(key)? else { return Err(Reason::UnknownSlot.refuse(key, expression)) };
-        brought &= transaction.is_written(key) && Entry::new(&document).status() == "busy";
+        brought &= slot::is_made_busy(transaction, key, &document)?;
         slots.push(Named { key: key.clone(), document, expression });
     }
     if !brought {

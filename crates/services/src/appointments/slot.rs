@@ -1,6 +1,7 @@
 //! Slots and who holds them.
 
 use fhir::Outcome;
+use fhir::json::Document;
 use repository::{Key, Planned, Rule, Transaction};
 
 use super::refusal::Reason;
@@ -52,12 +53,22 @@ pub(super) fn take(transaction: &mut Transaction<'_>, slot: &Key, owner: &Key, a
     }
     transaction.claim(claim_name(slot), value, taken())?;
     let Some(document) = transaction.read(slot)? else { return Ok(()) };
+    let is_made_busy = is_made_busy(transaction, slot, &document)?;
     match &*Entry::new(&document).status() {
         "free" => transaction.put(slot, with_status(&document, "busy")?),
-        "busy" if transaction.is_written(slot) => Ok(()),
+        _ if is_made_busy => Ok(()),
         _ if transaction.is_import() => Ok(()),
         _ => Err(taken()),
     }
+}
+
+/// Whether the caller's own changes make the slot busy: it was free, or was not there. A slot that was busy for another reason stays so.
+pub(super) fn is_made_busy(transaction: &mut Transaction<'_>, slot: &Key, after: &Document) -> Result<bool, Outcome> {
+    if !transaction.is_written(slot) || Entry::new(after).status() != "busy" {
+        return Ok(false);
+    }
+    let before = transaction.read_stored(slot)?;
+    Ok(before.is_none_or(|before| Entry::new(&before).status() == "free"))
 }
 
 /// Takes the slot back from the appointment that holds it.

@@ -399,13 +399,20 @@ fn refuses_wrong_steps() {
 fn transactions_of_several() {
     let free = slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z");
     let busy = free.replace("free", "busy");
+    let blocked = slot("s0930", "busy", "sch1", "2027-03-08T09:30:00Z", "2027-03-08T09:40:00Z");
     let past = slot("old", "busy", "sch1", "2020-03-08T09:00:00Z", "2020-03-08T09:10:00Z");
     let was = nine("old").replace("s0900", "old").replace("09:00", "08:55");
     // What comes in one transaction, whether it is accepted, and who holds s0900 and old after it.
     type Case = (&'static str, Vec<Change>, bool, [Option<&'static str>; 2]);
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         ("slot and booking", vec![put(&free), put(&nine("a"))], true, [Some("a"), None]),
         ("slot made busy by the caller", vec![put(&nine("a")), put(&busy)], true, [Some("a"), None]),
+        (
+            "slot that was busy before",
+            vec![put(&appointment("b", "booked", &["s0930"], "09:30", "09:40")), put(&blocked)],
+            false,
+            [None, None],
+        ),
         ("a record with its slot", vec![put(&past), put(&was)], true, [None, Some("old")]),
         ("one slot twice", vec![put(&nine("a")), put(&nine("b"))], false, [None, None]),
         ("a record without its slot", vec![put(&was)], false, [None, None]),
