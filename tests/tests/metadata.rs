@@ -28,20 +28,27 @@ fn states_what_is_served() {
 }
 
 #[test]
-fn answers_browsers_of_other_origins() {
+fn answers_pages_of_this_machine_only() {
     let flint = Flint::start();
-    let preflight = flint.call("OPTIONS /Patient").header("Origin", "https://app.example");
-    let preflight = preflight.header("Access-Control-Request-Method", "PUT");
-    let preflight = preflight.header("Access-Control-Request-Headers", "authorization,content-type").send();
-    preflight.expect(200).facts(&[
-        ("access-control-allow-origin", "*"),
+    let preflight = |origin| {
+        let call = flint.call("OPTIONS /Patient").header("Origin", origin);
+        let call = call.header("Access-Control-Request-Method", "PUT");
+        call.header("Access-Control-Request-Headers", "authorization,content-type").send().expect(200)
+    };
+    let local = "http://localhost:3000";
+    preflight(local).facts(&[
+        ("access-control-allow-origin", local),
         ("access-control-allow-methods", "*PUT*"),
         ("access-control-allow-headers", "authorization,content-type"),
     ]);
+    preflight("https://app.example").facts(&[("access-control-allow-origin", "-")]);
     for url in ["/metadata", "/Patient/none", "/Patient?nothing=1"] {
+        let reply = flint.call(&format!("GET {url}")).header("Origin", local).send();
+        reply.facts(&[("access-control-allow-origin", local), ("access-control-expose-headers", "*etag*")]);
         let reply = flint.call(&format!("GET {url}")).header("Origin", "https://app.example").send();
-        reply.facts(&[("access-control-allow-origin", "*"), ("access-control-expose-headers", "*etag*")]);
+        reply.facts(&[("access-control-allow-origin", "-")]);
     }
+    flint.call("GET /metadata").header("Host", "attacker.example").send().expect(403);
 }
 
 #[test]

@@ -17,10 +17,12 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use search::{parse_query_string, query_string};
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
+use smart::Authority;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::State;
 use crate::interaction::{Expected, Interaction};
+use crate::local::{check_host, is_local_origin};
 use crate::negotiate::{General, Preferences, accepts_gzip, check_accept, check_content_type};
 use crate::perform::{Call, Caller, Conditions, Payload, perform};
 use crate::respond::{Answer, Form, Refused};
@@ -35,8 +37,11 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 /// Everything the server answers.
 pub fn app(state: Arc<State>) -> Router {
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let origins = match state.authority {
+        Authority::Off => AllowOrigin::predicate(|origin, _| is_local_origin(origin)),
+    };
     let cors = CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID])
@@ -133,6 +138,9 @@ impl Exchange {
         if state.requests.load(Ordering::Relaxed) > state.limits.requests {
             let text = format!("the server has {} requests in progress and takes no more", state.limits.requests);
             return Err(Outcome::new(IssueType::Transient, text).into());
+        }
+        match state.authority {
+            Authority::Off => check_host(head, &state.base_url)?,
         }
         let query = head.uri.query().unwrap_or_default();
         let mut parameters = parse_query_string(query)?;

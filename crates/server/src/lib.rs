@@ -3,7 +3,7 @@
 //! Invariants:
 //! - One parser makes an interaction of a method, a path and a query, from HTTP and from a Bundle entry alike.
 //! - After the body is read everything is synchronous: performing an interaction never awaits.
-//! - Every answer but the server's own pages (`/health`, `/metrics`) is FHIR; every refusal is an OperationOutcome.
+//! - Every answer but the server's own pages (`/health`, `/metrics`) is FHIR; every refusal of a request that is HTTP is an OperationOutcome.
 //! - Nothing of a body, a token or a query's values goes to the log.
 
 pub mod command;
@@ -15,6 +15,7 @@ mod http;
 mod import;
 mod interaction;
 mod listen;
+mod local;
 mod negotiate;
 mod page;
 mod perform;
