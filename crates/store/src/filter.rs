@@ -8,6 +8,9 @@ use crate::{Key, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Index(pub u32);
 
+/// How many bytes the bodies on one page of a search or history may have; a single larger one has a page for itself.
+pub const PAGE_BYTES_MAX: usize = 64 << 20;
+
 /// The longest value of a row in bytes.
 pub const VALUE_MAX: usize = 400;
 
@@ -77,7 +80,7 @@ pub struct Find {
     pub limit: usize,
     /// Whether to count all documents that satisfy the filter.
     pub total: bool,
-    /// Whether hits carry their bodies.
+    /// Whether hits carry their bodies. The page then ends where one more would bring them over [`PAGE_BYTES_MAX`].
     pub bodies: bool,
     /// Hits carry their document's rows in these indexes: how references are followed without reading bodies.
     pub values: Vec<Index>,

@@ -13,7 +13,7 @@ pub struct History {
     pub before: Option<Millis>,
     /// Only versions that come after the one this position names: from [`HistoryPage::next`].
     pub after: Option<Cursor>,
-    /// How many versions at most.
+    /// How many versions at most; fewer where one more would bring their bodies over [`crate::PAGE_BYTES_MAX`].
     pub limit: usize,
     /// Whether to count all.
     pub total: bool,

@@ -22,7 +22,9 @@ pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
 pub use document::{Head, Key, Millis, Version};
 pub use embedded::Embedded;
 pub use error::StoreError;
-pub use filter::{Cursor, Filter, Find, Found, Hit, Index, Match, Page, Range, Row, SortKey, Test, VALUE_MAX};
+pub use filter::{
+    Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Test, VALUE_MAX,
+};
 pub use history::{History, HistoryPage, HistoryScope};
 
 /// A place for versioned documents. Shared between threads; all calls block.

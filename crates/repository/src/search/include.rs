@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use fhir::Outcome;
 use search::Include;
-use store::{Filter, Find, Hit, Index, Key, Version};
+use store::{Filter, Find, Hit, Index, Key, PAGE_BYTES_MAX, Version};
 
 use super::{Runner, keys_only};
 
-/// How many resources one page may include.
+/// How many resources one page may include; fewer where they come to more than [`PAGE_BYTES_MAX`].
 pub(super) const INCLUDES_MAX: usize = 1_000;
 
 /// How many steps `:iterate` may take from a match.
@@ -23,8 +23,29 @@ pub(super) fn values(includes: &[Include]) -> Vec<Index> {
     values
 }
 
+/// What the includes of one page may still add.
+struct Room {
+    resources: usize,
+    bytes: usize,
+    /// Something was left out.
+    cut: bool,
+}
+
+impl Room {
+    fn takes(&mut self, hit: &Hit) -> bool {
+        let body = hit.version.as_ref().and_then(|version| version.body.as_ref());
+        let bytes = body.map_or(0, |body| body.len());
+        self.cut |= self.resources == 0 || bytes > self.bytes;
+        if !self.cut {
+            self.resources -= 1;
+            self.bytes -= bytes;
+        }
+        !self.cut
+    }
+}
+
 impl Runner<'_> {
-    /// What the includes add to these matches: each resource once, none of the matches again; and whether it was cut at [`INCLUDES_MAX`].
+    /// What the includes add to these matches: each resource once, none of the matches again; and whether it was cut.
     pub(super) fn includes(&self, includes: &[Include], matches: &[Hit]) -> Result<(Vec<Version>, bool), Outcome> {
         let mut included = Vec::new();
         if includes.is_empty() || matches.is_empty() {
@@ -32,32 +53,41 @@ impl Runner<'_> {
         }
         let iterated: Vec<_> = includes.iter().filter(|include| include.iterate).cloned().collect();
         let mut seen: BTreeSet<Key> = matches.iter().map(|hit| hit.key.clone()).collect();
-        let mut level = self.step(includes, matches, &seen, INCLUDES_MAX)?;
+        let mut room = Room { resources: INCLUDES_MAX, bytes: PAGE_BYTES_MAX, cut: false };
+        let mut level = self.step(includes, matches, &seen, &mut room)?;
         for _ in 0..STEPS_MAX {
-            let room = INCLUDES_MAX - included.len();
-            let cut = level.len() > room;
-            level.truncate(room);
             seen.extend(level.iter().map(|hit| hit.key.clone()));
             included.extend(level.iter().filter_map(|hit| hit.version.clone()));
-            if cut || level.is_empty() || iterated.is_empty() {
-                return Ok((included, cut));
+            if room.cut || level.is_empty() || iterated.is_empty() {
+                return Ok((included, room.cut));
             }
-            level = self.step(&iterated, &level, &seen, INCLUDES_MAX - included.len())?;
+            level = self.step(&iterated, &level, &seen, &mut room)?;
         }
         Ok((included, !level.is_empty()))
     }
 
-    /// What the includes add to `hits` in one step, what was `seen` left out; one more than `room` tells that there is more.
-    fn step(&self, includes: &[Include], hits: &[Hit], seen: &BTreeSet<Key>, room: usize) -> Result<Vec<Hit>, Outcome> {
+    /// What the includes add to `hits` in one step, what was `seen` left out, as far as there is room.
+    fn step(
+        &self,
+        includes: &[Include],
+        hits: &[Hit],
+        seen: &BTreeSet<Key>,
+        room: &mut Room,
+    ) -> Result<Vec<Hit>, Outcome> {
         let filters: Vec<_> = includes.iter().filter_map(|include| self.one(include, hits, seen)).collect();
         let mut fresh = Vec::new();
         let mut known = seen.clone();
         for filter in filters {
-            let find = keys_only(filter, seen.len() + room + 1, values(includes));
-            for hit in self.find(Find { bodies: true, ..find })?.hits {
-                if fresh.len() <= room && known.insert(hit.key.clone()) {
+            let find = keys_only(filter, seen.len() + room.resources + 1, values(includes));
+            let found = self.find(Find { bodies: true, ..find })?;
+            for hit in found.hits {
+                if known.insert(hit.key.clone()) && room.takes(&hit) {
                     fresh.push(hit);
                 }
+            }
+            room.cut |= found.next.is_some();
+            if room.cut {
+                break;
             }
         }
         Ok(fresh)

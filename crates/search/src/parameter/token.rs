@@ -3,7 +3,8 @@
 //! A row is `code 0 system 0`, the system empty where there is none, so that `code` is a prefix, and `system|code` and `|code` are
 //! equalities; `system|` looks for `0 system 0` anywhere, which reads the whole index. The system of a `code` element is that of
 //! its required binding when that names only one; a ContactPoint's is its kind, such as `phone`. Codes, identifiers and systems
-//! are compared as they are: R4 leaves case to the server, and most code systems and identifier spaces are case-sensitive.
+//! are compared as they are. R4 would rather have a server find too much where the case rules of a system are in doubt; here a
+//! conditional write must not take one identifier for another.
 //!
 //! `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`.
 

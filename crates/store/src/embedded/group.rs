@@ -17,7 +17,7 @@ use crate::{
     Batch, Committed, Filter, Find, Key, Millis, Page, Precondition, Put, Row, StoreError, Version, Write, time_value,
 };
 
-/// How many index rows the writer touches for one precondition; others wait meanwhile.
+/// How many index rows the writer touches for the preconditions of one batch; others wait meanwhile.
 const PRECONDITION_ROWS_MAX: u64 = 1_000_000;
 
 /// The writer's transaction. Nothing of it is visible or durable before [`Group::commit`].
@@ -45,12 +45,13 @@ impl<'e> Group<'e> {
 
     /// Whether everything that a batch asks for holds after the batches applied so far. Writes nothing but what is noted.
     pub(super) fn check(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let mut rows_left = PRECONDITION_ROWS_MAX;
         for (at, precondition) in batch.preconditions.iter().enumerate() {
             let holds = match precondition {
                 Precondition::Version { key, version } => {
                     self.newest(key)?.map_or(0, |newest| newest.version) == *version
                 }
-                Precondition::Finds { filter, keys } => self.finds(filter, keys)?,
+                Precondition::Finds { filter, keys } => self.finds(filter, keys, &mut rows_left)?,
             };
             if !holds {
                 return Err(StoreError::Conflict(at));
@@ -64,7 +65,7 @@ impl<'e> Group<'e> {
     }
 
     /// `keys` is sorted and without repetition.
-    fn finds(&mut self, filter: &Filter, keys: &[Key]) -> Result<bool, StoreError> {
+    fn finds(&mut self, filter: &Filter, keys: &[Key], rows_left: &mut u64) -> Result<bool, StoreError> {
         self.settle()?;
         let find = Find {
             filter: filter.clone(),
@@ -74,9 +75,11 @@ impl<'e> Group<'e> {
             total: false,
             bodies: false,
             values: Vec::new(),
-            rows_max: PRECONDITION_ROWS_MAX,
+            rows_max: *rows_left,
         };
-        let mut found: Vec<Key> = find::find(self.view(), &find)?.hits.into_iter().map(|hit| hit.key).collect();
+        let found = find::find(self.view(), &find)?;
+        *rows_left = rows_left.saturating_sub(found.rows);
+        let mut found: Vec<Key> = found.hits.into_iter().map(|hit| hit.key).collect();
         found.sort_unstable();
         Ok(found == keys)
     }

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::layout::{self, ALL_COLLECTIONS, Fields};
-use super::snapshot::read_version;
+use super::snapshot::{PageRoom, read_version};
 use super::tables::{View, damaged};
 use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError};
 
@@ -47,9 +47,17 @@ fn of_document(view: View<'_>, query: &History, key: &Key) -> Result<HistoryPage
         Some(cursor) => end.min(Fields(&cursor.0).u64().ok_or_else(foreign_cursor)?),
         None => end,
     };
-    let last = start.saturating_sub(query.limit as u64).max(low);
-    let versions =
-        (last..start).rev().map(|version| read_version(view, number, version)).collect::<Result<Vec<_>, _>>()?;
+    let mut last = start.saturating_sub(query.limit as u64).max(low);
+    let mut room = PageRoom::default();
+    let mut versions = Vec::new();
+    for at in (last..start).rev() {
+        let version = read_version(view, number, at)?;
+        if !room.takes(&version) {
+            last = at + 1;
+            break;
+        }
+        versions.push(version);
+    }
     let more = last > low && !versions.is_empty();
     Ok(HistoryPage {
         versions,
@@ -97,6 +105,7 @@ fn of_log(view: View<'_>, query: &History, scope: u32, versions_ever: u64) -> Re
         return Ok(page);
     }
     let mut last = None;
+    let mut room = PageRoom::default();
     let range = (Bound::Included(low.as_slice()), Bound::Excluded(start.as_slice()));
     for entry in view.tables.log.rev_range(view.txn, &range)? {
         let (at, record) = entry?;
@@ -105,7 +114,12 @@ fn of_log(view: View<'_>, query: &History, scope: u32, versions_ever: u64) -> Re
             break;
         }
         let (number, version) = layout::split_version(record).ok_or_else(|| damaged("log"))?;
-        page.versions.push(read_version(view, number, version)?);
+        let version = read_version(view, number, version)?;
+        if !room.takes(&version) {
+            page.next = last;
+            break;
+        }
+        page.versions.push(version);
         last = Some(Cursor(at[4..].to_vec()));
     }
     Ok(page)

@@ -4,6 +4,7 @@ mod conditions;
 mod documents;
 mod history;
 mod limits;
+mod pages;
 mod random;
 mod search;
 mod support;
@@ -25,6 +26,7 @@ pub fn contract(make: Make<'_>) {
     conditions::contract(make);
     history::contract(make);
     limits::contract(make);
+    pages::contract(make);
     search::contract(make);
     threads::contract(make);
 }

@@ -7,7 +7,7 @@ use super::number::numbers_of;
 use super::order::{Direction, Gap, Order, Position, Side, Top};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
-use crate::embedded::snapshot::read_version;
+use crate::embedded::snapshot::{PageRoom, read_version};
 use crate::embedded::tables::damaged;
 use crate::{Find, Found, Hit, Key, Page, Row, StoreError};
 
@@ -108,8 +108,11 @@ impl<'s, 't> Search<'s, 't> {
         };
         let wanted = find.limit.saturating_add(1);
         let mut positions = self.gather(Stretch { gap: gap.as_ref(), direction, wanted })?;
-        let more = positions.len() > find.limit;
+        let mut more = positions.len() > find.limit;
         positions.truncate(find.limit);
+        let mut hits = self.hits(&positions, find)?;
+        more |= hits.len() < positions.len();
+        positions.truncate(hits.len());
         let behind = match (positions.first(), &gap) {
             (_, None) => None,
             (Some(first), _) => Some(Gap { position: first.clone(), side: entry(direction) }),
@@ -127,9 +130,9 @@ impl<'s, 't> Search<'s, 't> {
             Direction::Backward => (behind, ahead),
         };
         if direction == Direction::Backward {
-            positions.reverse();
+            hits.reverse();
         }
-        found.hits = positions.iter().map(|position| self.hit(position, find)).collect::<Result<_, _>>()?;
+        found.hits = hits;
         Ok(())
     }
 
@@ -188,6 +191,20 @@ impl<'s, 't> Search<'s, 't> {
             }
         }
         Ok(numbers_of(self.whole()?, stretch))
+    }
+
+    /// The hits at these positions, as many as have room on one page.
+    fn hits(&self, positions: &[Position], find: &Find) -> Result<Vec<Hit>, StoreError> {
+        let mut room = PageRoom::default();
+        let mut hits = Vec::with_capacity(positions.len());
+        for position in positions {
+            let hit = self.hit(position, find)?;
+            if !hit.version.as_ref().is_none_or(|version| room.takes(version)) {
+                break;
+            }
+            hits.push(hit);
+        }
+        Ok(hits)
     }
 
     fn hit(&self, position: &Position, find: &Find) -> Result<Hit, StoreError> {
