@@ -81,5 +81,8 @@ fn holds_to_the_version_named() {
     patch.body("application/json-patch+json", "[]").send().expect(412);
     flint.call("DELETE /Patient/ann").header("If-Match", "W/\"1\"").send().expect(412);
     flint.call("DELETE /Patient/ann").header("If-Match", "nothing, \"x\"").send().expect(400);
+    let nobody = json!({"resourceType": "Patient", "id": "nobody"});
+    flint.call("PUT /Patient/nobody").header("If-Match", "*").json(&nobody).send().expect(412);
+    flint.call("PUT /Patient/ann").header("If-Match", "*").json(&changed).send().expect(200);
     flint.call("DELETE /Patient/ann").header("If-Match", "W/\"2\"").send().expect(204);
 }

@@ -97,8 +97,8 @@ fn patch(payload: Payload) -> Result<Patch, Outcome> {
 
 fn required_version(tag: &str) -> Result<String, Outcome> {
     let id = version_id(tag);
-    if id.is_empty() || id == "*" || id.contains([',', '"']) {
-        let text = format!("If-Match `{tag}` names no version: it must be one ETag such as `W/\"3\"`");
+    if id.is_empty() || id.contains([',', '"']) {
+        let text = format!("If-Match `{tag}` names no version: it must be one ETag such as `W/\"3\"`, or `*`");
         return Err(Outcome::new(IssueType::BadRequest, text));
     }
     Ok(id.to_owned())
