@@ -20,7 +20,8 @@ const GROUP_BYTES_MAX: usize = 32 << 20;
 /// How many batches wait in line; further callers wait to get into it.
 const WAITING_MAX: usize = 1024;
 
-/// How long a group waits for as many batches as the last one had: those whose callers were answered together come back together.
+/// How long a group that is smaller than the last one waits for its next batch: callers who were answered together come back one after
+/// another. All in all it waits no longer than the last group took to write, so that waiting never costs more than it can save.
 const GATHER: Duration = Duration::from_micros(300);
 
 type Answer = Result<Committed, StoreError>;
@@ -40,8 +41,9 @@ impl Writer {
     pub(super) fn start(files: Arc<Files>, clock: Arc<dyn Clock>) -> Result<Writer, StoreError> {
         let (line, jobs) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let thread =
-            thread.spawn(move || Queue { jobs, held: None, gathered: 1, homes: Homes::default() }.run(&files, &*clock));
+        let thread = thread.spawn(move || {
+            Queue { jobs, held: None, gathered: 1, wrote: Duration::ZERO, homes: Homes::default() }.run(&files, &*clock)
+        });
         let thread = thread.map_err(|error| StoreError::Engine(format!("the writer cannot start: {error}")))?;
         Ok(Writer { line: Some(line), thread: Some(thread) })
     }
@@ -72,6 +74,8 @@ struct Queue {
     held: Option<Job>,
     /// How many batches the last group had.
     gathered: usize,
+    /// How long writing it took.
+    wrote: Duration,
     homes: Homes,
 }
 
@@ -79,7 +83,9 @@ impl Queue {
     fn run(mut self, files: &Files, clock: &dyn Clock) {
         while let Some(jobs) = self.gather() {
             self.gathered = jobs.len();
+            let begun = Instant::now();
             commit(files, clock, jobs, &mut self.homes);
+            self.wrote = begun.elapsed();
         }
     }
 
@@ -88,15 +94,17 @@ impl Queue {
         let first = self.held.take().or_else(|| self.jobs.recv().ok())?;
         let mut bytes = first.prepared.bytes;
         let mut group = vec![first];
-        let deadline = Instant::now() + GATHER;
+        let deadline = Instant::now() + self.wrote;
         while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
             let job = match self.jobs.try_recv() {
                 Ok(job) => job,
                 Err(_) if group.len() >= self.gathered => break,
-                Err(_) => match self.jobs.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                    Ok(job) => job,
-                    Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-                },
+                Err(_) => {
+                    match self.jobs.recv_timeout(deadline.saturating_duration_since(Instant::now()).min(GATHER)) {
+                        Ok(job) => job,
+                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+                    }
+                }
             };
             if bytes + job.prepared.bytes > GROUP_BYTES_MAX {
                 self.held = Some(job);
