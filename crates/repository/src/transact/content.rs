@@ -129,10 +129,11 @@ const PARALLEL_MIN: usize = 32;
 
 /// Does `prepare` for each job, in order; on several threads when there are many.
 pub(crate) fn prepare_all<J: Sync, T: Send>(jobs: &[J], prepare: impl Fn(&J) -> T + Sync) -> Vec<T> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len() / PARALLEL_MIN);
-    if threads < 2 {
+    if jobs.len() < 2 * PARALLEL_MIN {
         return jobs.iter().map(prepare).collect();
     }
+    // Asking for it opens files of the operating system.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(jobs.len() / PARALLEL_MIN);
     let prepare = &prepare;
     std::thread::scope(|scope| {
         let chunks = jobs.chunks(jobs.len().div_ceil(threads));

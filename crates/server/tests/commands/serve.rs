@@ -27,7 +27,7 @@ impl Serving {
     /// Sends the beginning of a request, whose answer will be the last on its connection.
     fn send(&self, line: &str, rest: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let head = format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{rest}\r\n");
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{rest}\r\n");
         stream.write_all(head.as_bytes()).expect("sent");
         stream
     }
