@@ -60,3 +60,16 @@ pub(crate) fn check_refused(resource_type: &str, cases: &[(&str, &str)]) {
         }
     }
 }
+
+pub(crate) const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
+
+/// What each prefix says, in the order of [`PREFIXES`]; one letter each, `y` or `-`.
+#[track_caller]
+pub(crate) fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
+    for (value, expected) in cases {
+        for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
+            check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
+        }
+        check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
+    }
+}

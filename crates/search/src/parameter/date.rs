@@ -196,19 +196,7 @@ fn tail(mut wanted: Match, range: Range) -> Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{check, check_refused};
-
-    const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
-
-    /// What each prefix says, in the order of [`PREFIXES`]; one letter each, `y` or `-`.
-    fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
-        for (value, expected) in cases {
-            for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
-                check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
-            }
-            check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
-        }
-    }
+    use crate::testing::{check, check_prefixes, check_refused};
 
     #[test]
     fn compares_days() {

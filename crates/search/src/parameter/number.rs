@@ -155,18 +155,7 @@ fn approximately(number: &Decimal) -> (Key, Key) {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check, check_refused};
-
-    const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"];
-
-    fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
-        for (value, expected) in cases {
-            for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
-                check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
-            }
-            check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
-        }
-    }
+    use crate::testing::{check, check_prefixes, check_refused};
 
     fn charge(factor: &str) -> String {
         format!(
