@@ -12,6 +12,8 @@ mod conditional;
 mod crash;
 /// Create, read, update, patch and delete one resource.
 mod crud;
+/// What NHS clients send, with the setting for it and without.
+mod dialect;
 /// The official examples of R4, where they are present.
 mod examples;
 /// Histories and their pages.

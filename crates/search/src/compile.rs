@@ -6,6 +6,7 @@ use fhir::{Issue, IssueType, Outcome, Severity};
 use store::{Filter, Index};
 
 use crate::conjunction::both;
+use crate::dialect::Reading;
 use crate::parameter::{Indexed, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
@@ -39,13 +40,18 @@ pub(crate) fn compile(
     let mut query = Query::new(types);
     let budget = Budget { left: Cell::new(COMPARISONS_MAX) };
     for (name, value) in parameters {
-        let effect = match result_parameter(registry, &mut query, scope, name, value) {
-            Some(effect) => effect,
-            None => add_condition(registry, &budget, &query.types, &mut conditions, name, value),
-        };
+        let effect = registry.dialect().read(registry, &query.types, name, value).and_then(|reading| {
+            let effect = match result_parameter(registry, &mut query, scope, &reading.name, &reading.value) {
+                Some(effect) => effect?,
+                None => add_condition(registry, &budget, &query.types, &mut conditions, &reading)?,
+            };
+            Ok((reading, effect))
+        });
         match effect {
-            Ok(Effect::Applied) => query.applied.push((name.clone(), value.clone())),
-            Ok(Effect::Elsewhere) => {}
+            Ok((Reading { name, value, .. }, Effect::Applied)) => {
+                query.applied.push((name.into_owned(), value.into_owned()));
+            }
+            Ok((_, Effect::Elsewhere)) => {}
             Err(Refusal::Ignored(warning)) => query.warnings.push(warning),
             Err(Refusal::Unknown(outcome)) if handling == Handling::Lenient => {
                 query
@@ -67,7 +73,18 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn add(&mut self, registry: &Registry, resource_type: &'static str, asked: Asked<'_>) -> Result<(), Refusal> {
+    fn add(
+        &mut self,
+        registry: &Registry,
+        budget: &Budget,
+        resource_type: &'static str,
+        reading: &Reading<'_>,
+    ) -> Result<(), Refusal> {
+        let asked = Asked { name: &reading.name, value: &reading.value, depth: 0, budget };
+        if !reading.also.is_empty() {
+            self.criteria.push(alternatives(registry, resource_type, asked, &reading.also)?);
+            return Ok(());
+        }
         let criterion = criterion(registry, resource_type, asked)?;
         let parameter = registry.table(resource_type).and_then(|table| table.get(asked.name));
         let index = parameter.filter(|parameter| parameter.shape.has_one_row).map(|parameter| parameter.index);
@@ -182,24 +199,45 @@ fn add_condition(
     budget: &Budget,
     types: &[&'static str],
     conditions: &mut [Conditions],
-    name: &str,
-    value: &str,
+    reading: &Reading<'_>,
 ) -> Result<Effect, Refusal> {
+    let name = &reading.name;
     if is_foreign(registry, types, name) {
         let text = format!("parameter `{}` is unknown and was left out", shortened(name));
         return Err(Refusal::Ignored(Issue::warning(IssueType::NotSupported, text)));
     }
     for (resource_type, conditions) in types.iter().zip(conditions) {
-        conditions.add(registry, resource_type, Asked { name, value, depth: 0, budget }).map_err(|refusal| {
-            match refusal {
-                Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
-                    Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
-                }
-                refusal => refusal,
+        conditions.add(registry, budget, resource_type, reading).map_err(|refusal| match refusal {
+            Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
+                Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
             }
+            refusal => refusal,
         })?;
     }
     Ok(Effect::Applied)
+}
+
+/// What a parameter asks, or what answers it as well; refused only when none of them can be asked.
+fn alternatives(
+    registry: &Registry,
+    resource_type: &'static str,
+    asked: Asked<'_>,
+    also: &[(String, String)],
+) -> Result<Criterion, Refusal> {
+    let also = also.iter().map(|(name, value)| Asked { name, value, ..asked });
+    let mut criteria = Vec::new();
+    let mut refused = None;
+    for asked in std::iter::once(asked).chain(also) {
+        match criterion(registry, resource_type, asked) {
+            Ok(criterion) => criteria.push(criterion),
+            Err(refusal) if refusal.is_too_costly() => return Err(refusal),
+            Err(refusal) => _ = refused.get_or_insert(refusal),
+        }
+    }
+    match refused {
+        Some(refusal) if criteria.is_empty() => Err(refusal),
+        _ => Ok(Criterion::any(criteria)),
+    }
 }
 
 /// Whether a name is one of those that clients and proxies add for themselves: `_` before what no type knows.

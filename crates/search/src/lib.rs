@@ -18,6 +18,7 @@ mod chain;
 mod compartment;
 mod compile;
 mod conjunction;
+mod dialect;
 mod escape;
 mod include;
 mod refusal;
@@ -27,6 +28,7 @@ mod sort;
 #[cfg(test)]
 mod testing;
 
+pub use dialect::Dialect;
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Parameter, Registry};

@@ -12,12 +12,13 @@ use store::{Filter, Index, Key, Row};
 use crate::extract::Extraction;
 use crate::parameter::{self, Indexed, Site};
 use crate::row::{self, ROWS_MAX, Rows};
-use crate::{Handling, Query, Scope, compile};
+use crate::{Dialect, Handling, Query, Scope, compile};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
 pub struct Registry {
     definitions: &'static Definitions,
     base_url: String,
+    dialect: Dialect,
     tables: FxHashMap<&'static str, OnceLock<Table>>,
 }
 
@@ -45,7 +46,17 @@ impl Registry {
     /// The standard parameters of R4. `base_url` (without a final `/`) is this server's own: absolute references below it count as relative ones.
     pub fn new(definitions: &'static Definitions, base_url: &str) -> Registry {
         let tables = definitions.resource_types().iter().map(|name| (*name, OnceLock::new())).collect();
-        Registry { definitions, base_url: base_url.to_owned(), tables }
+        Registry { definitions, base_url: base_url.to_owned(), dialect: Dialect::default(), tables }
+    }
+
+    /// The same, which understands the spellings of a dialect.
+    pub fn with_dialect(self, dialect: Dialect) -> Registry {
+        Registry { dialect, ..self }
+    }
+
+    /// Which spellings are understood.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     /// The index rows of a resource, sorted and without duplicates; more than [`ROWS_MAX`] are refused. `document` has been validated

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use repository::{References, new_id};
+use search::Dialect;
 use serde::Deserialize;
 use store::{Clock, SystemClock};
 
@@ -26,6 +27,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
     pub references: References,
+    /// Which clients' spellings are understood.
+    pub dialect: Dialect,
     /// Files and folders to import before anything is served.
     pub load: Vec<PathBuf>,
     /// What bounds a request.
@@ -91,6 +94,7 @@ impl Default for Config {
             auth: Auth::Off,
             base_url: None,
             references: References::default(),
+            dialect: Dialect::default(),
             load: Vec::new(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),
@@ -118,6 +122,9 @@ pub struct Settings {
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
     references: Option<ReferencePolicy>,
+    /// Whose spellings of requests are understood besides those of R4 [default: r4]
+    #[arg(long, env = "FLINT_DIALECT")]
+    dialect: Option<DialectName>,
     /// File or folder to import before serving, as `flint import` does; what is in already is passed over; may be given several times
     #[arg(long, env = "FLINT_LOAD", value_name = "PATH", value_delimiter = ',')]
     #[serde(default)]
@@ -149,6 +156,25 @@ impl From<ReferencePolicy> for References {
         match policy {
             ReferencePolicy::Check => References::Check,
             ReferencePolicy::Accept => References::Accept,
+        }
+    }
+}
+
+/// The choices of [`Dialect`], as settings name them.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum DialectName {
+    /// R4 alone
+    R4,
+    /// R4, and what clients of the NHS in England send
+    Nhs,
+}
+
+impl From<DialectName> for Dialect {
+    fn from(name: DialectName) -> Dialect {
+        match name {
+            DialectName::R4 => Dialect::R4,
+            DialectName::Nhs => Dialect::Nhs,
         }
     }
 }
@@ -186,6 +212,7 @@ impl Settings {
             auth: self.auth.or(other.auth),
             base_url: self.base_url.or(other.base_url),
             references: self.references.or(other.references),
+            dialect: self.dialect.or(other.dialect),
             load: if self.load.is_empty() { other.load } else { self.load },
             body_max: self.body_max.or(other.body_max),
             requests_max: self.requests_max.or(other.requests_max),
@@ -209,6 +236,7 @@ impl Settings {
         }
         let base_url = self.base_url.map(|url| check_base_url(&url)).transpose()?;
         let references = self.references.map_or(References::Check, References::from);
+        let dialect = self.dialect.map_or(Dialect::R4, Dialect::from);
         let default = Limits::default();
         let limits = Limits {
             body_bytes: self.body_max.unwrap_or(default.body_bytes),
@@ -217,7 +245,7 @@ impl Settings {
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
-        Ok(Config { data, listen, auth, base_url, references, load: self.load, limits, ..Config::default() })
+        Ok(Config { data, listen, auth, base_url, references, dialect, load: self.load, limits, ..Config::default() })
     }
 }
 
@@ -254,6 +282,8 @@ mod tests {
         let config = flags.or(file).resolve().expect("good");
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.base_url.as_deref(), Some("https://ehr.example/fhir"));
+        assert_eq!(config.dialect, Dialect::R4);
+        assert_eq!(settings("dialect = 'nhs'").expect("good").dialect, Dialect::Nhs);
     }
 
     #[test]
@@ -266,6 +296,7 @@ mod tests {
             ("base-url = 'http://'", "no http or https URL"),
             ("base-url = 'http://x/?a'", "no http or https URL"),
             ("auth = 'maybe'", "unknown variant"),
+            ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),
         ];
         for (toml, expected) in cases {

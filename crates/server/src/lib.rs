@@ -30,6 +30,7 @@ pub use config::{Auth, Config, Limits, Settings};
 pub use http::app;
 pub use listen::{Server, StartError, serve};
 pub use repository::References;
+pub use search::Dialect;
 pub use state::State;
 pub use store::{Clock, Millis};
 pub use telemetry::LogFormat;

@@ -6,6 +6,7 @@ use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderVal
 use search::Handling;
 
 use crate::interaction::Expected;
+use crate::perform::PARTIAL;
 
 pub(crate) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
 pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
@@ -141,7 +142,9 @@ pub(crate) fn check_media_type(value: &str, expected: Expected) -> Result<(), Ou
         Expected::Form => "application/x-www-form-urlencoded",
         Expected::Patch => JSON_PATCH,
     };
-    let text = if value.contains("xml") {
+    let text = if expected == Expected::Patch && range.is_some_and(|range| range.is_json()) {
+        format!("content type `{value}`: {PARTIAL}")
+    } else if value.contains("xml") {
         format!("content type `{value}`: XML is not read yet, send `{right}`")
     } else {
         format!("content type `{value}` is not read here, send `{right}` in UTF-8")

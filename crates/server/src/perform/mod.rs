@@ -4,12 +4,14 @@ mod bundle;
 mod history;
 mod operation;
 mod pages;
+mod patch;
 mod read;
 mod search;
 mod write;
 
 pub(crate) use bundle::{ENTRIES_MAX, check_bundle, entry_change, refused_at};
 pub(crate) use pages::COUNT_MAX;
+pub(crate) use patch::PARTIAL;
 pub(crate) use write::change;
 
 use bytes::Bytes;

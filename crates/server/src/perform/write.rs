@@ -5,6 +5,7 @@ use fhir::{Issue, IssueType, Outcome};
 use hyper::StatusCode;
 use repository::{Change, ChangeKind, Changed, Patch};
 
+use super::patch::as_array;
 use super::read::version_id;
 use super::{Call, Caller, Conditions, Payload};
 use crate::interaction::Interaction;
@@ -13,7 +14,11 @@ use crate::respond::{Answer, Content, Refused};
 
 pub(super) fn write(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     let returns = call.preferences.returns.unwrap_or(Returns::Representation);
-    let change = change(call.interaction, &call.conditions, call.payload, None)?;
+    let payload = match &call.interaction {
+        Interaction::Patch(_) => as_array(caller.state.repository.registry().dialect(), call.payload)?,
+        _ => call.payload,
+    };
+    let change = change(call.interaction, &call.conditions, payload, None)?;
     let changed = caller.session.transact(vec![change]).map_err(|refusal| refusal.outcome)?;
     match changed.into_iter().next() {
         Some(changed) => Ok(answer(changed, returns)),
