@@ -65,7 +65,7 @@ mod tests {
 
     use super::*;
     use crate::testing::*;
-    use crate::{Change, ChangeKind, History, HistoryScope};
+    use crate::{Change, ChangeKind, Counted, History, HistoryScope};
 
     /// The records of two patients.
     fn house() -> House {
@@ -124,7 +124,7 @@ mod tests {
                 versions.iter().map(|version| version.key.id().to_owned()).collect::<Vec<_>>().join(" ")
             };
             assert_eq!((ids(&page.matches).as_str(), ids(&page.included).as_str()), (matches, included), "{query}");
-            assert_eq!(page.total, Some(page.matches.len() as u64), "{query}");
+            assert_eq!(page.total, Some(Counted::exactly(page.matches.len() as u64)), "{query}");
         }
         let refused = house.search_as(ann(&house), "Practitioner", "").expect_err("refused");
         assert_eq!(refused.issues[0].code, Forbidden);

@@ -32,6 +32,8 @@ pub(crate) fn exception(cause: &str) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use store::{Limit, TooCostly};
+
     use super::*;
 
     #[test]
@@ -39,7 +41,7 @@ mod tests {
         let cases = [
             (StoreError::Conflict(0), IssueType::Conflict),
             (StoreError::Claimed(b"secret".to_vec()), IssueType::Conflict),
-            (StoreError::TooCostly("the part".to_owned()), IssueType::TooCostly),
+            (StoreError::TooCostly(TooCostly { index: None, limit: Limit::Time }), IssueType::TooCostly),
             (StoreError::Full, IssueType::Transient),
             (StoreError::Misuse("secret".to_owned()), IssueType::Exception),
             (StoreError::Unusable("secret".to_owned()), IssueType::Exception),

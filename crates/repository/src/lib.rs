@@ -27,4 +27,4 @@ pub use search::{SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
 
-pub use store::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, Version};
+pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Version};

@@ -1,6 +1,7 @@
 //! The door: a [`Repository`] for the process, a [`Session`] for each request.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use fhir::json::Document;
 use fhir::{Definitions, IssueType, Outcome};
@@ -22,6 +23,8 @@ pub struct Setup {
     pub base_url: String,
     pub references: References,
     pub validation: Validation,
+    /// How long one search may run, its joins and includes counted.
+    pub search_time: Duration,
 }
 
 /// Whether a literal reference to this server must lead to a resource when it is written.

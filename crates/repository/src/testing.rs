@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use fhir::json::{Document, JsonPatch};
 use fhir::{Definitions, Outcome};
@@ -10,8 +11,8 @@ use store::{Clock, Embedded, Key, Millis, Page, Version};
 use tempfile::TempDir;
 
 use crate::{
-    Access, Change, ChangeKind, Changed, Patch, References, Refusal, Repository, SearchPage, SearchRequest, Session,
-    Setup, Target, Validation,
+    Access, Change, ChangeKind, Changed, Count, Patch, References, Refusal, Repository, SearchPage, SearchRequest,
+    Session, Setup, Target, Validation,
 };
 
 /// Monday 2027-03-01, 12:00 UTC.
@@ -51,6 +52,7 @@ impl House {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::On,
+            search_time: Duration::from_secs(60),
         };
         House { repository: Repository::new(setup), _directory: directory }
     }
@@ -96,7 +98,8 @@ impl House {
             query: &query,
             page: Page::First,
             limit: 100,
-            total: true,
+            total: Count::Exact,
+            explain: query.explain,
         })
     }
 }

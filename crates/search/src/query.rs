@@ -42,6 +42,8 @@ pub struct Query {
     pub count: Option<usize>,
     pub total: Total,
     pub summary: Summary,
+    /// `_explain`, a parameter of this server: whether to tell what the search did.
+    pub explain: bool,
     /// `_elements`: top-level element names.
     pub elements: Vec<String>,
     /// What was left out, and why.
@@ -90,8 +92,9 @@ pub struct Include {
 /// `_total`, <https://hl7.org/fhir/R4/search.html#total>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Total {
-    #[default]
     Accurate,
+    /// Also when nothing is said.
+    #[default]
     Estimate,
     None,
 }
@@ -118,6 +121,7 @@ impl Query {
             count: None,
             total: Total::default(),
             summary: Summary::default(),
+            explain: false,
             elements: Vec::new(),
             warnings: Vec::new(),
             applied: Vec::new(),

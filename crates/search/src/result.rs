@@ -1,4 +1,4 @@
-//! Parameters about the answer rather than the matches: `_count`, `_total`, `_summary`, `_elements`, `_contained`,
+//! Parameters about the answer rather than the matches: `_count`, `_total`, `_summary`, `_elements`, `_contained`, `_explain`,
 //! <https://hl7.org/fhir/R4/search.html#return>.
 
 use fhir::{IssueType, Outcome};
@@ -27,6 +27,11 @@ pub(crate) fn apply(query: &mut Query, name: &str, value: &str) -> Option<Result
             "count" => query.summary = Summary::Count,
             "false" => query.summary = Summary::False,
             _ => return wrong("`true`, `text`, `data`, `count` or `false`"),
+        },
+        "_explain" => match value {
+            "true" => query.explain = true,
+            "false" => query.explain = false,
+            _ => return wrong("`true` or `false`"),
         },
         "_elements" => {
             let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -86,6 +91,7 @@ mod tests {
                 ("_count=ten", "expected a whole number"),
                 ("_total=all", "expected `accurate`, `estimate` or `none`"),
                 ("_summary=yes", "expected `true`, `text`, `data`, `count` or `false`"),
+                ("_explain=yes", "parameter `_explain` has the value `yes`, expected `true` or `false`"),
                 ("_elements=", "expected names of elements"),
                 ("_elements=name,,id", "expected names of elements"),
                 ("_contained=both", "parameter `_contained` is not served"),

@@ -24,7 +24,7 @@ pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Resu
             Kind::LastUpdated => {}
             _ => return Err(Refusal::bad_value("_sort", key, "a parameter that has an order")),
         }
-        query.sort.push(SortKey { index: parameter.index, descending });
+        query.sort.push(SortKey { indexes: vec![parameter.index], descending });
     }
     match query.sort.len() <= SORT_KEYS_MAX {
         true => Ok(()),
@@ -43,7 +43,7 @@ mod tests {
     fn sorts_by_indexes_in_order() {
         let sort =
             query("Patient", "_sort=family,-birthdate,-_lastUpdated,_id,gender", Handling::Strict).expect("valid").sort;
-        let key = |code, descending| SortKey { index: parameter_index("Patient", code), descending };
+        let key = |code, descending| SortKey { indexes: vec![parameter_index("Patient", code)], descending };
         let expected = [
             key("family", false),
             key("birthdate", true),
@@ -52,7 +52,7 @@ mod tests {
             key("gender", false),
         ];
         assert_eq!(sort, expected);
-        assert_eq!(sort[2].index, registry().time_index("Patient"));
+        assert_eq!(sort[2].indexes[0], registry().time_index("Patient"));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct Limits {
     pub threads: usize,
     /// For the head of a request to arrive, and for its body.
     pub receive_timeout: Duration,
+    /// For one search to run, its joins and includes counted.
+    pub search_timeout: Duration,
     /// For a search or a read to be answered, and for any request to get its turn.
     pub answer_timeout: Duration,
     /// For requests in progress to end when the server stops.
@@ -77,6 +79,7 @@ impl Default for Limits {
             connections: 4096,
             threads: 64,
             receive_timeout: Duration::from_secs(30),
+            search_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
         }
@@ -135,6 +138,9 @@ pub struct Settings {
     /// Requests in progress at one time [default: 1024]
     #[arg(long, env = "FLINT_REQUESTS_MAX", value_name = "N")]
     requests_max: Option<usize>,
+    /// Seconds that one search may run [default: 10]
+    #[arg(long, env = "FLINT_SEARCH_TIMEOUT", value_name = "SECONDS")]
+    search_timeout: Option<u64>,
     /// How log lines are written [default: text]
     #[arg(long, env = "FLINT_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
@@ -216,6 +222,7 @@ impl Settings {
             load: if self.load.is_empty() { other.load } else { self.load },
             body_max: self.body_max.or(other.body_max),
             requests_max: self.requests_max.or(other.requests_max),
+            search_timeout: self.search_timeout.or(other.search_timeout),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
         }
@@ -242,6 +249,7 @@ impl Settings {
             body_bytes: self.body_max.unwrap_or(default.body_bytes),
             bodies_bytes: default.bodies_bytes.max(self.body_max.unwrap_or(0)),
             requests: self.requests_max.unwrap_or(default.requests),
+            search_timeout: self.search_timeout.map_or(default.search_timeout, Duration::from_secs),
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());

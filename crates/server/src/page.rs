@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::{IssueType, Outcome};
-use repository::{Cursor, new_id};
+use repository::{Counted, Cursor, new_id};
 use store::{Batch, Page, Store, StoreError, Write};
 
 use crate::negotiate::PAGE;
@@ -13,7 +13,7 @@ use crate::negotiate::PAGE;
 pub(crate) struct Position {
     pub(crate) page: Page,
     /// How many matches there are in all, counted for the first page.
-    pub(crate) total: Option<u64>,
+    pub(crate) total: Option<Counted>,
 }
 
 /// Makes and checks the tokens of page links.
@@ -27,10 +27,11 @@ const MAC_BYTES: usize = 16;
 /// Under which name the store keeps the key, so that links outlive the process and fit every process over one store.
 const KEY_NAME: &[u8] = b"server/page-key";
 
-/// Layout: a byte for the direction, 8 for the total (all ones for none), the cursor, the MAC.
+/// Layout: a byte for the direction, 8 for the total (all ones for none, the highest bit for an estimate), the cursor, the MAC.
 const AFTER: u8 = 1;
 const BEFORE: u8 = 2;
 const TOTAL_BYTES: usize = 8;
+const ESTIMATE: u64 = 1 << 63;
 
 impl Signer {
     /// Takes the key from the store, or makes one there.
@@ -59,7 +60,7 @@ impl Signer {
         };
         let mut bytes = Vec::with_capacity(1 + TOTAL_BYTES + cursor.len() + MAC_BYTES);
         bytes.push(direction);
-        bytes.extend_from_slice(&position.total.unwrap_or(u64::MAX).to_be_bytes());
+        bytes.extend_from_slice(&total_number(position.total).to_be_bytes());
         bytes.extend_from_slice(cursor);
         let mac = self.mac(subject, &bytes);
         bytes.extend_from_slice(&mac.as_bytes()[..MAC_BYTES]);
@@ -86,6 +87,7 @@ impl Signer {
         let cursor = Cursor(cursor.to_vec());
         let page = if direction == BEFORE { Page::Before(cursor) } else { Page::After(cursor) };
         let total = Some(u64::from_be_bytes(*total)).filter(|total| *total != u64::MAX);
+        let total = total.map(|total| Counted { count: total & !ESTIMATE, exact: total & ESTIMATE == 0 });
         Some(Position { page, total })
     }
 
@@ -93,6 +95,14 @@ impl Signer {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&(subject.len() as u64).to_be_bytes()).update(subject.as_bytes()).update(payload);
         hasher.finalize()
+    }
+}
+
+fn total_number(total: Option<Counted>) -> u64 {
+    match total {
+        None => u64::MAX,
+        Some(Counted { count, exact: true }) => count,
+        Some(Counted { count, exact: false }) => count | ESTIMATE,
     }
 }
 
@@ -113,7 +123,8 @@ mod tests {
     fn reads_its_own_tokens_only() {
         let signer = Signer { key: [7; KEY_BYTES] };
         let positions = [
-            Position { page: Page::After(Cursor(vec![1, 2, 3])), total: Some(12) },
+            Position { page: Page::After(Cursor(vec![1, 2, 3])), total: Some(Counted::exactly(12)) },
+            Position { page: Page::After(Cursor(vec![9])), total: Some(Counted { count: 640, exact: false }) },
             Position { page: Page::Before(Cursor(vec![])), total: None },
         ];
         for position in positions {

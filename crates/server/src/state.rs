@@ -54,6 +54,7 @@ impl State {
             base_url: base_url.clone(),
             references: config.references,
             validation: Validation::On,
+            search_time: config.limits.search_timeout,
         });
         Ok(State {
             repository,

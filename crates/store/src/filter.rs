@@ -1,6 +1,7 @@
 //! The one language between search and the stores: boolean combinations of byte ranges over index rows, with sort, page and count.
 
 use std::ops::Bound;
+use std::time::Instant;
 
 use crate::{Key, Version};
 
@@ -71,7 +72,7 @@ pub enum Test {
 pub struct Find {
     /// Which documents.
     pub filter: Filter,
-    /// Most significant first. Documents without a row in a key's index come last in either direction; of several rows an ascending key takes
+    /// Most significant first. Documents without a row in a key's indexes come last in either direction; of several rows an ascending key takes
     /// the smallest, a descending one the largest. Ties, and searches without keys, are in order of creation.
     pub sort: Vec<SortKey>,
     /// Which part of the hits.
@@ -79,20 +80,52 @@ pub struct Find {
     /// How many hits at most; 0 when only the count is wanted.
     pub limit: usize,
     /// Whether to count all documents that satisfy the filter.
-    pub total: bool,
+    pub total: Count,
     /// Whether hits carry their bodies. The page then ends where one more would bring them over [`PAGE_BYTES_MAX`].
     pub bodies: bool,
     /// Hits carry their document's rows in these indexes: how references are followed without reading bodies.
     pub values: Vec<Index>,
     /// How many index rows may be touched before the search is refused as too costly.
     pub rows_max: u64,
+    /// When the search is given up as too costly.
+    pub until: Option<Instant>,
+    /// Whether to tell what was done.
+    pub explain: bool,
+}
+
+/// How all documents that satisfy a filter are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Count {
+    /// Not at all.
+    #[default]
+    None,
+    /// Each of them.
+    Exact,
+    /// Each of them where that touches at most this many rows more than the page; otherwise about.
+    Within(u64),
+}
+
+/// How many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The number.
+    pub count: u64,
+    /// Whether each was counted; otherwise the number is an estimate.
+    pub exact: bool,
+}
+
+impl Counted {
+    /// All were counted.
+    pub fn exactly(count: u64) -> Counted {
+        Counted { count, exact: true }
+    }
 }
 
 /// One key of the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SortKey {
-    /// By the values of this index.
-    pub index: Index,
+    /// By the values of these indexes, at least one, as if they were one index.
+    pub indexes: Vec<Index>,
     /// Largest first.
     pub descending: bool,
 }
@@ -123,9 +156,24 @@ pub struct Found {
     /// There when some come before.
     pub previous: Option<Cursor>,
     /// How many documents satisfy the filter, on all pages together; there when asked for.
-    pub total: Option<u64>,
+    pub total: Option<Counted>,
     /// How many index rows were touched: the honest cost.
     pub rows: u64,
+    /// What was done, first to last; there when asked for.
+    pub plan: Vec<Step>,
+}
+
+/// One thing that a search did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What, as a clause for people: `intersect`, `walk in order`.
+    pub verb: &'static str,
+    /// In which index, where it was one.
+    pub index: Option<Index>,
+    /// How many index rows that touched.
+    pub rows: u64,
+    /// How many documents were left.
+    pub left: Option<u64>,
 }
 
 /// A document that was found.
@@ -137,6 +185,24 @@ pub struct Hit {
     pub version: Option<Version>,
     /// The document's rows in the indexes asked for by [`Find::values`], sorted.
     pub rows: Vec<Row>,
+}
+
+impl Find {
+    /// The first `limit` documents that satisfy the filter, in order of creation, at any cost; nothing else of them.
+    pub fn new(filter: Filter, limit: usize) -> Find {
+        Find {
+            filter,
+            sort: Vec::new(),
+            page: Page::First,
+            limit,
+            total: Count::None,
+            bodies: false,
+            values: Vec::new(),
+            rows_max: u64::MAX,
+            until: None,
+            explain: false,
+        }
+    }
 }
 
 impl Filter {

@@ -21,9 +21,10 @@ pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
 pub use document::{Head, Key, Millis, Version};
 pub use embedded::Embedded;
-pub use error::StoreError;
+pub use error::{Limit, StoreError, TooCostly};
 pub use filter::{
-    Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Test, VALUE_MAX,
+    Count, Counted, Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Step,
+    Test, VALUE_MAX,
 };
 pub use history::{History, HistoryPage, HistoryScope};
 

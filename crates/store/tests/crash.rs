@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use store::testing::Random;
 use store::{
-    Batch, Embedded, Filter, Find, Head, Index, Key, Page, Precondition, Put, Row, Snapshot, Store, SystemClock, Write,
+    Batch, Count, Embedded, Filter, Find, Head, Index, Key, Precondition, Put, Row, Snapshot, Store, SystemClock, Write,
 };
 
 const ROUNDS: u64 = 20;
@@ -162,15 +162,6 @@ fn check(directory: &Path, acknowledged: &[u64]) {
 }
 
 fn count(snapshot: &dyn Snapshot, filter: Filter) -> u64 {
-    let find = Find {
-        filter,
-        sort: Vec::new(),
-        page: Page::First,
-        limit: 0,
-        total: true,
-        bodies: false,
-        values: Vec::new(),
-        rows_max: u64::MAX,
-    };
-    snapshot.find(&find).unwrap().total.unwrap()
+    let find = Find { total: Count::Exact, ..Find::new(filter, 0) };
+    snapshot.find(&find).unwrap().total.unwrap().count
 }

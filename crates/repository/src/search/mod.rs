@@ -6,10 +6,12 @@ mod include;
 mod join;
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Write;
+use std::time::Instant;
 
-use fhir::Outcome;
+use fhir::{IssueType, Outcome};
 use search::Query;
-use store::{Filter, Find, Found, Page, Precondition, Snapshot, Version};
+use store::{Count, Counted, Filter, Find, Found, Index, Page, Precondition, Snapshot, Step, StoreError, Version};
 
 use crate::{Session, fault};
 
@@ -23,8 +25,10 @@ pub struct SearchRequest<'a> {
     pub page: Page,
     /// How many matches at most.
     pub limit: usize,
-    /// Whether to count all matches.
-    pub total: bool,
+    /// How all matches are counted.
+    pub total: Count,
+    /// Whether to tell what was done.
+    pub explain: bool,
 }
 
 /// One page of answers.
@@ -34,11 +38,13 @@ pub struct SearchPage {
     pub included: Vec<Version>,
     pub next: Option<store::Cursor>,
     pub previous: Option<store::Cursor>,
-    pub total: Option<u64>,
+    pub total: Option<Counted>,
     /// True when includes were cut at their limit.
     pub includes_cut: bool,
     /// Index rows touched.
     pub rows: u64,
+    /// What was done, first to last, where that was asked for.
+    pub plan: Vec<String>,
 }
 
 impl Session<'_> {
@@ -49,7 +55,8 @@ impl Session<'_> {
             self.access.permit_read(resource_type)?;
         }
         let snapshot = self.snapshot()?;
-        let runner = Runner::new(self, &*snapshot);
+        let mut runner = Runner::new(self, &*snapshot);
+        runner.plan = request.explain.then(RefCell::default);
         let found = runner.find(Find {
             filter: runner.visible(&query.types, runner.filter(&query.criterion)?),
             sort: query.sort.clone(),
@@ -58,7 +65,7 @@ impl Session<'_> {
             total: request.total,
             bodies: true,
             values: include::values(&query.includes),
-            rows_max: ROWS_MAX,
+            ..Find::new(Filter::everything(), 0)
         })?;
         let (included, includes_cut) = runner.includes(&query.includes, &found.hits)?;
         Ok(SearchPage {
@@ -69,6 +76,7 @@ impl Session<'_> {
             total: found.total,
             includes_cut,
             rows: runner.rows.get(),
+            plan: runner.plan.map_or(Vec::new(), RefCell::into_inner),
         })
     }
 }
@@ -78,13 +86,19 @@ pub(crate) struct Runner<'a> {
     session: &'a Session<'a>,
     snapshot: &'a dyn Snapshot,
     rows: Cell<u64>,
+    /// When it is given up.
+    until: Instant,
+    /// What was done, where that is wanted. Every step is one of a search that the access had already narrowed: what the caller may not
+    /// see was not even looked for, so the plan tells nothing about it.
+    plan: Option<RefCell<Vec<String>>>,
     /// What the joins rest on, where that is wanted.
     joined: Option<RefCell<Vec<Precondition>>>,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
-        Runner { session, snapshot, rows: Cell::new(0), joined: None }
+        let until = Instant::now() + session.setup().search_time;
+        Runner { session, snapshot, rows: Cell::new(0), until, plan: None, joined: None }
     }
 
     /// The same, for conditions that a commit checks again: it notes what the joins rest on.
@@ -97,12 +111,46 @@ impl<'a> Runner<'a> {
         self.joined.as_ref().map_or(Vec::new(), RefCell::take)
     }
 
-    /// Runs a `find` on what is left of the rows this search may touch.
+    /// Runs a `find` on what is left of the rows and the time this search may take.
     pub(crate) fn find(&self, find: Find) -> Result<Found, Outcome> {
         let rows_max = ROWS_MAX.saturating_sub(self.rows.get());
-        let found = self.snapshot.find(&Find { rows_max, ..find }).map_err(fault::outcome)?;
+        let find = Find { rows_max, until: Some(self.until), explain: self.plan.is_some(), ..find };
+        let found = self.snapshot.find(&find).map_err(|error| self.refusal(error))?;
         self.rows.set(self.rows.get() + found.rows);
+        if let Some(plan) = &self.plan {
+            plan.borrow_mut().extend(found.plan.iter().map(|step| self.told(step)));
+        }
         Ok(found)
+    }
+
+    fn refusal(&self, error: StoreError) -> Outcome {
+        match error {
+            StoreError::TooCostly(costly) => {
+                let part = costly.explain(costly.index.map(|index| self.name(index)).as_deref());
+                Outcome::new(
+                    IssueType::TooCostly,
+                    format!("the search would cost more than this server allows: {part}"),
+                )
+            }
+            error => fault::outcome(error),
+        }
+    }
+
+    fn told(&self, step: &Step) -> String {
+        let mut text = step.verb.to_owned();
+        if let Some(index) = step.index {
+            let _ = write!(text, " {}", self.name(index));
+        }
+        let _ = write!(text, ", {} rows", step.rows);
+        if let Some(left) = step.left {
+            let _ = write!(text, ", {left} resources");
+        }
+        text
+    }
+
+    /// What people call an index.
+    fn name(&self, index: Index) -> String {
+        format!("index `{}`", index.0)
     }
 
     /// What of `filter` the caller may see; `types` are those that it can match.
@@ -123,7 +171,7 @@ impl<'a> Runner<'a> {
 
 /// A search for the keys and reference rows of all that satisfy a filter, `limit` at a time.
 pub(crate) fn keys_only(filter: Filter, limit: usize, values: Vec<store::Index>) -> Find {
-    Find { filter, sort: Vec::new(), page: Page::First, limit, total: false, bodies: false, values, rows_max: ROWS_MAX }
+    Find { values, ..Find::new(filter, limit) }
 }
 
 #[cfg(test)]

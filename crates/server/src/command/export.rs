@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use fhir::Outcome;
-use repository::{Access, SearchRequest, Version};
+use repository::{Access, Count, SearchRequest, Version};
 use search::{Handling, Scope};
 use store::Page;
 
@@ -113,7 +113,7 @@ fn each_page(
     let query = state.repository.registry().query(&scope, &[], Handling::Strict)?;
     let mut next = Page::First;
     loop {
-        let request = SearchRequest { query: &query, page: next, limit: PAGE, total: false };
+        let request = SearchRequest { query: &query, page: next, limit: PAGE, total: Count::None, explain: false };
         let found = session.search(&request).map_err(|outcome: Outcome| outcome.to_string())?;
         page(&found.matches)?;
         match found.next {

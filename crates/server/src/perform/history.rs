@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use fhir::{DateTime, Instant, IssueType, Outcome};
-use repository::{History, HistoryPage, HistoryScope, Method, Millis, Version};
+use repository::{Counted, History, HistoryPage, HistoryScope, Method, Millis, Version};
 use search::Handling;
 use store::Page;
 
@@ -103,7 +103,7 @@ fn during(caller: &Caller<'_>, history: &mut History, (first, after): (Millis, M
 fn bundle(caller: &Caller<'_>, view: &View, pages: &Pages<'_>, page: HistoryPage) -> String {
     let mut out = String::new();
     let next = page.next.filter(|_| pages.count > 0);
-    pages.open_bundle(&mut out, "history", page.total.or(pages.position.total), next, None);
+    pages.open_bundle(&mut out, "history", page.total.map(Counted::exactly).or(pages.position.total), next, None);
     write_entries(&mut out, &page.versions, |out, version| write_entry(out, caller, view, version));
     out.push('}');
     out

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use fhir::Outcome;
-use repository::Cursor;
+use repository::{Counted, Cursor};
 use search::query_string;
 use store::Page;
 
@@ -16,6 +16,9 @@ pub(crate) const COUNT_DEFAULT: usize = 50;
 
 /// How many entries a page has at most; `_count` above this is lowered to it.
 pub(crate) const COUNT_MAX: usize = 1000;
+
+/// The extension that marks a total which is an estimate.
+const ESTIMATED: &str = "https://flint.example/fhir/StructureDefinition/estimated";
 
 /// One page of a search or history.
 pub(super) struct Pages<'a> {
@@ -40,11 +43,14 @@ impl<'a> Pages<'a> {
         general: &'a General,
     ) -> Result<Pages<'a>, Outcome> {
         let count = count.unwrap_or(COUNT_DEFAULT).min(COUNT_MAX);
-        let pairs = applied.iter().filter(|(name, _)| name != "_count");
+        let pairs = applied.iter().filter(|(name, _)| name != "_count" && name != "_explain");
         let query = query_string(pairs.map(|(name, value)| (name.as_str(), value.as_str())));
         let subject = format!("{path}?{query}");
         let count_text = count.to_string();
         let mut form = vec![("_count", count_text.as_str())];
+        form.extend(
+            applied.iter().filter(|(name, _)| name == "_explain").map(|(_, value)| ("_explain", value.as_str())),
+        );
         form.extend(general.format.as_deref().map(|format| ("_format", format)));
         form.extend(general.pretty.then_some(("_pretty", "true")));
         let separator = if query.is_empty() { "" } else { "&" };
@@ -62,13 +68,16 @@ impl<'a> Pages<'a> {
         &self,
         out: &mut String,
         kind: &str,
-        total: Option<u64>,
+        total: Option<Counted>,
         next: Option<Cursor>,
         previous: Option<Cursor>,
     ) {
         let _ = write!(out, r#"{{"resourceType":"Bundle","type":"{kind}""#);
         if let Some(total) = total {
-            let _ = write!(out, r#","total":{total}"#);
+            let _ = write!(out, r#","total":{}"#, total.count);
+            if !total.exact {
+                let _ = write!(out, r#","_total":{{"extension":[{{"url":"{ESTIMATED}","valueBoolean":true}}]}}"#);
+            }
         }
         out.push_str(r#","link":["#);
         self.link(out, "self", self.token);

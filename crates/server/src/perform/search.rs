@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use fhir::{Issue, IssueType, Outcome};
-use repository::{SearchPage, SearchRequest, Version};
+use repository::{Count, Counted, SearchPage, SearchRequest, Version};
 use search::{Query, Scope, Summary, Total};
 
 use super::pages::{Pages, push_bytes, write_entries};
@@ -20,10 +20,25 @@ pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<
         query: &query,
         page: pages.position.page.clone(),
         limit: if only_counts { 0 } else { pages.count },
-        total: only_counts || (query.total != Total::None && pages.position.total.is_none()),
+        total: count(&query, only_counts, pages.position.total),
+        explain: query.explain,
     };
     let page = caller.session.search(&request)?;
     Ok(Answer::resource(searchset(caller, &query, &pages, page, only_counts)))
+}
+
+/// How many rows a count may touch that nobody asked to be exact.
+const COUNT_ROWS: u64 = 20_000;
+
+/// How to count: later pages carry what was counted for the first.
+fn count(query: &Query, only_counts: bool, counted: Option<Counted>) -> Count {
+    match query.total {
+        _ if only_counts => Count::Exact,
+        _ if counted.is_some() => Count::None,
+        Total::Accurate => Count::Exact,
+        Total::Estimate => Count::Within(COUNT_ROWS),
+        Total::None => Count::None,
+    }
 }
 
 fn searchset(caller: &Caller<'_>, query: &Query, pages: &Pages<'_>, page: SearchPage, only_counts: bool) -> String {
@@ -39,7 +54,7 @@ fn searchset(caller: &Caller<'_>, query: &Query, pages: &Pages<'_>, page: Search
     let included_view = if let View::Elements(_) = view { View::Whole } else { view.clone() };
     let matches = page.matches.iter().map(|version| Entry::Resource(version, "match", &view));
     let included = page.included.iter().map(|version| Entry::Resource(version, "include", &included_view));
-    let outcome = warnings(query, page.includes_cut);
+    let outcome = notes(query, page.includes_cut, page.plan);
     let outcome = outcome.as_ref().map(Entry::Outcome);
     write_entries(&mut out, matches.chain(included).chain(outcome), |out, entry| entry.write(out, caller));
     out.push('}');
@@ -71,12 +86,14 @@ impl Entry<'_> {
     }
 }
 
-fn warnings(query: &Query, includes_cut: bool) -> Option<Outcome> {
+/// Warnings, and what was done where `_explain` asks for it.
+fn notes(query: &Query, includes_cut: bool, plan: Vec<String>) -> Option<Outcome> {
     let mut issues = query.warnings.clone();
     if includes_cut {
         let text = "more resources are included than one page may hold: some are left out";
         issues.push(Issue::warning(IssueType::TooCostly, text));
     }
+    issues.extend(plan.into_iter().map(Issue::information));
     (!issues.is_empty()).then_some(Outcome { issues })
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use fhir::IssueType::{self, BusinessRule, Conflict, UnresolvedReference};
 use fhir::json::{Document, JsonPatch};
@@ -72,6 +73,7 @@ impl Surgery {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::On,
+            search_time: Duration::from_secs(60),
         });
         Surgery { repository, store, _directory: directory }
     }

@@ -14,7 +14,7 @@ use super::prepare::Prepared;
 use super::tables::{Files, Tables, View, damaged};
 use crate::stamp::{STAMP_LENGTH, TIME_MAX, timestamp};
 use crate::{
-    Batch, Committed, Filter, Find, Key, Millis, Page, Precondition, Put, Row, StoreError, Version, Write, time_value,
+    Batch, Committed, Filter, Find, Key, Millis, Precondition, Put, Row, StoreError, Version, Write, time_value,
 };
 
 /// How many index rows the writer touches for the preconditions of one batch; others wait meanwhile.
@@ -67,16 +67,7 @@ impl<'e> Group<'e> {
     /// `keys` is sorted and without repetition.
     fn finds(&mut self, filter: &Filter, keys: &[Key], rows_left: &mut u64) -> Result<bool, StoreError> {
         self.settle()?;
-        let find = Find {
-            filter: filter.clone(),
-            sort: Vec::new(),
-            page: Page::First,
-            limit: keys.len() + 1,
-            total: false,
-            bodies: false,
-            values: Vec::new(),
-            rows_max: *rows_left,
-        };
+        let find = Find { rows_max: *rows_left, ..Find::new(filter.clone(), keys.len() + 1) };
         let found = find::find(self.view(), &find)?;
         *rows_left = rows_left.saturating_sub(found.rows);
         let mut found: Vec<Key> = found.hits.into_iter().map(|hit| hit.key).collect();

@@ -6,7 +6,10 @@ use std::ops::Bound;
 use super::Make;
 use super::random::Random;
 use super::support::{MORNING, TestClock, delete, put, written};
-use crate::{Cursor, Filter, Find, Found, Index, Match, Page, Range, Row, Snapshot, SortKey, Store, StoreError, Test};
+use crate::{
+    Count, Counted, Cursor, Filter, Find, Found, Index, Match, Page, Range, Row, Snapshot, SortKey, Store, StoreError,
+    Test,
+};
 
 pub(super) fn contract(make: Make<'_>) {
     for (seed, documents, queries) in [(1, 40, 300), (2, 300, 100), (3, 2000, 40)] {
@@ -41,7 +44,8 @@ impl Model {
             let mut ordering = std::cmp::Ordering::Equal;
             for key in sort {
                 let value = |rows: &[Row]| {
-                    let values = rows.iter().filter(|row| row.index == key.index).map(|row| row.value.clone());
+                    let values =
+                        rows.iter().filter(|row| key.indexes.contains(&row.index)).map(|row| row.value.clone());
                     if key.descending { values.max() } else { values.min() }
                 };
                 let (a, b) = (value(a_rows), value(b_rows));
@@ -157,7 +161,10 @@ fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
 fn random_sort(random: &mut Random) -> Vec<SortKey> {
     let keys = *random.pick(&[0, 0, 1, 1, 1, 2, 3]);
     (0..keys)
-        .map(|_| SortKey { index: Index(random.below(u64::from(INDEXES) + 1) as u32), descending: random.one_in(2) })
+        .map(|_| SortKey {
+            indexes: vec![Index(random.below(u64::from(INDEXES) + 1) as u32)],
+            descending: random.one_in(2),
+        })
         .collect()
 }
 
@@ -193,16 +200,7 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
 }
 
 fn query(filter: Filter, sort: Vec<SortKey>) -> Find {
-    Find {
-        filter,
-        sort,
-        page: Page::First,
-        limit: 10,
-        total: false,
-        bodies: false,
-        values: Vec::new(),
-        rows_max: u64::MAX,
-    }
+    Find { sort, ..Find::new(filter, 10) }
 }
 
 fn keys(found: &Found) -> Vec<String> {
@@ -218,11 +216,11 @@ fn finds_like_the_model(make: Make<'_>, seed: u64, documents: u64, queries: u32)
         let find = query(random_filter(&mut random, documents, 3), random_sort(&mut random));
         let expected = model.find(&find.filter, &find.sort);
         let limit = 1 + random.below(12.max(expected.len() as u64)) as usize;
-        let find = Find { limit, total: random.one_in(2), bodies: random.one_in(4), ..find };
+        let find = Find { limit, total: *random.pick(&[Count::None, Count::Exact]), bodies: random.one_in(4), ..find };
         let context = format!("seed {seed}, query {number}: {find:?}");
         pages_forward_and_back(&*snapshot, &find, &expected, &context);
-        let count = snapshot.find(&Find { limit: 0, total: true, ..find }).expect("a count");
-        assert_eq!(count.total, Some(expected.len() as u64), "{context}");
+        let count = snapshot.find(&Find { limit: 0, total: Count::Exact, ..find }).expect("a count");
+        assert_eq!(count.total, Some(Counted::exactly(expected.len() as u64)), "{context}");
         assert!(count.hits.is_empty() && count.next.is_none() && count.previous.is_none(), "{context}");
     }
 }
@@ -233,7 +231,8 @@ fn pages_forward_and_back(snapshot: &dyn Snapshot, find: &Find, expected: &[Stri
     for (number, page) in expected.chunks(find.limit).chain(expected.is_empty().then_some(&[][..])).enumerate() {
         let found = snapshot.find(&find).expect("a page");
         assert_eq!(keys(&found), page, "page {number} of {context}");
-        assert_eq!(found.total, find.total.then_some(expected.len() as u64), "{context}");
+        let total = (find.total == Count::Exact).then_some(Counted::exactly(expected.len() as u64));
+        assert_eq!(found.total, total, "{context}");
         assert_eq!(found.previous.is_some(), number > 0, "previous of page {number} of {context}");
         assert_eq!(
             found.next.is_some(),
@@ -270,7 +269,7 @@ fn words(store: &dyn Store, words: &[&str]) {
 }
 
 fn pages_stay_in_place_while_others_write(make: Make<'_>) {
-    let by_word = |descending| vec![SortKey { index: Index(1), descending }];
+    let by_word = |descending| vec![SortKey { indexes: vec![Index(1)], descending }];
     type Case<'c> = (Vec<SortKey>, [&'c str; 3], &'c [&'c str], &'c [&'c str]);
     // The sort, the first page, and the pages after and before its end once documents have come and gone on both sides.
     let cases: [Case<'_>; 3] = [
@@ -317,8 +316,15 @@ fn keeps_conditions_that_only_seem_implied(make: Make<'_>) {
     let member = |number: u32| put(&format!("P/{number}"), 1, "", vec![row(1), row(2)]);
     written(&*store, (0..1000).map(member).collect());
     let both = query(Filter::equal(Index(1), "").and(Filter::equal(Index(2), "")), vec![]);
-    let count =
-        || store.snapshot().expect("a snapshot").find(&Find { total: true, ..both.clone() }).expect("a page").total;
+    let count = || {
+        store
+            .snapshot()
+            .expect("a snapshot")
+            .find(&Find { total: Count::Exact, ..both.clone() })
+            .expect("a page")
+            .total
+            .map(|total| total.count)
+    };
     assert_eq!(count(), Some(1000));
     written(&*store, vec![put("P/x", 1, "", vec![row(2)])]);
     assert_eq!(count(), Some(1000));
@@ -339,8 +345,8 @@ fn refuses_what_costs_too_much(make: Make<'_>) {
         Filter::prefix(Index(3), "word1").and(Filter::present(Index(5)).not()),
     ];
     for filter in filters {
-        for sort in [vec![], vec![SortKey { index: Index(2), descending: true }]] {
-            let find = Find { total: true, ..query(filter.clone(), sort) };
+        for sort in [vec![], vec![SortKey { indexes: vec![Index(2)], descending: true }]] {
+            let find = Find { total: Count::Exact, ..query(filter.clone(), sort) };
             let cost = snapshot.find(&find).expect("a page").rows;
             assert!(cost > 0, "{find:?}");
             assert!(snapshot.find(&Find { rows_max: cost, ..find.clone() }).is_ok(), "{find:?}");
@@ -354,7 +360,7 @@ fn refuses_foreign_cursors(make: Make<'_>) {
     let store = make(TestClock::new(MORNING));
     words(&*store, &["a", "b", "c"]);
     let snapshot = store.snapshot().expect("a snapshot");
-    let sort = vec![SortKey { index: Index(1), descending: false }];
+    let sort = vec![SortKey { indexes: vec![Index(1)], descending: false }];
     let find = Find { limit: 1, ..query(Filter::everything(), sort) };
     let cursor = snapshot.find(&find).expect("a page").next.expect("more");
     let foreign = [Cursor(Vec::new()), Cursor(b"foreign".to_vec()), Cursor(vec![0xff; 3000])];

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use bytes::Bytes;
 
 use crate::{
-    Batch, Clock, Committed, Filter, Find, Index, Key, Millis, Page, Precondition, Put, Row, Store, StoreError,
-    Version, Write,
+    Batch, Clock, Committed, Filter, Find, Index, Key, Millis, Precondition, Put, Row, Store, StoreError, Version,
+    Write,
 };
 
 /// A clock that stands still until it is set.
@@ -86,14 +86,5 @@ pub(super) fn finds(store: &dyn Store, filter: Filter) -> Vec<String> {
 
 /// A search for everything that satisfies `filter`.
 pub(super) fn all_of(filter: Filter) -> Find {
-    Find {
-        filter,
-        sort: Vec::new(),
-        page: Page::First,
-        limit: 10_000,
-        total: false,
-        bodies: false,
-        values: Vec::new(),
-        rows_max: u64::MAX,
-    }
+    Find::new(filter, 10_000)
 }

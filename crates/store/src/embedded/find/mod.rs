@@ -21,6 +21,6 @@ use crate::{Find, Found, StoreError};
 
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let node = simplify::without_implied(view, node::Node::new(&find.filter))?;
-    let reader = scan::Reader::new(view, find.rows_max);
+    let reader = scan::Reader::new(view, find);
     page::Search::new(reader, &node, order::Order { keys: &find.sort }).run(find)
 }

@@ -49,8 +49,11 @@ impl Direction {
 impl Order<'_> {
     pub(super) fn position(&self, number: u64, rows: Packed<'_>) -> Position {
         let value = |key: &SortKey| {
-            let mut values = rows.values(key.index);
-            if key.descending { values.last() } else { values.next() }
+            let values = key.indexes.iter().filter_map(|index| {
+                let mut values = rows.values(*index);
+                if key.descending { values.last() } else { values.next() }
+            });
+            if key.descending { values.max() } else { values.min() }
         };
         Position { values: self.keys.iter().map(|key| value(key).map(Box::from)).collect(), number }
     }

@@ -9,7 +9,7 @@ use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use crate::embedded::snapshot::{PageRoom, read_version};
 use crate::embedded::tables::damaged;
-use crate::{Find, Found, Hit, Key, Page, Row, StoreError};
+use crate::{Count, Counted, Find, Found, Hit, Key, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
@@ -75,16 +75,17 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     /// Decides whether to make the set of all hits at once, and counts if that is wanted.
-    fn plan(&mut self, total: bool) -> Result<Option<u64>, StoreError> {
+    fn plan(&mut self, total: Count) -> Result<Option<Counted>, StoreError> {
         self.set = self.reader.set(self.node, SMALL)?;
-        if !total {
+        if total == Count::None {
             return Ok(None);
         }
-        match (&self.set, self.node) {
-            (None, Node::Everything) => self.documents().map(Some),
-            (None, Node::Equal(index, value)) => self.reader.count(*index, value).map(Some),
-            _ => Ok(Some(self.whole()?.len())),
-        }
+        let count = match (&self.set, self.node) {
+            (None, Node::Everything) => self.documents()?,
+            (None, Node::Equal(index, value)) => self.reader.count(*index, value)?,
+            _ => self.whole()?.len(),
+        };
+        Ok(Some(Counted::exactly(count)))
     }
 
     fn documents(&self) -> Result<u64, StoreError> {
@@ -144,6 +145,11 @@ impl<'s, 't> Search<'s, 't> {
         if self.order.keys.is_empty() {
             let numbers = self.gather_numbers(stretch)?;
             return Ok(numbers.into_iter().map(|number| Position { values: Vec::new(), number }).collect());
+        }
+        if self.order.keys[0].indexes.len() > 1 {
+            self.whole()?;
+            let set = self.set.as_ref().expect("it was made above");
+            return self.reader.by_sorting(set, &self.order, stretch);
         }
         if self.set.is_none() {
             let budget = self.budget_without_set(stretch)?;

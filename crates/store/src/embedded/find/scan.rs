@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ops::Bound;
+use std::time::Instant;
 
 use heed::types::Bytes;
 use heed::{Comparator, DefaultComparator, RoRange, RoRevRange};
@@ -9,13 +10,17 @@ use roaring::RoaringTreemap;
 
 use crate::embedded::layout::{Current, Packed, row_key, split_row};
 use crate::embedded::tables::{RowOrder, View, damaged};
-use crate::{Index, Match, Range, StoreError, VALUE_MAX};
+use crate::{Find, Index, Limit, Match, Range, StoreError, TooCostly, VALUE_MAX};
+
+/// How many rows are touched between looks at the clock.
+const CLOCK_ROWS: u64 = 1024;
 
 /// Reads for one search and counts what it touches.
 pub(super) struct Reader<'t> {
     pub(super) view: View<'t>,
     touched: Cell<u64>,
     rows_max: u64,
+    until: Option<Instant>,
 }
 
 /// The rows of one index in a range of values, in either direction: each one's value and number.
@@ -55,24 +60,24 @@ pub(super) enum Way {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(view: View<'t>, rows_max: u64) -> Reader<'t> {
-        Reader { view, touched: Cell::new(0), rows_max }
+    pub(super) fn new(view: View<'t>, find: &Find) -> Reader<'t> {
+        Reader { view, touched: Cell::new(0), rows_max: find.rows_max, until: find.until }
     }
 
     pub(super) fn touched(&self) -> u64 {
         self.touched.get()
     }
 
-    fn touch(&self, what: impl FnOnce() -> String) -> Result<(), StoreError> {
+    /// Counts a row of an index, or a document.
+    fn touch(&self, index: Option<Index>) -> Result<(), StoreError> {
         let touched = self.touched.get() + 1;
         if touched > self.rows_max {
-            return Err(StoreError::TooCostly(format!(
-                "{} takes the search beyond {} index rows",
-                what(),
-                self.rows_max
-            )));
+            return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Rows(self.rows_max) }));
         }
         self.touched.set(touched);
+        if touched.is_multiple_of(CLOCK_ROWS) && self.until.is_some_and(|until| Instant::now() >= until) {
+            return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Time }));
+        }
         Ok(())
     }
 
@@ -179,7 +184,7 @@ impl<'t> Reader<'t> {
 
     /// One current document's rows.
     pub(super) fn probe(&self, number: u64) -> Result<Packed<'t>, StoreError> {
-        self.touch(|| "checking candidates one by one".to_owned())?;
+        self.touch(None)?;
         Ok(self.view.current(number)?.ok_or_else(|| damaged("current"))?.rows)
     }
 }
@@ -189,7 +194,7 @@ impl<'t> Iterator for Rows<'_, 't> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = |(key, _)| {
-            self.reader.touch(|| format!("reading index `{}`", self.index.0))?;
+            self.reader.touch(Some(self.index))?;
             let (_, value, number) = split_row(key).ok_or_else(|| damaged("rows"))?;
             Ok((value, number))
         };
@@ -202,7 +207,7 @@ impl<'t> Iterator for Documents<'_, 't> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let document = |(key, record): (&'t [u8], &'t [u8])| {
-            self.reader.touch(|| "reading documents one by one".to_owned())?;
+            self.reader.touch(None)?;
             let number = key.try_into().map(u64::from_be_bytes).map_err(|_| damaged("current"))?;
             Ok((number, Current::decode(record).ok_or_else(|| damaged("current"))?))
         };

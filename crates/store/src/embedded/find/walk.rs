@@ -75,7 +75,7 @@ impl Walk<'_, '_> {
 
     /// Documents with a row in the index, one group of equal values after the other.
     fn with_value(&mut self) -> Result<bool, StoreError> {
-        let index = self.order.keys[0].index;
+        let index = self.order.keys[0].indexes[0];
         let way = self.way();
         // No row has the lowest or the highest number, so these stand before and after all rows of a value.
         let (before, after) = match way {
@@ -192,7 +192,7 @@ impl Walk<'_, '_> {
 
     /// Documents without a row in the index: last in either order.
     fn without_value(&mut self) -> Result<(), StoreError> {
-        let index = self.order.keys[0].index;
+        let index = self.order.keys[0].indexes[0];
         let gap = self.stretch.gap.filter(|gap| gap.position.values[0].is_none());
         let before_gap = gap.is_none() && self.stretch.gap.is_some() && self.stretch.direction == Direction::Backward;
         if self.is_full() || before_gap || self.node.requires(index) {
