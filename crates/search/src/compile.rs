@@ -7,7 +7,7 @@ use store::{Filter, Index};
 
 use crate::conjunction::both;
 use crate::dialect::Reading;
-use crate::parameter::{Indexed, special};
+use crate::parameter::{Indexed, Site, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
@@ -24,6 +24,7 @@ pub(crate) fn compile(
     scope: &Scope,
     parameters: &[(String, String)],
     handling: Handling,
+    as_written: bool,
 ) -> Result<Query, Outcome> {
     if parameters.len() > PARAMETERS_MAX {
         return Err(Outcome::new(IssueType::TooCostly, format!("a query may have {PARAMETERS_MAX} parameters")));
@@ -38,7 +39,7 @@ pub(crate) fn compile(
         conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new() });
     }
     let mut query = Query::new(types);
-    let budget = Budget { left: Cell::new(COMPARISONS_MAX) };
+    let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written };
     for (name, value) in parameters {
         let effect = registry.dialect().read(registry, &query.types, name, value).and_then(|reading| {
             let effect = match result_parameter(registry, &mut query, scope, &reading.name, &reading.value) {
@@ -176,9 +177,11 @@ pub(crate) struct Asked<'a> {
     pub(crate) budget: &'a Budget,
 }
 
-/// How much a query may still ask.
+/// What holds for all that a query asks, and how much it may still ask.
 pub(crate) struct Budget {
     left: Cell<usize>,
+    /// Whether identifiers are compared as they are written.
+    as_written: bool,
 }
 
 impl Budget {
@@ -267,7 +270,8 @@ pub(crate) fn criterion(
     let (code, modifier) = split_modifier(asked.name);
     let parameter = parameter(registry, resource_type, code)?;
     asked.budget.spend(asked.value.matches(',').count() + 1)?;
-    Ok(Criterion::Filter(parameter.filter(registry.site(), modifier, asked.value)?))
+    let site = Site { as_written: asked.budget.as_written, ..registry.site() };
+    Ok(Criterion::Filter(parameter.filter(site, modifier, asked.value)?))
 }
 
 /// `name:exact` as `name` and `exact`.

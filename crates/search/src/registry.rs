@@ -85,7 +85,13 @@ impl Registry {
 
     /// Compiles a query: names and values already percent-decoded, in order.
     pub fn query(&self, scope: &Scope, parameters: &[(String, String)], handling: Handling) -> Result<Query, Outcome> {
-        compile::compile(self, scope, parameters, handling)
+        compile::compile(self, scope, parameters, handling, false)
+    }
+
+    /// Compiles a query that decides about a write: strictly, and identifiers are compared as they are written.
+    pub fn condition(&self, resource_type: &'static str, parameters: &[(String, String)]) -> Result<Query, Outcome> {
+        let scope = Scope { resource_type: Some(resource_type), compartment: None };
+        compile::compile(self, &scope, parameters, Handling::Strict, true)
     }
 
     /// The parameters served for a type, sorted by code.
@@ -127,7 +133,7 @@ impl Registry {
     }
 
     pub(crate) fn site(&self) -> Site<'_> {
-        Site { definitions: self.definitions, base_url: &self.base_url }
+        Site { definitions: self.definitions, base_url: &self.base_url, as_written: false }
     }
 
     /// The parameters of a type; `None` when it is no concrete resource type.
@@ -163,8 +169,21 @@ mod tests {
     use super::*;
     use crate::testing::registry;
 
-    const SECONDARY: [&str; 9] =
-        [row::OTHER, "rest", "of-type", "version", "identifier", "end", "range", "unit", "unit-range"];
+    const SECONDARY: [&str; 13] = [
+        row::OTHER,
+        "rest",
+        "of-type",
+        "of-type-exact",
+        "exact",
+        "system",
+        "text",
+        "version",
+        "identifier",
+        "end",
+        "range",
+        "unit",
+        "unit-range",
+    ];
 
     #[test]
     fn bounds_the_rows_of_a_resource() {

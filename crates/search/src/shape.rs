@@ -12,8 +12,40 @@ pub(crate) struct Shape {
     pub(crate) has_one_row: bool,
     /// The system that all tokens have; empty when they have none.
     pub(crate) system: Option<&'static str>,
+    /// What all tokens are.
+    pub(crate) values: Values,
     /// The only type that local references name.
     pub(crate) target_type: Option<&'static str>,
+}
+
+/// What the values of a token parameter are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Not known, or different things.
+    #[default]
+    Mixed,
+    /// Codes with their system: Coding, CodeableConcept.
+    Coded,
+    /// The primitive `code`.
+    Code,
+    Identifier,
+    /// Ids and uris: different when they differ in case.
+    Cased,
+    /// Text, booleans, contact points.
+    Plain,
+}
+
+impl Values {
+    pub(crate) fn of_type(name: &str) -> Values {
+        match name {
+            "Coding" | "CodeableConcept" => Values::Coded,
+            "code" => Values::Code,
+            "Identifier" => Values::Identifier,
+            "id" | "uri" | "url" | "canonical" | "oid" | "uuid" => Values::Cased,
+            "string" | "boolean" | "ContactPoint" => Values::Plain,
+            _ => Values::Mixed,
+        }
+    }
 }
 
 impl Shape {
@@ -29,6 +61,7 @@ impl Shape {
             SearchKind::Date => Shape { has_one_row: is_single(definitions, structure, &sources), ..Shape::default() },
             SearchKind::Token => Shape {
                 system: common(sources.iter().map(|source| system(definitions, structure, source))),
+                values: common(sources.iter().map(|source| values(definitions, structure, source))).unwrap_or_default(),
                 ..Shape::default()
             },
             SearchKind::Reference => Shape {
@@ -44,7 +77,7 @@ impl Shape {
 }
 
 /// What all say alike.
-fn common<'v>(mut values: impl Iterator<Item = Option<&'v str>>) -> Option<&'v str> {
+fn common<V: PartialEq + Copy>(mut values: impl Iterator<Item = Option<V>>) -> Option<V> {
     let first = values.next()??;
     values.all(|value| value == Some(first)).then_some(first)
 }
@@ -64,11 +97,25 @@ fn system(
     structure: &'static Structure,
     source: &Source<'_>,
 ) -> Option<&'static str> {
-    let (path, cast) = uncast(source.text);
-    let elements = elements(definitions, structure, path)?;
-    let element = elements.last()?;
-    let types = element.types.iter().filter(|found| cast.is_none_or(|cast| found.code == cast));
+    let (element, types) = ends(definitions, structure, source)?;
     common(types.map(|found| system_of(element, found)))
+}
+
+/// What all tokens of a source are.
+fn values(definitions: &'static Definitions, structure: &'static Structure, source: &Source<'_>) -> Option<Values> {
+    let (_, types) = ends(definitions, structure, source)?;
+    common(types.map(|found| Some(Values::of_type(found.code))))
+}
+
+/// The element at which a source ends, and those of its types that the source takes.
+fn ends<'s>(
+    definitions: &'static Definitions,
+    structure: &'static Structure,
+    source: &Source<'s>,
+) -> Option<(&'static Element, impl Iterator<Item = &'static ElementType> + use<'s>)> {
+    let (path, cast) = uncast(source.text);
+    let element = *elements(definitions, structure, path)?.last()?;
+    Some((element, element.types.iter().filter(move |found| cast.is_none_or(|cast| found.code == cast))))
 }
 
 fn system_of(element: &'static Element, element_type: &ElementType) -> Option<&'static str> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fhir::json::{Document, Kind};
 use fhir::{IssueType, Outcome, reference};
 use rustc_hash::FxHashSet;
-use search::{Criterion, Handling, Query, Scope, parse_query_string};
+use search::{Criterion, parse_query_string};
 use store::Key;
 
 use super::references::{self, Site};
@@ -187,10 +187,8 @@ impl Criteria {
     /// Compiles a query string strictly: a condition that was not understood must not decide anything.
     pub(super) fn new(session: &Session<'_>, resource_type: &'static str, text: String) -> Result<Criteria, Outcome> {
         session.access.permit_read(resource_type)?;
-        let scope = Scope { resource_type: Some(resource_type), compartment: None };
-        let compile = |parameters: &[(String, String)]| -> Result<Query, Outcome> {
-            session.setup().registry.query(&scope, parameters, Handling::Strict)
-        };
+        let registry = &session.setup().registry;
+        let compile = |parameters: &[(String, String)]| registry.condition(resource_type, parameters);
         let criterion = compile(&parse_query_string(&text)?)?.criterion;
         if criterion == compile(&[])?.criterion {
             let text = format!(

@@ -11,11 +11,13 @@ use fhir::fhirpath::{Context, Expression, Item};
 use fhir::{Definitions, Reference};
 use store::{Filter, Index, Match, Range, Test};
 
+use super::code::{compared, fold};
 use super::item::{member, node, text};
 use super::token::{self, Wanted};
 use super::{BadValue, Narrowing, Prefix, Site, number};
 use crate::escape::{split, unescape};
 use crate::row::{KEY_LENGTH, Rows};
+use crate::shape::Shape;
 
 pub(super) const MODIFIERS: &[&str] = &["missing"];
 
@@ -64,7 +66,7 @@ pub(super) fn rows<'a>(
     let values = |component: &'a Component| component.expression.evaluate(context, focus.clone()).unwrap_or_default();
     let start = rows.len();
     for item in values(last) {
-        super::simple_rows(last.kind, site, &item, None, index, rows);
+        super::simple_rows(last.kind, site, &item, Shape::default(), None, index, rows);
     }
     if rows.len() == start {
         return;
@@ -98,8 +100,8 @@ fn forms(kind: SearchKind, site: Site<'_>, item: &Item<'_>) -> Vec<Vec<u8>> {
     match kind {
         SearchKind::Token => token::for_each(item, &mut |token| {
             if let Some(code) = &token.code {
-                forms.push(form(LOOSELY, &[code]));
-                forms.push(form(EXACTLY, &[code, token.system.as_deref().unwrap_or_default()]));
+                forms.push(form(LOOSELY, &[&fold(code)]));
+                forms.push(form(EXACTLY, &[&token.compared(), token.system.as_deref().unwrap_or_default()]));
             }
         }),
         SearchKind::Reference => {
@@ -149,8 +151,8 @@ pub(super) fn filter(site: Site<'_>, kinds: &[SearchKind], index: Index, value: 
 fn wanted_form(kind: SearchKind, site: Site<'_>, value: &str) -> Result<Vec<u8>, BadValue> {
     match kind {
         SearchKind::Token => match Wanted::parse(value)? {
-            Wanted::Code(code) => Ok(form(LOOSELY, &[&code])),
-            Wanted::Exactly { system, code } => Ok(form(EXACTLY, &[&code, system.as_deref().unwrap_or_default()])),
+            Wanted::Code(code) => Ok(form(LOOSELY, &[&fold(&code)])),
+            Wanted::Exactly { system, code } => Ok(form(EXACTLY, &[&compared(&system, &code), &system])),
             Wanted::System(_) => Err(BadValue("a code in every component before the last")),
         },
         SearchKind::Reference => {

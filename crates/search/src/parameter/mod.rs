@@ -1,6 +1,7 @@
 //! The parameter types of R4: what rows a value gives, and what filter a query gives, side by side in a file for each type,
 //! <https://hl7.org/fhir/R4/search.html#ptypes>.
 
+mod code;
 mod composite;
 mod date;
 mod item;
@@ -55,6 +56,8 @@ pub(crate) struct Site<'a> {
     pub(crate) definitions: &'static Definitions,
     /// This server's own base URL without a final `/`: absolute references below it are local.
     pub(crate) base_url: &'a str,
+    /// Identifiers are compared as they are written, not without case: for conditions that decide about writes.
+    pub(crate) as_written: bool,
 }
 
 impl Site<'_> {
@@ -105,7 +108,7 @@ impl Indexed {
         let start = rows.len();
         for item in items {
             match &self.kind {
-                Kind::Simple(kind) => simple_rows(*kind, site, item, target_type, self.index, rows),
+                Kind::Simple(kind) => simple_rows(*kind, site, item, self.shape, target_type, self.index, rows),
                 Kind::Composite(_) => composite::rows(site, components, context, item, self.index, rows),
                 Kind::LastUpdated | Kind::Special => return,
             }
@@ -191,6 +194,7 @@ impl Indexed {
 
     pub(crate) fn modifiers(&self) -> &'static [&'static str] {
         match self.kind {
+            Kind::Simple(SearchKind::Token) => token::modifiers(self.shape.values),
             Kind::Simple(kind) => modifiers(kind),
             Kind::LastUpdated => date::MODIFIERS,
             Kind::Composite(_) => composite::MODIFIERS,
@@ -218,12 +222,11 @@ fn modifiers(kind: SearchKind) -> &'static [&'static str] {
         SearchKind::Number => number::MODIFIERS,
         SearchKind::Date => date::MODIFIERS,
         SearchKind::String => string::MODIFIERS,
-        SearchKind::Token => token::MODIFIERS,
         SearchKind::Reference => reference::MODIFIERS,
         SearchKind::Composite => composite::MODIFIERS,
         SearchKind::Quantity => quantity::MODIFIERS,
         SearchKind::Uri => uri::MODIFIERS,
-        SearchKind::Special => &[],
+        SearchKind::Token | SearchKind::Special => &[],
     }
 }
 
@@ -231,6 +234,7 @@ fn simple_rows(
     kind: SearchKind,
     site: Site<'_>,
     item: &Item<'_>,
+    shape: Shape,
     target_type: Option<&str>,
     index: Index,
     rows: &mut Rows,
@@ -239,7 +243,7 @@ fn simple_rows(
         SearchKind::Number => number::rows(item, index, rows),
         SearchKind::Date => date::rows(item, index, rows),
         SearchKind::String => string::rows(item, index, rows),
-        SearchKind::Token => token::rows(item, index, rows),
+        SearchKind::Token => token::rows(item, shape.system, index, rows),
         SearchKind::Reference => reference::rows(site, item, target_type, index, rows),
         SearchKind::Quantity => quantity::rows(item, index, rows),
         SearchKind::Uri => uri::rows(item, index, rows),
@@ -267,7 +271,7 @@ fn simple_filter(
         SearchKind::Number => number::filter(index, value),
         SearchKind::Date => date::filter(index, value),
         SearchKind::String => string::filter(index, modifier, value),
-        SearchKind::Token => token::filter(index, modifier, narrowing.shape.system, value),
+        SearchKind::Token => token::filter(site, index, modifier, narrowing.shape, value),
         SearchKind::Reference => reference::filter(site, modifier, narrowing, index, value),
         SearchKind::Quantity => quantity::filter(index, value),
         SearchKind::Uri => uri::filter(index, modifier, value),

@@ -14,6 +14,7 @@ use super::item::{member, node, text, type_name};
 use super::{BadValue, Narrowing, Site, token};
 use crate::escape::unescape;
 use crate::row::{self, Rows, push_part};
+use crate::shape::{Shape, Values};
 
 /// Besides these, the name of a target type is a modifier.
 pub(super) const MODIFIERS: &[&str] = &["missing", "identifier"];
@@ -76,7 +77,8 @@ pub(super) fn filter(
     value: &str,
 ) -> Result<Filter, BadValue> {
     if modifier == Some(IDENTIFIER) {
-        return token::filter(row::secondary(index, IDENTIFIER), None, None, value);
+        let shape = Shape { values: Values::Identifier, ..Shape::default() };
+        return token::filter(site, row::secondary(index, IDENTIFIER), None, shape, value);
     }
     let text = unescape(value);
     if reference::is_id(&text) {

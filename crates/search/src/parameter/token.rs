@@ -1,41 +1,77 @@
 //! Token parameters: codes, identifiers, booleans, <https://hl7.org/fhir/R4/search.html#token>.
 //!
 //! A row is `code 0 system 0`, the system empty where there is none, so that `code` is a prefix, and `system|code` and `|code` are
-//! equalities; `system|` looks for `0 system 0` anywhere, which reads the whole index. The system of a `code` element is that of
-//! its required binding when that names only one; a ContactPoint's is its kind, such as `phone`. Codes, identifiers and systems
-//! are compared as they are. R4 would rather have a server find too much where the case rules of a system are in doubt; here a
-//! conditional write must not take one identifier for another.
+//! equalities; for `system|` each system has a row in the index `system`, unless the definitions say which it is. The system of a
+//! `code` element is that of its required binding when that names only one; a ContactPoint's is its kind, such as `phone`.
 //!
-//! `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`.
+//! Codes compare without regard to case unless their system is known to tell cases apart ([`code`](super::code)): R4 would rather
+//! have a server find too much than too little. A query without system is tried as written and without case. A conditional write
+//! must not take one identifier for another, so identifiers have a row as written in the index `exact` too, where case can matter.
+//!
+//! `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`, and one as written.
 
 use std::borrow::Cow;
 
 use fhir::fhirpath::Item;
 use fhir::json::Node;
-use store::{Filter, Index, Match, Range, Test};
+use store::{Filter, Index};
 
-use super::BadValue;
+use super::code::{canonical_system, compared, fold, has_case};
 use super::item::{member, node, text, type_name};
+use super::{BadValue, Site};
 use crate::escape::{split, split_once, unescape};
 use crate::row::{self, Rows, push_part};
-
-pub(super) const MODIFIERS: &[&str] = &["missing", "not", "of-type"];
+use crate::shape::{Shape, Values};
 
 const FORM: &str = "`code`, `system|code`, `|code` or `system|`";
 const OF_TYPE: &str = "of-type";
+const OF_TYPE_EXACT: &str = "of-type-exact";
+const SYSTEM: &str = "system";
+const EXACT: &str = "exact";
 const CODE_MAX: usize = 180;
 const SYSTEM_MAX: usize = 200;
 
-/// A code and the system it comes from; one of them may be missing.
-pub(super) struct Token<'a> {
-    pub(super) system: Option<Cow<'a, str>>,
-    pub(super) code: Option<Cow<'a, str>>,
+/// The modifiers for values of a kind.
+pub(super) fn modifiers(values: Values) -> &'static [&'static str] {
+    match values {
+        Values::Mixed => &["missing", "not", "of-type"],
+        Values::Coded => &["missing", "not"],
+        Values::Code => &["missing", "not"],
+        Values::Identifier => &["missing", "not", "of-type"],
+        Values::Cased | Values::Plain => &["missing", "not"],
+    }
 }
 
-pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
-    for_each(item, &mut |token| push(&token, index, rows));
-    if let ("Identifier", Some(identifier)) = (type_name(item), node(item)) {
-        of_type_rows(identifier, index, rows);
+/// A code and the system it comes from; one of them may be missing.
+pub(super) struct Token<'a> {
+    /// In its canonical form.
+    pub(super) system: Option<Cow<'a, str>>,
+    /// As written.
+    pub(super) code: Option<Cow<'a, str>>,
+    /// True for ids and uris, which are different when they differ in case.
+    is_cased: bool,
+}
+
+impl Token<'_> {
+    fn system(&self) -> &str {
+        self.system.as_deref().unwrap_or_default()
+    }
+
+    /// The code as it compares.
+    pub(super) fn compared(&self) -> Cow<'_, str> {
+        let code = self.code.as_deref().unwrap_or_default();
+        if self.is_cased { Cow::Borrowed(code) } else { compared(self.system(), code) }
+    }
+}
+
+/// `system` is the one that all values of the parameter have, where that is known.
+pub(super) fn rows(item: &Item<'_>, system: Option<&str>, index: Index, rows: &mut Rows) {
+    match (type_name(item), node(item)) {
+        ("Identifier", Some(identifier)) => {
+            identifier_rows(identifier, index, rows);
+            of_type_rows(identifier, index, rows);
+        }
+        _ => for_each(item, &mut |token| push(&token, system, index, rows)),
     }
 }
 
@@ -47,24 +83,33 @@ pub(super) fn for_each<'a>(item: &'a Item<'_>, visit: &mut dyn FnMut(Token<'a>))
         ("CodeableConcept", Some(concept)) => {
             concept.get("coding").into_iter().flat_map(Node::each).for_each(|coding| visit(token(coding, "code")));
         }
-        ("code", _) => visit(Token { system: bound_system(item).map(Cow::Borrowed), code: text(item) }),
-        _ => visit(Token { system: None, code: text(item) }),
+        ("code", _) => {
+            visit(Token { system: bound_system(item).map(Cow::Borrowed), code: text(item), is_cased: false });
+        }
+        (name, _) => visit(Token { system: None, code: text(item), is_cased: Values::of_type(name) == Values::Cased }),
     }
 }
 
-/// The rows of an Identifier that is no item of its own.
+/// The rows of an Identifier, also of one that is no item of its own.
 pub(super) fn identifier_rows(identifier: Node<'_>, index: Index, rows: &mut Rows) {
-    push(&token(identifier, "value"), index, rows);
+    let token = token(identifier, "value");
+    push(&token, None, index, rows);
+    if let Some(value) = token.code.as_deref().filter(|value| has_case(value)) {
+        rows.push(row::secondary(index, EXACT), row_value(token.system(), value));
+    }
 }
 
-fn push(token: &Token<'_>, index: Index, rows: &mut Rows) {
+fn push(token: &Token<'_>, system: Option<&str>, index: Index, rows: &mut Rows) {
     if token.system.is_some() || token.code.is_some() {
-        rows.push(index, row_value(token.system.as_deref(), token.code.as_deref().unwrap_or_default()));
+        rows.push(index, row_value(token.system(), &token.compared()));
+    }
+    if let (None, Some(system)) = (system, &token.system) {
+        rows.push(row::secondary(index, SYSTEM), system_value(system));
     }
 }
 
 fn token<'a>(node: Node<'a>, code: &str) -> Token<'a> {
-    Token { system: member(node, "system"), code: member(node, code) }
+    Token { system: member(node, "system").map(canonical_system), code: member(node, code), is_cased: false }
 }
 
 /// The only code system of the element's required binding.
@@ -80,15 +125,20 @@ fn of_type_rows(identifier: Node<'_>, index: Index, rows: &mut Rows) {
     let Some(value) = member(identifier, "value") else { return };
     let codings = identifier.get("type").and_then(|concept| concept.get("coding"));
     for coding in codings.into_iter().flat_map(Node::each) {
-        if let (Some(system), Some(code)) = (member(coding, "system"), member(coding, "code")) {
-            rows.push(row::secondary(index, OF_TYPE), of_type_value(&system, &code, &value));
+        let coding = token(coding, "code");
+        if let (Some(system), Some(_)) = (&coding.system, &coding.code) {
+            let code = coding.compared();
+            rows.push(row::secondary(index, OF_TYPE), of_type_value(system, &code, &fold(&value)));
+            if has_case(&value) {
+                rows.push(row::secondary(index, OF_TYPE_EXACT), of_type_value(system, &code, &value));
+            }
         }
     }
 }
 
-fn row_value(system: Option<&str>, code: &str) -> Vec<u8> {
+fn row_value(system: &str, code: &str) -> Vec<u8> {
     let mut value = code_prefix(code);
-    push_part(&mut value, system.unwrap_or_default(), SYSTEM_MAX);
+    push_part(&mut value, system, SYSTEM_MAX);
     value.push(0);
     value
 }
@@ -97,6 +147,12 @@ fn code_prefix(code: &str) -> Vec<u8> {
     let mut value = Vec::with_capacity(code.len() + 48);
     push_part(&mut value, code, CODE_MAX);
     value.push(0);
+    value
+}
+
+fn system_value(system: &str) -> Vec<u8> {
+    let mut value = Vec::with_capacity(system.len());
+    push_part(&mut value, system, SYSTEM_MAX);
     value
 }
 
@@ -110,48 +166,87 @@ fn of_type_value(system: &str, code: &str, value: &str) -> Vec<u8> {
     row
 }
 
-/// `system` is the one that all values of the parameter have, where that is known.
 pub(super) fn filter(
+    site: Site<'_>,
     index: Index,
     modifier: Option<&str>,
-    system: Option<&str>,
+    shape: Shape,
     value: &str,
 ) -> Result<Filter, BadValue> {
-    match modifier {
-        Some(OF_TYPE) => of_type_filter(index, value),
-        _ => Ok(match Wanted::parse(value)? {
-            Wanted::Code(code) if system.is_some() => Filter::equal(index, row_value(system, &code)),
-            Wanted::Code(code) => Filter::prefix(index, code_prefix(&code)),
-            Wanted::Exactly { system, code } => Filter::equal(index, row_value(system.as_deref(), &code)),
-            Wanted::System(system) => {
-                let needle = row_value(Some(&system), "");
-                Filter::Match(Match { index, range: Range::full(), test: Some(Test::Contains { skip: 0, needle }) })
-            }
-        }),
+    if modifier == Some(OF_TYPE) {
+        return of_type_filter(site, index, value);
+    }
+    let wanted = Wanted::parse(value)?;
+    match &wanted {
+        Wanted::Code(code) | Wanted::Exactly { code, .. }
+            if site.as_written && shape.values == Values::Identifier && has_case(code) =>
+        {
+            let index = row::secondary(index, EXACT);
+            Ok(match &wanted {
+                Wanted::Exactly { system, .. } => Filter::equal(index, row_value(system, code)),
+                _ => Filter::prefix(index, code_prefix(code)),
+            })
+        }
+        _ => Ok(wanted.filter(index, shape)),
     }
 }
 
-fn of_type_filter(index: Index, value: &str) -> Result<Filter, BadValue> {
-    let parts: Vec<_> = split(value, b'|').map(unescape).collect();
-    match parts.as_slice() {
-        [system, code, value] if parts.iter().all(|part| !part.is_empty()) => {
-            Ok(Filter::equal(row::secondary(index, OF_TYPE), of_type_value(system, code, value)))
+impl Wanted<'_> {
+    fn filter(&self, index: Index, shape: Shape) -> Filter {
+        let equal = |system: &str, code: &str| Filter::equal(index, row_value(system, code));
+        match (self, shape.system) {
+            (Wanted::Code(code), Some(_)) if shape.values == Values::Cased => equal("", code),
+            (Wanted::Code(code), Some(system)) => equal(system, &compared(system, code)),
+            (Wanted::Code(code), None) => either(code, shape.values, |code| Filter::prefix(index, code_prefix(code))),
+            (Wanted::Exactly { system, code }, _) if system.is_empty() => {
+                either(code, shape.values, |code| equal("", code))
+            }
+            (Wanted::Exactly { system, code }, _) => equal(system, &compared(system, code)),
+            (Wanted::System(system), None) => Filter::equal(row::secondary(index, SYSTEM), system_value(system)),
+            (Wanted::System(system), Some(only)) if system == only => Filter::present(index),
+            (Wanted::System(_), Some(_)) => Filter::nothing(),
         }
-        _ => Err(BadValue("`system|code|value`, all three given")),
     }
 }
+
+/// A code whose system is not known: as written, without case, or either.
+fn either(code: &str, values: Values, filter: impl Fn(&str) -> Filter) -> Filter {
+    let folded = fold(code);
+    match values {
+        Values::Cased => filter(code),
+        Values::Identifier | Values::Plain => filter(&folded),
+        Values::Mixed | Values::Coded | Values::Code if folded == code => filter(code),
+        Values::Mixed | Values::Coded | Values::Code => Filter::Any(vec![filter(code), filter(&folded)]),
+    }
+}
+
+fn of_type_filter(site: Site<'_>, index: Index, value: &str) -> Result<Filter, BadValue> {
+    let parts: Vec<_> = split(value, b'|').map(unescape).collect();
+    let [system, code, value] = parts.as_slice() else { return Err(BadValue(OF_TYPE_FORM)) };
+    if parts.iter().any(|part| part.is_empty()) {
+        return Err(BadValue(OF_TYPE_FORM));
+    }
+    let system = canonical_system(system.clone());
+    let code = compared(&system, code);
+    Ok(match site.as_written && has_case(value) {
+        true => Filter::equal(row::secondary(index, OF_TYPE_EXACT), of_type_value(&system, &code, value)),
+        false => Filter::equal(row::secondary(index, OF_TYPE), of_type_value(&system, &code, &fold(value))),
+    })
+}
+
+const OF_TYPE_FORM: &str = "`system|code|value`, all three given";
 
 /// The resource with this id, where `index` is that of its type's `_id`.
 pub(crate) fn identity(index: Index, id: &str) -> Filter {
-    Filter::equal(index, row_value(None, id))
+    Filter::equal(index, row_value("", id))
 }
 
-/// A token as a query gives it.
+/// A token as a query gives it, its system in the canonical form.
 pub(super) enum Wanted<'a> {
     /// `code`: whatever the system.
     Code(Cow<'a, str>),
-    /// `system|code`, or `|code` for one without system.
-    Exactly { system: Option<Cow<'a, str>>, code: Cow<'a, str> },
+    /// `system|code`, or `|code` for one without system, which is empty then.
+    Exactly { system: Cow<'a, str>, code: Cow<'a, str> },
     /// `system|`: any code of it.
     System(Cow<'a, str>),
 }
@@ -167,11 +262,11 @@ impl Wanted<'_> {
         if split_once(code, b'|').is_some() {
             return Err(BadValue(FORM));
         }
+        let named = || canonical_system(unescape(system));
         match (system.is_empty(), code.is_empty()) {
             (true, true) => Err(BadValue(FORM)),
-            (true, false) => Ok(Wanted::Exactly { system: None, code: unescape(code) }),
-            (false, true) => Ok(Wanted::System(unescape(system))),
-            (false, false) => Ok(Wanted::Exactly { system: Some(unescape(system)), code: unescape(code) }),
+            (false, true) => Ok(Wanted::System(named())),
+            (_, false) => Ok(Wanted::Exactly { system: named(), code: unescape(code) }),
         }
     }
 }
@@ -201,7 +296,7 @@ mod tests {
                 ("identifier=urn:other|9000000009", false),
                 ("identifier=|9000000009", false),
                 ("identifier=|bare", true),
-                ("identifier=BARE", false),
+                ("identifier=BARE", true),
                 ("identifier=https://fhir.nhs.uk/Id/nhs-number|", true),
                 ("identifier=https://fhir.nhs.uk/Id/nhs|", false),
                 ("identifier=urn:empty|", true),
@@ -238,6 +333,8 @@ mod tests {
                 ("phone=01632 960000", true),
                 ("phone=phone|01632 960000", true),
                 ("phone=Ann@example.org", false),
+                ("email=ann@EXAMPLE.org", true),
+                ("telecom=email|ann@example.org", true),
                 ("email=Ann@example.org", true),
                 ("telecom=email|Ann@example.org", true),
                 ("telecom=phone|Ann@example.org", false),
@@ -275,6 +372,55 @@ mod tests {
         // A concept of text alone is a value, and so is an empty one of a code that matches nothing.
         let text_only = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"Weight"}}"#;
         check(text_only, &[("code:missing=false", true), ("code:missing=true", false), ("code:not=weight", true)]);
+    }
+
+    #[test]
+    fn compares_without_case_unless_the_system_has_it() {
+        let observation = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"coding":[
+            {"system":"https://snomed.info/sct","code":"AbC"},{"system":"http://unitsofmeasure.org","code":"Mg"},
+            {"system":"https://terminology.hl7.org/CodeSystem/v2-0203","code":"MR"},{"code":"Own"}]}}"#;
+        check(
+            observation,
+            &[
+                ("code=abc", true),
+                ("code=ABC", true),
+                ("code=http://snomed.info/sct|ABC", true),
+                ("code=https://snomed.info/sct|ABC", true),
+                ("code=http://snomed.info/sct|", true),
+                ("code=https://snomed.info/sct|", true),
+                ("code=http://snomed.info/|", false),
+                ("code=http://unitsofmeasure.org|Mg", true),
+                ("code=http://unitsofmeasure.org|mg", false),
+                ("code=Mg", true),
+                ("code=mg", false),
+                ("code=http://terminology.hl7.org/CodeSystem/v2-0203|mr", true),
+                ("code=|own", true),
+                ("code=|OWN", true),
+                ("code=|abc", false),
+            ],
+        );
+    }
+
+    #[test]
+    fn conditions_compare_identifiers_as_written() {
+        let rows = crate::testing::rows(PATIENT);
+        for (name, value, expected) in [
+            ("identifier", "bare", true),
+            ("identifier", "Bare", false),
+            ("identifier", "|bare", true),
+            ("identifier", "|BARE", false),
+            ("identifier", "9000000009", true),
+            ("identifier", "https://fhir.nhs.uk/Id/nhs-number|9000000009", true),
+            ("identifier:of-type", r"urn:types|mr|local\,1\|x\$\\y", true),
+            ("identifier:of-type", r"urn:types|mr|LOCAL\,1\|x\$\\y", false),
+            ("identifier:not", "BARE", true),
+            ("email", "ann@example.org", true),
+        ] {
+            let parameters = [(name.to_owned(), value.to_owned())];
+            let query = crate::testing::registry().condition("Patient", &parameters).expect("valid");
+            let crate::Criterion::Filter(filter) = query.criterion else { panic!("{name} needs a join") };
+            assert_eq!(filter.accepts(&rows), expected, "{name}={value}");
+        }
     }
 
     #[test]
