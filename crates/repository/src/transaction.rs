@@ -198,7 +198,16 @@ impl<'a> Transaction<'a> {
         let Some(content) = &write.content else { return Write::Delete { key, version, mark } };
         let (body, stamp_at) = content.body(&key, version);
         let time_index = Some(self.session.setup().registry.time_index(key.collection()));
-        Write::Put(Put { key, version, body, stamp_at: Some(stamp_at), rows: content.rows.clone(), time_index, mark })
+        Write::Put(Put {
+            key,
+            version,
+            body,
+            stamp_at: Some(stamp_at),
+            rows: content.rows.clone(),
+            words: Vec::new(),
+            time_index,
+            mark,
+        })
     }
 }
 

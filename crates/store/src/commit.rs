@@ -21,6 +21,8 @@ pub enum Precondition {
     Version { key: Key, version: u64 },
     /// `filter` is satisfied by exactly these documents (in any order).
     Finds { filter: Filter, keys: Vec<Key> },
+    /// The claim or setting `name` has exactly this value; `None` when it is not there.
+    Value { name: Vec<u8>, value: Option<Vec<u8>> },
 }
 
 /// One change.
@@ -31,6 +33,11 @@ pub enum Write {
     Put(Put),
     /// A deletion, which is a version too and removes the index rows.
     Delete { key: Key, version: u64, mark: u8 },
+    /// Replaces the rows and words of a document's current version, which stays as it is: no new version, no history, no change of time.
+    /// When the current version is not number `version` any more, nothing of the batch takes effect, as if that were a precondition:
+    /// [`StoreError::Conflict`] with the number of preconditions plus the position of this write. `rows`, `words` and `time_index` as in
+    /// [`Put`]; the time is that of the version.
+    Reindex { key: Key, version: u64, rows: Vec<Row>, words: Vec<Row>, time_index: Option<Index> },
     /// Takes a name that nobody else holds: fails with [`StoreError::Claimed`] when it is there already, also when an earlier write of this batch took it.
     Claim { name: Vec<u8>, value: Vec<u8> },
     /// Gives a claim back. Absent names are fine.
@@ -53,6 +60,9 @@ pub struct Put {
     pub stamp_at: Option<usize>,
     /// In any order.
     pub rows: Vec<Row>,
+    /// Each a word of the document's text under an index that has no rows, in any order: for [`Filter::Word`]. At most
+    /// [`WORD_MAX`](crate::WORD_MAX) bytes each.
+    pub words: Vec<Row>,
     /// The index under which the store itself keeps a row with the commit's time (8 bytes: [`time_value`]).
     pub time_index: Option<Index>,
     /// Kept with the version.

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use std::fmt;
 
+use crate::Cursor;
+
 /// What identifies a document: a collection and an id within it, written `collection/id`. At most [`Key::MAX`] bytes, neither part empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -80,4 +82,13 @@ pub struct Head {
     pub version: u64,
     /// Whether it is a deletion.
     pub deleted: bool,
+}
+
+/// A page of current documents: see [`Snapshot::documents`](crate::Snapshot::documents).
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// Each with its body.
+    pub versions: Vec<Version>,
+    /// There when more follow, and valid in any later snapshot.
+    pub next: Option<Cursor>,
 }

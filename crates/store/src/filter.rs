@@ -15,6 +15,9 @@ pub const PAGE_BYTES_MAX: usize = 64 << 20;
 /// The longest value of a row in bytes.
 pub const VALUE_MAX: usize = 400;
 
+/// The longest word in bytes.
+pub const WORD_MAX: usize = 255;
+
 /// One entry of an index for one document. A document may have many rows in one index; equal rows count once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Row {
@@ -35,6 +38,9 @@ pub enum Filter {
     Not(Box<Filter>),
     /// Documents with at least one row that fits.
     Match(Match),
+    /// Documents with exactly this word.
+    #[expect(missing_docs, reason = "the variant's text names its fields")]
+    Word { index: Index, word: Vec<u8> },
 }
 
 /// Rows of one index whose value lies in a range and passes a test.
@@ -222,6 +228,11 @@ impl Filter {
         Filter::Match(Match { index, range: Range { low, high }, test: None })
     }
 
+    /// Documents with this word.
+    pub fn word(index: Index, word: impl Into<Vec<u8>>) -> Filter {
+        Filter::Word { index, word: word.into() }
+    }
+
     /// Documents with any row in the index.
     pub fn present(index: Index) -> Filter {
         Filter::range(index, Bound::Unbounded, Bound::Unbounded)
@@ -262,13 +273,15 @@ impl Filter {
         }
     }
 
-    /// Whether a document with exactly these rows satisfies the filter: the meaning of the language in one place, also used to test backends.
+    /// Whether a document with exactly these rows, its words among them, satisfies the filter: the meaning of the language in one place,
+    /// also used to test backends.
     pub fn accepts(&self, rows: &[Row]) -> bool {
         match self {
             Filter::All(filters) => filters.iter().all(|filter| filter.accepts(rows)),
             Filter::Any(filters) => filters.iter().any(|filter| filter.accepts(rows)),
             Filter::Not(filter) => !filter.accepts(rows),
             Filter::Match(wanted) => rows.iter().any(|row| row.index == wanted.index && wanted.accepts(&row.value)),
+            Filter::Word { index, word } => rows.iter().any(|row| row.index == *index && row.value == *word),
         }
     }
 }

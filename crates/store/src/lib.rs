@@ -19,12 +19,12 @@ mod stamp;
 
 pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
-pub use document::{Head, Key, Millis, Version};
+pub use document::{Documents, Head, Key, Millis, Version};
 pub use embedded::Embedded;
 pub use error::{Limit, StoreError, TooCostly};
 pub use filter::{
     Count, Counted, Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Step,
-    Test, VALUE_MAX,
+    Test, VALUE_MAX, WORD_MAX,
 };
 pub use history::{History, HistoryPage, HistoryScope};
 
@@ -56,6 +56,10 @@ pub trait Snapshot: Send {
 
     /// The current documents that satisfy a filter, in order, one page.
     fn find(&self, find: &Find) -> Result<Found, StoreError>;
+
+    /// The current documents of a collection in order of id, deletions left out: how all of it is gone through. At most `limit`, fewer
+    /// where one more would bring their bodies over [`PAGE_BYTES_MAX`]; the cost is that of the page and of the deletions it passes.
+    fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError>;
 
     /// The value of a claim or setting.
     fn value(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;

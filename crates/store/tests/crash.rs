@@ -109,7 +109,16 @@ fn put(key: Key, version: u64, value: String) -> Write {
         Row { index: Index(2), value: value.clone().into_bytes() },
         Row { index: Index(3), value: key.id().as_bytes().to_vec() },
     ];
-    Write::Put(Put { key, version, body: value.into(), stamp_at: None, rows, time_index: Some(Index(4)), mark: 0 })
+    Write::Put(Put {
+        key,
+        version,
+        body: value.into(),
+        stamp_at: None,
+        rows,
+        words: Vec::new(),
+        time_index: Some(Index(4)),
+        mark: 0,
+    })
 }
 
 /// Two documents, a claim, and a counter; those of [`LIFE`] batches ago go.

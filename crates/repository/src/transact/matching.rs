@@ -141,6 +141,10 @@ impl PlannedRows {
                 Some(union)
             }
             Filter::Not(_) => None,
+            Filter::Word { index, word } => {
+                let changes = self.by_row.get(&Row { index: *index, value: word.clone() });
+                changes.map_or(Some(Vec::new()), |changes| (changes.len() <= most).then(|| changes.clone()))
+            }
             Filter::Match(wanted) => {
                 let row = |value| Row { index: wanted.index, value };
                 let low = match wanted.range.low.clone().map(row) {

@@ -180,6 +180,7 @@ fn under(key: &[u8; KEY_LENGTH], filter: Filter) -> Filter {
         Filter::All(filters) => Filter::All(each(filters)),
         Filter::Any(filters) => Filter::Any(each(filters)),
         Filter::Not(filter) => under(key, *filter).not(),
+        word @ Filter::Word { .. } => word,
         Filter::Match(Match { index, range, test }) => {
             let all = Range::prefix(key.to_vec());
             let join = |bound: Vec<u8>| [key.as_slice(), &bound].concat();

@@ -12,9 +12,10 @@ use super::homes::Homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, Stored};
 use super::prepare::Prepared;
 use super::tables::{Files, Tables, View, damaged};
+use super::words;
 use crate::stamp::{STAMP_LENGTH, TIME_MAX, timestamp};
 use crate::{
-    Batch, Committed, Filter, Find, Key, Millis, Precondition, Put, Row, StoreError, Version, Write, time_value,
+    Batch, Committed, Filter, Find, Index, Key, Millis, Precondition, Put, Row, StoreError, Version, Write, time_value,
 };
 
 /// How many index rows the writer touches for the preconditions of one batch; others wait meanwhile.
@@ -52,12 +53,13 @@ impl<'e> Group<'e> {
                     self.newest(key)?.map_or(0, |newest| newest.version) == *version
                 }
                 Precondition::Finds { filter, keys } => self.finds(filter, keys, &mut rows_left)?,
+                Precondition::Value { name, value } => self.tables.values.get(&self.txn, name)? == value.as_deref(),
             };
             if !holds {
                 return Err(StoreError::Conflict(at));
             }
         }
-        self.check_writes(&batch.writes)
+        self.check_writes(batch)
     }
 
     fn newest(&self, key: &Key) -> Result<Option<Document>, StoreError> {
@@ -75,17 +77,14 @@ impl<'e> Group<'e> {
         Ok(found == keys)
     }
 
-    fn check_writes(&self, writes: &[Write]) -> Result<(), StoreError> {
+    fn check_writes(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut documents: FxHashMap<&Key, (u64, bool)> = FxHashMap::default();
         let mut names: FxHashMap<&[u8], bool> = FxHashMap::default();
-        for write in writes {
+        for (at, write) in batch.writes.iter().enumerate() {
             match write {
                 Write::Put(Put { key, version, .. }) | Write::Delete { key, version, .. } => {
                     let deletes = matches!(write, Write::Delete { .. });
-                    let (newest, exists) = match documents.get(key) {
-                        Some(earlier) => *earlier,
-                        None => self.newest(key)?.map_or((0, false), |newest| (newest.version, !newest.deleted)),
-                    };
+                    let (newest, exists) = self.newest_after(&documents, key)?;
                     if *version != newest + 1 {
                         return Err(StoreError::Misuse(format!(
                             "version `{version}` of `{key}` does not follow {newest}"
@@ -95,6 +94,11 @@ impl<'e> Group<'e> {
                         return Err(StoreError::Misuse(format!("`{key}` cannot be deleted: it does not exist")));
                     }
                     documents.insert(key, (*version, !deletes));
+                }
+                Write::Reindex { key, version, .. } => {
+                    if self.newest_after(&documents, key)? != (*version, true) {
+                        return Err(StoreError::Conflict(batch.preconditions.len() + at));
+                    }
                 }
                 Write::Claim { name, .. } => {
                     let taken = match names.get(name.as_slice()) {
@@ -113,6 +117,14 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
+    /// The newest version of a document after these writes, and whether it exists then.
+    fn newest_after(&self, writes: &FxHashMap<&Key, (u64, bool)>, key: &Key) -> Result<(u64, bool), StoreError> {
+        match writes.get(key) {
+            Some(newest) => Ok(*newest),
+            None => Ok(self.newest(key)?.map_or((0, false), |newest| (newest.version, !newest.deleted))),
+        }
+    }
+
     /// Writes a batch that [`Group::check`] has let through. After an error the group must not be committed.
     pub(super) fn apply(&mut self, prepared: Prepared, now: Millis) -> Result<Committed, StoreError> {
         self.state.time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
@@ -121,6 +133,9 @@ impl<'e> Group<'e> {
             match write {
                 Write::Put(put) => versions.push(self.put(put)?),
                 Write::Delete { key, version, mark } => versions.push(self.delete(key, version, mark)?),
+                Write::Reindex { key, version, rows, words, time_index } => {
+                    self.reindex(&key, version, rows, &words, time_index)?;
+                }
                 Write::Claim { name, value } | Write::Set { name, value } => {
                     self.tables.values.put(&mut self.txn, &name, &value)?;
                 }
@@ -131,35 +146,63 @@ impl<'e> Group<'e> {
     }
 
     fn put(&mut self, put: Put) -> Result<Version, StoreError> {
-        let Put { key, version, body, stamp_at, mut rows, time_index, mark } = put;
+        let Put { key, version, body, stamp_at, rows, words, time_index, mark } = put;
         let time = self.state.time;
         let body = match stamp_at {
             Some(at) => stamped(body, at, time),
             None => body,
         };
-        if let Some(index) = time_index {
-            let row = Row { index, value: time_value(time).to_vec() };
-            if let Err(at) = rows.binary_search(&row) {
-                rows.insert(at, row);
-            }
-        }
         let before = self.newest(&key)?;
         let (number, flags) = match before {
             Some(newest) => (newest.number, PutFlags::empty()),
             None => (self.state.next_number, PutFlags::APPEND),
         };
         self.state.next_number = self.state.next_number.max(number + 1);
+        self.index(
+            &key,
+            Document { number, version, deleted: false },
+            with_time(rows, time_index, time),
+            &words,
+            flags,
+        )?;
+        let exists = before.is_some_and(|newest| !newest.deleted);
+        let collection = self.collection(key.collection())?;
+        collection.documents += u64::from(!exists);
+        let document = Document { number, version, deleted: false };
+        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: Some(&body) }, flags)?;
+        Ok(Version { key, version, time, body: Some(body), mark })
+    }
+
+    /// Makes these the rows and words of a document. The rows are sorted and without repetition, and so are the words.
+    fn index(
+        &mut self,
+        key: &Key,
+        document: Document,
+        rows: Vec<Row>,
+        words: &[Row],
+        flags: PutFlags,
+    ) -> Result<(), StoreError> {
+        let Document { number, version, .. } = document;
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &rows);
         let current = Current::encode(version, key.as_str(), &rows);
         self.tables.current.put_with_flags(&mut self.txn, flags, &number.to_be_bytes(), &current)?;
-        let exists = before.is_some_and(|newest| !newest.deleted);
-        let collection = self.collection(key.collection())?;
-        collection.documents += u64::from(!exists);
+        words::replace(&mut self.txn, self.tables, number, words, flags)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), &rows)?;
-        let document = Document { number, version, deleted: false };
-        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: Some(&body) }, flags)?;
-        Ok(Version { key, version, time, body: Some(body), mark })
+        self.homes.note(&mut self.txn, self.tables, key.collection(), words)
+    }
+
+    fn reindex(
+        &mut self,
+        key: &Key,
+        version: u64,
+        rows: Vec<Row>,
+        words: &[Row],
+        time_index: Option<Index>,
+    ) -> Result<(), StoreError> {
+        let document = self.newest(key)?.ok_or_else(|| damaged("documents"))?;
+        let time = self.view().version(document.number, version)?.ok_or_else(|| damaged("versions"))?.time;
+        self.index(key, document, with_time(rows, time_index, time), words, PutFlags::empty())
     }
 
     fn delete(&mut self, key: Key, version: u64, mark: u8) -> Result<Version, StoreError> {
@@ -168,6 +211,7 @@ impl<'e> Group<'e> {
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
         self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
+        words::replace(&mut self.txn, self.tables, number, &[], PutFlags::empty())?;
         let collection = self.collection(key.collection())?;
         collection.documents = collection.documents.saturating_sub(1);
         let document = Document { number, version, deleted: true };
@@ -229,6 +273,17 @@ impl<'e> Group<'e> {
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
         Ok(self.txn.commit()?)
     }
+}
+
+/// The rows with one of the time, if that is wanted; sorted and without repetition like those given.
+fn with_time(mut rows: Vec<Row>, time_index: Option<Index>, time: Millis) -> Vec<Row> {
+    if let Some(index) = time_index {
+        let row = Row { index, value: time_value(time).to_vec() };
+        if let Err(at) = rows.binary_search(&row) {
+            rows.insert(at, row);
+        }
+    }
+    rows
 }
 
 /// Copies the body only when the caller still holds it.

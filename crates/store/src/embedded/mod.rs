@@ -3,9 +3,11 @@
 //! - [`layout`] is the on-disk format, [`tables`] opens it.
 //! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`]), and is applied with others in one transaction ([`group`]),
 //!   whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index belongs to.
-//! - A [`snapshot`] is an engine read transaction; [`history`] and [`find`] read from it.
+//! - [`words`] finds documents by the words of their text.
+//! - A [`snapshot`] is an engine read transaction; [`history`], [`find`] and [`documents`] read from it.
 
 mod changes;
+mod documents;
 mod find;
 mod group;
 mod history;
@@ -15,6 +17,7 @@ mod prepare;
 mod snapshot;
 mod tables;
 mod verify;
+mod words;
 mod writer;
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! What can be checked and done about a batch before it is the writer's turn, on the caller's thread.
 
 use crate::stamp::STAMP_LENGTH;
-use crate::{Batch, Precondition, Put, Row, StoreError, VALUE_MAX, Write};
+use crate::{Batch, Key, Precondition, Put, Row, StoreError, VALUE_MAX, WORD_MAX, Write};
 
 /// The longest name of a claim or setting in bytes.
 pub(super) const NAME_MAX: usize = 511;
@@ -21,11 +21,10 @@ pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
     for write in &mut batch.writes {
         match write {
             Write::Put(put) => {
-                check_put(put)?;
-                put.rows.sort_unstable();
-                put.rows.dedup();
-                bytes += put.body.len() + put.rows.iter().map(row_bytes).sum::<usize>();
+                check_body(put)?;
+                bytes += put.body.len() + arrange(&put.key, &mut put.rows, &mut put.words)?;
             }
+            Write::Reindex { key, rows, words, .. } => bytes += arrange(key, rows, words)?,
             Write::Claim { name, value } | Write::Set { name, value } => {
                 check_name(name)?;
                 bytes += name.len() + value.len();
@@ -36,7 +35,7 @@ pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
     }
     let finds = batch.preconditions.iter_mut().filter_map(|precondition| match precondition {
         Precondition::Finds { keys, .. } => Some(keys),
-        Precondition::Version { .. } => None,
+        Precondition::Version { .. } | Precondition::Value { .. } => None,
     });
     for keys in finds {
         keys.sort_unstable();
@@ -45,12 +44,31 @@ pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
     Ok(Prepared { batch, bytes })
 }
 
-/// A row is written twice: into the index and beside the document.
-fn row_bytes(row: &Row) -> usize {
-    2 * (row.value.len() + 12)
+/// Checks and sorts rows and words, and says about how much they write: each is written twice, into the index and beside the document.
+fn arrange(key: &Key, rows: &mut Vec<Row>, words: &mut Vec<Row>) -> Result<usize, StoreError> {
+    check_lengths(key, rows, "value", VALUE_MAX)?;
+    check_lengths(key, words, "word", WORD_MAX)?;
+    for rows in [&mut *rows, &mut *words] {
+        rows.sort_unstable();
+        rows.dedup();
+    }
+    let row_bytes: usize = rows.iter().map(|row| 2 * (row.value.len() + 12)).sum();
+    let word_bytes: usize = words.iter().map(|word| 2 * (word.value.len() + 2)).sum();
+    Ok(row_bytes + word_bytes)
 }
 
-fn check_put(put: &Put) -> Result<(), StoreError> {
+fn check_lengths(key: &Key, rows: &[Row], what: &str, most: usize) -> Result<(), StoreError> {
+    match rows.iter().find(|row| row.value.len() > most) {
+        Some(Row { index, value }) => Err(misuse(format!(
+            "a {what} of `{key}` in index `{}` has `{}` bytes, at most {most} fit",
+            index.0,
+            value.len()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn check_body(put: &Put) -> Result<(), StoreError> {
     if put.body.len() > BODY_MAX {
         return Err(misuse(format!(
             "the body of `{}` has `{}` bytes, at most {BODY_MAX} fit",
@@ -61,15 +79,7 @@ fn check_put(put: &Put) -> Result<(), StoreError> {
     if put.stamp_at.is_some_and(|at| at.saturating_add(STAMP_LENGTH) > put.body.len()) {
         return Err(misuse(format!("the time of `{}` would be written beyond its body", put.key)));
     }
-    match put.rows.iter().find(|row| row.value.len() > VALUE_MAX) {
-        Some(row) => Err(misuse(format!(
-            "a value of `{}` in index `{}` has `{}` bytes, at most {VALUE_MAX} fit",
-            put.key,
-            row.index.0,
-            row.value.len()
-        ))),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn check_name(name: &[u8]) -> Result<(), StoreError> {

@@ -4,8 +4,10 @@ use heed::{RoTxn, WithoutTls};
 
 use super::prepare::NAME_MAX;
 use super::tables::{Files, Tables, View, damaged};
-use super::{find, history};
-use crate::{Find, Found, Head, History, HistoryPage, Key, PAGE_BYTES_MAX, Snapshot, StoreError, Version};
+use super::{documents, find, history};
+use crate::{
+    Cursor, Documents, Find, Found, Head, History, HistoryPage, Key, PAGE_BYTES_MAX, Snapshot, StoreError, Version,
+};
 
 pub(super) struct EmbeddedSnapshot<'e> {
     txn: RoTxn<'e, WithoutTls>,
@@ -50,6 +52,10 @@ impl Snapshot for EmbeddedSnapshot<'_> {
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
         find::find(self.view(), find)
+    }
+
+    fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError> {
+        documents::documents(self.view(), collection, after, limit)
     }
 
     fn value(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -19,7 +19,7 @@ pub(super) const MAP_BYTES: usize = 1 << 40;
 /// How many snapshots may be open at one time.
 const SNAPSHOTS_MAX: u32 = 1024;
 
-const TABLES: u32 = 10;
+const TABLES: u32 = 11;
 
 const LOCK_FILE: &str = "lock";
 
@@ -43,6 +43,7 @@ pub(super) struct Tables {
     pub(super) versions: Table,
     pub(super) current: Table,
     pub(super) rows: RowTable,
+    pub(super) words: Table,
     pub(super) homes: Table,
     pub(super) counts: Table,
     pub(super) log: Table,
@@ -123,6 +124,7 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
             table(opener, txn, "versions")?,
             table(opener, txn, "current")?,
             rows,
+            table(opener, txn, "words")?,
             table(opener, txn, "homes")?,
             table(opener, txn, "counts")?,
             table(opener, txn, "log")?,
@@ -130,9 +132,20 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         );
         Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
     })?;
-    let CommitOrAbort::Commit((meta, collections, documents, versions, current, rows, homes, counts, log, values)) =
-        opened;
-    Ok(Tables { meta, collections, documents, versions, current, rows, homes, counts, log, values })
+    let CommitOrAbort::Commit((
+        meta,
+        collections,
+        documents,
+        versions,
+        current,
+        rows,
+        words,
+        homes,
+        counts,
+        log,
+        values,
+    )) = opened;
+    Ok(Tables { meta, collections, documents, versions, current, rows, words, homes, counts, log, values })
 }
 
 fn table<'e>(

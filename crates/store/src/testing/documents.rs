@@ -104,6 +104,7 @@ fn stamped(name: &str, version: u64, body: &str, time_index: Option<Index>) -> W
         body: Bytes::copy_from_slice(body.as_bytes()),
         stamp_at: body.find('?'),
         rows: vec![row(1, "a"), row(9, "z")],
+        words: Vec::new(),
         time_index,
         mark: 1,
     })

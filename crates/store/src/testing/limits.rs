@@ -61,6 +61,7 @@ fn refuses_times_beyond_the_body(make: Make<'_>) {
             body: body.clone(),
             stamp_at: Some(at),
             rows: vec![],
+            words: vec![],
             time_index: None,
             mark: 0,
         };

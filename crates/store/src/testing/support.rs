@@ -50,6 +50,7 @@ pub(super) fn put(name: &str, version: u64, body: &str, rows: Vec<Row>) -> Write
         body: Bytes::copy_from_slice(body.as_bytes()),
         stamp_at: None,
         rows,
+        words: Vec::new(),
         time_index: None,
         mark: 0,
     })

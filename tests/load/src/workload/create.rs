@@ -71,6 +71,7 @@ fn commit_alone(
                             body: body.to_owned().into(),
                             stamp_at: None,
                             rows: rows.to_vec(),
+                            words: Vec::new(),
                             time_index: Some(time_index),
                             mark: 0,
                         };

@@ -15,12 +15,14 @@ mod scan;
 mod set;
 mod simplify;
 mod walk;
+mod word;
 
 use super::tables::View;
 use crate::{Find, Found, StoreError};
 
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
-    let node = simplify::without_implied(view, node::Node::new(&find.filter))?;
     let reader = scan::Reader::new(view, find);
+    let node = node::Node::new(&find.filter, &|index, word| reader.word(index, word))?;
+    let node = simplify::without_implied(view, node)?;
     page::Search::new(reader, &node, order::Order { keys: &find.sort }).run(find)
 }

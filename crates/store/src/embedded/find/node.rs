@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::rc::Rc;
+
+use roaring::RoaringTreemap;
 
 use crate::embedded::layout::Packed;
-use crate::{Filter, Index, Match, Range, VALUE_MAX};
+use crate::{Filter, Index, Match, Range, StoreError, VALUE_MAX};
 
 #[derive(Clone, Debug)]
 pub(super) enum Node<'f> {
@@ -20,16 +23,30 @@ pub(super) enum Node<'f> {
     /// Documents with one of these rows at least; the values, two or more, are sorted. Following references makes thousands of them.
     OneOf(Index, Vec<&'f [u8]>),
     Match(&'f Match),
+    /// These documents, which are those with a word of the index: found before anything else, at a cost that hardly depends on how many
+    /// they are.
+    Word(Index, Rc<RoaringTreemap>),
 }
 
+/// Finds the documents with a word.
+type Words<'w> = &'w dyn Fn(Index, &[u8]) -> Result<RoaringTreemap, StoreError>;
+
 impl<'f> Node<'f> {
-    pub(super) fn new(filter: &'f Filter) -> Node<'f> {
-        match filter {
-            Filter::All(filters) => Node::all(filters.iter().map(Node::new)),
-            Filter::Any(filters) => Node::any(filters.iter().map(Node::new)),
-            Filter::Not(filter) => Node::new(filter).not(),
+    pub(super) fn new(filter: &'f Filter, words: Words<'_>) -> Result<Node<'f>, StoreError> {
+        let each = |filters: &'f [Filter]| {
+            let nodes = filters.iter().map(|filter| Node::new(filter, words));
+            nodes.collect::<Result<Vec<_>, StoreError>>().map(Vec::into_iter)
+        };
+        Ok(match filter {
+            Filter::All(filters) => Node::all(each(filters)?),
+            Filter::Any(filters) => Node::any(each(filters)?),
+            Filter::Not(filter) => Node::new(filter, words)?.not(),
             Filter::Match(wanted) => Node::matching(wanted),
-        }
+            Filter::Word { index, word } => match words(*index, word)? {
+                set if set.is_empty() => Node::Nothing,
+                set => Node::Word(*index, Rc::new(set)),
+            },
+        })
     }
 
     pub(super) fn all(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
@@ -96,7 +113,7 @@ impl<'f> Node<'f> {
     /// Whether only documents with a row in the index can satisfy this, as far as is easily seen.
     pub(super) fn requires(&self, index: Index) -> bool {
         match self {
-            Node::Everything | Node::Nothing | Node::Not(_) => false,
+            Node::Everything | Node::Nothing | Node::Not(_) | Node::Word(..) => false,
             Node::All(nodes) => nodes.iter().any(|node| node.requires(index)),
             Node::Any(nodes) => nodes.iter().all(|node| node.requires(index)),
             Node::Equal(at, _) | Node::OneOf(at, _) => *at == index,
@@ -104,17 +121,18 @@ impl<'f> Node<'f> {
         }
     }
 
-    /// [`Filter::accepts`] over packed rows.
-    pub(super) fn accepts(&self, rows: Packed<'_>) -> bool {
+    /// [`Filter::accepts`] over the packed rows of a document.
+    pub(super) fn accepts(&self, number: u64, rows: Packed<'_>) -> bool {
         match self {
             Node::Everything => true,
             Node::Nothing => false,
-            Node::All(nodes) => nodes.iter().all(|node| node.accepts(rows)),
-            Node::Any(nodes) => nodes.iter().any(|node| node.accepts(rows)),
-            Node::Not(node) => !node.accepts(rows),
+            Node::All(nodes) => nodes.iter().all(|node| node.accepts(number, rows)),
+            Node::Any(nodes) => nodes.iter().any(|node| node.accepts(number, rows)),
+            Node::Not(node) => !node.accepts(number, rows),
             Node::Equal(index, wanted) => rows.values(*index).any(|value| value == *wanted),
             Node::OneOf(index, wanted) => rows.values(*index).any(|value| wanted.binary_search(&value).is_ok()),
             Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
+            Node::Word(_, set) => set.contains(number),
         }
     }
 }

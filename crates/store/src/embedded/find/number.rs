@@ -23,7 +23,7 @@ impl Reader<'_> {
             let alone = matches!(node, Node::Equal(..));
             for row in self.equal(index, value, from, to, stretch.way())? {
                 let (_, number) = row?;
-                if alone || node.accepts(self.probe(number)?) {
+                if alone || node.accepts(number, self.probe(number)?) {
                     found.push(number);
                 }
                 if found.len() == stretch.wanted {
@@ -37,7 +37,7 @@ impl Reader<'_> {
         }
         for document in self.documents(from, to, stretch.way())? {
             let (number, current) = document?;
-            if node.accepts(current.rows) {
+            if node.accepts(number, current.rows) {
                 found.push(number);
             }
             if found.len() == stretch.wanted {

@@ -69,7 +69,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Counts a row of an index, or a document.
-    fn touch(&self, index: Option<Index>) -> Result<(), StoreError> {
+    pub(super) fn touch(&self, index: Option<Index>) -> Result<(), StoreError> {
         let touched = self.touched.get() + 1;
         if touched > self.rows_max {
             return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Rows(self.rows_max) }));

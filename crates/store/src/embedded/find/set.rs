@@ -23,6 +23,7 @@ impl Reader<'_> {
             Node::Everything => self.everything(budget),
             Node::Equal(index, value) => self.having(*index, value, budget),
             Node::Match(wanted) => self.matching(wanted, budget),
+            Node::Word(_, set) => Ok((set.len() <= budget).then(|| RoaringTreemap::clone(set))),
             Node::OneOf(index, values) => {
                 self.union(values, budget, |value, budget| self.having(*index, value, budget))
             }
@@ -144,7 +145,7 @@ impl Reader<'_> {
     ) -> Result<RoaringTreemap, StoreError> {
         let mut kept = RoaringTreemap::new();
         for number in base {
-            if keeps(node.accepts(self.probe(number)?)) {
+            if keeps(node.accepts(number, self.probe(number)?)) {
                 kept.insert(number);
             }
         }

@@ -41,7 +41,7 @@ fn is_implied(view: View<'_>, parts: &[Node<'_>], at: usize) -> Result<bool, Sto
 fn home<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
     match node {
         Node::Everything | Node::Nothing | Node::Not(_) => Ok(None),
-        Node::Equal(index, _) | Node::OneOf(index, _) => of_index(view, *index),
+        Node::Equal(index, _) | Node::OneOf(index, _) | Node::Word(index, _) => of_index(view, *index),
         Node::Match(wanted) => of_index(view, wanted.index),
         Node::All(nodes) => {
             for node in nodes {

@@ -73,7 +73,7 @@ fn stays_whole_when_it_is_full() {
         let body = Bytes::from(vec![b'x'; 1 << 20]);
         let key = Key::parse(name).unwrap();
         let rows = vec![Row { index: Index(77), value: name.into() }];
-        Put { key, version: 1, body, stamp_at: None, rows, time_index: None, mark: 0 }
+        Put { key, version: 1, body, stamp_at: None, rows, words: Vec::new(), time_index: None, mark: 0 }
     };
     let commit = |writes| store.commit(Batch { preconditions: Vec::new(), writes }).map(drop);
     assert_eq!(commit(vec![Write::Put(large("P/1"))]), Ok(()));

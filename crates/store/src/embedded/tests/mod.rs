@@ -59,6 +59,7 @@ fn put(name: &str, version: u64, rows: &[(u32, &[u8])]) -> Write {
         body: Bytes::from_static(b"{}"),
         stamp_at: None,
         rows: rows.iter().map(|(index, value)| Row { index: Index(*index), value: value.to_vec() }).collect(),
+        words: Vec::new(),
         time_index: None,
         mark: 0,
     })
