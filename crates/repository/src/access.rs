@@ -90,7 +90,9 @@ mod tests {
         let only = |resource_type, name: &str| {
             let scope = Scope { resource_type: Some(resource_type), compartment: None };
             let parameters = [(name.to_owned(), "ann".to_owned())];
-            let query = house.repository.registry().query(&scope, &parameters, Handling::Strict).expect("a query");
+            let repository = &house.repository;
+            let query = repository.registry().query(&scope, &parameters, Handling::Strict, repository.now());
+            let query = query.expect("a query");
             match query.criterion {
                 search::Criterion::Filter(filter) => Some(filter),
                 other => panic!("{other:?} is no filter"),

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fhir::json::Document;
-use fhir::{Definitions, IssueType, Outcome};
+use fhir::{Definitions, Instant, IssueType, Outcome};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
@@ -77,6 +77,11 @@ impl Repository {
     /// The search parameters.
     pub fn registry(&self) -> &Registry {
         &self.setup.registry
+    }
+
+    /// The time now, for [`Registry::query`].
+    pub fn now(&self) -> Instant {
+        Instant::from_millis(self.setup.clock.now())
     }
 
     /// The store, for statistics.

@@ -93,7 +93,8 @@ impl House {
     pub(crate) fn search_as(&self, access: Access, resource_type: &str, query: &str) -> Result<SearchPage, Outcome> {
         let resource_type = Definitions::r4().resource_type(resource_type);
         let scope = Scope { resource_type, compartment: None };
-        let query = self.repository.registry().query(&scope, &parse_query_string(query)?, Handling::Strict)?;
+        let parameters = parse_query_string(query)?;
+        let query = self.repository.registry().query(&scope, &parameters, Handling::Strict, self.repository.now())?;
         self.repository.open(access).search(&SearchRequest {
             query: &query,
             page: Page::First,

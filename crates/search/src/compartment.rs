@@ -50,7 +50,9 @@ mod tests {
     ) -> Result<bool, String> {
         let compartment = Compartment { code: compartment.0, id: compartment.1.to_owned() };
         let scope = Scope { resource_type, compartment: Some(compartment) };
-        let query = registry().query(&scope, &[], Handling::Strict).map_err(|outcome| outcome.to_string())?;
+        let query = registry()
+            .query(&scope, &[], Handling::Strict, crate::testing::NOW)
+            .map_err(|outcome| outcome.to_string())?;
         let Criterion::Filter(filter) = query.criterion else { panic!("a join") };
         Ok(filter.accepts(&rows(resource)))
     }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use fhir::{Issue, IssueType, Outcome, Severity};
+use fhir::{Instant, Issue, IssueType, Outcome, Severity};
 use store::{Filter, Index};
 
 use crate::conjunction::both;
@@ -25,6 +25,7 @@ pub(crate) fn compile(
     parameters: &[(String, String)],
     handling: Handling,
     as_written: bool,
+    now: Instant,
 ) -> Result<Query, Outcome> {
     if parameters.len() > PARAMETERS_MAX {
         return Err(Outcome::new(IssueType::TooCostly, format!("a query may have {PARAMETERS_MAX} parameters")));
@@ -39,7 +40,7 @@ pub(crate) fn compile(
         conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new() });
     }
     let mut query = Query::new(types);
-    let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written };
+    let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written, now };
     for (name, value) in parameters {
         let effect = registry.dialect().read(registry, &query.types, name, value).and_then(|reading| {
             let effect = match result_parameter(registry, &mut query, scope, &reading.name, &reading.value) {
@@ -182,6 +183,7 @@ pub(crate) struct Budget {
     left: Cell<usize>,
     /// Whether identifiers are compared as they are written.
     as_written: bool,
+    now: Instant,
 }
 
 impl Budget {
@@ -271,7 +273,7 @@ pub(crate) fn criterion(
     let parameter = parameter(registry, resource_type, code)?;
     asked.budget.spend(asked.value.matches(',').count() + 1)?;
     let site = Site { as_written: asked.budget.as_written, ..registry.site() };
-    Ok(Criterion::Filter(parameter.filter(site, modifier, asked.value)?))
+    Ok(Criterion::Filter(parameter.filter(site, modifier, asked.value, asked.budget.now)?))
 }
 
 /// `name:exact` as `name` and `exact`.
@@ -293,12 +295,12 @@ pub(crate) fn parameter<'r>(registry: &'r Registry, resource_type: &str, code: &
 mod tests {
     use super::*;
     use crate::parameter::VALUES_MAX;
-    use crate::testing::{check, check_refused, query, registry, rows};
+    use crate::testing::{NOW, check, check_refused, query, registry, rows};
 
     fn everywhere(parameters: &[(&str, &str)]) -> Result<Query, String> {
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
         let scope = Scope { resource_type: None, compartment: None };
-        registry().query(&scope, &parameters, Handling::Strict).map_err(|outcome| outcome.to_string())
+        registry().query(&scope, &parameters, Handling::Strict, NOW).map_err(|outcome| outcome.to_string())
     }
 
     #[test]
@@ -442,7 +444,7 @@ mod tests {
                 for value in values {
                     let scope = Scope { resource_type: Some(resource_type), compartment: None };
                     let parameters = [(parameter.code.to_owned(), value.to_owned())];
-                    match registry().query(&scope, &parameters, Handling::Strict) {
+                    match registry().query(&scope, &parameters, Handling::Strict, NOW) {
                         Ok(query) => taken += usize::from(query.applied.len() == 1),
                         Err(outcome) => assert!(outcome.to_string().contains(parameter.code), "{outcome}"),
                     }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use fhir::definitions::SearchKind;
 use fhir::fhirpath::ElementNode;
 use fhir::json::Document;
-use fhir::{Definitions, IssueType, Outcome};
+use fhir::{Definitions, Instant, IssueType, Outcome};
 use rustc_hash::FxHashMap;
 use store::{Filter, Index, Key, Row};
 
@@ -83,15 +83,26 @@ impl Registry {
         row::parameter_index(resource_type, "_lastUpdated")
     }
 
-    /// Compiles a query: names and values already percent-decoded, in order.
-    pub fn query(&self, scope: &Scope, parameters: &[(String, String)], handling: Handling) -> Result<Query, Outcome> {
-        compile::compile(self, scope, parameters, handling, false)
+    /// Compiles a query: names and values already percent-decoded, in order. `now` is the time that `ap` measures dates from.
+    pub fn query(
+        &self,
+        scope: &Scope,
+        parameters: &[(String, String)],
+        handling: Handling,
+        now: Instant,
+    ) -> Result<Query, Outcome> {
+        compile::compile(self, scope, parameters, handling, false, now)
     }
 
     /// Compiles a query that decides about a write: strictly, and identifiers are compared as they are written.
-    pub fn condition(&self, resource_type: &'static str, parameters: &[(String, String)]) -> Result<Query, Outcome> {
+    pub fn condition(
+        &self,
+        resource_type: &'static str,
+        parameters: &[(String, String)],
+        now: Instant,
+    ) -> Result<Query, Outcome> {
         let scope = Scope { resource_type: Some(resource_type), compartment: None };
-        compile::compile(self, &scope, parameters, Handling::Strict, true)
+        compile::compile(self, &scope, parameters, Handling::Strict, true, now)
     }
 
     /// The parameters served for a type, sorted by code.

@@ -70,7 +70,8 @@ mod tests {
         check_refused("Observation", &[("_sort=code-value-quantity", "expected a parameter that has an order")]);
         check_refused("Location", &[("_sort=near", "expected a parameter that has an order")]);
         let everywhere = Scope { resource_type: None, compartment: None };
-        let sorted = registry().query(&everywhere, &[("_sort".into(), "_id".into())], Handling::Strict);
+        let sorted =
+            registry().query(&everywhere, &[("_sort".into(), "_id".into())], Handling::Strict, crate::testing::NOW);
         assert!(sorted.expect_err("refused").to_string().contains("parameter `_sort` needs a search of one type"));
     }
 }

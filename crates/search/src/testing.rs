@@ -3,12 +3,15 @@
 use std::sync::OnceLock;
 
 use fhir::json::Document;
-use fhir::{DateTime, Definitions};
+use fhir::{DateTime, Definitions, Instant};
 use store::Row;
 
 use crate::{Criterion, Handling, Query, Registry, Scope};
 
 pub(crate) const BASE_URL: &str = "https://flint.example/fhir";
+
+/// 2026-03-01T12:00:00Z.
+pub(crate) const NOW: Instant = Instant(1_772_366_400_000_000);
 
 pub(crate) fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
@@ -36,7 +39,7 @@ pub(crate) fn query(resource_type: &str, text: &str, handling: Handling) -> Resu
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    registry().query(&scope, &parameters, handling).map_err(|outcome| outcome.to_string())
+    registry().query(&scope, &parameters, handling, NOW).map_err(|outcome| outcome.to_string())
 }
 
 /// Each query, and whether it finds the resource.

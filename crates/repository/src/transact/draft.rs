@@ -188,7 +188,8 @@ impl Criteria {
     pub(super) fn new(session: &Session<'_>, resource_type: &'static str, text: String) -> Result<Criteria, Outcome> {
         session.access.permit_read(resource_type)?;
         let registry = &session.setup().registry;
-        let compile = |parameters: &[(String, String)]| registry.condition(resource_type, parameters);
+        let now = session.repository.now();
+        let compile = |parameters: &[(String, String)]| registry.condition(resource_type, parameters, now);
         let criterion = compile(&parse_query_string(&text)?)?.criterion;
         if criterion == compile(&[])?.criterion {
             let text = format!(

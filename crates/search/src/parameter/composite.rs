@@ -8,7 +8,7 @@ use std::ops::Bound;
 
 use fhir::definitions::SearchKind;
 use fhir::fhirpath::{Context, Expression, Item};
-use fhir::{Definitions, Reference};
+use fhir::{Definitions, Instant, Reference};
 use store::{Filter, Index, Match, Range, Test};
 
 use super::code::{compared, fold};
@@ -132,7 +132,13 @@ fn form(exactness: u8, parts: &[&str]) -> Vec<u8> {
     form
 }
 
-pub(super) fn filter(site: Site<'_>, kinds: &[SearchKind], index: Index, value: &str) -> Result<Filter, BadValue> {
+pub(super) fn filter(
+    site: Site<'_>,
+    kinds: &[SearchKind],
+    now: Instant,
+    index: Index,
+    value: &str,
+) -> Result<Filter, BadValue> {
     let parts: Vec<_> = split(value, b'$').collect();
     let (Some((last, leading)), Some((last_kind, leading_kinds))) = (parts.split_last(), kinds.split_last()) else {
         return Err(BadValue("values for all components"));
@@ -144,7 +150,14 @@ pub(super) fn filter(site: Site<'_>, kinds: &[SearchKind], index: Index, value: 
     for (kind, value) in leading_kinds.iter().zip(leading) {
         combination = joined(&combination, &wanted_form(*kind, site, value)?);
     }
-    let filter = super::simple_filter(*last_kind, site, None, Narrowing::default(), index, last)?;
+    let filter = super::simple_filter(
+        *last_kind,
+        site,
+        None,
+        Narrowing { named_type: None, shape: Shape::default(), now },
+        index,
+        last,
+    )?;
     Ok(under(&key(&combination), filter))
 }
 

@@ -20,7 +20,7 @@ pub(crate) use token::identity;
 
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::{Context, Item};
-use fhir::{Definitions, Reference};
+use fhir::{Definitions, Instant, Reference};
 use store::{Filter, Index};
 
 use crate::escape::{is_escaped_well, split};
@@ -123,11 +123,17 @@ impl Indexed {
     }
 
     /// The filter for one `name:modifier=value`; the values separated by commas are alternatives.
-    pub(crate) fn filter(&self, site: Site<'_>, modifier: Option<&str>, value: &str) -> Result<Filter, Refusal> {
+    pub(crate) fn filter(
+        &self,
+        site: Site<'_>,
+        modifier: Option<&str>,
+        value: &str,
+        now: Instant,
+    ) -> Result<Filter, Refusal> {
         if let Kind::Special = self.kind {
             return Err(Refusal::Unknown(special::refuse(self.resource_type, self.definition.code)));
         }
-        let narrowing = Narrowing { named_type: self.check_modifier(site, modifier)?, shape: self.shape };
+        let narrowing = Narrowing { named_type: self.check_modifier(site, modifier)?, shape: self.shape, now };
         let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(self.definition.code, value, form);
         if !is_escaped_well(value) {
             return Err(bad(value, BadValue(r"`\` only before `,` `|` `$` `\`")));
@@ -162,8 +168,8 @@ impl Indexed {
     ) -> Result<Filter, BadValue> {
         match &self.kind {
             Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, self.index, value),
-            Kind::LastUpdated => date::moment_filter(self.index, value),
-            Kind::Composite(kinds) => composite::filter(site, kinds, self.index, value),
+            Kind::LastUpdated => date::moment_filter(self.index, value, narrowing.now),
+            Kind::Composite(kinds) => composite::filter(site, kinds, narrowing.now, self.index, value),
             Kind::Special => Err(BadValue("another parameter")),
         }
     }
@@ -252,11 +258,13 @@ fn simple_rows(
 }
 
 /// What is known of the values that a query asks for.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Narrowing {
     /// From a modifier such as `:Patient`.
     named_type: Option<&'static str>,
     shape: Shape,
+    /// When the query was asked.
+    now: Instant,
 }
 
 fn simple_filter(
@@ -269,7 +277,7 @@ fn simple_filter(
 ) -> Result<Filter, BadValue> {
     match kind {
         SearchKind::Number => number::filter(index, value),
-        SearchKind::Date => date::filter(index, value),
+        SearchKind::Date => date::filter(index, value, narrowing.now),
         SearchKind::String => string::filter(index, modifier, value),
         SearchKind::Token => token::filter(site, index, modifier, narrowing.shape, value),
         SearchKind::Reference => reference::filter(site, modifier, narrowing, index, value),

@@ -3,6 +3,9 @@
 //! A number is a point, a Range is all between its ends. The row of a point is its key; a range has a row of two keys in the index
 //! `range`, its missing ends lying beyond all numbers. A value searched for stands for all that rounds to it with `eq` and `ne`,
 //! and for exactly itself with the other prefixes, as R4 says. `ap` is ten percent on either side.
+//!
+//! How much rounds to a number follows from its significant digits: 100 takes in 99.5 to 100.5. For `1e2` R4 gives 95 to 105, one
+//! digit more than is written, and so does every number whose only digit stands left of the units.
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
@@ -123,7 +126,7 @@ struct Condition {
 fn conditions(prefix: Prefix, number: &Decimal) -> Vec<Condition> {
     const ANY: (Bound<Key>, Bound<Key>) = (Unbounded, Unbounded);
     let exact = key(number);
-    let (least, beyond) = number.implicit_range();
+    let (least, beyond) = rounding_to(number);
     let (least, beyond) = (key(&least), key(&beyond));
     match prefix {
         Prefix::Eq => vec![Condition { low: (Included(least), Excluded(beyond)), high: (Unbounded, Excluded(beyond)) }],
@@ -144,10 +147,17 @@ fn conditions(prefix: Prefix, number: &Decimal) -> Vec<Condition> {
     }
 }
 
+/// The least number that rounds to this one, and the least above it that does not.
+fn rounding_to(number: &Decimal) -> (Decimal, Decimal) {
+    let is_one_digit = number.scale() < 0 && number.mantissa().unsigned_abs() < 10;
+    let finer = is_one_digit.then(|| number.at_scale(number.scale() + 1)).flatten();
+    finer.unwrap_or(*number).implicit_range()
+}
+
 /// Ten percent on either side, and at least what rounds to the number.
 fn approximately(number: &Decimal) -> (Key, Key) {
     let tenth = Decimal::new(number.mantissa(), number.scale() + 1).map(Decimal::abs);
-    let (least, beyond) = number.implicit_range();
+    let (least, beyond) = rounding_to(number);
     let from = tenth.and_then(|tenth| number.checked_sub(tenth)).unwrap_or(least).min(least);
     let to = tenth.and_then(|tenth| number.checked_add(tenth)).unwrap_or(beyond).max(beyond);
     (key(&from), key(&to))
@@ -155,6 +165,8 @@ fn approximately(number: &Decimal) -> (Key, Key) {
 
 #[cfg(test)]
 mod tests {
+    use fhir::Decimal;
+
     use crate::testing::{check, check_prefixes, check_refused};
 
     fn charge(factor: &str) -> String {
@@ -206,6 +218,75 @@ mod tests {
         );
         check_prefixes(&charge("99.5"), "factor-override", &[("100", "y--y-y-yy")]);
         check_prefixes(&charge("100.5"), "factor-override", &[("100", "-yy-y-y-y")]);
+    }
+
+    #[test]
+    fn rounds_to_the_digits_given() {
+        // A value searched for, the least number that rounds to it, and the least above that does not.
+        let cases = [
+            ("100", "99.5", "100.5"),
+            ("100.00", "99.995", "100.005"),
+            ("1e2", "95", "105"),
+            ("1.0e2", "95", "105"),
+            ("1.00e2", "99.5", "100.5"),
+            ("2e3", "1950", "2050"),
+            ("-1e2", "-105", "-95"),
+            ("15e2", "1450", "1550"),
+            ("1e0", "0.5", "1.5"),
+            ("8e-1", "0.75", "0.85"),
+            ("0.8", "0.75", "0.85"),
+            ("0", "-0.5", "0.5"),
+            ("-5.4", "-5.45", "-5.35"),
+            ("+7", "6.5", "7.5"),
+        ];
+        let step = Decimal::parse("1e-9").expect("a number");
+        for (value, least, beyond) in cases {
+            let [least, beyond] = [least, beyond].map(|edge| Decimal::parse(edge).expect("a number"));
+            let below = |edge: Decimal| edge.checked_sub(step).expect("small");
+            let above = |edge: Decimal| edge.checked_add(step).expect("small");
+            let near = [
+                (below(least), false),
+                (least, true),
+                (above(least), true),
+                (below(beyond), true),
+                (beyond, false),
+                (above(beyond), false),
+            ];
+            for (stored, expected) in near {
+                let (eq, ne) = (format!("factor-override={value}"), format!("factor-override=ne{value}"));
+                check(&charge(&stored.to_string()), &[(&eq, expected), (&ne, !expected)]);
+            }
+        }
+    }
+
+    #[test]
+    fn every_prefix_has_its_edges() {
+        // What a prefix says just below an edge, at it, and just above it.
+        let cases = [
+            ("gt", "100", "--y"),
+            ("ge", "100", "-yy"),
+            ("lt", "100", "y--"),
+            ("le", "100", "yy-"),
+            ("sa", "100", "--y"),
+            ("eb", "100", "y--"),
+            ("eq", "99.5", "-yy"),
+            ("eq", "100.5", "y--"),
+            ("ne", "99.5", "y--"),
+            ("ne", "100.5", "-yy"),
+            ("ap", "90", "-yy"),
+            ("ap", "110", "yy-"),
+        ];
+        let step = Decimal::parse("1e-18").expect("a number");
+        for (prefix, edge, expected) in cases {
+            let edge = Decimal::parse(edge).expect("a number");
+            let stored = [edge.checked_sub(step).expect("small"), edge, edge.checked_add(step).expect("small")];
+            for (stored, letter) in stored.iter().zip(expected.chars()) {
+                check(&charge(&stored.to_string()), &[(&format!("factor-override={prefix}100"), letter == 'y')]);
+            }
+        }
+        // Ten percent of a number below zero, and of one whose own precision is wider.
+        check(&charge("-110"), &[("factor-override=ap-100", true), ("factor-override=ap-99", false)]);
+        check(&charge("1.5"), &[("factor-override=ap1", true), ("factor-override=ap1.0", false)]);
     }
 
     #[test]

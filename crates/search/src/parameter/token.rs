@@ -417,7 +417,8 @@ mod tests {
             ("email", "ann@example.org", true),
         ] {
             let parameters = [(name.to_owned(), value.to_owned())];
-            let query = crate::testing::registry().condition("Patient", &parameters).expect("valid");
+            let query =
+                crate::testing::registry().condition("Patient", &parameters, crate::testing::NOW).expect("valid");
             let crate::Criterion::Filter(filter) = query.criterion else { panic!("{name} needs a join") };
             assert_eq!(filter.accepts(&rows), expected, "{name}={value}");
         }

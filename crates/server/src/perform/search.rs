@@ -13,7 +13,8 @@ use crate::respond::{Answer, Refused};
 
 pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<Answer, Refused> {
     let state = caller.state;
-    let query = state.repository.registry().query(scope, &call.parameters, call.preferences.handling)?;
+    let repository = &state.repository;
+    let query = repository.registry().query(scope, &call.parameters, call.preferences.handling, repository.now())?;
     let pages = Pages::new(state, &path(scope), &query.applied, query.count, &call.general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {

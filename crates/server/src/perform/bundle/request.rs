@@ -39,7 +39,8 @@ pub(super) fn step(state: &State, entry: Node<'_>, preferences: Preferences) -> 
     match call.interaction {
         Interaction::Search { ref scope, .. } => {
             // It runs when all is written: what cannot be understood is refused while nothing is.
-            state.repository.registry().query(scope, &call.parameters, preferences.handling)?;
+            let repository = &state.repository;
+            repository.registry().query(scope, &call.parameters, preferences.handling, repository.now())?;
             Ok(Step::Read(call))
         }
         Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {
