@@ -39,6 +39,17 @@ impl Key {
         &self.text[self.slash + 1..]
     }
 
+    /// How a row names this document: `id 0 collection`.
+    pub fn to_link(&self) -> Vec<u8> {
+        [self.id().as_bytes(), &[0], self.collection().as_bytes()].concat()
+    }
+
+    /// The document that a row names; `None` when it names none.
+    pub fn from_link(value: &[u8]) -> Option<Key> {
+        let (id, collection) = std::str::from_utf8(value).ok()?.split_once('\0')?;
+        Key::new(collection, id)
+    }
+
     /// `collection/id`.
     pub fn as_str(&self) -> &str {
         &self.text

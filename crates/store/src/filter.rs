@@ -41,6 +41,20 @@ pub enum Filter {
     /// Documents with exactly this word.
     #[expect(missing_docs, reason = "the variant's text names its fields")]
     Word { index: Index, word: Vec<u8> },
+    /// Documents with a row, in one of `links`, that names ([`Key::to_link`]) a document which satisfies `to`.
+    LinksTo {
+        /// The indexes whose rows name documents.
+        links: Vec<Index>,
+        /// What the named document satisfies.
+        to: Box<Filter>,
+    },
+    /// Documents that are named in a row, in one of `links`, of a document which satisfies `from`.
+    LinkedFrom {
+        /// The indexes whose rows name documents.
+        links: Vec<Index>,
+        /// What the naming document satisfies.
+        from: Box<Filter>,
+    },
 }
 
 /// Rows of one index whose value lies in a range and passes a test.
@@ -274,7 +288,8 @@ impl Filter {
     }
 
     /// Whether a document with exactly these rows, its words among them, satisfies the filter: the meaning of the language in one place,
-    /// also used to test backends.
+    /// also used to test backends. A part about other documents cannot be told from rows,
+    /// and counts as not satisfied.
     pub fn accepts(&self, rows: &[Row]) -> bool {
         match self {
             Filter::All(filters) => filters.iter().all(|filter| filter.accepts(rows)),
@@ -282,6 +297,7 @@ impl Filter {
             Filter::Not(filter) => !filter.accepts(rows),
             Filter::Match(wanted) => rows.iter().any(|row| row.index == wanted.index && wanted.accepts(&row.value)),
             Filter::Word { index, word } => rows.iter().any(|row| row.index == *index && row.value == *word),
+            Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => false,
         }
     }
 }

@@ -204,6 +204,8 @@ fn under(key: &[u8; KEY_LENGTH], filter: Filter) -> Filter {
             let range = Range { low: bound(range.low, all.low), high: bound(range.high, all.high) };
             Filter::Match(Match { index, range, test: test.map(after_key) })
         }
+        // No value of a parameter is about other documents.
+        join @ (Filter::LinksTo { .. } | Filter::LinkedFrom { .. }) => join,
     }
 }
 

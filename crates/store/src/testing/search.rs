@@ -5,10 +5,10 @@ use std::ops::Bound;
 
 use super::Make;
 use super::random::Random;
-use super::support::{MORNING, TestClock, delete, put, written};
+use super::support::{MORNING, TestClock, delete, key, put, written};
 use crate::{
-    Count, Counted, Cursor, Filter, Find, Found, Index, Match, Page, Range, Row, Snapshot, SortKey, Store, StoreError,
-    Test,
+    Count, Counted, Cursor, Filter, Find, Found, Index, Key, Match, Page, Range, Row, Snapshot, SortKey, Store,
+    StoreError, Test,
 };
 
 pub(super) fn contract(make: Make<'_>) {
@@ -29,13 +29,39 @@ struct Model(Vec<(String, BTreeSet<Row>)>);
 const INDEXES: u32 = 6;
 const ALL_OF: u32 = 10;
 const OWN_OF: u32 = 20;
+const LINKS: [Index; 2] = [Index(7), Index(8)];
 const COLLECTIONS: [&str; 3] = ["Patient", "Observation", "Slot"];
 
 impl Model {
     fn rows(&self, filter: &Filter) -> Vec<(usize, &str, Vec<Row>)> {
         let rows = self.0.iter().enumerate().filter(|(_, (_, rows))| !rows.is_empty());
         let rows = rows.map(|(number, (key, rows))| (number, key.as_str(), rows.iter().cloned().collect::<Vec<_>>()));
-        rows.filter(|(_, _, rows)| filter.accepts(rows)).collect()
+        rows.filter(|(number, ..)| self.satisfies(*number, filter)).collect()
+    }
+
+    fn satisfies(&self, number: usize, filter: &Filter) -> bool {
+        let (name, rows) = &self.0[number];
+        match filter {
+            Filter::All(filters) => filters.iter().all(|filter| self.satisfies(number, filter)),
+            Filter::Any(filters) => filters.iter().any(|filter| self.satisfies(number, filter)),
+            Filter::Not(filter) => !self.satisfies(number, filter),
+            Filter::Match(_) | Filter::Word { .. } => filter.accepts(&rows.iter().cloned().collect::<Vec<_>>()),
+            Filter::LinksTo { links, to } => {
+                let rows = rows.iter().filter(|row| links.contains(&row.index));
+                let mut named = rows.filter_map(|row| self.current(Key::from_link(&row.value)?.as_str()));
+                named.any(|other| self.satisfies(other, to))
+            }
+            Filter::LinkedFrom { links, from } => {
+                let wanted: Vec<_> = links.iter().map(|index| link(*index, name)).collect();
+                let naming = |other: &usize| wanted.iter().any(|row| self.0[*other].1.contains(row));
+                (0..self.0.len()).filter(naming).any(|other| self.satisfies(other, from))
+            }
+        }
+    }
+
+    /// The place of a document that is not deleted.
+    fn current(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(other, rows)| other == name && !rows.is_empty())
     }
 
     fn find(&self, filter: &Filter, sort: &[SortKey]) -> Vec<String> {
@@ -56,6 +82,10 @@ impl Model {
         });
         hits.into_iter().map(|(_, key, _)| key.to_owned()).collect()
     }
+}
+
+fn link(index: Index, name: &str) -> Row {
+    Row { index, value: key(name).to_link() }
 }
 
 /// Index 0 has a row for each document, 1 a few frequent values, 2 nearly unique ones, 3 several per document, 4 awkward bytes, and 5
@@ -81,6 +111,17 @@ fn random_rows(random: &mut Random, documents: u64, collection: u32) -> Vec<Row>
     }
     add(OWN_OF + collection, vec![b'a' + random.below(3) as u8]);
     rows
+}
+
+/// Rows that name documents: half of them the same few, some of them none that is there.
+fn random_links(random: &mut Random, model: &Model) -> Vec<Row> {
+    let indexes = LINKS.into_iter().take(random.below(3) as usize);
+    let mut links = Vec::new();
+    for index in indexes {
+        let most = if random.one_in(2) { 3.min(model.0.len()) } else { model.0.len() };
+        links.push(link(index, &model.0[random.below(most as u64) as usize].0));
+    }
+    links
 }
 
 /// Values that are prefixes of each other, or look like the bytes of a number.
@@ -145,7 +186,16 @@ fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
     }
     let parts =
         |random: &mut Random| (0..random.below(4)).map(|_| random_filter(random, documents, depth - 1)).collect();
-    match random.below(6) {
+    match random.below(8) {
+        6 | 7 => {
+            let links = LINKS[random.below(2) as usize..].to_vec();
+            let other = Box::new(random_filter(random, documents, depth - 1));
+            if random.one_in(2) {
+                Filter::LinksTo { links, to: other }
+            } else {
+                Filter::LinkedFrom { links, from: other }
+            }
+        }
         0 => {
             let collection = random.below(3) as u32;
             let own = Filter::equal(Index(OWN_OF + collection), [b'a' + random.below(3) as u8]);
@@ -182,12 +232,14 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
             versions.push(0);
         }
         versions[at] += 1;
+        let links = random_links(random, &model);
         let (name, rows) = &mut model.0[at];
         if update && !rows.is_empty() && random.one_in(3) {
             rows.clear();
             writes.push(delete(name, versions[at]));
         } else {
-            let fresh = random_rows(random, documents, at as u32 % 3);
+            let mut fresh = random_rows(random, documents, at as u32 % 3);
+            fresh.extend(links);
             *rows = fresh.iter().cloned().collect();
             writes.push(put(name, versions[at], name, fresh));
         }

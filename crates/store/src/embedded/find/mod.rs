@@ -7,6 +7,7 @@
 //! Where it is not known which of two ways is cheaper, the way that is cheap if it works is tried under a budget first, so that a search
 //! costs at most a small multiple of the better one.
 
+mod join;
 mod node;
 mod number;
 mod order;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use roaring::RoaringTreemap;
 
-use crate::embedded::layout::Packed;
 use crate::{Filter, Index, Match, Range, StoreError, VALUE_MAX};
 
 #[derive(Clone, Debug)]
@@ -26,6 +25,10 @@ pub(super) enum Node<'f> {
     /// These documents, which are those with a word of the index: found before anything else, at a cost that hardly depends on how many
     /// they are.
     Word(Index, Rc<RoaringTreemap>),
+    /// [`Filter::LinksTo`].
+    LinksTo(&'f [Index], Box<Node<'f>>),
+    /// [`Filter::LinkedFrom`].
+    LinkedFrom(&'f [Index], Box<Node<'f>>),
 }
 
 /// Finds the documents with a word.
@@ -46,7 +49,16 @@ impl<'f> Node<'f> {
                 set if set.is_empty() => Node::Nothing,
                 set => Node::Word(*index, Rc::new(set)),
             },
+            Filter::LinksTo { links, to } => Node::joined(Node::LinksTo, links, Node::new(to, words)?),
+            Filter::LinkedFrom { links, from } => Node::joined(Node::LinkedFrom, links, Node::new(from, words)?),
         })
+    }
+
+    fn joined(join: fn(&'f [Index], Box<Node<'f>>) -> Node<'f>, links: &'f [Index], other: Node<'f>) -> Node<'f> {
+        match other {
+            Node::Nothing => Node::Nothing,
+            other => join(links, Box::new(other)),
+        }
     }
 
     pub(super) fn all(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
@@ -118,21 +130,8 @@ impl<'f> Node<'f> {
             Node::Any(nodes) => nodes.iter().all(|node| node.requires(index)),
             Node::Equal(at, _) | Node::OneOf(at, _) => *at == index,
             Node::Match(wanted) => wanted.index == index,
-        }
-    }
-
-    /// [`Filter::accepts`] over the packed rows of a document.
-    pub(super) fn accepts(&self, number: u64, rows: Packed<'_>) -> bool {
-        match self {
-            Node::Everything => true,
-            Node::Nothing => false,
-            Node::All(nodes) => nodes.iter().all(|node| node.accepts(number, rows)),
-            Node::Any(nodes) => nodes.iter().any(|node| node.accepts(number, rows)),
-            Node::Not(node) => !node.accepts(number, rows),
-            Node::Equal(index, wanted) => rows.values(*index).any(|value| value == *wanted),
-            Node::OneOf(index, wanted) => rows.values(*index).any(|value| wanted.binary_search(&value).is_ok()),
-            Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
-            Node::Word(_, set) => set.contains(number),
+            Node::LinksTo(links, _) => *links == [index],
+            Node::LinkedFrom(..) => false,
         }
     }
 }

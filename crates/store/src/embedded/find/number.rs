@@ -23,7 +23,7 @@ impl Reader<'_> {
             let alone = matches!(node, Node::Equal(..));
             for row in self.equal(index, value, from, to, stretch.way())? {
                 let (_, number) = row?;
-                if alone || node.accepts(number, self.probe(number)?) {
+                if alone || self.accepts(node, number, self.probe(number)?)? {
                     found.push(number);
                 }
                 if found.len() == stretch.wanted {
@@ -37,7 +37,7 @@ impl Reader<'_> {
         }
         for document in self.documents(from, to, stretch.way())? {
             let (number, current) = document?;
-            if node.accepts(number, current.rows) {
+            if self.accepts(node, number, current.rows)? {
                 found.push(number);
             }
             if found.len() == stretch.wanted {

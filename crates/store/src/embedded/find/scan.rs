@@ -182,9 +182,14 @@ impl<'t> Reader<'t> {
         Ok(Documents { reader: self, entries })
     }
 
+    /// Counts a look at a document.
+    pub(super) fn touch_document(&self) -> Result<(), StoreError> {
+        self.touch(None)
+    }
+
     /// One current document's rows.
     pub(super) fn probe(&self, number: u64) -> Result<Packed<'t>, StoreError> {
-        self.touch(None)?;
+        self.touch_document()?;
         Ok(self.view.current(number)?.ok_or_else(|| damaged("current"))?.rows)
     }
 }

@@ -27,6 +27,8 @@ impl Reader<'_> {
             Node::OneOf(index, values) => {
                 self.union(values, budget, |value, budget| self.having(*index, value, budget))
             }
+            Node::LinksTo(links, to) => self.linking(links, to, budget),
+            Node::LinkedFrom(links, from) => self.linked(links, from, budget),
             Node::Any(nodes) => self.union(nodes, budget, |node, budget| self.set(node, budget)),
             Node::All(nodes) => self.intersection(nodes, budget),
             Node::Not(node) => match self.everything(budget)? {
@@ -145,7 +147,7 @@ impl Reader<'_> {
     ) -> Result<RoaringTreemap, StoreError> {
         let mut kept = RoaringTreemap::new();
         for number in base {
-            if keeps(node.accepts(number, self.probe(number)?)) {
+            if keeps(self.accepts(node, number, self.probe(number)?)?) {
                 kept.insert(number);
             }
         }

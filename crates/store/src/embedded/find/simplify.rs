@@ -8,7 +8,18 @@ use crate::{Index, StoreError};
 
 /// The same filter without those parts of its conjunction that every document has which satisfies the others.
 pub(super) fn without_implied<'f>(view: View<'_>, node: Node<'f>) -> Result<Node<'f>, StoreError> {
-    let Node::All(mut parts) = node else { return Ok(node) };
+    let mut parts = match node {
+        Node::All(parts) => parts,
+        Node::LinksTo(links, to) => return Ok(Node::LinksTo(links, Box::new(without_implied(view, *to)?))),
+        Node::LinkedFrom(links, from) => return Ok(Node::LinkedFrom(links, Box::new(without_implied(view, *from)?))),
+        node => return Ok(node),
+    };
+    for part in &mut parts {
+        let joins = matches!(part, Node::LinksTo(..) | Node::LinkedFrom(..));
+        if joins {
+            *part = without_implied(view, std::mem::replace(part, Node::Nothing))?;
+        }
+    }
     let mut at = 0;
     while at < parts.len() {
         if is_implied(view, &parts, at)? {
@@ -40,7 +51,8 @@ fn is_implied(view: View<'_>, parts: &[Node<'_>], at: usize) -> Result<bool, Sto
 /// The one collection in which all documents lie that satisfy the node, as far as can be told.
 fn home<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
     match node {
-        Node::Everything | Node::Nothing | Node::Not(_) => Ok(None),
+        // A join has the rows of its links, but says too little of them to stand for a whole collection.
+        Node::Everything | Node::Nothing | Node::Not(_) | Node::LinksTo(..) | Node::LinkedFrom(..) => Ok(None),
         Node::Equal(index, _) | Node::OneOf(index, _) | Node::Word(index, _) => of_index(view, *index),
         Node::Match(wanted) => of_index(view, wanted.index),
         Node::All(nodes) => {

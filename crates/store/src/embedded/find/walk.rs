@@ -181,7 +181,7 @@ impl Walk<'_, '_> {
             return Ok(None);
         }
         let rows = self.reader.probe(number)?;
-        if matches!(self.members, Members::Node) && !self.node.accepts(number, rows) {
+        if matches!(self.members, Members::Node) && !self.reader.accepts(self.node, number, rows)? {
             return Ok(None);
         }
         let position = self.order.position(number, rows);
