@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use fhir::json::Document;
 use fhir::{Definitions, Instant, IssueType, Outcome};
 use search::Registry;
@@ -14,7 +16,8 @@ use crate::{Access, Rule, fault};
 pub struct Setup {
     pub store: Arc<dyn Store>,
     pub definitions: &'static Definitions,
-    pub registry: Arc<Registry>,
+    /// The search parameters that are always there.
+    pub registry: Registry,
     pub rules: &'static [&'static dyn Rule],
     pub clock: Arc<dyn Clock>,
     /// Makes the id of a created resource: [`new_id`] for a server.
@@ -51,6 +54,8 @@ pub fn new_id() -> String {
 /// The data of one server.
 pub struct Repository {
     pub(crate) setup: Setup,
+    /// The search parameters as they are now.
+    registry: ArcSwap<Registry>,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -58,6 +63,8 @@ pub struct Repository {
 /// The repository as one caller may use it.
 pub struct Session<'a> {
     pub(crate) repository: &'a Repository,
+    /// The search parameters of all that this session does.
+    registry: Arc<Registry>,
     pub(crate) access: Access,
     pub(crate) importing: bool,
     pub(crate) references: References,
@@ -66,17 +73,24 @@ pub struct Session<'a> {
 impl Repository {
     /// A repository over a store.
     pub fn new(setup: Setup) -> Repository {
-        Repository { setup, turn: Mutex::new(()) }
+        let registry = ArcSwap::from_pointee(setup.registry.clone());
+        Repository { setup, registry, turn: Mutex::new(()) }
     }
 
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
-        Session { repository: self, access, importing: false, references: self.setup.references }
+        Session {
+            repository: self,
+            registry: self.registry(),
+            access,
+            importing: false,
+            references: self.setup.references,
+        }
     }
 
-    /// The search parameters.
-    pub fn registry(&self) -> &Registry {
-        &self.setup.registry
+    /// The search parameters as they are now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.load_full()
     }
 
     /// The time now, for [`Registry::query`].
@@ -91,6 +105,11 @@ impl Repository {
 }
 
 impl Session<'_> {
+    /// The search parameters of this session: those of the moment when it was opened.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// The same session for loading records of what happened elsewhere: rules keep their books but refuse nothing
     /// ([`crate::Transaction::is_import`]).
     pub fn importing(self) -> Self {
@@ -161,8 +180,8 @@ impl Session<'_> {
     pub(crate) fn sees(&self, version: &Version) -> Result<bool, Outcome> {
         let Some(filter) = self.access.filter(version.key.collection()) else { return Ok(true) };
         let Some(body) = &version.body else { return Ok(false) };
-        let rows = self.setup().registry.rows(&parse_stored(&version.key, body)?)?;
-        Ok(filter.accepts(&rows))
+        let rows = self.registry().rows(&parse_stored(&version.key, body)?)?;
+        Ok(filter.accepts(&rows.rows))
     }
 
     /// A version for the caller, unless hidden or a deletion.

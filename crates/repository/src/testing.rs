@@ -45,7 +45,7 @@ impl House {
         let setup = Setup {
             store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
             definitions,
-            registry: Arc::new(Registry::new(definitions, "http://localhost/fhir")),
+            registry: Registry::new(definitions, "http://localhost/fhir"),
             rules: &[],
             clock,
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),

@@ -80,7 +80,7 @@ impl<'a> Transaction<'a> {
 
     /// Plans a new version with this content (validated and indexed like any other), in place of an earlier plan for the same key.
     pub fn put(&mut self, key: &Key, document: Document) -> Result<(), Outcome> {
-        let content = Some(Arc::new(Content::new(self.session.setup(), &arrange(&document, key, &[]))?));
+        let content = Some(Arc::new(Content::new(self.session, &arrange(&document, key, &[]))?));
         match self.by_key.get(key) {
             Some(&at) => self.writes[at].content = content,
             None => {
@@ -197,14 +197,14 @@ impl<'a> Transaction<'a> {
         let (key, mark) = (write.key.clone(), write.method.mark());
         let Some(content) = &write.content else { return Write::Delete { key, version, mark } };
         let (body, stamp_at) = content.body(&key, version);
-        let time_index = Some(self.session.setup().registry.time_index(key.collection()));
+        let time_index = Some(self.session.registry().time_index(key.collection()));
         Write::Put(Put {
             key,
             version,
             body,
             stamp_at: Some(stamp_at),
-            rows: content.rows.clone(),
-            words: Vec::new(),
+            rows: content.rows.rows.clone(),
+            words: content.rows.words.clone(),
             time_index,
             mark,
         })

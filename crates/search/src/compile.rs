@@ -446,7 +446,7 @@ mod tests {
                     let parameters = [(parameter.code.to_owned(), value.to_owned())];
                     match registry().query(&scope, &parameters, Handling::Strict, NOW) {
                         Ok(query) => taken += usize::from(query.applied.len() == 1),
-                        Err(outcome) => assert!(outcome.to_string().contains(parameter.code), "{outcome}"),
+                        Err(outcome) => assert!(outcome.to_string().contains(&parameter.code), "{outcome}"),
                     }
                 }
             }

@@ -114,7 +114,7 @@ fn small_letter(name: &str) -> Cow<'_, str> {
 
 /// References that carry one of these identifiers, or lead to a patient who does.
 fn by_number(parameter: &Indexed, numbers: &str) -> Vec<(String, String)> {
-    let code = parameter.definition.code;
+    let code = &*parameter.definition.code;
     vec![(format!("{code}:identifier"), numbers.to_owned()), (format!("{code}:Patient.identifier"), numbers.to_owned())]
 }
 

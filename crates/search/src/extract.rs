@@ -3,6 +3,8 @@
 //! The expressions of a type's parameters are taken apart at `|`, those for other types are dropped, equal ones are evaluated once,
 //! and only when the resource has the member that they begin with.
 
+use std::borrow::Cow;
+
 use fhir::Definitions;
 use fhir::Instant;
 use fhir::definitions::Structure;
@@ -47,7 +49,7 @@ impl Extraction {
             if matches!(parameter.kind, Kind::Special | Kind::LastUpdated) {
                 continue;
             }
-            for branch in branches(parameter.definition.expression) {
+            for branch in branches(&parameter.definition.expression) {
                 let Some(source) = Source::new(definitions, structure, branch) else { continue };
                 let components = &parameter.definition.components;
                 let Some(feed) = feed(definitions, position, &source, components) else { continue };
@@ -109,7 +111,12 @@ impl Extraction {
     }
 }
 
-fn feed(definitions: &Definitions, parameter: usize, source: &Source<'_>, components: &[(&str, &str)]) -> Option<Feed> {
+fn feed(
+    definitions: &Definitions,
+    parameter: usize,
+    source: &Source<'_>,
+    components: &[(Cow<'static, str>, Cow<'static, str>)],
+) -> Option<Feed> {
     let components = match components {
         [] => Vec::new(),
         components => Component::all(definitions, components)?,

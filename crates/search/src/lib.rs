@@ -31,4 +31,4 @@ mod testing;
 pub use dialect::Dialect;
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
-pub use registry::{Parameter, Registry};
+pub use registry::{Parameter, Registry, Rows};

@@ -42,7 +42,7 @@ impl Refusal {
     /// A parameter that the type does not have; names those it has, the nearest first.
     pub(crate) fn parameter(resource_type: &str, code: &str, known: &[Indexed]) -> Refusal {
         let served = known.iter().filter(|parameter| !parameter.is_special());
-        let mut names: Vec<_> = served.map(|parameter| parameter.definition.code).collect();
+        let mut names: Vec<_> = served.map(|parameter| parameter.definition.code.as_ref()).collect();
         names.sort_by_cached_key(|name| (distance(code, name), *name));
         names.truncate(NAMES_MAX);
         let code = shortened(code);
@@ -56,7 +56,7 @@ impl Refusal {
             allowed.extend(parameter.definition.targets.iter().map(|target| format!(":{target}")));
         }
         allowed.truncate(NAMES_MAX);
-        let code = parameter.definition.code;
+        let code = &parameter.definition.code;
         let modifier = shortened(modifier);
         Refusal::unknown(format!("modifier `:{modifier}` of `{code}` is unknown, allowed are {}", allowed.join(", ")))
     }

@@ -1,6 +1,6 @@
 //! All search parameters, compiled.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use fhir::definitions::SearchKind;
 use fhir::fhirpath::ElementNode;
@@ -10,26 +10,29 @@ use rustc_hash::FxHashMap;
 use store::{Filter, Index, Key, Row};
 
 use crate::extract::Extraction;
-use crate::parameter::{self, Indexed, Site};
-use crate::row::{self, ROWS_MAX, Rows};
+use crate::parameter::{self, Definition, Indexed, Site};
+use crate::row::{self, ROWS_MAX};
 use crate::{Dialect, Handling, Query, Scope, compile};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
+///
+/// A clone is cheap and shares what is compiled.
+#[derive(Clone)]
 pub struct Registry {
     definitions: &'static Definitions,
-    base_url: String,
+    base_url: Arc<str>,
     dialect: Dialect,
-    tables: FxHashMap<&'static str, OnceLock<Table>>,
+    tables: FxHashMap<&'static str, Arc<OnceLock<Table>>>,
 }
 
 /// A parameter as it is served: for the CapabilityStatement and for messages.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields are those of SearchParameter")]
 pub struct Parameter {
-    pub code: &'static str,
-    pub url: &'static str,
+    pub code: String,
+    pub url: String,
     pub kind: SearchKind,
-    pub description: &'static str,
+    pub description: String,
 }
 
 /// The parameters of one type.
@@ -39,14 +42,23 @@ pub(crate) struct Table {
     extraction: OnceLock<Extraction>,
 }
 
+/// What the store keeps of a resource to find it by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Sorted, without duplicates.
+    pub rows: Vec<Row>,
+    /// The words of its texts, folded: those that full-text searches look for.
+    pub words: Vec<Row>,
+}
+
 /// How many rows a resource has room for before its list grows.
 const ROWS_EXPECTED: usize = 64;
 
 impl Registry {
     /// The standard parameters of R4. `base_url` (without a final `/`) is this server's own: absolute references below it count as relative ones.
     pub fn new(definitions: &'static Definitions, base_url: &str) -> Registry {
-        let tables = definitions.resource_types().iter().map(|name| (*name, OnceLock::new())).collect();
-        Registry { definitions, base_url: base_url.to_owned(), dialect: Dialect::default(), tables }
+        let tables = definitions.resource_types().iter().map(|name| (*name, Arc::default())).collect();
+        Registry { definitions, base_url: base_url.into(), dialect: Dialect::default(), tables }
     }
 
     /// The same, which understands the spellings of a dialect.
@@ -61,26 +73,40 @@ impl Registry {
 
     /// The index rows of a resource, sorted and without duplicates; more than [`ROWS_MAX`] are refused. `document` has been validated
     /// and has an id.
-    pub fn rows(&self, document: &Document) -> Result<Vec<Row>, Outcome> {
+    pub fn rows(&self, document: &Document) -> Result<Rows, Outcome> {
         let root = ElementNode::resource(self.definitions, document.root());
         let Some((resource, table)) = root.and_then(|root| Some((root, self.table(root.structure.name)?))) else {
             return Err(Outcome::new(IssueType::Invalid, "the resource has no known `resourceType`"));
         };
         let structure = resource.structure;
-        let mut rows = Rows::with_capacity(ROWS_EXPECTED);
+        let mut rows = row::Rows::with_capacity(ROWS_EXPECTED);
         rows.push(row::type_index(structure.name), Vec::new());
         let extraction =
             table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
         extraction.rows(self.site(), &table.parameters, resource, &mut rows);
-        rows.finish().ok_or_else(|| {
+        let rows = rows.finish().ok_or_else(|| {
             let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
             Outcome::new(IssueType::TooCostly, text)
-        })
+        })?;
+        Ok(Rows { rows, words: Vec::new() })
     }
 
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
     pub fn time_index(&self, resource_type: &str) -> Index {
         row::parameter_index(resource_type, "_lastUpdated")
+    }
+
+    /// What an index is about, for messages: `Patient.birthdate` for the main and all further indexes of that parameter, `Patient` for
+    /// the one that holds all resources of the type.
+    pub fn name_of(&self, index: Index) -> Option<String> {
+        self.definitions.resource_types().iter().find_map(|resource_type| {
+            if row::type_index(resource_type) == index {
+                return Some((*resource_type).to_owned());
+            }
+            let parameters = &self.table(resource_type)?.parameters;
+            let parameter = parameters.iter().find(|parameter| row::is_of(parameter.index, index))?;
+            Some(format!("{resource_type}.{}", parameter.definition.code))
+        })
     }
 
     /// Compiles a query: names and values already percent-decoded, in order. `now` is the time that `ap` measures dates from.
@@ -109,10 +135,10 @@ impl Registry {
     pub fn parameters(&self, resource_type: &str) -> Vec<Parameter> {
         self.served(resource_type)
             .map(|Indexed { definition, .. }| Parameter {
-                code: definition.code,
-                url: definition.url,
+                code: definition.code.to_string(),
+                url: definition.url.to_string(),
                 kind: definition.kind,
-                description: definition.description,
+                description: definition.description.to_string(),
             })
             .collect()
     }
@@ -158,15 +184,15 @@ impl Table {
     fn new(definitions: &'static Definitions, resource_type: &'static str) -> Table {
         let all = definitions.search_parameters(resource_type).iter();
         let mut parameters: Vec<_> =
-            all.map(|definition| Indexed::new(definitions, definition, resource_type)).collect();
-        parameters.sort_by_key(|parameter| parameter.definition.code);
-        parameters.dedup_by_key(|parameter| parameter.definition.code);
+            all.map(|definition| Indexed::new(definitions, Definition::Standard(definition), resource_type)).collect();
+        parameters.sort_by(|one, other| one.definition.code.cmp(&other.definition.code));
+        parameters.dedup_by(|one, other| one.definition.code == other.definition.code);
         Table { parameters, extraction: OnceLock::new() }
     }
 
     /// A parameter by its code.
     pub(crate) fn get(&self, code: &str) -> Option<&Indexed> {
-        let at = self.parameters.binary_search_by_key(&code, |parameter| parameter.definition.code).ok()?;
+        let at = self.parameters.binary_search_by(|parameter| parameter.definition.code.as_ref().cmp(code)).ok()?;
         Some(&self.parameters[at])
     }
 }
@@ -180,22 +206,6 @@ mod tests {
     use super::*;
     use crate::testing::registry;
 
-    const SECONDARY: [&str; 13] = [
-        row::OTHER,
-        "rest",
-        "of-type",
-        "of-type-exact",
-        "exact",
-        "system",
-        "text",
-        "version",
-        "identifier",
-        "end",
-        "range",
-        "unit",
-        "unit-range",
-    ];
-
     #[test]
     fn bounds_the_rows_of_a_resource() {
         // A code and a value of as many codings make a row for each pair, in several parameters.
@@ -205,13 +215,13 @@ mod tests {
             let text = format!(
                 r#"{{"resourceType":"Observation","id":"o","code":{concept},"valueCodeableConcept":{concept}}}"#
             );
-            registry().rows(&Document::parse(text.as_bytes()).expect("JSON")).map(|rows| rows.len())
+            registry().rows(&Document::parse(text.as_bytes()).expect("JSON")).map(|rows| rows.rows.len())
         };
         assert!(observation(100).expect("few") > 100 * 100);
         let refused = observation(2_000).expect_err("many");
         assert_eq!(refused.issues[0].code, IssueType::TooCostly);
         for (count, fits) in [(ROWS_MAX, true), (ROWS_MAX + 1, false)] {
-            let mut rows = Rows::default();
+            let mut rows = row::Rows::default();
             (0..count).for_each(|_| rows.push(Index(1), Vec::new()));
             assert_eq!(rows.finish().is_some(), fits, "{count}");
         }
@@ -231,7 +241,7 @@ mod tests {
             add(row::type_index(resource_type), (*resource_type).to_owned());
             for parameter in &registry().table(resource_type).expect("a type").parameters {
                 let name = format!("{resource_type}.{}", parameter.definition.code);
-                for secondary in SECONDARY {
+                for secondary in row::SECONDARY {
                     add(row::secondary(parameter.index, secondary), format!("{name}:{secondary}"));
                 }
                 add(parameter.index, name);
@@ -247,7 +257,7 @@ mod tests {
         for resource_type in Definitions::r4().resource_types() {
             for parameter in &registry().table(resource_type).expect("a type").parameters {
                 if parameter.is_special() {
-                    refused.insert(parameter.definition.code);
+                    refused.insert(parameter.definition.code.as_ref());
                 } else {
                     served += 1;
                 }
@@ -258,8 +268,26 @@ mod tests {
     }
 
     #[test]
+    fn names_what_an_index_is_about() {
+        let birthdate = row::parameter_index("Patient", "birthdate");
+        for (index, expected) in [
+            (birthdate, Some("Patient.birthdate")),
+            (row::secondary(birthdate, row::OTHER), Some("Patient.birthdate")),
+            (
+                row::secondary(row::parameter_index("Observation", "value-quantity"), "unit"),
+                Some("Observation.value-quantity"),
+            ),
+            (row::type_index("Slot"), Some("Slot")),
+            (registry().time_index("Slot"), Some("Slot._lastUpdated")),
+            (Index(1), None),
+        ] {
+            assert_eq!(registry().name_of(index).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn names_what_is_served() {
-        let codes: Vec<_> = registry().parameters("Slot").iter().map(|parameter| parameter.code).collect();
+        let codes: Vec<_> = registry().parameters("Slot").into_iter().map(|parameter| parameter.code).collect();
         let expected = [
             "_id",
             "_lastUpdated",

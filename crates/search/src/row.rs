@@ -21,6 +21,28 @@ pub(crate) fn type_index(resource_type: &str) -> Index {
     Index(hash(FNV_OFFSET, resource_type))
 }
 
+/// The names of all further indexes that a parameter may have.
+pub(crate) const SECONDARY: [&str; 13] = [
+    OTHER,
+    "rest",
+    "of-type",
+    "of-type-exact",
+    "exact",
+    "system",
+    "text",
+    "version",
+    "identifier",
+    "end",
+    "range",
+    "unit",
+    "unit-range",
+];
+
+/// Whether an index is the parameter's main one, `main`, or one of its further ones.
+pub(crate) fn is_of(main: Index, index: Index) -> bool {
+    main == index || SECONDARY.iter().any(|name| secondary(main, name) == index)
+}
+
 /// All resources of a type, as an equality: stores count those.
 pub(crate) fn of_type(resource_type: &str) -> Filter {
     Filter::equal(type_index(resource_type), Vec::new())

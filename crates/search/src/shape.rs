@@ -49,14 +49,10 @@ impl Values {
 }
 
 impl Shape {
-    pub(crate) fn new(
-        definitions: &'static Definitions,
-        definition: &'static SearchParameter,
-        resource_type: &str,
-    ) -> Shape {
+    pub(crate) fn new(definitions: &'static Definitions, definition: &SearchParameter, resource_type: &str) -> Shape {
         let Some(structure) = definitions.structure(resource_type) else { return Shape::default() };
         let sources: Vec<_> =
-            branches(definition.expression).filter_map(|branch| Source::new(definitions, structure, branch)).collect();
+            branches(&definition.expression).filter_map(|branch| Source::new(definitions, structure, branch)).collect();
         match definition.kind {
             SearchKind::Date => Shape { has_one_row: is_single(definitions, structure, &sources), ..Shape::default() },
             SearchKind::Token => Shape {

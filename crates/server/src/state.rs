@@ -47,7 +47,7 @@ impl State {
         let repository = Repository::new(Setup {
             store,
             definitions,
-            registry: Arc::new(search::Registry::new(definitions, &base_url).with_dialect(config.dialect)),
+            registry: search::Registry::new(definitions, &base_url).with_dialect(config.dialect),
             rules: services::RULES,
             clock: config.clock,
             ids: config.ids,

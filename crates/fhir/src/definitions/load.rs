@@ -32,7 +32,7 @@ pub(super) fn load() -> Definitions {
     let parameters = search_parameters(&resource_types);
     Definitions {
         search_parameters_by_type: by_type(parameters, &structures),
-        search_parameter_by_url: parameters.iter().map(|it| (it.url, it)).collect(),
+        search_parameter_by_url: parameters.iter().map(|it| (&*it.url, it)).collect(),
         structures: structures.leak(),
         structure_by_name,
         resource_types,
@@ -249,7 +249,8 @@ fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParamet
     let component = |definition, expression| {
         let published = format!("{definition} {expression}");
         let corrected = corrections.get(published.as_str()).and_then(|it| it.split_once(' '));
-        corrected.unwrap_or((definition, expression))
+        let (definition, expression) = corrected.unwrap_or((definition, expression));
+        (definition.into(), expression.into())
     };
     let parameters = groups(SEARCH_PARAMETERS, |lines| SearchParameter {
         components: lines[1..].iter().map(inner).map(|mut it| component(it.next(), it.next())).collect(),
@@ -260,7 +261,7 @@ fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParamet
 
 fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter {
     SearchParameter {
-        code: fields.next(),
+        code: fields.next().into(),
         kind: match fields.next() {
             "number" => SearchKind::Number,
             "date" => SearchKind::Date,
@@ -274,14 +275,14 @@ fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter
             kind => panic!("type `{kind}` of a search parameter is unknown"),
         },
         base: words(fields.next()),
-        url: fields.next(),
-        expression: fields.next(),
+        url: fields.next().into(),
+        expression: fields.next().into(),
         targets: match fields.next() {
             "*" => any.to_vec(),
             targets => words(targets),
         },
         components: Vec::new(),
-        description: fields.next(),
+        description: fields.next().into(),
     }
 }
 
@@ -302,7 +303,7 @@ fn by_type(
         let inherited = names.iter().zip(0..).filter(|&(name, at)| !names[..at].contains(name));
         let mut all: Vec<&SearchParameter> =
             inherited.filter_map(|(name, _)| stated.get(name)).flatten().copied().collect();
-        all.sort_by_key(|it| it.code);
+        all.sort_by(|one, other| one.code.cmp(&other.code));
         by_type.insert(structure.name, all);
     }
     by_type

@@ -5,6 +5,7 @@
 
 mod load;
 
+use std::borrow::Cow;
 use std::sync::{LazyLock, OnceLock};
 
 use rustc_hash::FxHashMap;
@@ -127,26 +128,26 @@ pub struct ValueSet {
     pub is_enumerated: bool,
 }
 
-/// A search parameter, <https://hl7.org/fhir/R4/searchparameter.html>.
-#[derive(Debug)]
+/// A search parameter, <https://hl7.org/fhir/R4/searchparameter.html>: one of R4, or one that is defined while the program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchParameter {
     /// The name in a query: `birthdate`.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// Its canonical url, without version.
-    pub url: &'static str,
+    pub url: Cow<'static, str>,
     /// The kind of its values, which decides how they match.
     pub kind: SearchKind,
     /// The resource types it is defined for.
     pub base: Vec<&'static str>,
     /// FHIRPath; empty for `_content`, `_filter`, `_query` and `_text`.
-    pub expression: &'static str,
+    pub expression: Cow<'static, str>,
     /// For references: the resource types it may lead to, all but Parameters where the definition says any. R4 states none
     /// for `instantiates-canonical` of RequestGroup and two on extensions.
     pub targets: Vec<&'static str>,
     /// For composites: the definition url and the expression (relative) of each component.
-    pub components: Vec<(&'static str, &'static str)>,
+    pub components: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// In words; empty for those that many resource types share.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
 }
 
 /// The type of a search parameter, <https://hl7.org/fhir/R4/search.html#ptypes>.

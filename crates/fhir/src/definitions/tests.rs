@@ -270,7 +270,7 @@ fn search_parameters_are_found_by_type_and_url() {
         ("Unknown", "_id", None),
     ] {
         let mut found = r4.search_parameters(resource_type).iter().filter(|it| it.code == code);
-        let first = found.next().map(|it| (it.kind, it.expression, it.targets.len()));
+        let first = found.next().map(|it| (it.kind, it.expression.as_ref(), it.targets.len()));
         assert_eq!(first, expected, "{resource_type} {code}");
         assert!(found.next().is_none(), "{resource_type} {code} is there twice");
     }
@@ -278,7 +278,7 @@ fn search_parameters_are_found_by_type_and_url() {
         let parameters = r4.search_parameters(resource_type);
         assert!(parameters.is_sorted_by(|a, b| a.code < b.code), "{resource_type}");
         for parameter in parameters {
-            assert_eq!(r4.search_parameter(parameter.url).unwrap().code, parameter.code);
+            assert_eq!(r4.search_parameter(&parameter.url).unwrap().code, parameter.code);
             assert_eq!(parameter.kind == SearchKind::Composite, !parameter.components.is_empty(), "{}", parameter.url);
             for (definition, _) in &parameter.components {
                 assert!(r4.search_parameter(definition).is_some(), "{} needs {definition}", parameter.url);

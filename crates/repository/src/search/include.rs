@@ -104,7 +104,7 @@ impl Runner<'_> {
         }
         for hit in hits.iter().filter(|hit| hit.key.collection() == include.source_type) {
             let rows = hit.rows.iter().filter(|row| include.references.contains(&row.index));
-            keys.extend(rows.filter_map(|row| self.session.setup().registry.target(&row.value)).filter(of_type));
+            keys.extend(rows.filter_map(|row| self.session.registry().target(&row.value)).filter(of_type));
         }
         keys.retain(|key| !seen.contains(key));
         // Keys are in order, so those of one type stand together.

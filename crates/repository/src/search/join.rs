@@ -153,20 +153,20 @@ impl Runner<'_> {
 
     /// The local resources, only those of one type if given, that a hit's reference rows name.
     pub(super) fn targets(&self, hit: &Hit, target_type: Option<&str>, keys: &mut BTreeSet<Key>) {
-        let targets = hit.rows.iter().filter_map(|row| self.session.setup().registry.target(&row.value));
+        let targets = hit.rows.iter().filter_map(|row| self.session.registry().target(&row.value));
         keys.extend(targets.filter(|key| target_type.is_none_or(|wanted| key.collection() == wanted)));
     }
 
     /// Resources with a reference in one of `references` to one of `keys`.
     pub(super) fn referring(&self, references: &[Index], keys: &BTreeSet<Key>) -> Filter {
-        let values = keys.iter().map(|key| self.session.setup().registry.reference_value(key));
+        let values = keys.iter().map(|key| self.session.registry().reference_value(key));
         let filters = values.flat_map(|value| references.iter().map(move |index| Filter::equal(*index, value.clone())));
         Filter::Any(filters.collect())
     }
 
     /// Exactly these resources.
     pub(super) fn identities(&self, keys: &BTreeSet<Key>) -> Filter {
-        Filter::Any(keys.iter().map(|key| self.session.setup().registry.identity(key)).collect())
+        Filter::Any(keys.iter().map(|key| self.session.registry().identity(key)).collect())
     }
 }
 

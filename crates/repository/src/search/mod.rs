@@ -156,7 +156,7 @@ impl<'a> Runner<'a> {
     /// What of `filter` the caller may see; `types` are those that it can match.
     pub(crate) fn visible(&self, types: &[&str], filter: Filter) -> Filter {
         let access = &self.session.access;
-        let registry = &self.session.setup().registry;
+        let registry = self.session.registry();
         types.iter().fold(filter, |filter, resource_type| {
             let others = || Filter::present(registry.time_index(resource_type)).not();
             match (access.permit_read(resource_type), access.filter(resource_type)) {

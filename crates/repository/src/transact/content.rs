@@ -10,9 +10,10 @@ use bytes::Bytes;
 use fhir::json::{Document, Edit, Node};
 use fhir::validate::validate;
 use fhir::{Issue, IssueType, Outcome, Severity};
-use store::{Key, Row};
+use search::Rows;
+use store::Key;
 
-use crate::{Validation, session::Setup};
+use crate::{Session, Validation};
 
 /// What the server alone sets in `meta`.
 const OWN_META: [&str; 4] = ["versionId", "_versionId", "lastUpdated", "_lastUpdated"];
@@ -24,15 +25,16 @@ const STAMP: &str = "2000-01-01T00:00:00.000Z";
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) document: Arc<Document>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Rows,
     /// What the validation noted without refusing.
     pub(crate) notes: Vec<Issue>,
 }
 
 impl Content {
     /// Validates and indexes what [`arrange`] made.
-    pub(crate) fn new(setup: &Setup, text: &str) -> Result<Content, Outcome> {
+    pub(crate) fn new(session: &Session<'_>, text: &str) -> Result<Content, Outcome> {
         let document = Document::parse(text.as_bytes())?;
+        let setup = session.setup();
         let notes = match setup.validation {
             Validation::On => validate(setup.definitions, &document),
             Validation::Off => Vec::new(),
@@ -40,7 +42,7 @@ impl Content {
         if notes.iter().any(|issue| issue.severity <= Severity::Error) {
             return Err(Outcome { issues: notes });
         }
-        let rows = setup.registry.rows(&document)?;
+        let rows = session.registry().rows(&document)?;
         Ok(Content { document: Arc::new(document), rows, notes })
     }
 
@@ -180,7 +182,7 @@ mod tests {
             let text = arrange(&document(sent), &key, &[]);
             assert_eq!(text, arranged);
             assert_eq!(arrange(&document(&text), &key, &[]), arranged, "arranging again changes nothing");
-            let content = Content { document: Arc::new(document(&text)), rows: Vec::new(), notes: Vec::new() };
+            let content = Content { document: Arc::new(document(&text)), rows: Rows::default(), notes: Vec::new() };
             let (bytes, stamp_at) = content.body(&key, 7);
             assert_eq!(&bytes[stamp_at..stamp_at + 24], STAMP.as_bytes());
             let text = String::from_utf8(bytes.to_vec()).expect("text");

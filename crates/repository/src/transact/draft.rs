@@ -187,7 +187,7 @@ impl Criteria {
     /// Compiles a query string strictly: a condition that was not understood must not decide anything.
     pub(super) fn new(session: &Session<'_>, resource_type: &'static str, text: String) -> Result<Criteria, Outcome> {
         session.access.permit_read(resource_type)?;
-        let registry = &session.setup().registry;
+        let registry = session.registry();
         let now = session.repository.now();
         let compile = |parameters: &[(String, String)]| registry.condition(resource_type, parameters, now);
         let criterion = compile(&parse_query_string(&text)?)?.criterion;

@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use fhir::Outcome;
 use rustc_hash::FxHashMap;
+use search::Rows;
 use store::{Filter, Key, Precondition, Row};
 
 use super::draft::{Criteria, Draft};
@@ -87,16 +88,16 @@ impl<'a> Matching<'a> {
     }
 
     fn plan(&mut self, resource_type: &'static str) {
-        let setup = self.session.setup();
+        let (setup, registry) = (self.session.setup(), self.session.registry());
         self.planned.entry(resource_type).or_insert_with(|| {
             let mut planned = PlannedRows::default();
             let of_type = self.drafts.iter().enumerate().filter(|(_, draft)| draft.resource_type == resource_type);
             for (change, draft) in of_type {
                 // What cannot be indexed matches nothing here, and is refused when it is validated.
-                let rows = draft.document.as_ref().and_then(|document| setup.registry.rows(document).ok());
-                let Some(mut rows) = rows else { continue };
+                let rows = draft.document.as_ref().and_then(|document| registry.rows(document).ok());
+                let Some(Rows { mut rows, .. }) = rows else { continue };
                 let time = store::time_value(setup.clock.now()).to_vec();
-                rows.push(Row { index: setup.registry.time_index(resource_type), value: time });
+                rows.push(Row { index: registry.time_index(resource_type), value: time });
                 planned.add(change, rows);
             }
             planned

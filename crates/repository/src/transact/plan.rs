@@ -219,19 +219,19 @@ impl<'a> Planner<'a> {
 
     /// Validates and indexes all content, what an earlier try has done already left out.
     fn prepare(&mut self, kept: &mut Kept) -> Result<(), Refusal> {
-        let setup = self.session.setup();
+        let session = self.session;
         let contents = &kept.contents;
         let prepared = prepare_all(&self.jobs, |job| {
             let text = arrange(&job.document, &job.key, &job.edits);
             match &contents[job.change] {
                 Some(content) if content.document.text() == text => Ok(content.clone()),
-                _ => Content::new(setup, &text).map(Arc::new),
+                _ => Content::new(session, &text).map(Arc::new),
             }
         });
         for (job, content) in self.jobs.drain(..).zip(prepared) {
             let Job { change, key, current, .. } = job;
             let content = content.map_err(|outcome| Refusal::of(change, outcome))?;
-            if self.session.access.filter(key.collection()).is_some_and(|seen| !seen.accepts(&content.rows)) {
+            if self.session.access.filter(key.collection()).is_some_and(|seen| !seen.accepts(&content.rows.rows)) {
                 return Err(Refusal::of(change, not_permitted(&key)));
             }
             kept.contents[change] = Some(content.clone());

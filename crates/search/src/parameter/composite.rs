@@ -4,6 +4,7 @@
 //! before it. So whatever the last component can answer, ranges included, stays one range under that hash. The components before
 //! the last compare for equality: tokens with or without system, references with or without type, numbers without prefix.
 
+use std::borrow::Cow;
 use std::ops::Bound;
 
 use fhir::definitions::SearchKind;
@@ -32,7 +33,10 @@ pub(crate) struct Component {
 
 impl Component {
     /// The components of a composite; `None` when one of them is unknown or cannot be compared where it stands.
-    pub(crate) fn all(definitions: &Definitions, components: &[(&str, &str)]) -> Option<Vec<Component>> {
+    pub(crate) fn all(
+        definitions: &Definitions,
+        components: &[(Cow<'static, str>, Cow<'static, str>)],
+    ) -> Option<Vec<Component>> {
         let kinds = kinds(definitions, components)?;
         let expressions = components.iter().map(|(_, expression)| Expression::parse(expression).ok());
         kinds
@@ -44,8 +48,11 @@ impl Component {
 }
 
 /// The kinds of the components, when they can be compared where they stand.
-pub(super) fn kinds(definitions: &Definitions, components: &[(&str, &str)]) -> Option<Vec<SearchKind>> {
-    let kind_of = |(url, _): &(&str, &str)| Some(definitions.search_parameter(url)?.kind);
+pub(super) fn kinds(
+    definitions: &Definitions,
+    components: &[(Cow<'static, str>, Cow<'static, str>)],
+) -> Option<Vec<SearchKind>> {
+    let kind_of = |(url, _): &(Cow<'static, str>, Cow<'static, str>)| Some(definitions.search_parameter(url)?.kind);
     let kinds: Vec<_> = components.iter().map(kind_of).collect::<Option<_>>()?;
     let (last, leading) = kinds.split_last()?;
     let leads = |kind| matches!(kind, SearchKind::Token | SearchKind::Reference | SearchKind::Number);

@@ -18,6 +18,9 @@ pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_key, local_value};
 pub(crate) use token::identity;
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::{Context, Item};
 use fhir::{Definitions, Instant, Reference};
@@ -33,11 +36,29 @@ pub(crate) const VALUES_MAX: usize = 2_000;
 
 /// A search parameter of one resource type, and where its rows stand.
 pub(crate) struct Indexed {
-    pub(crate) definition: &'static SearchParameter,
+    pub(crate) definition: Definition,
     pub(crate) resource_type: &'static str,
     pub(crate) index: Index,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
+}
+
+/// What a parameter is, as stated by R4 or at run time.
+pub(crate) enum Definition {
+    Standard(&'static SearchParameter),
+    #[allow(dead_code)]
+    Added(Arc<SearchParameter>),
+}
+
+impl Deref for Definition {
+    type Target = SearchParameter;
+
+    fn deref(&self) -> &SearchParameter {
+        match self {
+            Definition::Standard(definition) => definition,
+            Definition::Added(definition) => definition,
+        }
+    }
 }
 
 /// How a parameter is searched.
@@ -78,7 +99,7 @@ pub(crate) struct BadValue(pub(crate) &'static str);
 impl Indexed {
     pub(crate) fn new(
         definitions: &'static Definitions,
-        definition: &'static SearchParameter,
+        definition: Definition,
         resource_type: &'static str,
     ) -> Indexed {
         let kind = match definition.kind {
@@ -90,8 +111,8 @@ impl Indexed {
             _ if definition.code == "_lastUpdated" => Kind::LastUpdated,
             kind => Kind::Simple(kind),
         };
-        let index = row::parameter_index(resource_type, definition.code);
-        let shape = Shape::new(definitions, definition, resource_type);
+        let index = row::parameter_index(resource_type, &definition.code);
+        let shape = Shape::new(definitions, &definition, resource_type);
         Indexed { definition, resource_type, index, kind, shape }
     }
 
@@ -131,10 +152,10 @@ impl Indexed {
         now: Instant,
     ) -> Result<Filter, Refusal> {
         if let Kind::Special = self.kind {
-            return Err(Refusal::Unknown(special::refuse(self.resource_type, self.definition.code)));
+            return Err(Refusal::Unknown(special::refuse(self.resource_type, &self.definition.code)));
         }
         let narrowing = Narrowing { named_type: self.check_modifier(site, modifier)?, shape: self.shape, now };
-        let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(self.definition.code, value, form);
+        let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(&self.definition.code, value, form);
         if !is_escaped_well(value) {
             return Err(bad(value, BadValue(r"`\` only before `,` `|` `$` `\`")));
         }

@@ -110,7 +110,7 @@ fn each_page(
 ) -> Result<(), Box<dyn Error>> {
     let session = state.repository.open(Access::full());
     let scope = Scope { resource_type: Some(resource_type), compartment: None };
-    let query = state.repository.registry().query(&scope, &[], Handling::Strict, state.repository.now())?;
+    let query = session.registry().query(&scope, &[], Handling::Strict, state.repository.now())?;
     let mut next = Page::First;
     loop {
         let request = SearchRequest { query: &query, page: next, limit: PAGE, total: Count::None, explain: false };

@@ -13,8 +13,8 @@ use crate::respond::{Answer, Refused};
 
 pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<Answer, Refused> {
     let state = caller.state;
-    let repository = &state.repository;
-    let query = repository.registry().query(scope, &call.parameters, call.preferences.handling, repository.now())?;
+    let now = state.repository.now();
+    let query = caller.session.registry().query(scope, &call.parameters, call.preferences.handling, now)?;
     let pages = Pages::new(state, &path(scope), &query.applied, query.count, &call.general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {

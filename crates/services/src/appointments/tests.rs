@@ -66,7 +66,7 @@ impl Surgery {
         let repository = Repository::new(Setup {
             store: store.clone(),
             definitions,
-            registry: Arc::new(search::Registry::new(definitions, "http://localhost/fhir")),
+            registry: search::Registry::new(definitions, "http://localhost/fhir"),
             rules: crate::RULES,
             clock: Arc::new(Noon),
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),

@@ -11,8 +11,8 @@ fn evaluates_every_search_parameter() {
     let mut expressions = BTreeMap::new();
     for resource_type in definitions.resource_types() {
         for parameter in definitions.search_parameters(resource_type) {
-            let components = parameter.components.iter().map(|(_, expression)| *expression);
-            for text in components.chain([parameter.expression]).filter(|text| !text.is_empty()) {
+            let components = parameter.components.iter().map(|(_, expression)| expression.as_ref());
+            for text in components.chain([parameter.expression.as_ref()]).filter(|text| !text.is_empty()) {
                 expressions.entry(text).or_insert_with(|| Expression::parse(text).expect(text));
             }
         }
