@@ -4,8 +4,8 @@ use std::ops::Bound;
 
 use heed::RwTxn;
 
-use super::layout::{self, Packed, push_row_key};
-use super::tables::{Tables, View};
+use super::layout::{self, Packed, push_row_key, split_row};
+use super::tables::{Tables, View, damaged};
 use crate::{Index, Row, StoreError};
 
 /// Values with at least about this many rows have their number of rows kept, so that counting them does not read them.
@@ -75,6 +75,7 @@ impl RowChanges {
             } else {
                 tables.rows.delete(txn, key)?;
             }
+            sample(txn, tables, key, last.put)?;
             tally.add(txn, tables, key, last.put)?;
         }
         tally.close(txn, tables)?;
@@ -84,6 +85,20 @@ impl RowChanges {
     }
 }
 
+/// Repeats the change of a row in the samples that have its document.
+fn sample(txn: &mut RwTxn<'_>, tables: &Tables, key: &[u8], put: bool) -> Result<(), StoreError> {
+    let number = split_row(key).ok_or_else(|| damaged("rows"))?.2;
+    for level in layout::samples_of(number) {
+        let key = [&[level], key].concat();
+        if put {
+            tables.samples.put(txn, &key, &[])?;
+        } else {
+            tables.samples.delete(txn, &key)?;
+        }
+    }
+    Ok(())
+}
+
 /// Keeps `counts` in step: sums up the changes of one value after the other.
 #[derive(Default)]
 struct Tally {
@@ -91,7 +106,7 @@ struct Tally {
     value: Vec<u8>,
     put: u64,
     removed: u64,
-    sampled: bool,
+    noticed: bool,
 }
 
 impl Tally {
@@ -103,7 +118,7 @@ impl Tally {
         }
         if put {
             self.put += 1;
-            self.sampled |= is_sample(number);
+            self.noticed |= is_noticed(number);
         } else {
             self.removed += 1;
         }
@@ -112,13 +127,13 @@ impl Tally {
 
     fn close(&mut self, txn: &mut RwTxn<'_>, tables: &Tables) -> Result<(), StoreError> {
         let tally = std::mem::take(self);
-        if tally.put == tally.removed && !tally.sampled {
+        if tally.put == tally.removed && !tally.noticed {
             return Ok(());
         }
         let kept = tables.counts.get(txn, &tally.value)?.and_then(|record| layout::Fields(record).u64());
         let count = match kept {
             Some(count) => count.saturating_add(tally.put).saturating_sub(tally.removed),
-            None if tally.sampled || tally.put >= FREQUENT => count_rows(View { txn, tables }, &tally.value)?,
+            None if tally.noticed || tally.put >= FREQUENT => count_rows(View { txn, tables }, &tally.value)?,
             None => return Ok(()),
         };
         if count >= FREQUENT {
@@ -132,7 +147,7 @@ impl Tally {
 
 /// Whether this row's coming makes the writer look how frequent its value is: one in [`FREQUENT`] does, spread evenly, so a value
 /// cannot long stay unnoticed, and on average one row is read for one that is written.
-fn is_sample(number: &[u8]) -> bool {
+fn is_noticed(number: &[u8]) -> bool {
     let number = number.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (FREQUENT - 1) == 0
 }

@@ -11,6 +11,7 @@
 //! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
 //! | `current` | number 8 | [`Current`]: version 8, key length 1, key, then each row: index 4, value length 2, value |
 //! | `rows` | index 4, value, number 8 | nothing; ordered by index, value, number: see [`compare_rows`] |
+//! | `samples` | level 1, then as in `rows` | nothing; the rows of the documents in a sample: see [`samples_of`] |
 //! | `homes` | index 4 | name of the one collection whose documents have rows in the index, or [`MIXED`](super::homes::MIXED) |
 //! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
 //! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
@@ -26,7 +27,7 @@ use bytes::Bytes;
 use crate::{Index, Key, Millis, Row, Version};
 
 /// The version of the format that this program reads and writes. Another one is refused.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// The scope of the log entries that cover the whole store.
 pub(super) const ALL_COLLECTIONS: u32 = u32::MAX;
@@ -218,6 +219,27 @@ pub(super) fn push_row_key(to: &mut Vec<u8>, index: Index, value: &[u8], number:
     to.extend(index.0.to_be_bytes());
     to.extend(value);
     to.extend(number.to_be_bytes());
+}
+
+/// How many documents there are for one in the sample of each level. A sample is for estimates: the finer ones cost more and tell more.
+pub(super) const SAMPLE_SHARES: [u64; 3] = [1 << 14, 1 << 10, 1 << 6];
+
+/// The levels whose samples have this document. In every run of as many numbers as a level's share, one document is in its sample, at
+/// a place that looks random: this spreads a sample evenly over time, and its members can be enumerated.
+pub(super) fn samples_of(number: u64) -> impl Iterator<Item = u8> {
+    (0..SAMPLE_SHARES.len() as u8).filter(move |level| sample_member(*level, number / share(*level)) == number)
+}
+
+/// How many documents there are for one in a level's sample.
+pub(super) fn share(level: u8) -> u64 {
+    SAMPLE_SHARES[usize::from(level)]
+}
+
+/// The number of the document in a level's sample among the `run`th `share(level)` numbers.
+pub(super) fn sample_member(level: u8, run: u64) -> u64 {
+    let share = share(level);
+    let place = run.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (share - 1);
+    run.saturating_mul(share).saturating_add(place)
 }
 
 /// The index, value and document number of a row's key.

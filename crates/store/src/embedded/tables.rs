@@ -19,7 +19,7 @@ pub(super) const MAP_BYTES: usize = 1 << 40;
 /// How many snapshots may be open at one time.
 const SNAPSHOTS_MAX: u32 = 1024;
 
-const TABLES: u32 = 11;
+const TABLES: u32 = 12;
 
 const LOCK_FILE: &str = "lock";
 
@@ -43,6 +43,7 @@ pub(super) struct Tables {
     pub(super) versions: Table,
     pub(super) current: Table,
     pub(super) rows: RowTable,
+    pub(super) samples: RowTable,
     pub(super) words: Table,
     pub(super) homes: Table,
     pub(super) counts: Table,
@@ -115,8 +116,8 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
     let opened = env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
         let meta = table(opener, txn, "meta")?;
         check_format(&meta, txn, directory)?;
-        let mut rows = opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
-        let rows = rows.name("rows").create(txn)?;
+        let rows = row_table(opener, txn, "rows")?;
+        let samples = row_table(opener, txn, "samples")?;
         let tables = (
             meta,
             table(opener, txn, "collections")?,
@@ -124,6 +125,7 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
             table(opener, txn, "versions")?,
             table(opener, txn, "current")?,
             rows,
+            samples,
             table(opener, txn, "words")?,
             table(opener, txn, "homes")?,
             table(opener, txn, "counts")?,
@@ -139,13 +141,14 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         versions,
         current,
         rows,
+        samples,
         words,
         homes,
         counts,
         log,
         values,
     )) = opened;
-    Ok(Tables { meta, collections, documents, versions, current, rows, words, homes, counts, log, values })
+    Ok(Tables { meta, collections, documents, versions, current, rows, samples, words, homes, counts, log, values })
 }
 
 fn table<'e>(
@@ -154,6 +157,15 @@ fn table<'e>(
     name: &str,
 ) -> Result<Database<'e, Bytes, Bytes>, StoreError> {
     Ok(opener.create_database(txn, Some(name))?)
+}
+
+fn row_table<'e>(
+    opener: &DatabaseOpener<'e, WithoutTls>,
+    txn: &mut RwTxn<'e>,
+    name: &str,
+) -> Result<Database<'e, Bytes, Bytes, RowOrder>, StoreError> {
+    let mut options = opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
+    Ok(options.name(name).create(txn)?)
 }
 
 fn check_format(meta: &Database<'_, Bytes, Bytes>, txn: &mut RwTxn<'_>, directory: &Path) -> Result<(), StoreError> {

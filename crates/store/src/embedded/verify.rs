@@ -69,9 +69,10 @@ fn versions(view: View<'_>, key: &Key, document: Document, last: Millis) -> Resu
     Ok(())
 }
 
-/// The index and the rows beside the documents are the same.
+/// The index, the samples and the rows beside the documents are the same.
 fn rows(view: View<'_>) -> Result<(), StoreError> {
     let mut expected = 0;
+    let mut sampled = 0;
     for entry in view.tables.current.iter(view.txn)? {
         let (number, record) = entry?;
         let number = number.try_into().map(u64::from_be_bytes).map_err(|_| damaged("current"))?;
@@ -88,9 +89,18 @@ fn rows(view: View<'_>) -> Result<(), StoreError> {
             expect(fits, || format!("a row of `{}` in index `{}` is not in the index", current.key, index.0))?;
             before = Some((index, value));
             expected += 1;
+            for level in layout::samples_of(number) {
+                let key = [&[level], layout::row_key(index, value, number).as_slice()].concat();
+                let found = view.tables.samples.get(view.txn, &key)?.is_some();
+                expect(found, || format!("a row of `{}` in index `{}` is not in its sample", current.key, index.0))?;
+                sampled += 1;
+            }
         }
         expect(current.rows.is_whole(), || format!("the rows of `{}` end too early", current.key))?;
     }
+    expect(view.tables.samples.len(view.txn)? == sampled, || {
+        "there are rows in samples without a document".to_owned()
+    })?;
     expect(view.tables.rows.len(view.txn)? == expected, || "there are index rows without a document".to_owned())
 }
 

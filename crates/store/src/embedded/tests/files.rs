@@ -91,23 +91,28 @@ fn refuses_another_format() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
     let mut txn = store.files.env.write_txn().unwrap();
-    store.files.tables.meta.put(&mut txn, b"format", &2_u32.to_be_bytes()).unwrap();
+    store.files.tables.meta.put(&mut txn, b"format", &3_u32.to_be_bytes()).unwrap();
     txn.commit().unwrap();
     drop(store);
     let text = refusal(directory.path());
-    assert!(text.contains("has format `2`, this program reads format `1`: export"), "{text}");
+    assert!(text.contains("has format `3`, this program reads format `2`: export"), "{text}");
 }
 
 #[test]
 fn finds_damage() {
     type Damage = fn(&Files, &mut heed::RwTxn<'_>) -> heed::Result<()>;
     // What is changed behind the store's back, and what is said about it.
-    let cases: [(&str, Damage, &str); 13] = [
+    let cases: [(&str, Damage, &str); 14] = [
         ("a lost row", |f, t| f.tables.rows.delete(t, &row_key(Index(1), b"a", 1)).map(drop), "is not in the index"),
         (
             "a row too many",
             |f, t| f.tables.rows.put(t, &row_key(Index(1), b"b", 1), &[]),
             "index rows without a document",
+        ),
+        (
+            "a sample's row too many",
+            |f, t| f.tables.samples.put(t, &[&[2][..], &row_key(Index(1), b"b", 1)].concat(), &[]),
+            "rows in samples without a document",
         ),
         (
             "a lost version",
