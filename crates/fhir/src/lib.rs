@@ -10,6 +10,7 @@ pub mod fhirpath;
 pub mod json;
 pub mod outcome;
 pub mod reference;
+pub mod terminology;
 pub mod validate;
 
 mod datetime;
