@@ -30,6 +30,8 @@ pub(super) struct Group<'e> {
     collections: HashMap<String, Collection, FxBuildHasher>,
     rows: RowChanges,
     homes: &'e mut Homes,
+    /// How many documents had their words written.
+    indexed: u64,
 }
 
 impl<'e> Group<'e> {
@@ -37,7 +39,7 @@ impl<'e> Group<'e> {
         let txn = files.env.write_txn()?;
         let state = View { txn: &txn, tables: &files.tables }.state()?;
         let collections = HashMap::default();
-        Ok(Group { txn, tables: &files.tables, state, collections, rows: RowChanges::default(), homes })
+        Ok(Group { txn, tables: &files.tables, state, collections, rows: RowChanges::default(), homes, indexed: 0 })
     }
 
     fn view(&self) -> View<'_> {
@@ -187,9 +189,14 @@ impl<'e> Group<'e> {
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &rows);
         let current = Current::encode(version, key.as_str(), &rows);
         self.tables.current.put_with_flags(&mut self.txn, flags, &number.to_be_bytes(), &current)?;
-        words::replace(&mut self.txn, self.tables, number, words, flags)?;
+        self.replace_words(number, words, flags)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), &rows)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), words)
+    }
+
+    fn replace_words(&mut self, number: u64, words: &[Row], flags: PutFlags) -> Result<(), StoreError> {
+        self.indexed += 1;
+        words::replace(&mut self.txn, self.tables, &self.state, number, words, flags)
     }
 
     fn reindex(
@@ -211,7 +218,7 @@ impl<'e> Group<'e> {
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
         self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
-        words::replace(&mut self.txn, self.tables, number, &[], PutFlags::empty())?;
+        self.replace_words(number, &[], PutFlags::empty())?;
         let collection = self.collection(key.collection())?;
         collection.documents = collection.documents.saturating_sub(1);
         let document = Document { number, version, deleted: true };
@@ -270,6 +277,7 @@ impl<'e> Group<'e> {
     /// Makes everything applied durable and visible.
     pub(super) fn commit(mut self) -> Result<(), StoreError> {
         self.settle()?;
+        words::keep_up(&mut self.txn, self.tables, &mut self.state, self.indexed)?;
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
         Ok(self.txn.commit()?)
     }

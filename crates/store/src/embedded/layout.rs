@@ -5,13 +5,16 @@
 //! | table | key | record |
 //! | --- | --- | --- |
 //! | `meta` | `format` | [`FORMAT`], 4 bytes |
-//! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8 |
+//! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8, first unmerged number 8 |
 //! | `collections` | name | [`Collection`]: number 4, current documents 8, versions 8 |
 //! | `documents` | key text | [`Document`]: number 8, newest version 8, deleted 1 |
 //! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
 //! | `current` | number 8 | [`Current`]: version 8, key length 1, key, then each row: index 4, value length 2, value |
 //! | `rows` | index 4, value, number 8 | nothing; ordered by index, value, number: see [`compare_rows`] |
 //! | `samples` | level 1, then as in `rows` | nothing; the rows of the documents in a sample: see [`samples_of`] |
+//! | `words` | number 8 | the document's words: see [`words`](super::words); none for a document without |
+//! | `postings` | index 4, block 4, word | which documents of the block have the word |
+//! | `fresh` | number 8 | the record of `words` that the postings are of, for a document whose words have changed since |
 //! | `homes` | index 4 | name of the one collection whose documents have rows in the index, or [`MIXED`](super::homes::MIXED) |
 //! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
 //! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
@@ -41,19 +44,26 @@ pub(super) struct State {
     pub(super) next_number: u64,
     pub(super) next_sequence: u64,
     pub(super) time: Millis,
+    /// The words of documents from this number on are not in the postings.
+    pub(super) unmerged: u64,
 }
 
 impl State {
-    pub(super) const FIRST: State = State { next_number: 1, next_sequence: 1, time: 0 };
+    pub(super) const FIRST: State = State { next_number: 1, next_sequence: 1, time: 0, unmerged: 1 };
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        let parts = [self.next_number.to_be_bytes(), self.next_sequence.to_be_bytes(), ordered(self.time)];
-        parts.concat()
+        let numbers = [self.next_number, self.next_sequence].map(u64::to_be_bytes);
+        [numbers[0], numbers[1], ordered(self.time), self.unmerged.to_be_bytes()].concat()
     }
 
     pub(super) fn decode(record: &[u8]) -> Option<State> {
         let mut fields = Fields(record);
-        Some(State { next_number: fields.u64()?, next_sequence: fields.u64()?, time: fields.time()? })
+        Some(State {
+            next_number: fields.u64()?,
+            next_sequence: fields.u64()?,
+            time: fields.time()?,
+            unmerged: fields.u64()?,
+        })
     }
 }
 

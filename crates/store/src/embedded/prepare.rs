@@ -33,13 +33,15 @@ pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
             Write::Delete { .. } => {}
         }
     }
-    let finds = batch.preconditions.iter_mut().filter_map(|precondition| match precondition {
-        Precondition::Finds { keys, .. } => Some(keys),
-        Precondition::Version { .. } | Precondition::Value { .. } => None,
-    });
-    for keys in finds {
-        keys.sort_unstable();
-        keys.dedup();
+    for precondition in &mut batch.preconditions {
+        match precondition {
+            Precondition::Finds { keys, .. } => {
+                keys.sort_unstable();
+                keys.dedup();
+            }
+            Precondition::Value { name, .. } => check_name(name)?,
+            Precondition::Version { .. } => {}
+        }
     }
     Ok(Prepared { batch, bytes })
 }

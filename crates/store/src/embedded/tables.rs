@@ -19,7 +19,7 @@ pub(super) const MAP_BYTES: usize = 1 << 40;
 /// How many snapshots may be open at one time.
 const SNAPSHOTS_MAX: u32 = 1024;
 
-const TABLES: u32 = 12;
+const TABLES: u32 = 14;
 
 const LOCK_FILE: &str = "lock";
 
@@ -45,6 +45,8 @@ pub(super) struct Tables {
     pub(super) rows: RowTable,
     pub(super) samples: RowTable,
     pub(super) words: Table,
+    pub(super) postings: Table,
+    pub(super) fresh: Table,
     pub(super) homes: Table,
     pub(super) counts: Table,
     pub(super) log: Table,
@@ -126,7 +128,7 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
             table(opener, txn, "current")?,
             rows,
             samples,
-            table(opener, txn, "words")?,
+            (table(opener, txn, "words")?, table(opener, txn, "postings")?, table(opener, txn, "fresh")?),
             table(opener, txn, "homes")?,
             table(opener, txn, "counts")?,
             table(opener, txn, "log")?,
@@ -142,13 +144,28 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         current,
         rows,
         samples,
-        words,
+        (words, postings, fresh),
         homes,
         counts,
         log,
         values,
     )) = opened;
-    Ok(Tables { meta, collections, documents, versions, current, rows, samples, words, homes, counts, log, values })
+    Ok(Tables {
+        meta,
+        collections,
+        documents,
+        versions,
+        current,
+        rows,
+        samples,
+        words,
+        postings,
+        fresh,
+        homes,
+        counts,
+        log,
+        values,
+    })
 }
 
 fn table<'e>(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, split_log, split_row, split_version};
 use super::tables::{View, damaged};
+use super::words;
 use crate::{Key, Millis, StoreError};
 
 pub(super) fn verify(view: View<'_>) -> Result<(), StoreError> {
@@ -22,6 +23,9 @@ pub(super) fn verify(view: View<'_>) -> Result<(), StoreError> {
     expect(view.tables.versions.len(view.txn)? == versions, || "there are versions without a document".to_owned())?;
     rows(view)?;
     counts(view)?;
+    if let Some(damage) = words::verify(view, &state)? {
+        return expect(false, || damage);
+    }
     log(view, state, &kept, versions)
 }
 

@@ -7,6 +7,7 @@ use crate::{Batch, Filter, Index, Precondition, Store, StoreError, Write};
 pub(super) fn contract(make: Make<'_>) {
     checks_versions(make);
     checks_what_a_filter_finds(make);
+    checks_values(make);
     claims_names_once(make);
     refuses_versions_out_of_line(make);
     leaves_nothing_of_a_refused_batch(make);
@@ -72,6 +73,38 @@ fn checks_what_a_filter_finds(make: Make<'_>) {
         let expected = if holds { Ok(()) } else { Err(StoreError::Conflict(0)) };
         let actual = check(&*store, vec![Precondition::Finds { filter: Filter::equal(Index(1), value), keys }]);
         assert_eq!(actual, expected, "{value} finds {names:?}");
+    }
+}
+
+fn checks_values(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let setting = |value: &str| Write::Set { name: b"set".to_vec(), value: value.into() };
+    written(&*store, vec![setting("one"), claim("claimed"), Write::Set { name: b"empty".to_vec(), value: Vec::new() }]);
+    let cases = [
+        ("set", Some("one"), true),
+        ("set", Some("on"), false),
+        ("set", Some("one1"), false),
+        ("set", Some(""), false),
+        ("set", None, false),
+        ("claimed", Some("holder"), true),
+        ("claimed", None, false),
+        ("empty", Some(""), true),
+        ("empty", None, false),
+        ("absent", None, true),
+        ("absent", Some(""), false),
+    ];
+    let value =
+        |name: &str, value: Option<&str>| Precondition::Value { name: name.into(), value: value.map(Into::into) };
+    for (name, wanted, holds) in cases {
+        let expected = if holds { Ok(()) } else { Err(StoreError::Conflict(0)) };
+        assert_eq!(check(&*store, vec![value(name, wanted)]), expected, "{name} is {wanted:?}");
+    }
+    let once = || Batch { preconditions: vec![value("set", Some("one"))], writes: vec![setting("two")] };
+    assert!(store.commit(once()).is_ok());
+    assert_eq!(store.commit(once()).map(drop), Err(StoreError::Conflict(0)));
+    for name in [vec![], vec![0; 512]] {
+        let refusal = check(&*store, vec![Precondition::Value { name, value: None }]);
+        assert!(matches!(refusal, Err(StoreError::Misuse(_))), "{refusal:?}");
     }
 }
 

@@ -5,12 +5,13 @@ use std::ops::Bound;
 use bytes::Bytes;
 
 use super::Make;
-use super::support::{MORNING, TestClock, finds, key, put, read, row, write, written};
-use crate::{Filter, Index, Key, Put, StoreError, VALUE_MAX, Write};
+use super::support::{MORNING, TestClock, finds, key, put, put_with_words, read, reindex, row, write, written};
+use crate::{Filter, Index, Key, Put, StoreError, VALUE_MAX, WORD_MAX, Write};
 
 pub(super) fn contract(make: Make<'_>) {
     takes_the_longest_keys(make);
     takes_the_longest_values(make);
+    takes_the_longest_words(make);
     refuses_times_beyond_the_body(make);
     refuses_names_that_do_not_fit(make);
     takes_large_bodies(make);
@@ -49,6 +50,18 @@ fn takes_the_longest_values(make: Make<'_>) {
     assert_eq!(range(Bound::Included(longer.clone()), Bound::Unbounded), ["P/2", "P/3"]);
     assert_eq!(range(Bound::Unbounded, Bound::Excluded(longer.clone())), ["P/0", "P/1"]);
     assert_eq!(range(Bound::Excluded(longer), Bound::Included(vec![0xff; VALUE_MAX + 9])), ["P/2", "P/3"]);
+}
+
+fn takes_the_longest_words(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let words = |length| vec![row(u32::MAX, vec![b'x'; length])];
+    let finds = |length| finds(&*store, Filter::word(Index(u32::MAX), vec![b'x'; length]));
+    written(&*store, vec![put_with_words("P/1", 1, "", vec![], words(WORD_MAX))]);
+    assert_eq!((finds(WORD_MAX), finds(WORD_MAX - 1)), (vec!["P/1".to_owned()], vec![]));
+    assert!(is_misuse(write(&*store, vec![put_with_words("P/2", 1, "", vec![], words(WORD_MAX + 1))])));
+    assert!(is_misuse(write(&*store, vec![reindex("P/1", 1, vec![], words(WORD_MAX + 1))])));
+    assert!(is_misuse(write(&*store, vec![reindex("P/1", 1, vec![row(1, vec![0; VALUE_MAX + 1])], vec![])])));
+    assert_eq!((read(&*store, "P/2"), finds(WORD_MAX).len(), finds(WORD_MAX + 1).len()), (None, 1, 0));
 }
 
 fn refuses_times_beyond_the_body(make: Make<'_>) {

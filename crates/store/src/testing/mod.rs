@@ -6,9 +6,12 @@ mod history;
 mod limits;
 mod pages;
 mod random;
+mod reindex;
 mod search;
 mod support;
 mod threads;
+mod walk;
+mod words;
 
 pub use self::random::Random;
 pub use self::support::TestClock;
@@ -29,4 +32,7 @@ pub fn contract(make: Make<'_>) {
     pages::contract(make);
     search::contract(make);
     threads::contract(make);
+    reindex::contract(make);
+    walk::contract(make);
+    words::contract(make);
 }

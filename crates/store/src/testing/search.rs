@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use super::Make;
 use super::random::Random;
-use super::support::{MORNING, TestClock, delete, key, put, written};
+use super::support::{MORNING, TestClock, delete, key, put, put_with_words, reindex, row, written};
 use crate::{
     Count, Counted, Cursor, Filter, Find, Found, Index, Key, Match, Page, Range, Row, Snapshot, SortKey, Store,
     StoreError, Test,
@@ -29,6 +29,7 @@ struct Model(Vec<(String, BTreeSet<Row>)>);
 const INDEXES: u32 = 6;
 const ALL_OF: u32 = 10;
 const OWN_OF: u32 = 20;
+const WORDS: u32 = 30;
 const LINKS: [Index; 2] = [Index(7), Index(8)];
 const COLLECTIONS: [&str; 3] = ["Patient", "Observation", "Slot"];
 
@@ -124,6 +125,16 @@ fn random_links(random: &mut Random, model: &Model) -> Vec<Row> {
     links
 }
 
+fn random_words(random: &mut Random) -> Vec<Row> {
+    (0..random.below(4)).map(|_| row(WORDS, random_word(random))).collect()
+}
+
+/// Some are in half of the documents, some in hardly any.
+fn random_word(random: &mut Random) -> Vec<u8> {
+    let most = *random.pick(&[2, 30, 1000]);
+    format!("w{}", random.below(most)).into_bytes()
+}
+
 /// Values that are prefixes of each other, or look like the bytes of a number.
 fn awkward_value(random: &mut Random) -> Vec<u8> {
     let length = random.below(4) * random.below(6);
@@ -150,6 +161,9 @@ fn random_bound(random: &mut Random, index: u32, documents: u64) -> Bound<Vec<u8
 }
 
 fn random_match(random: &mut Random, documents: u64) -> Filter {
+    if random.one_in(6) {
+        return Filter::word(Index(WORDS), random_word(random));
+    }
     let index = random.below(u64::from(INDEXES) + 1) as u32;
     let value = random_value(random, index, documents);
     match random.below(7) {
@@ -238,10 +252,17 @@ fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
             rows.clear();
             writes.push(delete(name, versions[at]));
         } else {
-            let mut fresh = random_rows(random, documents, at as u32 % 3);
-            fresh.extend(links);
-            *rows = fresh.iter().cloned().collect();
-            writes.push(put(name, versions[at], name, fresh));
+            let exists = !rows.is_empty();
+            let mut index = random_rows(random, documents, at as u32 % 3);
+            index.extend(links);
+            let words = random_words(random);
+            *rows = index.iter().chain(&words).cloned().collect();
+            if exists && random.one_in(3) {
+                versions[at] -= 1;
+                writes.push(reindex(name, versions[at], index, words));
+            } else {
+                writes.push(put_with_words(name, versions[at], name, index, words));
+            }
         }
         if random.one_in(20) {
             written(store, std::mem::take(&mut writes));

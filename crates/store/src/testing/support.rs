@@ -44,13 +44,17 @@ pub(super) fn row(index: u32, value: impl Into<Vec<u8>>) -> Row {
 }
 
 pub(super) fn put(name: &str, version: u64, body: &str, rows: Vec<Row>) -> Write {
+    put_with_words(name, version, body, rows, Vec::new())
+}
+
+pub(super) fn put_with_words(name: &str, version: u64, body: &str, rows: Vec<Row>, words: Vec<Row>) -> Write {
     Write::Put(Put {
         key: key(name),
         version,
         body: Bytes::copy_from_slice(body.as_bytes()),
         stamp_at: None,
         rows,
-        words: Vec::new(),
+        words,
         time_index: None,
         mark: 0,
     })
@@ -58,6 +62,10 @@ pub(super) fn put(name: &str, version: u64, body: &str, rows: Vec<Row>) -> Write
 
 pub(super) fn delete(name: &str, version: u64) -> Write {
     Write::Delete { key: key(name), version, mark: 0 }
+}
+
+pub(super) fn reindex(name: &str, version: u64, rows: Vec<Row>, words: Vec<Row>) -> Write {
+    Write::Reindex { key: key(name), version, rows, words, time_index: None }
 }
 
 pub(super) fn at_version(name: &str, version: u64) -> Precondition {

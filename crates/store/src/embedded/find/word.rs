@@ -3,19 +3,24 @@
 use roaring::RoaringTreemap;
 
 use super::scan::Reader;
-use crate::embedded::tables::damaged;
-use crate::embedded::words::Words;
-use crate::{Index, StoreError};
+use crate::embedded::words;
+use crate::{Index, StoreError, WORD_MAX};
 
 impl Reader<'_> {
-    /// The documents with this word.
+    /// The documents with this word. Each block of postings and each fresh document counts as a row.
     pub(super) fn word(&self, index: Index, word: &[u8]) -> Result<RoaringTreemap, StoreError> {
-        let mut set = RoaringTreemap::new();
-        for entry in self.view.tables.words.iter(self.view.txn)? {
-            let (number, record) = entry?;
+        if word.len() > WORD_MAX {
+            return Ok(RoaringTreemap::new());
+        }
+        let state = self.view.state()?;
+        let mut set = words::merged_documents(self.view, &state, index, word, || self.touch(Some(index)))?;
+        for document in words::fresh_documents(self.view, &state)? {
+            let (number, words) = document?;
             self.touch(Some(index))?;
-            if Words(record).has(index, word) {
-                set.insert(number.try_into().map(u64::from_be_bytes).map_err(|_| damaged("words"))?);
+            if words.has(index, word) {
+                set.insert(number);
+            } else {
+                set.remove(number);
             }
         }
         Ok(set)

@@ -141,12 +141,24 @@ fn finds_damage() {
         ),
         (
             "a reused number",
-            |f, t| f.tables.meta.put(t, b"state", &State { next_number: 1, next_sequence: 9, time: 2_000 }.encode()),
+            |f, t| {
+                f.tables.meta.put(
+                    t,
+                    b"state",
+                    &State { next_number: 1, next_sequence: 9, time: 2_000, unmerged: 1 }.encode(),
+                )
+            },
             "a number that is still to be given",
         ),
         (
             "a time ahead",
-            |f, t| f.tables.meta.put(t, b"state", &State { next_number: 9, next_sequence: 9, time: 999 }.encode()),
+            |f, t| {
+                f.tables.meta.put(
+                    t,
+                    b"state",
+                    &State { next_number: 9, next_sequence: 9, time: 999, unmerged: 1 }.encode(),
+                )
+            },
             "version `1` of `P/1` is missing or not as it should be",
         ),
         (

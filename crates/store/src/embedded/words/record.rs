@@ -20,15 +20,20 @@ pub(super) fn encode(words: &[Row]) -> Vec<u8> {
     record
 }
 
-/// The words of one document, read from its record. A damaged tail ends the iteration; `verify` finds it.
+/// The words of one document, read from its record.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::embedded) struct Words<'a>(pub(in crate::embedded) &'a [u8]);
 
 impl<'a> Words<'a> {
     /// Whether this word is among them.
     pub(in crate::embedded) fn has(self, index: Index, word: &[u8]) -> bool {
-        self.indexes()
-            .any(|(at, words)| at == index && words.take_while(|found| *found <= word).any(|found| found == word))
+        let mut indexes = self.indexes();
+        indexes.any(|(at, mut words)| at == index && words.find(|found| *found >= word) == Some(word))
+    }
+
+    /// All of them, in order of index and word. A damaged tail ends the iteration; `verify` finds it.
+    pub(super) fn iter(self) -> impl Iterator<Item = (Index, &'a [u8])> {
+        self.indexes().flat_map(|(index, words)| words.map(move |word| (index, word)))
     }
 
     fn indexes(self) -> impl Iterator<Item = (Index, Each<'a>)> {
@@ -38,6 +43,26 @@ impl<'a> Words<'a> {
             let length = fields.u32()?;
             Some((index, Each(fields.take(length as usize)?)))
         })
+    }
+
+    /// Calls `note` for each word that is in only one of the two: with `true` when that is the other.
+    pub(super) fn differences(self, other: Words<'a>, note: &mut impl FnMut(Index, &'a [u8], bool)) {
+        let (mut before, mut after) = (self.iter().peekable(), other.iter().peekable());
+        loop {
+            let (word, is_new) = match (before.peek(), after.peek()) {
+                (None, None) => return,
+                (Some(old), Some(new)) if old == new => {
+                    before.next();
+                    after.next();
+                    continue;
+                }
+                (Some(old), new) if new.is_none_or(|new| old < new) => (before.next(), false),
+                _ => (after.next(), true),
+            };
+            if let Some((index, word)) = word {
+                note(index, word, is_new);
+            }
+        }
     }
 }
 
@@ -52,5 +77,55 @@ impl<'a> Iterator for Each<'a> {
         let word = fields.take(usize::from(length))?;
         self.0 = fields.0;
         Some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[(u32, &str)]) -> Vec<u8> {
+        let row = |(index, word): &(u32, &str)| Row { index: Index(*index), value: word.as_bytes().to_vec() };
+        encode(&words.iter().map(row).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn tells_words_of_a_record() {
+        let longest = "x".repeat(WORD_MAX);
+        let all = [(1, ""), (1, "heart"), (1, "heartburn"), (7, "heart"), (7, &longest), (u32::MAX, "a")];
+        let record = words(&all);
+        let read: Vec<_> = Words(&record).iter().collect();
+        assert_eq!(read, all.map(|(index, word)| (Index(index), word.as_bytes())));
+        for (index, word) in all {
+            assert!(Words(&record).has(Index(index), word.as_bytes()), "{index} {word}");
+        }
+        for (index, word) in [(1, "a"), (1, "heartb"), (1, "z"), (2, "heart"), (7, ""), (7, "heartburn"), (0, "a")] {
+            assert!(!Words(&record).has(Index(index), word.as_bytes()), "{index} {word}");
+        }
+        assert!(!Words(&[]).has(Index(1), b""));
+    }
+
+    #[test]
+    fn tells_what_changed() {
+        type Case<'c> = (&'c [(u32, &'c str)], &'c [(u32, &'c str)], &'c [(u32, &'c str, bool)]);
+        let cases: [Case<'_>; 5] = [
+            (&[], &[], &[]),
+            (&[], &[(1, "a"), (2, "a")], &[(1, "a", true), (2, "a", true)]),
+            (&[(1, "a"), (2, "a")], &[], &[(1, "a", false), (2, "a", false)]),
+            (&[(1, "a"), (1, "b")], &[(1, "a"), (1, "b")], &[]),
+            (
+                &[(1, "a"), (1, "b"), (3, "c")],
+                &[(1, "b"), (1, "d"), (2, "c")],
+                &[(1, "a", false), (1, "d", true), (2, "c", true), (3, "c", false)],
+            ),
+        ];
+        for (before, after, expected) in cases {
+            let (before, after) = (words(before), words(after));
+            let mut noted = Vec::new();
+            Words(&before).differences(Words(&after), &mut |index, word, new| {
+                noted.push((index.0, std::str::from_utf8(word).unwrap(), new));
+            });
+            assert_eq!(noted, expected);
+        }
     }
 }

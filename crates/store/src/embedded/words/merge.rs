@@ -1,0 +1,125 @@
+//! Bringing the postings up to date, for many documents at a time.
+
+use std::ops::Bound;
+
+use heed::RwTxn;
+use roaring::RoaringBitmap;
+use rustc_hash::FxHashMap;
+
+use super::record::Words;
+use super::{number, posting};
+use crate::embedded::layout::State;
+use crate::embedded::tables::{Tables, View};
+use crate::{Index, StoreError};
+
+/// How many documents may wait for their merge: what a search for a word reads beside the postings.
+pub(super) const FRESH_MAX: u64 = 2048;
+
+/// How many documents a group merges at least when it merges: enough to share words, and few enough that nobody waits long for them.
+const SLICE: u64 = 512;
+
+/// How many bytes of records are merged in one go, except where a single document has more.
+const MERGE_BYTES: usize = 8 << 20;
+
+/// Merges once [`FRESH_MAX`] documents wait: as many as the group has written, at least a [`SLICE`], so that the wait never grows.
+pub(in crate::embedded) fn keep_up(
+    txn: &mut RwTxn<'_>,
+    tables: &Tables,
+    state: &mut State,
+    written: u64,
+) -> Result<(), StoreError> {
+    let waiting = tables.fresh.len(txn)? + (state.next_number - state.unmerged);
+    if waiting < FRESH_MAX {
+        return Ok(());
+    }
+    let mut left = written.max(SLICE);
+    while left > 0 && (tables.fresh.len(txn)? > 0 || state.unmerged < state.next_number) {
+        let (documents, reached) = gather(View { txn, tables }, state, left)?;
+        left = left.saturating_sub(reached - state.unmerged);
+        for document in documents.iter().filter(|document| document.number < state.unmerged) {
+            tables.fresh.delete(txn, &document.number.to_be_bytes())?;
+            left = left.saturating_sub(1);
+        }
+        apply(txn, tables, &documents)?;
+        state.unmerged = reached;
+    }
+    Ok(())
+}
+
+/// A document to be merged: its words as the postings have them, and as they are.
+struct Waiting {
+    number: u64,
+    before: Vec<u8>,
+    after: Vec<u8>,
+}
+
+/// At most `most` documents, those first that have changed, and the number that new documents are then merged up to.
+fn gather(view: View<'_>, state: &State, most: u64) -> Result<(Vec<Waiting>, u64), StoreError> {
+    let mut documents = Vec::new();
+    let mut bytes = 0;
+    for entry in view.tables.fresh.iter(view.txn)?.take(most as usize) {
+        let (at, before) = entry?;
+        let after = view.tables.words.get(view.txn, at)?.unwrap_or_default();
+        bytes += before.len() + after.len();
+        documents.push(Waiting { number: number(at)?, before: before.to_vec(), after: after.to_vec() });
+        if bytes > MERGE_BYTES {
+            return Ok((documents, state.unmerged));
+        }
+    }
+    let end = state.next_number.min(state.unmerged + (most - documents.len() as u64));
+    let (low, high) = (state.unmerged.to_be_bytes(), end.to_be_bytes());
+    let new = (Bound::Included(low.as_slice()), Bound::Excluded(high.as_slice()));
+    if state.unmerged < end {
+        for entry in view.tables.words.range(view.txn, &new)? {
+            let (at, after) = entry?;
+            let number = number(at)?;
+            bytes += after.len();
+            documents.push(Waiting { number, before: Vec::new(), after: after.to_vec() });
+            if bytes > MERGE_BYTES {
+                return Ok((documents, number + 1));
+            }
+        }
+    }
+    Ok((documents, end))
+}
+
+/// Which documents get a word, and which lose it.
+#[derive(Default)]
+struct Change {
+    get: Vec<u32>,
+    lose: Vec<u32>,
+}
+
+/// Changes postings from the words before to those after.
+fn apply(txn: &mut RwTxn<'_>, tables: &Tables, documents: &[Waiting]) -> Result<(), StoreError> {
+    let mut changes = FxHashMap::<(Index, u32, &[u8]), Change>::default();
+    for document in documents {
+        let block = posting::block(document.number);
+        let mut note = |index, word, gets| {
+            let change = changes.entry((index, block, word)).or_default();
+            if gets { &mut change.get } else { &mut change.lose }.push(document.number as u32);
+        };
+        Words(&document.before).differences(Words(&document.after), &mut note);
+    }
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.sort_unstable_by_key(|(key, _)| *key);
+    let mut record = Vec::new();
+    for ((index, block, word), change) in changes {
+        let key = posting::key(index, block, word);
+        let mut posting = match tables.postings.get(txn, &key)? {
+            Some(record) => posting::decode(block, record)?,
+            None => RoaringBitmap::new(),
+        };
+        posting.extend(change.get);
+        for number in change.lose {
+            posting.remove(number);
+        }
+        if posting.is_empty() {
+            tables.postings.delete(txn, &key)?;
+        } else {
+            posting::encode(&posting, &mut record)?;
+            tables.postings.put(txn, &key, &record)?;
+        }
+    }
+    Ok(())
+}
