@@ -65,3 +65,12 @@ pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     )
     .into_bytes()
 }
+
+/// A request whose parameters are too long for a URL.
+pub(crate) fn post_form(path: &str, form: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+        form.len()
+    )
+    .into_bytes()
+}

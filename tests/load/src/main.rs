@@ -5,37 +5,41 @@
 mod connection;
 mod process;
 mod report;
+mod scale;
 mod workload;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use scale::Scale;
+use workload::search;
 
 /// Measures Flint beside the limits of this machine.
 #[derive(Parser)]
 struct Arguments {
-    /// What to measure.
-    #[arg(value_enum, default_value = "all")]
-    workload: Workload,
-    /// The server's binary.
-    #[arg(long, default_value = "target/release/flint")]
-    flint: PathBuf,
-    /// A folder of transaction bundles (JSON, may be gzip) for the import.
-    #[arg(long, default_value = "../shared/data/synthea")]
-    bundles: PathBuf,
-    /// How long each measurement of a rate lasts.
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
-    /// Internal: serve this file's bytes from a bare handler on the port given by `--port`.
-    #[arg(long, hide = true)]
-    bare: Option<PathBuf>,
-    #[arg(long, hide = true, default_value_t = 0)]
-    port: u16,
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    common: Common,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Workload {
+#[derive(Args)]
+struct Common {
+    /// The server's binary.
+    #[arg(long, global = true, default_value = "target/release/flint")]
+    flint: PathBuf,
+    /// A folder of transaction bundles (JSON, may be gzip), a patient's record each.
+    #[arg(long, global = true, default_value = "../shared/data/synthea")]
+    bundles: PathBuf,
+    /// How long each measurement of a rate lasts.
+    #[arg(long, global = true, default_value_t = 5)]
+    seconds: u64,
+}
+
+#[derive(Subcommand)]
+enum Command {
     /// Time to the first answer, and memory when idle.
     Start,
     /// Reads of one Patient over 8 connections, beside a bare handler.
@@ -46,26 +50,57 @@ enum Workload {
     Import,
     /// Everything above.
     All,
+    /// Makes data for `flint import` out of the bundles: gzipped NDJSON.
+    Scale {
+        /// How many resources, at least.
+        #[arg(long)]
+        resources: u64,
+        /// The same seed makes the same data.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Searches at several sizes of the same data, and what more data costs.
+    Search {
+        /// How many resources, smallest first.
+        #[arg(long, value_delimiter = ',', default_value = "100000,1000000")]
+        sizes: Vec<u64>,
+        /// The same seed makes the same data.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where to write the figures as JSON as well.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Internal: serves a file's bytes from a bare handler.
+    #[command(hide = true)]
+    Bare { file: PathBuf, port: u16 },
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments = Arguments::parse();
-    if let Some(path) = &arguments.bare {
-        return workload::read::serve_bare(path, arguments.port);
+    let Arguments { command, common: Common { flint, bundles, seconds } } = Arguments::parse();
+    let duration = Duration::from_secs(seconds);
+    match command.unwrap_or(Command::All) {
+        Command::Start => workload::start::run(&flint),
+        Command::Read => workload::read::run(&flint, duration),
+        Command::Create => workload::create::run(&flint, duration),
+        Command::Import => workload::import::run(&flint, &bundles),
+        Command::All => {
+            workload::start::run(&flint)?;
+            workload::read::run(&flint, duration)?;
+            workload::create::run(&flint, duration)?;
+            workload::import::run(&flint, &bundles)
+        }
+        Command::Scale { resources, seed, out } => {
+            let facts = Scale::read(&bundles)?.write(resources, seed, &out)?;
+            println!("{} resources in {}", facts.resources, out.display());
+            Ok(())
+        }
+        Command::Search { sizes, seed, json } => {
+            search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json })
+        }
+        Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }
-    let duration = Duration::from_secs(arguments.seconds);
-    let all = arguments.workload == Workload::All;
-    if all || arguments.workload == Workload::Start {
-        workload::start::run(&arguments.flint)?;
-    }
-    if all || arguments.workload == Workload::Read {
-        workload::read::run(&arguments.flint, duration)?;
-    }
-    if all || arguments.workload == Workload::Create {
-        workload::create::run(&arguments.flint, duration)?;
-    }
-    if all || arguments.workload == Workload::Import {
-        workload::import::run(&arguments.flint, &arguments.bundles)?;
-    }
-    Ok(())
 }

@@ -28,7 +28,7 @@ impl Process {
     pub(crate) fn bare(file: &Path) -> Result<Process, Box<dyn std::error::Error>> {
         let address = free_address()?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--bare").arg(file).args(["--port", &address.port().to_string()]);
+        command.arg("bare").arg(file).arg(address.port().to_string());
         Process::start(command, address, "/")
     }
 

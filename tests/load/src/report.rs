@@ -16,18 +16,23 @@ impl Measured {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Prints one line: rate, CPU for each request, median and p99.
-    pub(crate) fn print(&mut self, name: &str) {
+    /// The latency that so many percent of the requests do not exceed.
+    pub(crate) fn percentile(&mut self, percent: usize) -> Duration {
         self.latencies.sort_unstable();
         let count = self.latencies.len().max(1);
-        let at =
-            |percent: usize| self.latencies.get((count * percent / 100).min(count - 1)).copied().unwrap_or_default();
+        self.latencies.get((count * percent / 100).min(count - 1)).copied().unwrap_or_default()
+    }
+
+    /// Prints one line: rate, CPU for each request, median and p99.
+    pub(crate) fn print(&mut self, name: &str) {
+        let count = self.latencies.len().max(1);
+        let (median, p99) = (self.percentile(50), self.percentile(99));
         println!(
             "{name:<34} {:>9.0}/s  cpu {:>7.1} us  median {:>8.1} us  p99 {:>9.1} us",
             self.rate(),
             self.cpu.as_secs_f64() * 1e6 / count as f64,
-            at(50).as_secs_f64() * 1e6,
-            at(99).as_secs_f64() * 1e6,
+            median.as_secs_f64() * 1e6,
+            p99.as_secs_f64() * 1e6,
         );
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod create;
 pub(crate) mod import;
 pub(crate) mod read;
+pub(crate) mod search;
 pub(crate) mod start;
 
 use std::net::SocketAddr;

@@ -1,0 +1,189 @@
+//! Searches at several sizes of the same data, side by side: what ten times the data costs.
+
+mod answer;
+mod measure;
+mod queries;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fhir::Definitions;
+use store::{Count, Embedded, Filter, Find, Store, SystemClock};
+use tempfile::TempDir;
+
+use crate::connection::Connection;
+use crate::process::Process;
+use crate::report::Measured;
+use crate::scale::{Facts, Scale};
+use measure::{Prepared, median, mix, prepare, repeat, walk};
+use queries::{COUNTS, PAGES, Query, download, paged};
+use table::{At, Table};
+
+/// What to measure with.
+pub(crate) struct Options {
+    /// The server's binary.
+    pub(crate) flint: PathBuf,
+    /// Published records.
+    pub(crate) bundles: PathBuf,
+    /// How many resources, at least; smallest first.
+    pub(crate) sizes: Vec<u64>,
+    pub(crate) seed: u64,
+    /// Per search and size, and for the mix.
+    pub(crate) time: Duration,
+    /// Where to write the figures as JSON.
+    pub(crate) json: Option<PathBuf>,
+}
+
+/// How often the servers take turns.
+const ROUNDS: u32 = 3;
+
+/// Which page is compared with the first.
+const PAGE_FAR: usize = 1_000;
+
+/// A server with data of one size.
+struct Site {
+    facts: Facts,
+    process: Process,
+    /// What only this size's data is measured by.
+    table: Vec<(String, f64, &'static str)>,
+    _directory: TempDir,
+}
+
+/// Makes the data, loads it, asks, and prints.
+pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
+    let scale = Scale::read(&options.bundles)?;
+    let mut sites = Vec::new();
+    for size in &options.sizes {
+        sites.push(Site::make(options, &scale, *size)?);
+    }
+    let mut table = Table::new(sites.iter().map(|site| site.facts.resources).collect());
+    let mut mixed: Vec<Vec<Prepared>> = sites.iter().map(|_| Vec::new()).collect();
+    for query in PAGES {
+        let prepared = compare(&mut table, query, &sites, options.time, |search| search)?;
+        for (all, prepared) in mixed.iter_mut().zip(prepared) {
+            all.extend(query.mixed.then_some(prepared));
+        }
+    }
+    for query in COUNTS {
+        compare(&mut table, query, &sites, options.time, |search| search.with("_summary", "count"))?;
+    }
+    table.print();
+    for (site, mixed) in sites.iter_mut().zip(&mixed) {
+        site.measure_alone(mixed, options.time)?;
+    }
+    let alone: Vec<_> = sites.iter().map(|site| site.table.as_slice()).collect();
+    table.print_alone(&alone);
+    if let Some(path) = &options.json {
+        std::fs::write(path, table.json(&alone).to_string())?;
+    }
+    Ok(())
+}
+
+/// Measures one search at all sizes, turn and turn about.
+fn compare(
+    table: &mut Table,
+    query: &Query,
+    sites: &[Site],
+    time: Duration,
+    change: impl Fn(queries::Search) -> queries::Search,
+) -> Result<Vec<Prepared>, Box<dyn std::error::Error>> {
+    let mut prepared = Vec::new();
+    for site in sites {
+        let mut connection = Connection::open(site.process.address)?;
+        prepared.push(
+            prepare(query, &site.facts, &mut connection, &change)
+                .map_err(|error| format!("{}: {error}", query.name))?,
+        );
+    }
+    let mut measured: Vec<Vec<Measured>> = sites.iter().map(|_| Vec::new()).collect();
+    for _ in 0..ROUNDS {
+        for ((site, prepared), measured) in sites.iter().zip(&prepared).zip(&mut measured) {
+            measured.push(repeat(&site.process, prepared, time / ROUNDS)?);
+        }
+    }
+    let at = measured.into_iter().zip(&prepared).map(|(rounds, prepared)| At {
+        // The least disturbed round: what others do on the machine only adds.
+        time: rounds.iter().filter_map(|round| median(round.latencies.clone())).min().unwrap_or_default(),
+        cpu: rounds.iter().map(|round| round.cpu).sum::<Duration>()
+            / rounds.iter().map(|round| round.latencies.len() as u32).sum::<u32>().max(1),
+        rows: prepared.rows,
+        total: prepared.total,
+    });
+    table.add(query.name, at.collect());
+    Ok(prepared)
+}
+
+impl Site {
+    /// A store of this size, measured while it is made, and a server over it.
+    fn make(options: &Options, scale: &Scale, size: u64) -> Result<Site, Box<dyn std::error::Error>> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("data.ndjson.gz");
+        let data = directory.path().join("store");
+        let begun = Instant::now();
+        let facts = scale.write(size, options.seed, &file)?;
+        println!("made {} resources in {:.1} s", facts.resources, begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        let mut command = Command::new(&options.flint);
+        command.arg("import").arg("--data").arg(&data).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status()?;
+        if !status.success() {
+            return Err(format!("flint import: {status}").into());
+        }
+        let elapsed = begun.elapsed();
+        std::fs::remove_file(&file)?;
+        let rate = facts.resources as f64 / elapsed.as_secs_f64();
+        println!("imported them in {:.1} s", elapsed.as_secs_f64());
+        let mut table = vec![("import".to_owned(), rate, "resources/s")];
+        table.extend(scan(&data)?);
+        let process = Process::flint(&options.flint, &data)?;
+        Ok(Site { facts, process, table, _directory: directory })
+    }
+
+    /// What has no counterpart of another size: rates, and one page against another.
+    fn measure_alone(&mut self, mixed: &[Prepared], time: Duration) -> Result<(), Box<dyn std::error::Error>> {
+        let search = download(&self.facts);
+        let whole = walk(&self.process, &search, usize::MAX)?;
+        let seconds = whole.pages.iter().sum::<Duration>().as_secs_f64();
+        let mut add = |name: &str, value: f64, unit| self.table.push((name.to_owned(), value, unit));
+        add("download by code", whole.resources as f64 / seconds, "resources/s");
+        add("download by code", whole.bytes as f64 / seconds / 1e6, "MB/s");
+        add("download by code, CPU", whole.cpu.as_secs_f64() * 1e6 / whole.resources.max(1) as f64, "us/resource");
+        let pages = walk(&self.process, &paged(&self.facts), PAGE_FAR)?.pages;
+        let several = (pages.len() / 2).clamp(1, 50);
+        let first = median(pages[..several].to_vec()).unwrap_or_default();
+        let last = median(pages[pages.len() - several..].to_vec()).unwrap_or_default();
+        add("the first pages", first.as_secs_f64() * 1e6, "us/page");
+        add(&format!("the pages up to {}", pages.len()), last.as_secs_f64() * 1e6, "us/page");
+        add("the last / the first", last.as_secs_f64() / first.as_secs_f64(), "times (at most 1.3)");
+        let mut mixed = mix(&self.process, mixed, time * 4)?;
+        add("search mix, 8 connections", mixed.rate(), "searches/s");
+        add("search mix, median", mixed.percentile(50).as_secs_f64() * 1e3, "ms");
+        add("search mix, p99", mixed.percentile(99).as_secs_f64() * 1e3, "ms (at most 10)");
+        add("search mix, CPU", mixed.cpu.as_secs_f64() * 1e6 / mixed.latencies.len().max(1) as f64, "us/search");
+        add("memory of the server", self.process.memory() as f64 / 1e6, "MB");
+        Ok(())
+    }
+}
+
+/// The limit of every search: the store alone, counting all observations over one index and reading a thousand of them.
+fn scan(data: &Path) -> Result<Vec<(String, f64, &'static str)>, Box<dyn std::error::Error>> {
+    let store = Embedded::open(data, Arc::new(SystemClock))?;
+    let registry = search::Registry::new(Definitions::r4(), "http://localhost/fhir");
+    let filter = Filter::present(registry.time_index("Observation"));
+    let snapshot = store.snapshot()?;
+    let begun = Instant::now();
+    let counted = snapshot.find(&Find { total: Count::Exact, ..Find::new(filter.clone(), 0) })?;
+    let counting = begun.elapsed().as_secs_f64();
+    let begun = Instant::now();
+    let read = snapshot.find(&Find { bodies: true, ..Find::new(filter, 1_000) })?;
+    let reading = begun.elapsed().as_secs_f64();
+    let documents: u64 = store.statistics()?.documents.iter().map(|(_, count)| count).sum();
+    Ok(vec![
+        ("limit: scan of an index".to_owned(), counted.rows as f64 / counting, "rows/s"),
+        ("limit: bodies read".to_owned(), read.hits.len() as f64 / reading, "resources/s"),
+        ("disk".to_owned(), store.statistics()?.disk_bytes as f64 / documents.max(1) as f64, "bytes/resource"),
+    ])
+}
