@@ -8,6 +8,7 @@ mod item;
 mod lexer;
 mod navigate;
 mod operators;
+mod outlook;
 mod parser;
 mod pattern;
 mod quantity;

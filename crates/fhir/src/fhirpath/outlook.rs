@@ -1,0 +1,164 @@
+//! What can be said of an expression without evaluating it.
+
+use super::Expression;
+use super::expression::{Expr, Path, Step, Variable};
+use crate::Definitions;
+use crate::definitions::{Structure, StructureKind};
+
+impl Expression {
+    /// What the result rests on besides the element that the evaluation begins with, as it is written: the time, a variable, the target
+    /// of a reference. `resolve() is Patient` looks at the reference only.
+    pub fn outside(&self) -> Option<String> {
+        outside(&self.0)
+    }
+
+    /// The first member name on a path from `structure` that no element there has, with the type that lacks it. Looks as far as the
+    /// types are plain.
+    pub fn unknown_member(
+        &self,
+        definitions: &'static Definitions,
+        structure: &'static Structure,
+    ) -> Option<(String, &'static str)> {
+        unknown_member(definitions, structure, &self.0)
+    }
+}
+
+fn outside(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Variable(Variable::Context) => Some("%context".to_owned()),
+        Expr::Variable(Variable::Resource) => Some("%resource".to_owned()),
+        Expr::Variable(Variable::RootResource) => Some("%rootResource".to_owned()),
+        Expr::Path(path) => outside_of_path(path, false),
+        Expr::Chain(chain) => {
+            outside(&chain.first).or_else(|| chain.rest.iter().find_map(|(_, operand)| outside(operand)))
+        }
+        Expr::Negate(inner) => outside(inner),
+        Expr::Empty | Expr::Literal(_) | Expr::Pattern(_) | Expr::This | Expr::Index | Expr::Total => None,
+    }
+}
+
+/// `typed`: what comes next asks only for the type of the path's end.
+fn outside_of_path(path: &Path, typed: bool) -> Option<String> {
+    let is_type = |step: Option<&Step>| matches!(step, Some(Step::Is(_)));
+    let start = match &path.start {
+        Expr::Path(inner) => outside_of_path(inner, is_type(path.steps.first())),
+        start => outside(start),
+    };
+    start.or_else(|| {
+        path.steps.iter().enumerate().find_map(|(at, step)| match step {
+            Step::Call(function, arguments) => {
+                let next = path.steps.get(at + 1);
+                let is_typed = is_type(next) || (next.is_none() && typed);
+                match function.name {
+                    "now" | "today" | "timeOfDay" => Some(format!("{}()", function.name)),
+                    "resolve" if !is_typed => Some("resolve()".to_owned()),
+                    _ => arguments.iter().find_map(outside),
+                }
+            }
+            Step::At(index) => outside(index),
+            Step::Members(_) | Step::Root(_) | Step::Is(_) | Step::As(_) => None,
+        })
+    })
+}
+
+/// Functions whose result is some of their input.
+const NARROWING: [&str; 7] = ["where", "first", "last", "tail", "skip", "take", "single"];
+
+fn unknown_member(
+    definitions: &'static Definitions,
+    structure: &'static Structure,
+    expression: &Expr,
+) -> Option<(String, &'static str)> {
+    let path = match expression {
+        Expr::Path(path) => path,
+        Expr::Chain(chain) => {
+            let mut all = std::iter::once(&chain.first).chain(chain.rest.iter().map(|(_, operand)| operand));
+            return all.find_map(|operand| unknown_member(definitions, structure, operand));
+        }
+        _ => return None,
+    };
+    let Expr::This = path.start else { return unknown_member(definitions, structure, &path.start) };
+    let mut here = vec![structure];
+    for step in &path.steps {
+        match step {
+            // Of another type: nothing there is about this one.
+            Step::Root(root) if !definitions.is_a(structure.name, &root.name) => return None,
+            Step::Root(_) => {}
+            Step::Members(names) => {
+                for name in names {
+                    let elements: Vec<_> = here.iter().filter_map(|structure| structure.element(name)).collect();
+                    if elements.is_empty() {
+                        return Some((name.to_string(), here.first()?.name));
+                    }
+                    let types = elements.into_iter().flat_map(|element| &element.types);
+                    here = types.map(|found| definitions.structure_of(found)).collect();
+                    // Anything may be contained.
+                    if here.iter().any(|found| found.kind == StructureKind::Resource) {
+                        return None;
+                    }
+                }
+            }
+            Step::As(wanted) => here = vec![definitions.structure(&wanted.name)?],
+            Step::At(_) => {}
+            Step::Call(function, _) if NARROWING.contains(&function.name) => {}
+            Step::Call(function, _) if function.name == "extension" => here = vec![definitions.structure("Extension")?],
+            Step::Call(..) | Step::Is(_) => return None,
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_what_an_expression_rests_on() {
+        for (text, expected) in [
+            ("Patient.name.given", None),
+            ("Observation.subject.where(resolve() is Patient)", None),
+            ("Observation.subject.where((resolve()) is Patient).reference", None),
+            ("Observation.subject.resolve().name", Some("resolve()")),
+            ("Observation.subject.where(resolve().exists())", Some("resolve()")),
+            ("Patient.birthDate > today()", Some("today()")),
+            ("Patient.extension.where(value = %resource.id)", Some("%resource")),
+            ("Patient.name | %context.id", Some("%context")),
+            ("Patient.extension.where(url='now()').value", None),
+        ] {
+            assert_eq!(Expression::parse(text).expect(text).outside().as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_members_that_are_not_there() {
+        let definitions = Definitions::r4();
+        for (text, expected) in [
+            ("Patient.name.given", None),
+            ("Patient.nmae", Some(("nmae", "Patient"))),
+            ("Patient.name.frist", Some(("frist", "HumanName"))),
+            ("(Patient.deceased as dateTime)", None),
+            ("Patient.deceased.start", Some(("start", "boolean"))),
+            ("Observation.value", None),
+            ("Patient.extension.where(url='u').value", None),
+            ("Patient.extension('u').vlaue", Some(("vlaue", "Extension"))),
+            ("extension('u').value.ofType(Coding).code", None),
+            ("Patient.name | Patient.x", Some(("x", "Patient"))),
+            ("Patient.contained.anything", None),
+            ("Patient.contact.name.family", None),
+            ("Patient.contact.familiy", Some(("familiy", "Patient.contact"))),
+        ] {
+            let patient = definitions.structure("Patient").expect("a type");
+            let found = Expression::parse(text).expect(text).unknown_member(definitions, patient);
+            assert_eq!(found.as_ref().map(|(name, owner)| (name.as_str(), *owner)), expected, "{text}");
+        }
+        for resource_type in definitions.resource_types() {
+            let structure = definitions.structure(resource_type).expect("a type");
+            for parameter in definitions.search_parameters(resource_type) {
+                if let Ok(expression) = Expression::parse(&parameter.expression) {
+                    assert_eq!(expression.unknown_member(definitions, structure), None, "{}", parameter.url);
+                    assert_eq!(expression.outside(), None, "{}", parameter.url);
+                }
+            }
+        }
+    }
+}
