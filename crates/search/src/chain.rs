@@ -21,6 +21,9 @@ pub(crate) fn chain(
     let (code, target) = split_modifier(reference);
     let parameter = reference_parameter(registry, resource_type, code)?;
     let rest = Asked { depth: rest.depth + 1, ..rest };
+    if let Some(limits) = parameter.limits() {
+        limits.check_chain(code, rest.name.split(['.', ':']).next().unwrap_or_default())?;
+    }
     let alternatives = match target {
         Some(target) => {
             let found = registry.site().definitions.resource_type(target).filter(|target| parameter.leads_to(target));
@@ -48,6 +51,9 @@ fn open_chain(
     let mut refused = None;
     for target in types.filter(|target| parameter.leads_to(target)).filter(knows) {
         rest.budget.spend(1)?;
+        if let Some(named) = registry.table(target).and_then(|table| table.get(first)) {
+            named.ready()?;
+        }
         match criterion(registry, target, rest) {
             Ok(criterion) => alternatives.push((target, of_type(target, criterion))),
             Err(refusal) if refusal.is_too_costly() => return Err(refusal),

@@ -37,7 +37,7 @@ pub(crate) fn compile(
         if let Some(compartment) = &scope.compartment {
             filter = filter.and(compartment::filter(registry, compartment, resource_type)?);
         }
-        conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new() });
+        conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new(), once: Vec::new() });
     }
     let mut query = Query::new(types);
     let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written, now };
@@ -72,6 +72,8 @@ struct Conditions {
     criteria: Vec<Criterion>,
     /// Those on parameters with one value, by index; several on one become one.
     spans: Vec<(Index, Filter)>,
+    /// Those so far that may not come again.
+    once: Vec<Index>,
 }
 
 impl Conditions {
@@ -89,6 +91,14 @@ impl Conditions {
         }
         let criterion = criterion(registry, resource_type, asked)?;
         let parameter = registry.table(resource_type).and_then(|table| table.get(asked.name));
+        if let Some(parameter) =
+            parameter.filter(|parameter| parameter.limits().is_some_and(|limits| limits.single_and))
+        {
+            if self.once.contains(&parameter.index) {
+                return Err(Refusal::bad(format!("parameter `{}` stands once in a query", shortened(asked.name))));
+            }
+            self.once.push(parameter.index);
+        }
         let index = parameter.filter(|parameter| parameter.shape.has_one_row).map(|parameter| parameter.index);
         match (criterion, index) {
             (Criterion::Filter(filter), Some(index)) => {
@@ -271,6 +281,9 @@ pub(crate) fn criterion(
     }
     let (code, modifier) = split_modifier(asked.name);
     let parameter = parameter(registry, resource_type, code)?;
+    if let Some(limits) = parameter.limits() {
+        limits.check(&parameter.definition, modifier, asked.value)?;
+    }
     asked.budget.spend(asked.value.matches(',').count() + 1)?;
     let site = Site { as_written: asked.budget.as_written, ..registry.site() };
     Ok(Criterion::Filter(parameter.filter(site, modifier, asked.value, asked.budget.now)?))
@@ -285,7 +298,7 @@ pub(crate) fn split_modifier(name: &str) -> (&str, Option<&str>) {
 pub(crate) fn parameter<'r>(registry: &'r Registry, resource_type: &str, code: &str) -> Result<&'r Indexed, Refusal> {
     let parameters = registry.table(resource_type);
     match parameters.and_then(|table| table.get(code)) {
-        Some(parameter) => Ok(parameter),
+        Some(parameter) => parameter.ready().map(|()| parameter),
         None if special::is_defined(code) => Err(Refusal::Unknown(special::refuse(resource_type, code))),
         None => Err(Refusal::parameter(resource_type, code, parameters.map_or(&[], |table| &table.parameters))),
     }

@@ -3,8 +3,6 @@
 //! The expressions of a type's parameters are taken apart at `|`, those for other types are dropped, equal ones are evaluated once,
 //! and only when the resource has the member that they begin with.
 
-use std::borrow::Cow;
-
 use fhir::Definitions;
 use fhir::Instant;
 use fhir::definitions::Structure;
@@ -52,7 +50,7 @@ impl Extraction {
             for branch in branches(&parameter.definition.expression) {
                 let Some(source) = Source::new(definitions, structure, branch) else { continue };
                 let components = &parameter.definition.components;
-                let Some(feed) = feed(definitions, position, &source, components) else { continue };
+                let Some(feed) = feed(parameter, position, &source) else { continue };
                 // Components decide when a composite over the whole resource has something to say.
                 let starts = match components.last() {
                     Some((_, last)) if source.text == structure.name => {
@@ -111,17 +109,12 @@ impl Extraction {
     }
 }
 
-fn feed(
-    definitions: &Definitions,
-    parameter: usize,
-    source: &Source<'_>,
-    components: &[(Cow<'static, str>, Cow<'static, str>)],
-) -> Option<Feed> {
-    let components = match components {
-        [] => Vec::new(),
-        components => Component::all(definitions, components)?,
+fn feed(parameter: &Indexed, position: usize, source: &Source<'_>) -> Option<Feed> {
+    let components = match &parameter.kind {
+        Kind::Composite(kinds) => Component::all(kinds, &parameter.definition.components)?,
+        _ => Vec::new(),
     };
-    Some(Feed { parameter, target_type: source.target_type, components })
+    Some(Feed { parameter: position, target_type: source.target_type, components })
 }
 
 /// The alternatives of an expression.

@@ -62,8 +62,11 @@ fn include(registry: &Registry, name: &str, iterate: bool, value: &str) -> Resul
 }
 
 fn all_references(registry: &Registry, resource_type: &str) -> Vec<Index> {
-    let parameters = registry.table(resource_type).map_or(&[][..], |table| &table.parameters);
-    parameters.iter().filter(|parameter| parameter.is_reference()).map(|parameter| parameter.index).collect()
+    registry
+        .served(resource_type)
+        .filter(|parameter| parameter.is_reference())
+        .map(|parameter| parameter.index)
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - The meaning of a parameter, prefix or modifier is written once, in `parameter/<type>.rs`, rows and filters side by side.
 //! - Index numbers never change their meaning: they are hashes of type and parameter code.
 
+mod addition;
 mod query;
 mod query_string;
 mod registry;
@@ -28,7 +29,8 @@ mod sort;
 #[cfg(test)]
 mod testing;
 
+pub use addition::{Addition, Progress};
 pub use dialect::Dialect;
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
-pub use registry::{Parameter, Registry, Rows};
+pub use registry::{Added, Parameter, Registry, Rows};

@@ -9,6 +9,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome};
 use rustc_hash::FxHashMap;
 use store::{Filter, Index, Key, Row};
 
+use crate::addition::{Addition, Progress};
 use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site};
 use crate::row::{self, ROWS_MAX};
@@ -23,6 +24,22 @@ pub struct Registry {
     base_url: Arc<str>,
     dialect: Dialect,
     tables: FxHashMap<&'static str, Arc<OnceLock<Table>>>,
+    /// Those that resources state.
+    additions: Vec<Added>,
+}
+
+/// A search parameter that a resource states, and how far it is on the types that are not done.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the struct's text says it")]
+pub struct Added {
+    pub addition: Arc<Addition>,
+    pub pending: Vec<(&'static str, Arc<Progress>)>,
+}
+
+impl Added {
+    fn progress(&self, resource_type: &str) -> Option<&Arc<Progress>> {
+        self.pending.iter().find(|(pending, _)| *pending == resource_type).map(|(_, progress)| progress)
+    }
 }
 
 /// A parameter as it is served: for the CapabilityStatement and for messages.
@@ -58,7 +75,20 @@ impl Registry {
     /// The standard parameters of R4. `base_url` (without a final `/`) is this server's own: absolute references below it count as relative ones.
     pub fn new(definitions: &'static Definitions, base_url: &str) -> Registry {
         let tables = definitions.resource_types().iter().map(|name| (*name, Arc::default())).collect();
-        Registry { definitions, base_url: base_url.into(), dialect: Dialect::default(), tables }
+        Registry { definitions, base_url: base_url.into(), dialect: Dialect::default(), tables, additions: Vec::new() }
+    }
+
+    /// The parameters that are always there with these beside them: of one code on one type the first counts.
+    pub fn with_additions(&self, additions: Vec<Added>) -> Registry {
+        let changed = |resource_type: &str| {
+            let is_about = |added: &Added| added.addition.definition.base.contains(&resource_type);
+            additions.iter().chain(&self.additions).any(is_about)
+        };
+        let tables = self.tables.iter().map(|(name, table)| match changed(name) {
+            true => (*name, Arc::default()),
+            false => (*name, table.clone()),
+        });
+        Registry { tables: tables.collect(), additions, ..self.clone() }
     }
 
     /// The same, which understands the spellings of a dialect.
@@ -164,9 +194,9 @@ impl Registry {
         parameter::identity(row::parameter_index(key.collection(), "_id"), key.id())
     }
 
-    fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {
+    pub(crate) fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {
         let parameters = self.table(resource_type).map_or(&[][..], |table| &table.parameters);
-        parameters.iter().filter(|parameter| !parameter.is_special())
+        parameters.iter().filter(|parameter| !parameter.is_special() && parameter.pending.is_none())
     }
 
     pub(crate) fn site(&self) -> Site<'_> {
@@ -176,15 +206,20 @@ impl Registry {
     /// The parameters of a type; `None` when it is no concrete resource type.
     pub(crate) fn table(&self, resource_type: &str) -> Option<&Table> {
         let (name, table) = self.tables.get_key_value(resource_type)?;
-        Some(table.get_or_init(|| Table::new(self.definitions, name)))
+        Some(table.get_or_init(|| Table::new(self.definitions, name, &self.additions)))
     }
 }
 
 impl Table {
-    fn new(definitions: &'static Definitions, resource_type: &'static str) -> Table {
+    fn new(definitions: &'static Definitions, resource_type: &'static str, additions: &[Added]) -> Table {
         let all = definitions.search_parameters(resource_type).iter();
-        let mut parameters: Vec<_> =
-            all.map(|definition| Indexed::new(definitions, Definition::Standard(definition), resource_type)).collect();
+        let all = all.map(|definition| Indexed::new(definitions, Definition::Standard(definition), resource_type));
+        let added = additions.iter().filter(|added| added.addition.definition.base.contains(&resource_type));
+        let added = added.map(|added| Indexed {
+            pending: added.progress(resource_type).cloned(),
+            ..Indexed::new(definitions, Definition::Added(added.addition.clone()), resource_type)
+        });
+        let mut parameters: Vec<_> = all.chain(added).collect();
         parameters.sort_by(|one, other| one.definition.code.cmp(&other.definition.code));
         parameters.dedup_by(|one, other| one.definition.code == other.definition.code);
         Table { parameters, extraction: OnceLock::new() }
@@ -296,6 +331,8 @@ mod tests {
             "_source",
             "_tag",
             "appointment-type",
+            "delivery-channel",
+            "end",
             "identifier",
             "schedule",
             "service-category",
@@ -307,6 +344,58 @@ mod tests {
         assert_eq!(codes, expected);
         assert_eq!(registry().includes("Slot"), ["Slot:schedule"]);
         assert!(registry().parameters("Nothing").is_empty());
+    }
+
+    #[test]
+    fn takes_parameters_beside_its_own() {
+        let document = |expression: &str| {
+            let text = format!(
+                r#"{{"resourceType":"SearchParameter","url":"urn:eye","name":"Eye","status":"active","description":"d","code":"eye",
+                    "base":["Patient"],"type":"token","expression":"{expression}"}}"#
+            );
+            Document::parse(text.as_bytes()).expect("JSON")
+        };
+        let with = |expression: &str, progress: Option<Progress>| {
+            let addition =
+                Addition::read(Definitions::r4(), &document(expression), |_| None).expect("valid").expect("active");
+            let pending = progress.map(|progress| ("Patient", Arc::new(progress))).into_iter().collect();
+            registry().with_additions(vec![Added { addition: Arc::new(addition), pending }])
+        };
+        let ask = |registry: &Registry, handling| {
+            let scope = Scope { resource_type: Some("Patient"), compartment: None };
+            registry.query(&scope, &[("eye".to_owned(), "blue".to_owned())], handling, crate::testing::NOW)
+        };
+        let by_url = "Patient.extension.where(url='urn:eye').value";
+        let patient = r#"{"resourceType":"Patient","id":"p","extension":[{"url":"urn:eye","valueCode":"blue"}]}"#;
+        let patient = Document::parse(patient.as_bytes()).expect("JSON");
+        let codes = |registry: &Registry| registry.parameters("Patient").into_iter().map(|parameter| parameter.code);
+
+        let active = with(by_url, None);
+        let rows = active.rows(&patient).expect("rows").rows;
+        let crate::Criterion::Filter(filter) = ask(&active, Handling::Strict).expect("active").criterion else {
+            panic!()
+        };
+        assert!(filter.accepts(&rows) && !filter.accepts(&registry().rows(&patient).expect("rows").rows));
+        assert!(codes(&active).any(|code| code == "eye"));
+        assert!(!codes(&active.with_additions(Vec::new())).any(|code| code == "eye"));
+        assert_eq!(
+            active.name_of(active.table("Patient").and_then(|it| it.get("eye")).expect("there").index).as_deref(),
+            Some("Patient.eye")
+        );
+
+        let pending = with(by_url, Some(Progress::new(41, 100)));
+        assert_eq!(pending.rows(&patient).expect("rows").rows, rows, "all writes have the rows already");
+        let refused = ask(&pending, Handling::Strict).expect_err("not all rows are there").to_string();
+        assert!(refused.contains("parameter `eye` of Patient is being indexed, 41 % are done"), "{refused}");
+        assert_eq!(ask(&pending, Handling::Lenient).expect("left out").warnings.len(), 1);
+        assert!(!codes(&pending).any(|code| code == "eye"));
+
+        // Another expression has other indexes: rows of the old one are found by nothing.
+        let changed = with("Patient.extension.where(url='urn:iris').value", None);
+        let crate::Criterion::Filter(filter) = ask(&changed, Handling::Strict).expect("active").criterion else {
+            panic!()
+        };
+        assert!(!filter.accepts(&rows));
     }
 
     #[test]

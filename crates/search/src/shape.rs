@@ -142,7 +142,8 @@ fn elements(
     path: &str,
 ) -> Option<Vec<&'static Element>> {
     let mut elements = Vec::new();
-    for name in path.split('.').skip(1) {
+    let names_type = path.starts_with(|char: char| char.is_ascii_uppercase());
+    for name in path.split('.').skip(usize::from(names_type)) {
         let element = structure.element(name)?;
         elements.push(element);
         structure = definitions.structure_of(element.types.first()?);

@@ -1,4 +1,4 @@
-//! Reads the tables of `profiles/r4` (their columns stand in `profiles/README.md`).
+//! Reads the tables of `profiles/r4` and `profiles/nhs` (their columns stand in `profiles/README.md`).
 //!
 //! The tables are generated and compared with their hashes by a test, so a malformed one is a broken build, not an input:
 //! it panics.
@@ -17,6 +17,8 @@ pub(super) const INVARIANTS: &str = include_str!("../../../../profiles/r4/invari
 pub(super) const ERRATA: &str = include_str!("../../../../profiles/r4/errata.tsv");
 const VALUE_SETS: &str = include_str!("../../../../profiles/r4/value-sets.tsv");
 pub(super) const SEARCH_PARAMETERS: &str = include_str!("../../../../profiles/r4/search-parameters.tsv");
+/// Our own, in the same columns.
+const NHS_SEARCH_PARAMETERS: &str = include_str!("../../../../profiles/nhs/search-parameters.tsv");
 const COMPARTMENTS: &str = include_str!("../../../../profiles/r4/compartments.tsv");
 
 /// Makes the definitions. What they lend out is leaked: they are made once and live as long as the program.
@@ -252,11 +254,13 @@ fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParamet
         let (definition, expression) = corrected.unwrap_or((definition, expression));
         (definition.into(), expression.into())
     };
-    let parameters = groups(SEARCH_PARAMETERS, |lines| SearchParameter {
-        components: lines[1..].iter().map(inner).map(|mut it| component(it.next(), it.next())).collect(),
-        ..search_parameter(Fields::of(lines[0]), &any)
+    let parameters = [SEARCH_PARAMETERS, NHS_SEARCH_PARAMETERS].map(|table| {
+        groups(table, |lines| SearchParameter {
+            components: lines[1..].iter().map(inner).map(|mut it| component(it.next(), it.next())).collect(),
+            ..search_parameter(Fields::of(lines[0]), &any)
+        })
     });
-    parameters.leak()
+    parameters.into_iter().flatten().collect::<Vec<_>>().leak()
 }
 
 fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter {

@@ -128,7 +128,7 @@ pub struct ValueSet {
     pub is_enumerated: bool,
 }
 
-/// A search parameter, <https://hl7.org/fhir/R4/searchparameter.html>: one of R4, or one that is defined while the program runs.
+/// A search parameter, <https://hl7.org/fhir/R4/searchparameter.html>: one of R4, one of ours (`profiles/nhs`), or one that is defined while the program runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchParameter {
     /// The name in a query: `birthdate`.

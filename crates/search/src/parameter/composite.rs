@@ -32,17 +32,16 @@ pub(crate) struct Component {
 }
 
 impl Component {
-    /// The components of a composite; `None` when one of them is unknown or cannot be compared where it stands.
+    /// The components of a composite, of these kinds; `None` when an expression is wrong.
     pub(crate) fn all(
-        definitions: &Definitions,
+        kinds: &[SearchKind],
         components: &[(Cow<'static, str>, Cow<'static, str>)],
     ) -> Option<Vec<Component>> {
-        let kinds = kinds(definitions, components)?;
         let expressions = components.iter().map(|(_, expression)| Expression::parse(expression).ok());
         kinds
-            .into_iter()
+            .iter()
             .zip(expressions)
-            .map(|(kind, expression)| Some(Component { kind, expression: expression? }))
+            .map(|(&kind, expression)| Some(Component { kind, expression: expression? }))
             .collect()
     }
 }
@@ -54,10 +53,15 @@ pub(super) fn kinds(
 ) -> Option<Vec<SearchKind>> {
     let kind_of = |(url, _): &(Cow<'static, str>, Cow<'static, str>)| Some(definitions.search_parameter(url)?.kind);
     let kinds: Vec<_> = components.iter().map(kind_of).collect::<Option<_>>()?;
-    let (last, leading) = kinds.split_last()?;
+    composite_kinds(&kinds).then_some(kinds)
+}
+
+/// Whether components of these kinds can be compared where they stand.
+pub(crate) fn composite_kinds(kinds: &[SearchKind]) -> bool {
+    let Some((last, leading)) = kinds.split_last() else { return false };
     let leads = |kind| matches!(kind, SearchKind::Token | SearchKind::Reference | SearchKind::Number);
     let ends = !matches!(last, SearchKind::Composite | SearchKind::Special);
-    (!leading.is_empty() && ends && leading.iter().copied().all(leads)).then_some(kinds)
+    !leading.is_empty() && ends && leading.iter().copied().all(leads)
 }
 
 /// The rows of one element that the composite's own expression gave.

@@ -13,7 +13,7 @@ mod string;
 mod token;
 mod uri;
 
-pub(crate) use composite::Component;
+pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_key, local_value};
 pub(crate) use token::identity;
@@ -23,9 +23,10 @@ use std::sync::Arc;
 
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::{Context, Item};
-use fhir::{Definitions, Instant, Reference};
+use fhir::{Definitions, Instant, IssueType, Outcome, Reference};
 use store::{Filter, Index};
 
+use crate::addition::{Addition, Limits, Progress};
 use crate::escape::{is_escaped_well, split};
 use crate::refusal::Refusal;
 use crate::row::{self, OTHER, Rows};
@@ -41,13 +42,14 @@ pub(crate) struct Indexed {
     pub(crate) index: Index,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
+    /// How far its rows are, when some are still missing.
+    pub(crate) pending: Option<Arc<Progress>>,
 }
 
 /// What a parameter is, as stated by R4 or at run time.
 pub(crate) enum Definition {
     Standard(&'static SearchParameter),
-    #[allow(dead_code)]
-    Added(Arc<SearchParameter>),
+    Added(Arc<Addition>),
 }
 
 impl Deref for Definition {
@@ -56,7 +58,7 @@ impl Deref for Definition {
     fn deref(&self) -> &SearchParameter {
         match self {
             Definition::Standard(definition) => definition,
-            Definition::Added(definition) => definition,
+            Definition::Added(addition) => &addition.definition,
         }
     }
 }
@@ -105,15 +107,43 @@ impl Indexed {
         let kind = match definition.kind {
             _ if definition.expression.is_empty() => Kind::Special,
             SearchKind::Special => Kind::Special,
-            SearchKind::Composite => {
-                composite::kinds(definitions, &definition.components).map_or(Kind::Special, Kind::Composite)
-            }
+            SearchKind::Composite => match &definition {
+                Definition::Added(addition) => Kind::Composite(addition.kinds.clone()),
+                Definition::Standard(definition) => {
+                    composite::kinds(definitions, &definition.components).map_or(Kind::Special, Kind::Composite)
+                }
+            },
             _ if definition.code == "_lastUpdated" => Kind::LastUpdated,
             kind => Kind::Simple(kind),
         };
-        let index = row::parameter_index(resource_type, &definition.code);
+        let index = match &definition {
+            Definition::Standard(definition) => row::parameter_index(resource_type, &definition.code),
+            Definition::Added(addition) => {
+                row::parameter_index(resource_type, &format!("{}#{}", addition.definition.code, addition.content_id()))
+            }
+        };
         let shape = Shape::new(definitions, &definition, resource_type);
-        Indexed { definition, resource_type, index, kind, shape }
+        Indexed { definition, resource_type, index, kind, shape, pending: None }
+    }
+
+    /// Refuses a parameter for which rows are still missing.
+    pub(crate) fn ready(&self) -> Result<(), Refusal> {
+        let Some(progress) = &self.pending else { return Ok(()) };
+        let text = format!(
+            "parameter `{}` of {} is being indexed, {} % are done; search by it when all are",
+            self.definition.code,
+            self.resource_type,
+            progress.percent()
+        );
+        Err(Refusal::Unknown(Outcome::new(IssueType::NotSupported, text)))
+    }
+
+    /// What the definition leaves out, where it is one that says.
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        match &self.definition {
+            Definition::Standard(_) => None,
+            Definition::Added(addition) => Some(&addition.limits),
+        }
     }
 
     /// The rows of the items that the parameter's expression gave. `target_type` leaves out references to other types.
