@@ -144,6 +144,7 @@ mod tests {
                 Criterion::Filter(filter) => filter.accepts(rows),
                 Criterion::All(criteria) => criteria.iter().all(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Any(criteria) => criteria.iter().any(|inner| self.accepts(inner, &all[self.at(document)])),
+                Criterion::Terms(terms) => panic!("{terms:?} needs definitions"),
                 Criterion::Not(inner) => !self.accepts(inner, &all[self.at(document)]),
                 Criterion::Chain { references, target, .. } => all.iter().any(|other| {
                     let value = registry().reference_value(&key(&other.0));

@@ -286,7 +286,7 @@ pub(crate) fn criterion(
     }
     asked.budget.spend(asked.value.matches(',').count() + 1)?;
     let site = Site { as_written: asked.budget.as_written, ..registry.site() };
-    Ok(Criterion::Filter(parameter.filter(site, modifier, asked.value, asked.budget.now)?))
+    parameter.criterion(site, modifier, asked.value, asked.budget.now)
 }
 
 /// `name:exact` as `name` and `exact`.

@@ -25,6 +25,7 @@ mod include;
 mod refusal;
 mod result;
 mod sort;
+mod terms;
 
 #[cfg(test)]
 mod testing;
@@ -34,3 +35,4 @@ pub use dialect::Dialect;
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};
+pub use terms::Terms;

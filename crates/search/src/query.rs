@@ -3,6 +3,8 @@
 use fhir::Issue;
 use store::{Filter, Index, SortKey};
 
+use crate::Terms;
+
 /// Where a search looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
@@ -59,6 +61,8 @@ pub enum Criterion {
     All(Vec<Criterion>),
     Any(Vec<Criterion>),
     Not(Box<Criterion>),
+    /// What becomes a filter once definitions can be looked up.
+    Terms(Terms),
     /// Resources with a reference, in one of `references`, to a resource that satisfies `target` (which holds the target's type, one of
     /// `target_types`).
     Chain {

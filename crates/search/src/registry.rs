@@ -189,6 +189,11 @@ impl Registry {
         parameter::local_key(value)
     }
 
+    /// The filter that the definitions of a type with this canonical url satisfy, whatever their version.
+    pub fn by_url(&self, resource_type: &str, url: &str) -> Filter {
+        row::of_type(resource_type).and(parameter::same_uri(row::parameter_index(resource_type, "url"), url))
+    }
+
     /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
     pub fn identity(&self, key: &Key) -> Filter {
         parameter::identity(row::parameter_index(key.collection(), "_id"), key.id())

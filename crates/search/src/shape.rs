@@ -6,7 +6,7 @@ use fhir::definitions::{Element, ElementType, SearchKind, SearchParameter, Struc
 use crate::extract::{Source, branches};
 
 /// Facts that hold for the values of a parameter in every resource of a type.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Shape {
     /// True for dates that no resource has several of: they have at most one row in each of their indexes.
     pub(crate) has_one_row: bool,

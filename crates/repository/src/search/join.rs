@@ -35,6 +35,7 @@ impl Runner<'_> {
                 Ok(Filter::Any(parts.iter().map(|part| self.filter(part)).collect::<Result<_, _>>()?))
             }
             Criterion::Not(part) => Ok(self.filter(part)?.not()),
+            Criterion::Terms(terms) => terms.filter(self),
             Criterion::Chain { .. } | Criterion::Has { .. } => self.join(criterion)?.map_err(|TooMany| too_costly()),
         }
     }

@@ -4,6 +4,7 @@
 
 mod include;
 mod join;
+mod terms;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
@@ -93,12 +94,22 @@ pub(crate) struct Runner<'a> {
     plan: Option<RefCell<Vec<String>>>,
     /// What the joins rest on, where that is wanted.
     joined: Option<RefCell<Vec<Precondition>>>,
+    /// The definitions looked up so far.
+    loaded: terms::Loaded,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
         let until = Instant::now() + session.setup().search_time;
-        Runner { session, snapshot, rows: Cell::new(0), until, plan: None, joined: None }
+        Runner {
+            session,
+            snapshot,
+            rows: Cell::new(0),
+            until,
+            plan: None,
+            joined: None,
+            loaded: terms::Loaded::default(),
+        }
     }
 
     /// The same, for conditions that a commit checks again: it notes what the joins rest on.

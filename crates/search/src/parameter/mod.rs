@@ -16,7 +16,8 @@ mod uri;
 pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_key, local_value};
-pub(crate) use token::identity;
+pub(crate) use token::{Wanted, codes_filter, identity};
+pub(crate) use uri::same_uri;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -26,11 +27,13 @@ use fhir::fhirpath::{Context, Item};
 use fhir::{Definitions, Instant, IssueType, Outcome, Reference};
 use store::{Filter, Index};
 
+use crate::Criterion;
 use crate::addition::{Addition, Limits, Progress};
 use crate::escape::{is_escaped_well, split};
 use crate::refusal::Refusal;
 use crate::row::{self, OTHER, Rows};
 use crate::shape::Shape;
+use crate::terms::{Relation, Terms};
 
 /// How many values one parameter may list.
 pub(crate) const VALUES_MAX: usize = 2_000;
@@ -173,35 +176,54 @@ impl Indexed {
         }
     }
 
-    /// The filter for one `name:modifier=value`; the values separated by commas are alternatives.
-    pub(crate) fn filter(
+    /// The condition of one `name:modifier=value`; the values separated by commas are alternatives.
+    pub(crate) fn criterion(
         &self,
         site: Site<'_>,
         modifier: Option<&str>,
         value: &str,
         now: Instant,
-    ) -> Result<Filter, Refusal> {
+    ) -> Result<Criterion, Refusal> {
+        let relation = modifier.and_then(Relation::parse).filter(|_| self.definition.kind == SearchKind::Token);
+        match (relation, modifier) {
+            (Some(relation), Some(modifier)) => self.terms(site, relation, modifier, value).map(Criterion::Terms),
+            _ => self.filter(site, modifier, value, now).map(Criterion::Filter),
+        }
+    }
+
+    fn terms(&self, site: Site<'_>, relation: Relation, modifier: &str, value: &str) -> Result<Terms, Refusal> {
+        self.check_modifier(site, Some(modifier))?;
+        self.check_values(value)?;
+        let name = format!("{}:{modifier}", self.definition.code);
+        Terms::parse(name, self.index, self.shape, relation, value)
+            .map_err(|(value, BadValue(form))| Refusal::bad_value(&self.definition.code, value, form))
+    }
+
+    /// Refuses values that are not escaped well, or too many.
+    fn check_values(&self, value: &str) -> Result<(), Refusal> {
+        let code = &self.definition.code;
+        if !is_escaped_well(value) {
+            return Err(Refusal::bad_value(code, value, r"`\` only before `,` `|` `$` `\`"));
+        }
+        match split(value, b',').count() <= VALUES_MAX {
+            true => Ok(()),
+            false => Err(Refusal::too_costly(format!("parameter `{code}` lists more than {VALUES_MAX} values"))),
+        }
+    }
+
+    fn filter(&self, site: Site<'_>, modifier: Option<&str>, value: &str, now: Instant) -> Result<Filter, Refusal> {
         if let Kind::Special = self.kind {
             return Err(Refusal::Unknown(special::refuse(self.resource_type, &self.definition.code)));
         }
         let narrowing = Narrowing { named_type: self.check_modifier(site, modifier)?, shape: self.shape, now };
         let bad = |value: &str, BadValue(form): BadValue| Refusal::bad_value(&self.definition.code, value, form);
-        if !is_escaped_well(value) {
-            return Err(bad(value, BadValue(r"`\` only before `,` `|` `$` `\`")));
-        }
+        self.check_values(value)?;
         if modifier == Some("missing") {
             return match value {
                 "true" => Ok(self.present().not()),
                 "false" => Ok(self.present()),
                 _ => Err(bad(value, BadValue("`true` or `false`"))),
             };
-        }
-        let values = split(value, b',');
-        if values.count() > VALUES_MAX {
-            return Err(Refusal::too_costly(format!(
-                "parameter `{}` lists more than {VALUES_MAX} values",
-                self.definition.code
-            )));
         }
         let filters: Result<Vec<_>, _> = split(value, b',')
             .map(|value| self.value_filter(site, modifier, narrowing, value).map_err(|form| bad(value, form)))

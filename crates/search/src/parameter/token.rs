@@ -14,6 +14,7 @@ use std::borrow::Cow;
 
 use fhir::fhirpath::Item;
 use fhir::json::Node;
+use fhir::terminology::Codes;
 use store::{Filter, Index};
 
 use super::code::{canonical_system, compared, fold, has_case};
@@ -34,9 +35,8 @@ const SYSTEM_MAX: usize = 200;
 /// The modifiers for values of a kind.
 pub(super) fn modifiers(values: Values) -> &'static [&'static str] {
     match values {
-        Values::Mixed => &["missing", "not", "of-type"],
-        Values::Coded => &["missing", "not"],
-        Values::Code => &["missing", "not"],
+        Values::Mixed => &["missing", "not", "of-type", "in", "not-in", "below", "above"],
+        Values::Coded | Values::Code => &["missing", "not", "in", "not-in", "below", "above"],
         Values::Identifier => &["missing", "not", "of-type"],
         Values::Cased | Values::Plain => &["missing", "not"],
     }
@@ -209,6 +209,23 @@ impl Wanted<'_> {
     }
 }
 
+/// Any of these codes.
+pub(crate) fn codes_filter(index: Index, shape: Shape, codes: &Codes) -> Vec<Filter> {
+    let systems = codes.systems.iter().map(|system| Wanted::System(canonical_system(system.into())));
+    let systems = systems.map(|wanted| wanted.filter(index, shape));
+    let codes = codes.codes.iter().flat_map(|(system, codes)| codes.iter().map(move |code| (system, code)));
+    let codes = codes.filter_map(|(system, code)| {
+        let (system, code) = (canonical_system(system.into()), Cow::Borrowed(code.as_str()));
+        match (shape.values, shape.system) {
+            (_, Some(only)) if only != system => None,
+            // Rows of elements that are bound to several systems do not say which it is.
+            (Values::Code, None) => Some(Wanted::Code(code).filter(index, shape)),
+            _ => Some(Wanted::Exactly { system, code }.filter(index, shape)),
+        }
+    });
+    systems.chain(codes).collect()
+}
+
 /// A code whose system is not known: as written, without case, or either.
 fn either(code: &str, values: Values, filter: impl Fn(&str) -> Filter) -> Filter {
     let folded = fold(code);
@@ -242,7 +259,7 @@ pub(crate) fn identity(index: Index, id: &str) -> Filter {
 }
 
 /// A token as a query gives it, its system in the canonical form.
-pub(super) enum Wanted<'a> {
+pub(crate) enum Wanted<'a> {
     /// `code`: whatever the system.
     Code(Cow<'a, str>),
     /// `system|code`, or `|code` for one without system, which is empty then.
@@ -252,7 +269,7 @@ pub(super) enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    pub(super) fn parse(value: &str) -> Result<Wanted<'_>, BadValue> {
+    pub(crate) fn parse(value: &str) -> Result<Wanted<'_>, BadValue> {
         let Some((system, code)) = split_once(value, b'|') else {
             return match value.is_empty() {
                 true => Err(BadValue(FORM)),

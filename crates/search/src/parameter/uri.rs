@@ -30,6 +30,11 @@ fn row_value(uri: &str) -> Vec<u8> {
     value
 }
 
+/// Resources with exactly this uri.
+pub(crate) fn same_uri(index: Index, uri: &str) -> Filter {
+    Filter::equal(index, row_value(uri))
+}
+
 pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Result<Filter, BadValue> {
     let uri = unescape(value);
     if uri.is_empty() {

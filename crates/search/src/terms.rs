@@ -1,0 +1,253 @@
+//! Conditions on tokens that terminology decides: `:in`, `:not-in`, `:below` and `:above`,
+//! <https://hl7.org/fhir/R4/search.html#token>.
+//!
+//! What they ask is compiled here and answered once definitions can be looked up: value sets and hierarchies become equalities,
+//! systems of which every code belongs become one condition on the system.
+
+use fhir::terminology::{self, CODES_MAX, Canonical, Codes, Source};
+use fhir::{IssueType, Outcome};
+use store::{Filter, Index};
+
+use crate::escape::{split, unescape};
+use crate::parameter::{BadValue, Wanted, codes_filter};
+use crate::shape::Shape;
+
+/// What one parameter asks of terminology.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// The parameter with its modifier, for messages.
+    name: String,
+    index: Index,
+    shape: Shape,
+    relation: Relation,
+    values: Vec<Value>,
+}
+
+/// How codes must stand to what the query gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
+    In,
+    NotIn,
+    Below,
+    Above,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    ValueSet(String),
+    Code { system: String, code: String },
+}
+
+impl Relation {
+    /// The relation that a modifier names.
+    pub(crate) fn parse(modifier: &str) -> Option<Relation> {
+        Some(match modifier {
+            "in" => Relation::In,
+            "not-in" => Relation::NotIn,
+            "below" => Relation::Below,
+            "above" => Relation::Above,
+            _ => return None,
+        })
+    }
+}
+
+impl Terms {
+    /// Reads the values, which are well escaped and separated by commas; gives back one that cannot be asked for.
+    pub(crate) fn parse<'v>(
+        name: String,
+        index: Index,
+        shape: Shape,
+        relation: Relation,
+        values: &'v str,
+    ) -> Result<Terms, (&'v str, BadValue)> {
+        let value = |value| Value::parse(relation, shape, value).map_err(|bad| (value, bad));
+        let values = split(values, b',').map(value).collect::<Result<_, _>>()?;
+        Ok(Terms { name, index, shape, relation, values })
+    }
+
+    /// The filter that this amounts to. What is unknown to the source, or too large, is refused by the name of the parameter.
+    pub fn filter(&self, source: &dyn Source) -> Result<Filter, Outcome> {
+        let mut filters = Vec::new();
+        let mut count = 0;
+        for value in &self.values {
+            let codes = self.codes(source, value).map_err(|outcome| self.refused(outcome))?;
+            count += codes.count();
+            if count > CODES_MAX {
+                let text = format!("its values have more than {CODES_MAX} codes together");
+                return Err(self.refused(Outcome::new(IssueType::TooCostly, text)));
+            }
+            filters.extend(codes_filter(self.index, self.shape, &codes));
+        }
+        let filter = Filter::Any(filters);
+        Ok(if self.relation == Relation::NotIn { filter.not() } else { filter })
+    }
+
+    fn codes(&self, source: &dyn Source, value: &Value) -> Result<Codes, Outcome> {
+        let (system, code) = match value {
+            Value::ValueSet(canonical) => return terminology::expand(source, Canonical::parse(canonical)),
+            Value::Code { system, code } => (system, code),
+        };
+        let related = match self.relation {
+            Relation::Above => terminology::ancestors(source, system, code)?,
+            _ => terminology::descendants(source, system, code)?,
+        };
+        Ok(Codes { codes: [(system.clone(), related.into_iter().collect())].into(), ..Codes::default() })
+    }
+
+    /// What was not found is the client's mistake here: it named it.
+    fn refused(&self, mut outcome: Outcome) -> Outcome {
+        for issue in &mut outcome.issues {
+            issue.diagnostics = format!("parameter `{}`: {}", self.name, issue.diagnostics);
+            if issue.code == IssueType::NotFound {
+                issue.code = IssueType::BadRequest;
+            }
+        }
+        outcome
+    }
+}
+
+impl Value {
+    fn parse(relation: Relation, shape: Shape, value: &str) -> Result<Value, BadValue> {
+        if matches!(relation, Relation::In | Relation::NotIn) {
+            return match value.is_empty() {
+                true => Err(BadValue("the url of a value set, or `ValueSet/id`")),
+                false => Ok(Value::ValueSet(unescape(value).into_owned())),
+            };
+        }
+        let (system, code) = match (Wanted::parse(value)?, shape.system) {
+            (Wanted::Exactly { system, code }, _) if !system.is_empty() => (system.into_owned(), code),
+            (Wanted::Code(code), Some(system)) if !system.is_empty() => (system.to_owned(), code),
+            _ => return Err(BadValue("`system|code`")),
+        };
+        Ok(Value::Code { system, code: code.into_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use fhir::json::Document;
+    use fhir::terminology::{CodeSystem, ValueSet};
+
+    use super::*;
+    use crate::testing::{check_refused, query, rows};
+    use crate::{Criterion, Handling};
+
+    /// Of one code system and one value set.
+    struct World;
+
+    impl Source for World {
+        fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+            let text = br#"{"resourceType":"CodeSystem","url":"urn:animals","content":"complete","concept":[
+                {"code":"Animal","concept":[{"code":"Cat"},{"code":"Dog"}]}]}"#;
+            let document = Document::parse(text).expect("JSON");
+            Ok((canonical.url == "urn:animals").then(|| Arc::new(CodeSystem::new(document.root()))))
+        }
+
+        fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
+            let concepts =
+                |count: usize| (0..count).map(|code| format!(r#"{{"code":"{code}"}}"#)).collect::<Vec<_>>().join(",");
+            let include = match canonical.url {
+                "urn:v:pets" => r#"{"system":"urn:animals","concept":[{"code":"Cat"},{"code":"Dog"}]}"#.to_owned(),
+                "urn:v:snomed" => r#"{"system":"https://snomed.info/sct"}"#.to_owned(),
+                "urn:v:sexes" => r#"{"system":"http://hl7.org/fhir/administrative-gender","concept":[{"code":"male"},{"code":"female"}]}"#.to_owned(),
+                "urn:v:languages" => r#"{"system":"urn:ietf:bcp:47","concept":[{"code":"en"}]}"#.to_owned(),
+                "urn:v:many" => format!(r#"{{"system":"urn:m","concept":[{}]}}"#, concepts(CODES_MAX)),
+                _ => return Ok(None),
+            };
+            let text = format!(r#"{{"resourceType":"ValueSet","compose":{{"include":[{include}]}}}}"#);
+            Ok(Some(Arc::new(ValueSet::new(Document::parse(text.as_bytes()).expect("JSON").root()))))
+        }
+    }
+
+    fn filter(resource_type: &str, text: &str) -> Result<Filter, String> {
+        let answer = |criterion: &Criterion| match criterion {
+            Criterion::Filter(filter) => Ok(filter.clone()),
+            Criterion::Terms(terms) => terms.filter(&World).map_err(|outcome| outcome.to_string()),
+            other => panic!("{other:?}"),
+        };
+        match query(resource_type, text, Handling::Strict)?.criterion {
+            Criterion::All(parts) => Ok(Filter::All(parts.iter().map(answer).collect::<Result<_, _>>()?)),
+            other => answer(&other),
+        }
+    }
+
+    #[test]
+    fn finds_by_value_set_and_hierarchy() {
+        let observation = r#"{"resourceType":"Observation","id":"o","status":"final","code":{"coding":[
+            {"system":"urn:animals","code":"cat"},{"system":"http://snomed.info/sct","code":"1"}]},"language":"en"}"#;
+        let bare = r#"{"resourceType":"Observation","id":"b","status":"final","code":{"coding":[{"code":"cat"}]}}"#;
+        let patient = r#"{"resourceType":"Patient","id":"p","gender":"female"}"#;
+        for (resource, resource_type, text, expected) in [
+            (observation, "Observation", "code:in=urn:v:pets", true),
+            (observation, "Observation", "code:not-in=urn:v:pets", false),
+            (observation, "Observation", "code:in=urn:v:snomed", true),
+            (observation, "Observation", "code:in=urn:v:sexes,urn:v:pets", true),
+            (observation, "Observation", "code:in=urn:v:sexes", false),
+            (observation, "Observation", "code:below=urn:animals|Animal", true),
+            (observation, "Observation", "code:below=urn:animals|Dog", false),
+            (observation, "Observation", "code:below=urn:animals|Dog,urn:animals|Cat", true),
+            (observation, "Observation", "code:above=urn:animals|Cat", true),
+            (observation, "Observation", "code:above=urn:animals|Animal", false),
+            (bare, "Observation", "code:in=urn:v:pets", false),
+            (bare, "Observation", "code:not-in=urn:v:pets", true),
+            (bare, "Observation", "value-concept:not-in=urn:v:pets", true),
+            (patient, "Patient", "gender:in=urn:v:sexes", true),
+            (patient, "Patient", "gender:not-in=urn:v:sexes", false),
+            (patient, "Patient", "gender:in=urn:v:pets", false),
+        ] {
+            let filter = filter(resource_type, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(filter.accepts(&rows(resource)), expected, "{text} on {resource}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_unknown_or_too_large() {
+        assert!(filter("Observation", "code:in=urn:v:many").is_ok());
+        for (resource_type, text, expected) in [
+            ("Observation", "code:in=urn:v:none", "parameter `code:in`: the value set `urn:v:none` is not known here"),
+            (
+                "Observation",
+                "code:below=urn:none|x",
+                "parameter `code:below`: the code system `urn:none` is not known here",
+            ),
+            ("Observation", "code:above=urn:animals|Cow", "the code system `urn:animals` has no code `Cow`"),
+            (
+                "Observation",
+                "code:in=urn:v:many,urn:v:pets",
+                "too-costly: parameter `code:in`: its values have more than 10000 codes",
+            ),
+            (
+                "Patient",
+                "gender:below=male",
+                "the code system `http://hl7.org/fhir/administrative-gender` is not known here",
+            ),
+        ] {
+            let refused = filter(resource_type, text).expect_err(text);
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_understand() {
+        check_refused(
+            "Observation",
+            &[
+                ("code:in=", "parameter `code` has the value ``, expected the url of a value set"),
+                ("code:in=urn:v:pets,", "expected the url of a value set"),
+                ("code:below=cat", "parameter `code` has the value `cat`, expected `system|code`"),
+                ("code:above=|cat", "expected `system|code`"),
+                ("code:below=urn:animals|", "expected `system|code`"),
+                (r"code:in=a\b", r"expected `\` only before"),
+                (
+                    "identifier:in=urn:v:pets",
+                    "modifier `:in` of `identifier` is unknown, allowed are :missing, :not, :of-type",
+                ),
+                ("_id:below=a|b", "modifier `:below` of `_id` is unknown, allowed are :missing, :not"),
+            ],
+        );
+        let many = vec!["urn:animals|Cat"; crate::parameter::VALUES_MAX + 1].join(",");
+        check_refused("Observation", &[(&format!("code:below={many}"), "lists more than 2000 values")]);
+    }
+}
