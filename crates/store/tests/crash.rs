@@ -21,6 +21,13 @@ const WRITERS: u64 = 4;
 /// How many batches a document and a claim outlive the one that made them.
 const LIFE: u64 = 3;
 
+/// How many documents of each writer are indexed anew in turn, and how many of them by one batch: enough for words to be merged often.
+const SHELF: u64 = 600;
+const SHELF_PART: u64 = 100;
+
+/// For how many of the last batches rows and words are looked for.
+const SEARCHED: u64 = 10;
+
 /// Where the process that is to be killed keeps its store; it is the parent when this is not set.
 const DIRECTORY: &str = "STORE_CRASH_DIRECTORY";
 
@@ -30,6 +37,7 @@ fn loses_nothing_and_halves_nothing() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
+    fill_shelves(directory.path());
     let mut random = Random::new(9);
     let mut acknowledged = [0; WRITERS as usize];
     for _ in 0..ROUNDS {
@@ -104,6 +112,7 @@ fn claim(writer: u64, number: u64) -> Vec<u8> {
 }
 
 fn put(key: Key, version: u64, value: String) -> Write {
+    let words = vec![Row { index: Index(9), value: value.clone().into_bytes() }];
     let rows = vec![
         Row { index: Index(1), value: b"all".to_vec() },
         Row { index: Index(2), value: value.clone().into_bytes() },
@@ -115,18 +124,55 @@ fn put(key: Key, version: u64, value: String) -> Write {
         body: value.into(),
         stamp_at: None,
         rows,
-        words: Vec::new(),
+        words,
         time_index: Some(Index(4)),
         mark: 0,
     })
 }
 
-/// Two documents, a claim, and a counter; those of [`LIFE`] batches ago go.
+/// The documents that stay, before anything is known about them.
+fn fill_shelves(directory: &Path) {
+    let store = Embedded::open(directory, Arc::new(SystemClock)).unwrap();
+    let bare = |key: Key| {
+        let body = key.as_str().to_owned().into();
+        Write::Put(Put {
+            key,
+            version: 1,
+            body,
+            stamp_at: None,
+            rows: vec![],
+            words: vec![],
+            time_index: None,
+            mark: 0,
+        })
+    };
+    for writer in 0..WRITERS {
+        let writes = (0..SHELF).map(|place| bare(on_shelf(writer, place))).collect();
+        store.commit(Batch { preconditions: vec![], writes }).unwrap();
+    }
+}
+
+fn on_shelf(writer: u64, place: u64) -> Key {
+    key(&format!("Shelf/{writer}-{place}"))
+}
+
+/// The part of the shelf whose turn it is gets a row and a word that name the batch.
+fn reindex(writer: u64, number: u64) -> impl Iterator<Item = Write> {
+    let part = number % (SHELF / SHELF_PART) * SHELF_PART;
+    (part..part + SHELF_PART).map(move |place| {
+        let value = |index| Row { index: Index(index), value: format!("{writer} {number}").into_bytes() };
+        let (rows, words) = (vec![value(7)], vec![value(8)]);
+        Write::Reindex { key: on_shelf(writer, place), version: 1, rows, words, time_index: None }
+    })
+}
+
+/// Two documents, a claim, and a counter; those of [`LIFE`] batches ago go. A part of the shelf is indexed anew.
 fn batch(writer: u64, number: u64) -> Batch {
     let value = format!("{writer} {number}");
     let mut writes: Vec<Write> = documents(writer, number).map(|key| put(key, 1, value.clone())).into();
     writes.push(put(counter(writer), number, value));
     writes.push(Write::Claim { name: claim(writer, number), value: b"held".to_vec() });
+    writes.extend(reindex(writer, number));
     if number > LIFE {
         writes.extend(documents(writer, number - LIFE).map(|key| Write::Delete { key, version: 2, mark: 0 }));
         writes.push(Write::Release { name: claim(writer, number - LIFE) });
@@ -158,12 +204,19 @@ fn check(directory: &Path, acknowledged: &[u64]) {
             assert_eq!(heads, [expected; 2], "batch {number} of writer {writer}");
             let held = snapshot.value(&claim(writer, number)).unwrap().is_some();
             assert_eq!(held, lives, "claim {number} of writer {writer}");
-            let found = count(&*snapshot, Filter::equal(Index(2), format!("{writer} {number}")));
-            assert_eq!(
-                found,
-                2 * u64::from(lives) + u64::from(number == last),
-                "rows of batch {number} of writer {writer}"
-            );
+            let value = format!("{writer} {number}");
+            let expected = 2 * u64::from(lives) + u64::from(number == last);
+            if number + SEARCHED < last {
+                continue;
+            }
+            for filter in [Filter::equal(Index(2), value.as_str()), Filter::word(Index(9), value.as_str())] {
+                assert_eq!(count(&*snapshot, filter), expected, "rows and words of batch {number} of writer {writer}");
+            }
+            let is_shelved = number <= last && number + SHELF / SHELF_PART > last;
+            let expected = SHELF_PART * u64::from(is_shelved);
+            for filter in [Filter::equal(Index(7), value.as_str()), Filter::word(Index(8), value.as_str())] {
+                assert_eq!(count(&*snapshot, filter), expected, "shelf of batch {number} of writer {writer}");
+            }
         }
         alive += 2 * last.min(LIFE) + u64::from(last > 0);
     }

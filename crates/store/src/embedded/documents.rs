@@ -14,8 +14,8 @@ pub(super) fn documents(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Documents, StoreError> {
+    // `0` is the byte after `/`.
     let (first, end) = (format!("{collection}/"), format!("{collection}0"));
-    const { assert!(b'/' + 1 == b'0') };
     let low = match after {
         Some(Cursor(key)) if key.starts_with(first.as_bytes()) && key.len() <= Key::MAX => {
             Bound::Excluded(key.as_slice())

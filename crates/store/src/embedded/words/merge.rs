@@ -18,8 +18,8 @@ pub(super) const FRESH_MAX: u64 = 2048;
 /// How many documents a group merges at least when it merges: enough to share words, and few enough that nobody waits long for them.
 const SLICE: u64 = 512;
 
-/// How many bytes of records are merged in one go, except where a single document has more.
-const MERGE_BYTES: usize = 8 << 20;
+/// How many bytes of records are merged in one piece; a single document may take it beyond that.
+pub(super) const MERGE_BYTES: usize = 4 << 20;
 
 /// Merges once [`FRESH_MAX`] documents wait: as many as the group has written, at least a [`SLICE`], so that the wait never grows.
 pub(in crate::embedded) fn keep_up(

@@ -12,6 +12,9 @@ mod record;
 mod search;
 mod verify;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use self::merge::keep_up;
 pub(super) use self::search::{fresh_documents, merged_documents};
 pub(super) use self::verify::verify;
