@@ -15,7 +15,7 @@
 //! | `words` | number 8 | the document's words: see [`words`](super::words); none for a document without |
 //! | `postings` | index 4, block 4, word | which documents of the block have the word |
 //! | `fresh` | number 8 | the record of `words` that the postings are of, for a document whose words have changed since |
-//! | `homes` | index 4 | name of the one collection whose documents have rows in the index, or [`MIXED`](super::homes::MIXED) |
+//! | `homes` | index 4 | [`Home`](super::homes::Home): whether a document had several rows 1, name of the one collection or [`MIXED`](super::homes::MIXED) |
 //! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
 //! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
 //! | `values` | name | value of a claim or setting |

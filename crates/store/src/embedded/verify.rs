@@ -86,7 +86,8 @@ fn rows(view: View<'_>) -> Result<(), StoreError> {
         for (index, value) in current.rows {
             let found = view.tables.rows.get(view.txn, &layout::row_key(index, value, number))?.is_some();
             let home = homes::read(view.txn, view.tables, index)?;
-            expect(home.is_some_and(|home| home == homes::MIXED || home == key.collection().as_bytes()), || {
+            let repeats = before.is_some_and(|(before, _)| before == index);
+            expect(home.is_some_and(|home| home.covers(key.collection().as_bytes(), repeats)), || {
                 format!("index `{}` is not at home where `{key}` is", index.0)
             })?;
             let fits = found && before < Some((index, value));

@@ -1,13 +1,18 @@
 //! Searching: a planner over index rows.
 //!
-//! A [`node`] is the filter made ready, and [`simplify`] leaves out what goes without saying. [`set`] turns a node into the set of its
-//! documents. [`page`] decides how to gather one page in [`order`]: by [`number`], or by a [`walk`] of a sort key's index. [`scan`] reads
-//! rows and counts the cost.
+//! A [`node`] is the filter made ready, and [`simplify`] leaves out what goes without saying. A [`guess`] says how large its parts are,
+//! [`set`] turns it into the set of its documents, and [`count`] tells how many they are. [`page`] decides how to gather one page in
+//! [`order`]: by [`number`], or by a [`walk`] of a sort key's indexes, which [`merge`] makes one. [`scan`] reads rows, counts the cost
+//! and takes down the plan.
 //!
-//! Where it is not known which of two ways is cheaper, the way that is cheap if it works is tried under a budget first, so that a search
-//! costs at most a small multiple of the better one.
+//! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
+//! most a small multiple of the better one.
 
+mod count;
+mod gather;
+mod guess;
 mod join;
+mod merge;
 mod node;
 mod number;
 mod order;
@@ -24,6 +29,6 @@ use crate::{Find, Found, StoreError};
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let reader = scan::Reader::new(view, find);
     let node = node::Node::new(&find.filter, &|index, word| reader.word(index, word))?;
-    let node = simplify::without_implied(view, node)?;
-    page::Search::new(reader, &node, order::Order { keys: &find.sort }).run(find)
+    let (node, implied) = simplify::without_implied(view, node)?;
+    page::Search::new(reader, &node, implied, order::Order { keys: &find.sort }).run(find)
 }

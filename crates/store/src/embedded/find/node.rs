@@ -78,7 +78,7 @@ impl<'f> Node<'f> {
         }
     }
 
-    fn any(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
+    pub(super) fn any(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
         let mut parts = Vec::new();
         for node in nodes {
             match node {
@@ -114,6 +114,11 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// Whether its documents are just those with one row.
+    pub(super) fn is_one_row(&self) -> bool {
+        matches!(self, Node::Equal(..))
+    }
+
     /// The parts that all must hold.
     pub(super) fn conjunction(&self) -> &[Node<'f>] {
         match self {
@@ -122,15 +127,15 @@ impl<'f> Node<'f> {
         }
     }
 
-    /// Whether only documents with a row in the index can satisfy this, as far as is easily seen.
-    pub(super) fn requires(&self, index: Index) -> bool {
+    /// Whether only documents with a row in one of the indexes can satisfy this, as far as is easily seen.
+    pub(super) fn requires(&self, indexes: &[Index]) -> bool {
         match self {
             Node::Everything | Node::Nothing | Node::Not(_) | Node::Word(..) => false,
-            Node::All(nodes) => nodes.iter().any(|node| node.requires(index)),
-            Node::Any(nodes) => nodes.iter().all(|node| node.requires(index)),
-            Node::Equal(at, _) | Node::OneOf(at, _) => *at == index,
-            Node::Match(wanted) => wanted.index == index,
-            Node::LinksTo(links, _) => *links == [index],
+            Node::All(nodes) => nodes.iter().any(|node| node.requires(indexes)),
+            Node::Any(nodes) => nodes.iter().all(|node| node.requires(indexes)),
+            Node::Equal(index, _) | Node::OneOf(index, _) => indexes.contains(index),
+            Node::Match(wanted) => indexes.contains(&wanted.index),
+            Node::LinksTo(links, _) => links.iter().all(|link| indexes.contains(link)),
             Node::LinkedFrom(..) => false,
         }
     }

@@ -6,21 +6,24 @@ use super::node::Node;
 use super::order::Direction;
 use super::page::Stretch;
 use super::scan::Reader;
-use crate::{Index, StoreError};
+use super::simplify::FrequentRow;
+use crate::StoreError;
 
 impl Reader<'_> {
     /// The numbers of documents that satisfy `node`, found by going through those that may. `None` when `budget` rows did not suffice.
     pub(super) fn by_number(
         &self,
         node: &Node<'_>,
+        driver: Option<FrequentRow<'_>>,
         stretch: Stretch<'_>,
         budget: u64,
     ) -> Result<Option<Vec<u64>>, StoreError> {
+        let start = self.touched();
         let limit = self.touched().saturating_add(budget);
         let (from, to) = stretch.numbers();
         let mut found = Vec::new();
-        if let Some((index, value)) = self.driver(node)? {
-            let alone = matches!(node, Node::Equal(..));
+        if let Some((index, value)) = driver {
+            let alone = node.is_one_row();
             for row in self.equal(index, value, from, to, stretch.way())? {
                 let (_, number) = row?;
                 if alone || self.accepts(node, number, self.probe(number)?)? {
@@ -33,6 +36,7 @@ impl Reader<'_> {
                     return Ok(None);
                 }
             }
+            self.note("walk in order of creation", Some(index), start, found.len() as u64);
             return Ok(Some(found));
         }
         for document in self.documents(from, to, stretch.way())? {
@@ -47,11 +51,16 @@ impl Reader<'_> {
                 return Ok(None);
             }
         }
+        self.note("walk in order of creation", None, start, found.len() as u64);
         Ok(Some(found))
     }
 
     /// The rarest single value that every hit must have.
-    fn driver<'f>(&self, node: &Node<'f>) -> Result<Option<(Index, &'f [u8])>, StoreError> {
+    pub(super) fn driver<'f>(
+        &self,
+        node: &Node<'f>,
+        implied: Option<FrequentRow<'f>>,
+    ) -> Result<Option<FrequentRow<'f>>, StoreError> {
         let mut best = None;
         for part in node.conjunction() {
             if let Node::Equal(index, value) = part {
@@ -61,19 +70,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok(best.map(|(_, driver)| driver))
-    }
-
-    /// How many documents satisfy `node` at most, as far as that is kept.
-    pub(super) fn kept_most(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
-        let mut most = None;
-        for part in node.conjunction() {
-            if let Node::Equal(index, value) = part {
-                let count = self.view.kept_count(*index, value)?;
-                most = most.into_iter().chain(count).min();
-            }
-        }
-        Ok(most)
+        Ok(best.map(|(_, driver)| driver).or(implied))
     }
 }
 

@@ -2,20 +2,20 @@
 
 use roaring::RoaringTreemap;
 
+use super::count::{ESTIMATE_ROWS, Estimate};
+use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Gap, Order, Position, Side, Top};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
+use super::simplify::FrequentRow;
 use crate::embedded::snapshot::{PageRoom, read_version};
 use crate::embedded::tables::damaged;
-use crate::{Count, Counted, Find, Found, Hit, Key, Page, Row, StoreError};
+use crate::{Count, Find, Found, Hit, Key, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
-
-/// How many rows a page may take without the set of all hits, before that is made after all.
-const STREAM_ROWS: u64 = 8192;
 
 /// How it is known which documents are hits.
 #[derive(Clone, Copy)]
@@ -53,47 +53,71 @@ impl Stretch<'_> {
 }
 
 pub(super) struct Search<'s, 't> {
-    reader: Reader<'t>,
-    node: &'s Node<'s>,
+    pub(super) reader: Reader<'t>,
+    pub(super) node: &'s Node<'s>,
+    /// A row that all hits have besides, in order of creation like those of any value.
+    implied: Option<FrequentRow<'s>>,
     order: Order<'s>,
     /// All hits, once that was made.
-    set: Option<RoaringTreemap>,
+    pub(super) set: Option<RoaringTreemap>,
+    pub(super) estimate: Option<Estimate>,
+    guess: Option<Guess>,
+    population: Option<u64>,
 }
 
 impl<'s, 't> Search<'s, 't> {
-    pub(super) fn new(reader: Reader<'t>, node: &'s Node<'s>, order: Order<'s>) -> Search<'s, 't> {
-        Search { reader, node, order, set: None }
+    pub(super) fn new(
+        reader: Reader<'t>,
+        node: &'s Node<'s>,
+        implied: Option<FrequentRow<'s>>,
+        order: Order<'s>,
+    ) -> Search<'s, 't> {
+        Search { reader, node, implied, order, set: None, estimate: None, guess: None, population: None }
     }
 
     pub(super) fn run(mut self, find: &Find) -> Result<Found, StoreError> {
-        let mut found = Found { total: self.plan(find.total)?, ..Found::default() };
+        let mut found = Found::default();
+        if self.guess()?.rows <= SMALL {
+            self.set = self.reader.set(self.node, SMALL)?;
+        }
+        if find.total == Count::Exact {
+            found.total = Some(self.count()?);
+        }
         if find.limit > 0 {
             self.page(find, &mut found)?;
         }
+        if let Count::Within(rows) = find.total {
+            let more = find.limit == 0 || found.next.is_some() || found.previous.is_some();
+            found.total = Some(self.count_within(rows, found.hits.len() as u64, more)?);
+        }
         found.rows = self.reader.touched();
+        found.plan = self.reader.into_plan();
         Ok(found)
     }
 
-    /// Decides whether to make the set of all hits at once, and counts if that is wanted.
-    fn plan(&mut self, total: Count) -> Result<Option<Counted>, StoreError> {
-        self.set = self.reader.set(self.node, SMALL)?;
-        if total == Count::None {
-            return Ok(None);
+    /// About what the set of all hits takes; made once.
+    fn guess(&mut self) -> Result<Guess, StoreError> {
+        if let Some(guess) = self.guess {
+            return Ok(guess);
         }
-        let count = match (&self.set, self.node) {
-            (None, Node::Everything) => self.documents()?,
-            (None, Node::Equal(index, value)) => self.reader.count(*index, value)?,
-            _ => self.whole()?.len(),
-        };
-        Ok(Some(Counted::exactly(count)))
+        let guess = self.reader.guess(self.node)?;
+        Ok(*self.guess.insert(guess))
     }
 
-    fn documents(&self) -> Result<u64, StoreError> {
-        Ok(self.reader.view.tables.current.len(self.reader.view.txn)?)
+    /// About how many hits there are, never 0. Where much depends on it, a sample is asked.
+    fn hits_about(&mut self) -> Result<u64, StoreError> {
+        let guess = self.guess()?;
+        let is_precise = !matches!(self.node, Node::All(_) | Node::Not(_) | Node::LinksTo(..) | Node::LinkedFrom(..));
+        let hits = match &self.set {
+            Some(set) => set.len(),
+            None if is_precise || guess.rows <= ESTIMATE_ROWS * 4 => guess.hits,
+            None => self.estimate()?.hits,
+        };
+        Ok(hits.max(1))
     }
 
     /// The set of all hits, made if it was not yet.
-    fn whole(&mut self) -> Result<&RoaringTreemap, StoreError> {
+    pub(super) fn whole(&mut self) -> Result<&RoaringTreemap, StoreError> {
         let set = match self.set.take() {
             Some(set) => set,
             None => self.reader.whole_set(self.node)?,
@@ -146,22 +170,21 @@ impl<'s, 't> Search<'s, 't> {
             let numbers = self.gather_numbers(stretch)?;
             return Ok(numbers.into_iter().map(|number| Position { values: Vec::new(), number }).collect());
         }
-        if self.order.keys[0].indexes.len() > 1 {
-            self.whole()?;
-            let set = self.set.as_ref().expect("it was made above");
-            return self.reader.by_sorting(set, &self.order, stretch);
-        }
         if self.set.is_none() {
-            let budget = self.budget_without_set(stretch)?;
-            if let Some(found) = self.reader.by_index(self.node, Members::Node, &self.order, stretch, budget)? {
+            let population = self.population()?;
+            let (walk, other) = self.costs(population, stretch)?;
+            if walk <= other
+                && let Some(found) = self.reader.by_index(self.node, Members::Node, &self.order, stretch, other)?
+            {
                 return Ok(found);
             }
             self.whole()?;
         }
+        let population = self.population()?;
         let set = self.set.as_ref().expect("it was made above if it was missing");
         // Walking is worth a try when the page is likely to fill before all candidates could be sorted.
         let sorting = set.len().saturating_mul(PROBE_ROWS);
-        if self.walk_of(set.len(), stretch)? < sorting
+        if walk_of(population, set.len(), stretch) < sorting
             && let Some(found) = self.reader.by_index(self.node, Members::Set(set), &self.order, stretch, sorting)?
         {
             return Ok(found);
@@ -169,34 +192,55 @@ impl<'s, 't> Search<'s, 't> {
         self.reader.by_sorting(set, &self.order, stretch)
     }
 
-    /// How many rows of an index a walk to the end of the stretch passes, if `count` hits are spread evenly.
-    fn walk_of(&self, count: u64, stretch: Stretch<'_>) -> Result<u64, StoreError> {
-        Ok(self.documents()?.saturating_mul(stretch.wanted as u64) / count.max(1))
-    }
-
-    /// How many rows to try a walk with that checks each document on its way: none when making the set is cheaper for sure.
-    fn budget_without_set(&self, stretch: Stretch<'_>) -> Result<u64, StoreError> {
-        if matches!(self.node, Node::Everything) {
-            return Ok(u64::MAX);
-        }
-        let hits = self.reader.kept_most(self.node)?;
-        match hits {
-            Some(hits) if self.walk_of(hits, stretch)?.saturating_mul(PROBE_ROWS) > hits => Ok(0),
-            _ => Ok(STREAM_ROWS),
-        }
-    }
-
     fn gather_numbers(&mut self, stretch: Stretch<'_>) -> Result<Vec<u64>, StoreError> {
         if self.set.is_none() {
-            let budget = match self.node {
-                Node::Everything | Node::Equal(..) => u64::MAX,
-                _ => STREAM_ROWS,
+            let driver = self.reader.driver(self.node, self.implied)?;
+            let population = match driver {
+                Some((index, value)) => self.reader.view.kept_count(index, value)?.unwrap_or(0),
+                None => self.reader.documents_in_all()?,
             };
-            if let Some(numbers) = self.reader.by_number(self.node, stretch, budget)? {
+            let (walk, other) = self.costs(population, stretch)?;
+            if walk <= other
+                && let Some(numbers) = self.reader.by_number(self.node, driver, stretch, other)?
+            {
                 return Ok(numbers);
             }
         }
         Ok(numbers_of(self.whole()?, stretch))
+    }
+
+    /// About how many rows it takes to fill the stretch by looking at each of `population` candidates on the way, and how many it takes
+    /// with the set of all hits.
+    fn costs(&mut self, population: u64, stretch: Stretch<'_>) -> Result<(u64, u64), StoreError> {
+        if matches!(self.node, Node::Everything) || self.node.is_one_row() && self.order.keys.is_empty() {
+            return Ok((0, u64::MAX));
+        }
+        let hits = self.hits_about()?;
+        let walk = walk_of(population, hits, stretch).saturating_mul(1 + PROBE_ROWS);
+        let ordering = match self.order.keys.is_empty() {
+            true => 0,
+            false => hits.saturating_mul(PROBE_ROWS).min(walk_of(population, hits, stretch)),
+        };
+        Ok((walk, self.guess()?.rows.saturating_add(ordering).max(SMALL)))
+    }
+
+    /// About how many rows a walk of the first sort key may pass.
+    fn population(&mut self) -> Result<u64, StoreError> {
+        if let Some(population) = self.population {
+            return Ok(population);
+        }
+        let indexes = &self.order.keys[0].indexes;
+        let population = match self.reader.span(self.node, indexes)? {
+            Some(span) => self.reader.guess(&Node::Match(span))?.rows,
+            None => {
+                let mut sum = 0;
+                for index in indexes {
+                    sum += self.reader.guess_index(*index)?;
+                }
+                sum.min(self.reader.documents_in_all()?)
+            }
+        };
+        Ok(*self.population.insert(population))
     }
 
     /// The hits at these positions, as many as have room on one page.
@@ -234,6 +278,7 @@ impl Reader<'_> {
         order: &Order<'_>,
         stretch: Stretch<'_>,
     ) -> Result<Vec<Position>, StoreError> {
+        let start = self.touched();
         let mut top = Top::new(order, stretch.direction, stretch.wanted);
         for number in set {
             let position = order.position(number, self.probe(number)?);
@@ -241,8 +286,15 @@ impl Reader<'_> {
                 top.push(position);
             }
         }
-        Ok(top.into_sorted())
+        let found = top.into_sorted();
+        self.note("sort all", None, start, found.len() as u64);
+        Ok(found)
     }
+}
+
+/// How many of `population` candidates a walk passes before the stretch is full, if `hits` are spread evenly.
+fn walk_of(population: u64, hits: u64, stretch: Stretch<'_>) -> u64 {
+    population.saturating_mul(stretch.wanted as u64) / hits.max(1)
 }
 
 /// The side of the first position on the way in this direction from which one comes.

@@ -1,6 +1,6 @@
 //! Reading ranges of index rows, and what that costs.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Bound;
 use std::time::Instant;
 
@@ -8,9 +8,10 @@ use heed::types::Bytes;
 use heed::{Comparator, DefaultComparator, RoRange, RoRevRange};
 use roaring::RoaringTreemap;
 
-use crate::embedded::layout::{Current, Packed, row_key, split_row};
+use super::gather::Gathering;
+use crate::embedded::layout::{Current, Packed, push_row_key, split_row};
 use crate::embedded::tables::{RowOrder, View, damaged};
-use crate::{Find, Index, Limit, Match, Range, StoreError, TooCostly, VALUE_MAX};
+use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE_MAX};
 
 /// How many rows are touched between looks at the clock.
 const CLOCK_ROWS: u64 = 1024;
@@ -18,15 +19,23 @@ const CLOCK_ROWS: u64 = 1024;
 /// Reads for one search and counts what it touches.
 pub(super) struct Reader<'t> {
     pub(super) view: View<'t>,
+    /// The sample that sets are made of; `None` for all documents. What is looked up of a document is the same in both.
+    level: Option<u8>,
     touched: Cell<u64>,
+    /// How many rows may be touched, and the limit that was set for the whole search.
     rows_max: u64,
+    limit: u64,
     until: Option<Instant>,
+    /// What was done, where that is wanted.
+    plan: Option<RefCell<Vec<Step>>>,
 }
 
 /// The rows of one index in a range of values, in either direction: each one's value and number.
 pub(super) struct Rows<'r, 't> {
     reader: &'r Reader<'t>,
     index: Index,
+    /// Keys begin with a level.
+    is_sample: bool,
     entries: Entries<'t, RowOrder>,
 }
 
@@ -61,7 +70,58 @@ pub(super) enum Way {
 
 impl<'t> Reader<'t> {
     pub(super) fn new(view: View<'t>, find: &Find) -> Reader<'t> {
-        Reader { view, touched: Cell::new(0), rows_max: find.rows_max, until: find.until }
+        Reader {
+            view,
+            level: None,
+            touched: Cell::new(0),
+            rows_max: find.rows_max,
+            limit: find.rows_max,
+            until: find.until,
+            plan: find.explain.then(RefCell::default),
+        }
+    }
+
+    /// A reader of the documents in the sample of a level. [`Reader::spend`] takes what it has touched.
+    pub(super) fn sample(&self, level: u8) -> Reader<'t> {
+        Reader { level: Some(level), ..self.within(u64::MAX) }
+    }
+
+    /// A reader that may touch so many rows, and tells nothing of its plan. [`Reader::spend`] takes what it has touched.
+    pub(super) fn within(&self, rows: u64) -> Reader<'t> {
+        Reader {
+            view: self.view,
+            level: self.level,
+            touched: Cell::new(0),
+            rows_max: rows.min(self.rows_max - self.touched()),
+            limit: self.limit,
+            until: self.until,
+            plan: None,
+        }
+    }
+
+    /// Counts what another reader has touched.
+    pub(super) fn spend(&self, other: Reader<'t>) {
+        self.touched.set(self.touched() + other.touched());
+    }
+
+    /// Whether it has touched all that it may.
+    pub(super) fn is_spent(&self) -> bool {
+        self.touched() >= self.rows_max
+    }
+
+    pub(super) fn level(&self) -> Option<u8> {
+        self.level
+    }
+
+    /// Tells what was done since `start` rows had been touched.
+    pub(super) fn note(&self, verb: &'static str, index: Option<Index>, start: u64, left: impl Into<Option<u64>>) {
+        if let Some(plan) = &self.plan {
+            plan.borrow_mut().push(Step { verb, index, rows: self.touched() - start, left: left.into() });
+        }
+    }
+
+    pub(super) fn into_plan(self) -> Vec<Step> {
+        self.plan.map_or(Vec::new(), RefCell::into_inner)
     }
 
     pub(super) fn touched(&self) -> u64 {
@@ -72,7 +132,7 @@ impl<'t> Reader<'t> {
     pub(super) fn touch(&self, index: Option<Index>) -> Result<(), StoreError> {
         let touched = self.touched.get() + 1;
         if touched > self.rows_max {
-            return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Rows(self.rows_max) }));
+            return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Rows(self.limit) }));
         }
         self.touched.set(touched);
         if touched.is_multiple_of(CLOCK_ROWS) && self.until.is_some_and(|until| Instant::now() >= until) {
@@ -85,29 +145,50 @@ impl<'t> Reader<'t> {
     pub(super) fn rows<'r>(
         &'r self,
         index: Index,
-        low: Bound<(&[u8], u64)>,
-        high: Bound<(&[u8], u64)>,
+        low: RowBound<'_>,
+        high: RowBound<'_>,
         way: Way,
     ) -> Result<Rows<'r, 't>, StoreError> {
-        let key = |(value, number)| row_key(index, value, number);
-        let low = match low.map(key) {
-            Bound::Unbounded => Bound::Included(row_key(index, &[], 0)),
+        self.entries(None, index, low, high, way)
+    }
+
+    /// Rows of this population that lie in the range, whether or not they pass the test.
+    pub(super) fn range<'r>(&'r self, wanted: &Match) -> Result<Rows<'r, 't>, StoreError> {
+        let (low, high) = row_bounds(&wanted.range);
+        self.entries(self.level, wanted.index, low, high, Way::Up)
+    }
+
+    fn entries<'r>(
+        &'r self,
+        level: Option<u8>,
+        index: Index,
+        low: RowBound<'_>,
+        high: RowBound<'_>,
+        way: Way,
+    ) -> Result<Rows<'r, 't>, StoreError> {
+        let key = |index, value: &[u8], number| {
+            let mut key = Vec::with_capacity(13 + value.len());
+            key.extend(level);
+            push_row_key(&mut key, index, value, number);
+            key
+        };
+        let low = match low.map(|(value, number)| key(index, value, number)) {
+            Bound::Unbounded => Bound::Included(key(index, &[], 0)),
             bound => bound,
         };
-        let high = match high.map(key) {
-            Bound::Unbounded => match index.0.checked_add(1) {
-                Some(next) => Bound::Excluded(row_key(Index(next), &[], 0)),
-                None => Bound::Unbounded,
-            },
-            bound => bound,
+        let high = match (high.map(|(value, number)| key(index, value, number)), index.0.checked_add(1), level) {
+            (Bound::Unbounded, Some(next), _) => Bound::Excluded(key(Index(next), &[], 0)),
+            (Bound::Unbounded, None, Some(level)) => Bound::Excluded(vec![level + 1]),
+            (bound, _, _) => bound,
         };
         let range = (low.as_ref().map(Vec::as_slice), high.as_ref().map(Vec::as_slice));
         let View { txn, tables } = self.view;
+        let table = if level.is_some() { tables.samples } else { tables.rows };
         let entries = match way {
-            Way::Up => Entries::Up(tables.rows.range(txn, &range)?),
-            Way::Down => Entries::Down(tables.rows.rev_range(txn, &range)?),
+            Way::Up => Entries::Up(table.range(txn, &range)?),
+            Way::Down => Entries::Down(table.rev_range(txn, &range)?),
         };
-        Ok(Rows { reader: self, index, entries })
+        Ok(Rows { reader: self, index, is_sample: level.is_some(), entries })
     }
 
     /// The rows of one value whose numbers lie in `from..to`.
@@ -124,37 +205,56 @@ impl<'t> Reader<'t> {
 
     /// The documents with a row that fits; `None` when that takes more than `budget` rows.
     pub(super) fn matching(&self, wanted: &Match, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        let (low, high) = row_bounds(&wanted.range);
-        let mut set = RoaringTreemap::new();
+        let mut gathering = Gathering::default();
         let mut read = 0;
-        for row in self.rows(wanted.index, low, high, Way::Up)? {
+        for row in self.range(wanted)? {
             let (value, number) = row?;
             read += 1;
             if read > budget {
                 return Ok(None);
             }
             if wanted.test.as_ref().is_none_or(|test| test.accepts(value)) {
-                set.insert(number);
+                gathering.push(number);
             }
         }
-        Ok(Some(set))
+        Ok(Some(gathering.into_set()))
     }
 
-    /// The documents with exactly this row; `None` when they are more than `budget`.
-    pub(super) fn having(&self, index: Index, value: &[u8], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        if self.view.kept_count(index, value)?.is_some_and(|count| count > budget) {
-            return Ok(None);
+    /// How many rows fit.
+    pub(super) fn count_matching(&self, wanted: &Match) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for row in self.range(wanted)? {
+            let (value, _) = row?;
+            count += u64::from(wanted.test.as_ref().is_none_or(|test| test.accepts(value)));
         }
-        let mut set = RoaringTreemap::new();
-        let mut read = 0;
-        for row in self.equal(index, value, 0, u64::MAX, Way::Up)? {
-            read += 1;
-            if read > budget {
+        Ok(count)
+    }
+
+    /// The documents with a row of one of these values; `None` when they have more rows than `budget`.
+    pub(super) fn having(
+        &self,
+        index: Index,
+        values: &[&[u8]],
+        budget: u64,
+    ) -> Result<Option<RoaringTreemap>, StoreError> {
+        let mut gathering = Gathering::default();
+        let mut left = budget;
+        for value in values {
+            if self.level.is_none()
+                && budget < u64::MAX
+                && self.view.kept_count(index, value)?.is_some_and(|count| count > left)
+            {
                 return Ok(None);
             }
-            set.insert(row?.1);
+            let (low, high) = (Bound::Included((*value, 0)), Bound::Excluded((*value, u64::MAX)));
+            for row in self.entries(self.level, index, low, high, Way::Up)? {
+                let (_, number) = row?;
+                let Some(rest) = left.checked_sub(1) else { return Ok(None) };
+                left = rest;
+                gathering.push(number);
+            }
         }
-        Ok(Some(set))
+        Ok(Some(gathering.into_set()))
     }
 
     /// How many documents have exactly this row.
@@ -198,8 +298,9 @@ impl<'t> Iterator for Rows<'_, 't> {
     type Item = Result<(&'t [u8], u64), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = |(key, _)| {
+        let row = |(key, _): (&'t [u8], _)| {
             self.reader.touch(Some(self.index))?;
+            let key = if self.is_sample { key.get(1..).unwrap_or_default() } else { key };
             let (_, value, number) = split_row(key).ok_or_else(|| damaged("rows"))?;
             Ok((value, number))
         };
@@ -221,11 +322,11 @@ impl<'t> Iterator for Documents<'_, 't> {
 }
 
 /// A bound on a row: a value and a number.
-type RowBound<'v> = Bound<(&'v [u8], u64)>;
+pub(super) type RowBound<'v> = Bound<(&'v [u8], u64)>;
 
 /// Bounds on rows from bounds on values. No row's value is longer than [`VALUE_MAX`], so a longer bound is the same as its first bytes:
 /// all values up to those are below it, and all others above.
-fn row_bounds(range: &Range) -> (RowBound<'_>, RowBound<'_>) {
+pub(super) fn row_bounds(range: &Range) -> (RowBound<'_>, RowBound<'_>) {
     let low = match &range.low {
         Bound::Unbounded => Bound::Unbounded,
         Bound::Included(low) | Bound::Excluded(low) if low.len() > VALUE_MAX => {

@@ -2,34 +2,41 @@
 
 use roaring::RoaringTreemap;
 
+use super::gather::Gathering;
 use super::node::Node;
 use super::scan::{Reader, Way};
-use crate::StoreError;
+use crate::embedded::layout::{sample_member, share};
+use crate::{Index, StoreError};
 
 /// Checking one candidate costs about as much as reading this many rows in a row.
 pub(super) const PROBE_ROWS: u64 = 8;
 
-/// The budget of the first round in which the parts of a conjunction race to be its driver.
-const ROUND_FIRST: u64 = 256;
-
-/// By how much the budget grows from round to round. Work that a round throws away stays a fraction of the next.
-const ROUND_GROWTH: u64 = 8;
+/// Candidates that cost no more rows than this are checked without a thought about other ways.
+const PROBES_ALWAYS: u64 = 256;
 
 impl Reader<'_> {
     /// The documents that satisfy `node`; `None` when reading its driving part takes more than `budget` rows.
     pub(super) fn set(&self, node: &Node<'_>, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
+        let start = self.touched();
+        let set = self.find_set(node, budget)?;
+        if let (Some(set), Some((verb, index))) = (&set, way_to_find(node)) {
+            self.note(verb, index, start, set.len());
+        }
+        Ok(set)
+    }
+
+    fn find_set(&self, node: &Node<'_>, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
         match node {
             Node::Nothing => Ok(Some(RoaringTreemap::new())),
             Node::Everything => self.everything(budget),
-            Node::Equal(index, value) => self.having(*index, value, budget),
+            Node::Equal(index, value) => self.having(*index, &[value], budget),
             Node::Match(wanted) => self.matching(wanted, budget),
-            Node::Word(_, set) => Ok((set.len() <= budget).then(|| RoaringTreemap::clone(set))),
-            Node::OneOf(index, values) => {
-                self.union(values, budget, |value, budget| self.having(*index, value, budget))
-            }
+            Node::Word(_, set) => Ok(Some(self.in_population(set)?)),
+            Node::OneOf(index, values) => self.having(*index, values, budget),
+            Node::LinksTo(..) | Node::LinkedFrom(..) if self.level().is_some() => self.checked_all(node, budget),
             Node::LinksTo(links, to) => self.linking(links, to, budget),
             Node::LinkedFrom(links, from) => self.linked(links, from, budget),
-            Node::Any(nodes) => self.union(nodes, budget, |node, budget| self.set(node, budget)),
+            Node::Any(nodes) => self.union(nodes, budget),
             Node::All(nodes) => self.intersection(nodes, budget),
             Node::Not(node) => match self.everything(budget)? {
                 Some(mut base) => {
@@ -47,24 +54,47 @@ impl Reader<'_> {
     }
 
     fn everything(&self, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        if self.view.tables.current.len(self.view.txn)? > budget {
+        if let Some(level) = self.level() {
+            return self.members(level).map(Some);
+        }
+        if self.documents_in_all()? > budget {
             return Ok(None);
         }
         let numbers = self.documents(0, u64::MAX, Way::Up)?.map(|document| document.map(|(number, _)| number));
         numbers.collect::<Result<_, _>>().map(Some)
     }
 
-    fn union<P>(
-        &self,
-        parts: &[P],
-        budget: u64,
-        set: impl Fn(&P, u64) -> Result<Option<RoaringTreemap>, StoreError>,
-    ) -> Result<Option<RoaringTreemap>, StoreError> {
+    /// The current documents in a sample.
+    fn members(&self, level: u8) -> Result<RoaringTreemap, StoreError> {
+        let mut members = RoaringTreemap::new();
+        for run in 0..self.view.state()?.next_number.div_ceil(share(level)) {
+            let number = sample_member(level, run);
+            self.touch_document()?;
+            if self.view.current(number)?.is_some() {
+                members.insert(number);
+            }
+        }
+        Ok(members)
+    }
+
+    /// Those of a set of documents that this population has.
+    fn in_population(&self, set: &RoaringTreemap) -> Result<RoaringTreemap, StoreError> {
+        let Some(level) = self.level() else { return Ok(set.clone()) };
+        let runs = self.view.state()?.next_number.div_ceil(share(level));
+        Ok((0..runs).map(|run| sample_member(level, run)).filter(|number| set.contains(*number)).collect())
+    }
+
+    fn checked_all(&self, node: &Node<'_>, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
+        let Some(base) = self.everything(budget)? else { return Ok(None) };
+        self.checked(&base, &[node]).map(Some)
+    }
+
+    fn union(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
         let start = self.touched();
         let mut union = RoaringTreemap::new();
-        for part in parts {
+        for node in nodes {
             let spent = self.touched() - start;
-            match set(part, budget.saturating_sub(spent))? {
+            match self.set(node, budget.saturating_sub(spent))? {
                 Some(set) => union |= set,
                 None => return Ok(None),
             }
@@ -72,85 +102,90 @@ impl Reader<'_> {
         Ok(Some(union))
     }
 
-    /// The parts race under a growing budget. Those that finish first are intersected; each of the rest is then read as a set too, if
-    /// that costs less than checking every candidate, and otherwise the candidates are checked.
+    /// The part that is cheapest to find drives. Each of the rest is read as a set too, if that costs less than checking every
+    /// candidate, and otherwise the candidates are checked.
     fn intersection(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        let (negative, mut positive): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| matches!(node, Node::Not(_)));
-        let base = match positive.is_empty() {
-            true => self.everything(budget)?,
-            false => self.race(&mut positive, budget)?,
+        let (sources, mut checks): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| self.is_source(node));
+        let sources = self.by_cost(sources)?;
+        let base = match sources.split_first() {
+            Some((first, rest)) => {
+                checks.splice(0..0, rest.iter().copied());
+                self.set(first, budget)?
+            }
+            None => self.everything(budget)?,
         };
         let Some(mut base) = base else { return Ok(None) };
-        for node in positive {
-            self.keep(&mut base, node)?;
-        }
-        for node in negative {
-            if let Node::Not(node) = node {
-                self.remove(&mut base, node)?;
+        let start = self.touched();
+        let mut unread = Vec::new();
+        for node in checks {
+            let most = base.len().saturating_mul(PROBE_ROWS);
+            let (wanted, negated) = match node {
+                Node::Not(node) => (&**node, true),
+                node => (node, false),
+            };
+            let is_read = most > PROBES_ALWAYS && self.is_source(wanted) && self.guess(wanted)?.rows <= most;
+            match if is_read { self.set(wanted, most.saturating_mul(2))? } else { None } {
+                Some(set) if negated => base -= set,
+                Some(set) => base &= set,
+                None => unread.push(node),
             }
         }
+        if !unread.is_empty() && !base.is_empty() {
+            base = self.checked(&base, &unread)?;
+        }
+        self.note("intersect", None, start, base.len());
         Ok(Some(base))
     }
 
-    /// The intersection of those nodes that finish in the first round in which any does; they are taken out of `nodes`.
-    fn race(&self, nodes: &mut Vec<&Node<'_>>, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        let mut round = ROUND_FIRST.min(budget);
-        loop {
-            let mut base: Option<RoaringTreemap> = None;
-            let mut rest = Vec::new();
-            for node in nodes.iter() {
-                match self.set(node, round)? {
-                    Some(set) => match &mut base {
-                        Some(base) => *base &= set,
-                        None => base = Some(set),
-                    },
-                    None => rest.push(*node),
-                }
-                if base.as_ref().is_some_and(RoaringTreemap::is_empty) {
-                    break;
-                }
-            }
-            if base.is_some() {
-                *nodes = rest;
-                return Ok(base);
-            }
-            if round == budget {
-                return Ok(None);
-            }
-            round = round.saturating_mul(ROUND_GROWTH).min(budget);
+    /// Whether the node's set can be read without looking at each document. Joins lead out of a sample.
+    fn is_source(&self, node: &Node<'_>) -> bool {
+        match node {
+            Node::Not(_) => false,
+            Node::LinksTo(..) | Node::LinkedFrom(..) => self.level().is_none(),
+            Node::Any(nodes) => nodes.iter().all(|node| self.is_source(node)),
+            Node::All(nodes) => nodes.iter().any(|node| self.is_source(node)),
+            _ => true,
         }
-    }
-
-    /// Keeps the documents of `node` in `base`.
-    fn keep(&self, base: &mut RoaringTreemap, node: &Node<'_>) -> Result<(), StoreError> {
-        match self.set(node, base.len() * PROBE_ROWS)? {
-            Some(set) => *base &= set,
-            None => *base = self.probed(base, |accepted| accepted, node)?,
-        }
-        Ok(())
     }
 
     /// Takes the documents of `node` out of `base`.
     pub(super) fn remove(&self, base: &mut RoaringTreemap, node: &Node<'_>) -> Result<(), StoreError> {
-        match self.set(node, base.len() * PROBE_ROWS)? {
+        let most = base.len().saturating_mul(PROBE_ROWS);
+        let is_read = most > PROBES_ALWAYS && self.is_source(node) && self.guess(node)?.rows <= most;
+        match if is_read { self.set(node, most.saturating_mul(2))? } else { None } {
             Some(set) => *base -= set,
-            None => *base = self.probed(base, |accepted| !accepted, node)?,
+            None => *base = self.checked(base, &[&node.clone().not()])?,
         }
         Ok(())
     }
 
-    fn probed(
-        &self,
-        base: &RoaringTreemap,
-        keeps: impl Fn(bool) -> bool,
-        node: &Node<'_>,
-    ) -> Result<RoaringTreemap, StoreError> {
-        let mut kept = RoaringTreemap::new();
-        for number in base {
-            if keeps(self.accepts(node, number, self.probe(number)?)?) {
-                kept.insert(number);
+    /// Those of `base` that satisfy all `nodes`, each looked at.
+    fn checked(&self, base: &RoaringTreemap, nodes: &[&Node<'_>]) -> Result<RoaringTreemap, StoreError> {
+        let mut kept = Gathering::default();
+        'candidates: for number in base {
+            let rows = self.probe(number)?;
+            for node in nodes {
+                if !self.accepts(node, number, rows)? {
+                    continue 'candidates;
+                }
             }
+            kept.push(number);
         }
-        Ok(kept)
+        Ok(kept.into_set())
     }
+}
+
+/// How the set of a node is found, for the plan; those of an intersection tell of themselves.
+fn way_to_find(node: &Node<'_>) -> Option<(&'static str, Option<Index>)> {
+    Some(match node {
+        Node::Everything | Node::Nothing | Node::All(_) => return None,
+        Node::Equal(index, _) => ("find by a value of", Some(*index)),
+        Node::OneOf(index, _) => ("find by a list of values of", Some(*index)),
+        Node::Match(wanted) => ("find by a range of", Some(wanted.index)),
+        Node::Word(index, _) => ("find by a word of", Some(*index)),
+        Node::Any(_) => ("unite", None),
+        Node::Not(_) => ("leave out of all", None),
+        Node::LinksTo(links, _) => ("find by what is named in", links.first().copied()),
+        Node::LinkedFrom(links, _) => ("find by being named in", links.first().copied()),
+    })
 }

@@ -6,40 +6,45 @@ use crate::embedded::layout::Collection;
 use crate::embedded::tables::View;
 use crate::{Index, StoreError};
 
-/// The same filter without those parts of its conjunction that every document has which satisfies the others.
-pub(super) fn without_implied<'f>(view: View<'_>, node: Node<'f>) -> Result<Node<'f>, StoreError> {
-    let mut parts = match node {
-        Node::All(parts) => parts,
-        Node::LinksTo(links, to) => return Ok(Node::LinksTo(links, Box::new(without_implied(view, *to)?))),
-        Node::LinkedFrom(links, from) => return Ok(Node::LinkedFrom(links, Box::new(without_implied(view, *from)?))),
-        node => return Ok(node),
+/// A frequent row.
+pub(super) type FrequentRow<'f> = (Index, &'f [u8]);
+
+/// The same filter without those parts of its conjunctions that every document has which satisfies the others, and a part of the
+/// outermost that was left out: all that satisfy the filter have this row.
+pub(super) fn without_implied<'f>(
+    view: View<'_>,
+    node: Node<'f>,
+) -> Result<(Node<'f>, Option<FrequentRow<'f>>), StoreError> {
+    let each = |parts: Vec<Node<'f>>| {
+        let parts = parts.into_iter().map(|part| Ok(without_implied(view, part)?.0));
+        parts.collect::<Result<Vec<_>, StoreError>>()
     };
-    for part in &mut parts {
-        let joins = matches!(part, Node::LinksTo(..) | Node::LinkedFrom(..));
-        if joins {
-            *part = without_implied(view, std::mem::replace(part, Node::Nothing))?;
-        }
-    }
+    let inner = |node: Box<Node<'f>>| Ok::<_, StoreError>(Box::new(without_implied(view, *node)?.0));
+    let mut parts = match node {
+        Node::All(parts) => each(parts)?,
+        Node::Any(parts) => return Ok((Node::Any(each(parts)?), None)),
+        Node::Not(node) => return Ok((Node::Not(inner(node)?), None)),
+        Node::LinksTo(links, to) => return Ok((Node::LinksTo(links, inner(to)?), None)),
+        Node::LinkedFrom(links, from) => return Ok((Node::LinkedFrom(links, inner(from)?), None)),
+        node => return Ok((node, None)),
+    };
+    let mut implied = None;
     let mut at = 0;
     while at < parts.len() {
-        if is_implied(view, &parts, at)? {
-            parts.remove(at);
-        } else {
-            at += 1;
+        match parts[at] {
+            Node::Equal(index, value) if is_implied(view, &parts, at)? => {
+                implied = Some((index, value));
+                parts.remove(at);
+            }
+            _ => at += 1,
         }
     }
-    Ok(Node::all(parts.into_iter()))
+    Ok((Node::all(parts.into_iter()), implied))
 }
 
 /// Whether the part is a row that all documents of a collection have, and another part lies in this collection.
 fn is_implied(view: View<'_>, parts: &[Node<'_>], at: usize) -> Result<bool, StoreError> {
-    let Node::Equal(index, value) = &parts[at] else { return Ok(false) };
-    let Some(home) = home(view, &parts[at])? else { return Ok(false) };
-    let Some(count) = view.kept_count(*index, value)? else { return Ok(false) };
-    let documents = view.tables.collections.get(view.txn, home)?.and_then(Collection::decode);
-    if documents.is_none_or(|collection| collection.documents != count) {
-        return Ok(false);
-    }
+    let Some(home) = covered(view, &parts[at])? else { return Ok(false) };
     for (other, part) in parts.iter().enumerate() {
         if other != at && self::home(view, part)? == Some(home) {
             return Ok(true);
@@ -48,8 +53,22 @@ fn is_implied(view: View<'_>, parts: &[Node<'_>], at: usize) -> Result<bool, Sto
     Ok(false)
 }
 
+/// The collection whose documents are just those that satisfy the node, as far as can be told.
+pub(super) fn covered<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
+    let Node::Equal(index, value) = node else { return Ok(None) };
+    let Some(home) = home(view, node)? else { return Ok(None) };
+    let Some(count) = view.kept_count(*index, value)? else { return Ok(None) };
+    Ok((documents(view, home)? == count).then_some(home))
+}
+
+/// How many documents a collection has.
+pub(super) fn documents(view: View<'_>, collection: &[u8]) -> Result<u64, StoreError> {
+    let record = view.tables.collections.get(view.txn, collection)?;
+    Ok(record.and_then(Collection::decode).map_or(0, |collection| collection.documents))
+}
+
 /// The one collection in which all documents lie that satisfy the node, as far as can be told.
-fn home<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
+pub(super) fn home<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
     match node {
         // A join has the rows of its links, but says too little of them to stand for a whole collection.
         Node::Everything | Node::Nothing | Node::Not(_) | Node::LinksTo(..) | Node::LinkedFrom(..) => Ok(None),
@@ -77,6 +96,7 @@ fn home<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreEr
     }
 }
 
-fn of_index<'t>(view: View<'t>, index: Index) -> Result<Option<&'t [u8]>, StoreError> {
-    Ok(homes::read(view.txn, view.tables, index)?.filter(|home| *home != MIXED))
+pub(super) fn of_index<'t>(view: View<'t>, index: Index) -> Result<Option<&'t [u8]>, StoreError> {
+    let home = homes::read(view.txn, view.tables, index)?;
+    Ok(home.map(|home| home.collection).filter(|home| *home != MIXED))
 }

@@ -2,11 +2,12 @@
 
 use std::ops::Bound;
 
+use super::merge::Merged;
 use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Order, Position, Top};
 use super::page::{Members, Stretch};
-use super::scan::{Reader, Rows, Way};
+use super::scan::{Reader, Way, row_bounds};
 use crate::{Index, Match, Range, StoreError};
 
 /// Rows of one value that a walk gathers before it asks the index for just those that it needs.
@@ -23,6 +24,7 @@ impl Reader<'_> {
         stretch: Stretch<'_>,
         budget: u64,
     ) -> Result<Option<Vec<Position>>, StoreError> {
+        let start = self.touched();
         let mut walk = Walk {
             reader: self,
             node,
@@ -41,7 +43,21 @@ impl Reader<'_> {
         if stretch.direction == Direction::Forward {
             walk.without_value()?;
         }
-        Ok(Some(walk.found))
+        let found = walk.found;
+        self.note("walk in order of", order.keys[0].indexes.first().copied(), start, found.len() as u64);
+        Ok(Some(found))
+    }
+
+    /// What bounds the rows of the indexes that hits can have, where a document has just one.
+    pub(super) fn span<'f>(&self, node: &Node<'f>, indexes: &[Index]) -> Result<Option<&'f Match>, StoreError> {
+        let [index] = indexes else { return Ok(None) };
+        if !self.is_single(*index)? {
+            return Ok(None);
+        }
+        Ok(node.conjunction().iter().find_map(|part| match part {
+            Node::Match(wanted) if wanted.index == *index => Some(*wanted),
+            _ => None,
+        }))
     }
 }
 
@@ -75,7 +91,7 @@ impl Walk<'_, '_> {
 
     /// Documents with a row in the index, one group of equal values after the other.
     fn with_value(&mut self) -> Result<bool, StoreError> {
-        let index = self.order.keys[0].indexes[0];
+        let indexes = &self.order.keys[0].indexes;
         let way = self.way();
         // No row has the lowest or the highest number, so these stand before and after all rows of a value.
         let (before, after) = match way {
@@ -89,18 +105,21 @@ impl Walk<'_, '_> {
             Some(None) if self.stretch.direction == Direction::Forward => return Ok(true),
             Some(None) => None,
         };
+        let span = self.reader.span(self.node, indexes)?;
         while !self.is_full() {
-            let bound = match &start {
-                Some((value, number)) => Bound::Included((value.as_slice(), *number)),
-                None => Bound::Unbounded,
-            };
-            let rows = match way {
-                Way::Up => self.reader.rows(index, bound, Bound::Unbounded, way)?,
-                Way::Down => self.reader.rows(index, Bound::Unbounded, bound, way)?,
-            };
+            let mut span = span;
+            if let Some((value, _)) = &start {
+                span = span.filter(|span| span.range.contains(value));
+            }
+            let (mut low, mut high) = span.map_or((Bound::Unbounded, Bound::Unbounded), |span| row_bounds(&span.range));
+            if let Some((value, number)) = &start {
+                *(if way == Way::Up { &mut low } else { &mut high }) = Bound::Included((value.as_slice(), *number));
+            }
+            let rows = indexes.iter().map(|index| self.reader.rows(*index, low, high, way));
+            let rows = Merged::new(rows.collect::<Result<_, _>>()?, way)?;
             match self.groups(rows)? {
                 Pause::Large(value) => {
-                    if !self.large_group(index, &value)? {
+                    if !self.large_group(&value)? {
                         return Ok(false);
                     }
                     start = Some((value, after));
@@ -113,7 +132,7 @@ impl Walk<'_, '_> {
     }
 
     /// Takes group after group until a large one comes.
-    fn groups(&mut self, rows: Rows<'_, '_>) -> Result<Pause, StoreError> {
+    fn groups(&mut self, rows: Merged<'_, '_>) -> Result<Pause, StoreError> {
         let mut value: &[u8] = &[];
         let mut group: Vec<u64> = Vec::new();
         for row in rows {
@@ -150,14 +169,17 @@ impl Walk<'_, '_> {
     }
 
     /// Takes the members of a large group: where number decides next, only as many as are needed.
-    fn large_group(&mut self, index: Index, value: &[u8]) -> Result<bool, StoreError> {
+    fn large_group(&mut self, value: &[u8]) -> Result<bool, StoreError> {
         let alone = self.order.keys.len() == 1;
         let (from, to) = match self.stretch.gap {
             Some(gap) if alone && gap.position.values[0].as_deref() == Some(value) => self.stretch.numbers(),
             _ => (0, u64::MAX),
         };
         let mut top = Top::new(self.order, self.stretch.direction, self.stretch.wanted - self.found.len());
-        for row in self.reader.equal(index, value, from, to, self.stretch.way())? {
+        let way = self.stretch.way();
+        let indexes = &self.order.keys[0].indexes;
+        let rows = indexes.iter().map(|index| self.reader.equal(*index, value, from, to, way));
+        for row in Merged::new(rows.collect::<Result<_, _>>()?, way)? {
             if self.is_spent() {
                 return Ok(false);
             }
@@ -192,14 +214,15 @@ impl Walk<'_, '_> {
 
     /// Documents without a row in the index: last in either order.
     fn without_value(&mut self) -> Result<(), StoreError> {
-        let index = self.order.keys[0].indexes[0];
+        let indexes = &self.order.keys[0].indexes;
         let gap = self.stretch.gap.filter(|gap| gap.position.values[0].is_none());
         let before_gap = gap.is_none() && self.stretch.gap.is_some() && self.stretch.direction == Direction::Backward;
-        if self.is_full() || before_gap || self.node.requires(index) {
+        if self.is_full() || before_gap || self.node.requires(indexes) {
             return Ok(());
         }
-        let present = Match { index, range: Range::full(), test: None };
-        let present = Node::Match(&present);
+        let present = indexes.iter().map(|index| Match { index: *index, range: Range::full(), test: None });
+        let present: Vec<_> = present.collect();
+        let present = Node::any(present.iter().map(Node::Match));
         let set = match self.members {
             Members::Set(set) => {
                 let mut set = set.clone();

@@ -175,7 +175,7 @@ fn finds_damage() {
         ),
         (
             "a wrong home",
-            |f, t| f.tables.homes.put(t, &1_u32.to_be_bytes(), b"Q"),
+            |f, t| f.tables.homes.put(t, &1_u32.to_be_bytes(), b"\0Q"),
             "index `1` is not at home where `P/1` is",
         ),
         (

@@ -58,7 +58,7 @@ fn records(view: View<'_>) -> Result<Option<String>, StoreError> {
         for same_index in words.chunk_by(|a, b| a.index == b.index) {
             let index = same_index[0].index;
             let home = homes::read(view.txn, view.tables, index)?;
-            if !home.is_some_and(|home| home == homes::MIXED || home == key.collection().as_bytes()) {
+            if !home.is_some_and(|home| home.covers(key.collection().as_bytes(), false)) {
                 return Ok(Some(format!("index `{}` of words is not at home where `{key}` is", index.0)));
             }
         }

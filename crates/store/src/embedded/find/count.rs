@@ -1,0 +1,161 @@
+//! How many documents satisfy a filter: from kept numbers where they tell, else counted, or estimated from samples.
+
+use super::node::Node;
+use super::page::Search;
+use super::scan::Reader;
+use super::simplify::{covered, home};
+use crate::embedded::homes;
+use crate::embedded::layout::{SAMPLE_SHARES, share};
+use crate::{Counted, Index, StoreError};
+
+/// How many documents of a sample tell enough.
+const ENOUGH: u64 = 256;
+
+/// How many rows an estimate touches, about: a finer sample that would take more is left alone.
+pub(super) const ESTIMATE_ROWS: u64 = 2048;
+
+/// What a sample says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Estimate {
+    pub(super) hits: u64,
+    /// How many rows it would take to count them.
+    pub(super) rows: u64,
+}
+
+impl Search<'_, '_> {
+    /// The number of all hits, each counted unless that is known.
+    pub(super) fn count(&mut self) -> Result<Counted, StoreError> {
+        if let Some(known) = self.known_count()? {
+            return Ok(known);
+        }
+        let start = self.reader.touched();
+        if let Node::Match(wanted) = self.node
+            && self.reader.is_single(wanted.index)?
+        {
+            let count = self.reader.count_matching(wanted)?;
+            self.reader.note("count a range of", Some(wanted.index), start, count);
+            return Ok(Counted::exactly(count));
+        }
+        Ok(Counted::exactly(self.whole()?.len()))
+    }
+
+    /// The number of all hits, exact where that takes at most so many rows. `shown` are already found, and `more` says whether there
+    /// are others.
+    pub(super) fn count_within(&mut self, rows: u64, shown: u64, more: bool) -> Result<Counted, StoreError> {
+        if !more {
+            return Ok(Counted::exactly(shown));
+        }
+        if let Some(known) = self.known_count()? {
+            return Ok(known);
+        }
+        let estimate = self.estimate()?;
+        if estimate.rows <= rows {
+            let reader = self.reader.within(rows);
+            let set = reader.set(self.node, u64::MAX);
+            let spent = reader.is_spent();
+            self.reader.spend(reader);
+            match set {
+                Ok(set) => {
+                    let set = set.expect("no set takes more rows than there can be");
+                    let count = set.len();
+                    self.set = Some(set);
+                    return Ok(Counted::exactly(count));
+                }
+                Err(StoreError::TooCostly(_)) if spent && !self.reader.is_spent() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Counted { count: estimate.hits.max(shown + 1), exact: false })
+    }
+
+    /// The number of all hits where it is known already or kept.
+    fn known_count(&mut self) -> Result<Option<Counted>, StoreError> {
+        if let Some(set) = &self.set {
+            return Ok(Some(Counted::exactly(set.len())));
+        }
+        let start = self.reader.touched();
+        let count = self.reader.kept(self.node)?;
+        if let Some(count) = count {
+            self.reader.note("count from kept numbers", None, start, count);
+        }
+        Ok(count.map(Counted::exactly))
+    }
+
+    /// What the coarsest sample says that has enough hits or is the last that costs little; taken once.
+    pub(super) fn estimate(&mut self) -> Result<Estimate, StoreError> {
+        if let Some(estimate) = self.estimate {
+            return Ok(estimate);
+        }
+        let start = self.reader.touched();
+        let mut estimate = Estimate { hits: 0, rows: u64::MAX };
+        for level in 0..SAMPLE_SHARES.len() as u8 {
+            let sample = self.reader.sample(level);
+            let hits = sample.whole_set(self.node)?.len();
+            let touched = sample.touched();
+            self.reader.spend(sample);
+            estimate = Estimate { hits: hits * share(level), rows: touched.saturating_mul(share(level)) };
+            let next = SAMPLE_SHARES.get(usize::from(level) + 1).map_or(1, |next| share(level) / next);
+            if hits >= ENOUGH || touched.saturating_mul(next) > ESTIMATE_ROWS {
+                break;
+            }
+        }
+        self.reader.note("estimate from samples", None, start, estimate.hits);
+        self.estimate = Some(estimate);
+        Ok(estimate)
+    }
+}
+
+impl Reader<'_> {
+    /// How many documents satisfy the node, where kept numbers tell or a few rows.
+    fn kept(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        Ok(match node {
+            Node::Nothing => Some(0),
+            Node::Everything => Some(self.documents_in_all()?),
+            Node::Equal(index, value) => Some(self.count(*index, value)?),
+            Node::Word(_, set) => Some(set.len()),
+            Node::Any(nodes) if self.are_apart(nodes)? => {
+                let mut sum = 0;
+                for node in nodes {
+                    match self.kept(node)? {
+                        Some(count) => sum += count,
+                        None => return Ok(None),
+                    }
+                }
+                Some(sum)
+            }
+            Node::All(nodes) => match nodes.as_slice() {
+                [all, Node::Not(without)] | [Node::Not(without), all] => self.kept_difference(all, without)?,
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Of a whole collection, those that do not satisfy what only its documents can.
+    fn kept_difference(&self, all: &Node<'_>, without: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let Some(collection) = covered(self.view, all)? else { return Ok(None) };
+        if home(self.view, without)? != Some(collection) {
+            return Ok(None);
+        }
+        let (Some(all), Some(without)) = (self.kept(all)?, self.kept(without)?) else { return Ok(None) };
+        Ok(all.checked_sub(without))
+    }
+
+    /// Whether no document can satisfy two of the nodes, as each is at home in another collection.
+    fn are_apart(&self, nodes: &[Node<'_>]) -> Result<bool, StoreError> {
+        let mut homes = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match home(self.view, node)? {
+                Some(home) => homes.push(home),
+                None => return Ok(false),
+            }
+        }
+        homes.sort_unstable();
+        Ok(homes.windows(2).all(|pair| pair[0] != pair[1]))
+    }
+
+    /// Whether no document has more than one row in the index.
+    pub(super) fn is_single(&self, index: Index) -> Result<bool, StoreError> {
+        Ok(homes::read(self.view.txn, self.view.tables, index)?.is_some_and(|home| !home.repeats))
+    }
+}

@@ -1,0 +1,160 @@
+//! How large things are, about: from kept numbers and samples, without reading what they stand for.
+
+use super::node::Node;
+use super::scan::Reader;
+use super::set::PROBE_ROWS;
+use super::simplify;
+use crate::embedded::layout::{SAMPLE_SHARES, share};
+use crate::{Index, Match, StoreError};
+
+/// What is taken for the number of rows of a value that is too rare for its number to be kept.
+const RARE: u64 = 64;
+
+/// How many rows of a sample tell enough of a range.
+const ENOUGH: u64 = 16;
+
+/// How many rows of a sample are read for a guess at most.
+const SAMPLED_MAX: usize = 1024;
+
+/// Of so many values only some are looked up.
+const VALUES_LOOKED_UP: usize = 64;
+
+/// How many documents are taken to name one document.
+const LINKS: u64 = 16;
+
+/// A part whose set takes no more rows than this needs no better guess of its neighbors.
+const CHEAP: u64 = 256;
+
+/// About how much a node stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Guess {
+    /// How many rows finding its documents touches.
+    pub(super) rows: u64,
+    /// How many documents satisfy it, rather too many than too few.
+    pub(super) hits: u64,
+}
+
+impl Guess {
+    fn same(number: u64) -> Guess {
+        Guess { rows: number, hits: number }
+    }
+}
+
+impl Reader<'_> {
+    /// About how much reading the node's set in this population would touch and find.
+    pub(super) fn guess(&self, node: &Node<'_>) -> Result<Guess, StoreError> {
+        let Guess { rows, hits } = self.guess_of_all(node)?;
+        Ok(match self.level() {
+            Some(level) => Guess { rows: rows / share(level), hits: hits / share(level) },
+            None => Guess { rows, hits },
+        })
+    }
+
+    fn guess_of_all(&self, node: &Node<'_>) -> Result<Guess, StoreError> {
+        Ok(match node {
+            Node::Everything | Node::Not(_) => Guess::same(self.documents_in_all()?),
+            Node::Nothing => Guess::same(0),
+            Node::Equal(index, value) => Guess::same(self.view.kept_count(*index, value)?.unwrap_or(RARE)),
+            Node::OneOf(index, values) => {
+                let step = values.len().div_ceil(VALUES_LOOKED_UP);
+                let mut sum = 0;
+                for value in values.iter().step_by(step) {
+                    sum += self.view.kept_count(*index, value)?.unwrap_or(RARE);
+                }
+                Guess::same(sum.saturating_mul(step as u64))
+            }
+            Node::Match(wanted) => self.guess_range(wanted)?,
+            Node::Word(_, set) => Guess { rows: 0, hits: set.len() },
+            Node::Any(nodes) => {
+                let mut sum = Guess::same(0);
+                for node in nodes {
+                    let part = self.guess_of_all(node)?;
+                    sum.rows = sum.rows.saturating_add(part.rows);
+                    sum.hits = sum.hits.saturating_add(part.hits);
+                }
+                sum
+            }
+            Node::All(nodes) => self.guess_conjunction(nodes)?,
+            Node::LinksTo(_, to) => {
+                let far = self.guess_of_all(to)?;
+                let hits = far.hits.saturating_mul(LINKS);
+                Guess { rows: far.rows.saturating_add(hits), hits }
+            }
+            Node::LinkedFrom(_, from) => {
+                let far = self.guess_of_all(from)?;
+                Guess { rows: far.rows.saturating_add(far.hits.saturating_mul(PROBE_ROWS)), hits: far.hits }
+            }
+        })
+    }
+
+    fn guess_conjunction(&self, nodes: &[Node<'_>]) -> Result<Guess, StoreError> {
+        let mut least = Guess::same(self.documents_in_all()?);
+        let positive = nodes.iter().filter(|node| !matches!(node, Node::Not(_)));
+        let (ranges, others): (Vec<_>, Vec<_>) = positive.partition(|node| is_dear_to_guess(node));
+        for node in others.into_iter().chain(ranges) {
+            if least.rows > CHEAP || !is_dear_to_guess(node) {
+                let part = self.guess_of_all(node)?;
+                least = Guess { rows: least.rows.min(part.rows), hits: least.hits.min(part.hits) };
+            }
+        }
+        // What is found by one part is checked for the others.
+        Ok(Guess { rows: least.rows.saturating_add(least.hits.saturating_mul(PROBE_ROWS)), hits: least.hits })
+    }
+
+    /// The parts with a guess of what finding them touches, those that are cheap to find first. Ranges are not looked at beside a part
+    /// that is cheap in any case, and then come last.
+    pub(super) fn by_cost<'n, 'f>(&self, nodes: Vec<&'n Node<'f>>) -> Result<Vec<&'n Node<'f>>, StoreError> {
+        if nodes.len() < 2 {
+            return Ok(nodes);
+        }
+        let (ranges, others): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| is_dear_to_guess(node));
+        let mut parts = Vec::new();
+        for node in others {
+            parts.push((self.guess(node)?.rows, node));
+        }
+        let least = parts.iter().map(|(rows, _)| *rows).min().unwrap_or(u64::MAX);
+        for node in ranges {
+            parts.push((if least > CHEAP { self.guess(node)?.rows } else { u64::MAX }, node));
+        }
+        parts.sort_by_key(|(rows, _)| *rows);
+        Ok(parts.into_iter().map(|(_, node)| node).collect())
+    }
+
+    /// From the coarsest sample that has enough rows in the range.
+    fn guess_range(&self, wanted: &Match) -> Result<Guess, StoreError> {
+        let mut guess = Guess::same(0);
+        for level in 0..SAMPLE_SHARES.len() as u8 {
+            let sample = self.sample(level);
+            let (mut rows, mut hits) = (0, 0);
+            for row in sample.range(wanted)?.take(SAMPLED_MAX) {
+                let (value, _) = row?;
+                rows += 1;
+                hits += u64::from(wanted.test.as_ref().is_none_or(|test| test.accepts(value)));
+            }
+            self.spend(sample);
+            // One more: a sample that has none does not say that there are none.
+            guess = Guess { rows: (rows + 1) * share(level), hits: (hits + 1) * share(level) };
+            if rows >= ENOUGH {
+                break;
+            }
+        }
+        Ok(guess)
+    }
+
+    /// About how many rows an index has, if each of its documents has one.
+    pub(super) fn guess_index(&self, index: Index) -> Result<u64, StoreError> {
+        match simplify::of_index(self.view, index)? {
+            Some(collection) => simplify::documents(self.view, collection),
+            None => self.documents_in_all(),
+        }
+    }
+
+    pub(super) fn documents_in_all(&self) -> Result<u64, StoreError> {
+        Ok(self.view.tables.current.len(self.view.txn)?)
+    }
+}
+
+/// Whether a guess means reading a sample.
+fn is_dear_to_guess(node: &Node<'_>) -> bool {
+    !matches!(node, Node::Everything | Node::Nothing | Node::Equal(..) | Node::OneOf(..) | Node::Word(..))
+}
