@@ -28,6 +28,8 @@ mod process;
 mod race;
 /// Search: answers, pages, views.
 mod search;
+/// The proof of search: a second one that looks at every resource.
+mod search_oracle;
 /// The scenario of examples/surgery: find a slot and book it.
 mod surgery;
 /// The edges between crates.

@@ -1,0 +1,25 @@
+//! The proof that search is right: a second search, slow and simple, that looks at every resource and compares by the words of
+//! <https://hl7.org/fhir/R4/search.html>. It shares neither code nor indexes with the server's.
+
+/// Random queries: the same answers from both.
+mod answers;
+/// Resources to search.
+mod corpus;
+/// Separators in values.
+mod escapes;
+/// One value against one element.
+mod matching;
+/// Who comes before whom.
+mod order;
+/// Whole queries: chains, `_has`, alternatives.
+mod query;
+/// Makes random queries.
+mod questions;
+/// What prefixes say.
+mod spans;
+/// Yes, no, or the server's choice.
+mod truth;
+/// What elements say.
+mod values;
+/// All resources as documents.
+mod world;
