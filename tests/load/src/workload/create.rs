@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use fhir::Definitions;
 use fhir::json::Document;
-use store::{Batch, Embedded, Key, Put, Row, Store, SystemClock, Write};
+use search::Rows;
+use store::{Batch, Embedded, Key, Put, Store, SystemClock, Write};
 
 use super::{PATIENT, drive};
 use crate::connection::post;
@@ -41,7 +42,7 @@ pub(crate) fn run(flint: &Path, duration: Duration) -> Result<(), Box<dyn std::e
         }
     }
     let (Some(mut engine), Some(mut server)) = (engine, server) else { return Err("nothing was measured".into()) };
-    println!("one Patient of {} bytes has {} index rows", document.text().len(), rows.len());
+    println!("one Patient of {} bytes has {} index rows", document.text().len(), rows.rows.len());
     engine.print("engine alone, 32 writers");
     server.print("create of a Patient, 32 connections");
     ratio("create / engine alone", server.rate() / engine.rate(), 0.5);
@@ -50,7 +51,7 @@ pub(crate) fn run(flint: &Path, duration: Duration) -> Result<(), Box<dyn std::e
 
 fn commit_alone(
     body: &str,
-    rows: &[Row],
+    rows: &Rows,
     time_index: store::Index,
     duration: Duration,
 ) -> Result<Measured, Box<dyn std::error::Error>> {
@@ -70,8 +71,8 @@ fn commit_alone(
                             version: 1,
                             body: body.to_owned().into(),
                             stamp_at: None,
-                            rows: rows.to_vec(),
-                            words: Vec::new(),
+                            rows: rows.rows.clone(),
+                            words: rows.words.clone(),
                             time_index: Some(time_index),
                             mark: 0,
                         };
