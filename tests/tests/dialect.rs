@@ -21,6 +21,11 @@ fn surgery(dialect: Dialect) -> Flint {
         let task = json!({"resourceType": "Task", "id": id, "status": "requested", "intent": "order", "for": patient});
         flint.send(&format!("PUT /Task/{id}"), task).expect(201);
     }
+    let consent = json!({"resourceType": "Consent", "id": "c1", "status": "active",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "performer": [{"type": "Patient", "identifier": number}], "policyRule": {"text": "x"}});
+    flint.send("PUT /Consent/c1", consent).expect(201);
     let appointment = json!({"resourceType": "Appointment", "id": "a1", "status": "proposed",
         "start": "2027-03-08T09:00:00Z", "end": "2027-03-08T09:10:00Z",
         "participant": [{"actor": {"reference": "Patient/p1"}, "status": "accepted"}]});
@@ -35,7 +40,7 @@ fn keys(reply: Reply, mode: &str) -> Vec<String> {
 }
 
 /// What a client asks, the ids of the matches, and the self link's query without `_count`.
-const SPOKEN: [(&str, &[&str], &str); 11] = [
+const SPOKEN: [(&str, &[&str], &str); 13] = [
     ("/Slot?_id=s0900&_include:recurse=Slot:schedule", &["s0900"], "_id=s0900&_include:iterate=Slot:schedule"),
     ("/Schedule?_id=sch1&_revinclude:recurse=Slot:schedule", &["sch1"], "_id=sch1&_revinclude:iterate=Slot:schedule"),
     (
@@ -55,6 +60,16 @@ const SPOKEN: [(&str, &[&str], &str); 11] = [
     ),
     ("/Slot?Schedule.actor:HealthcareService=2000099902", &[], "schedule.actor:HealthcareService=2000099902"),
     ("/Patient/p1/Appointment?start=ge2027-03-08&start=le2027-03-09", &["a1"], "date=ge2027-03-08&date=le2027-03-09"),
+    (
+        "/Slot?start=ge2027-03-08T09:00:00Z&end=le2027-03-08T09:20:00Z",
+        &["s0900", "s0910"],
+        "start=ge2027-03-08T09:00:00Z&end=le2027-03-08T09:20:00Z",
+    ),
+    (
+        "/Consent?performer:identifier=9000000009",
+        &["c1", "ndop", "organ", "share-app", "share-husband"],
+        "performer:identifier=https:*nhs-number|9000000009",
+    ),
     ("/Appointment?start=ge2027-03-09", &[], "date=ge2027-03-09"),
     ("/Slot?_id=s0900&searchFilter=https://fhir.nhs.uk/Id/ods-organization-code|A99901", &["s0900"], "_id=s0900"),
     ("/Task?patient=9000000009", &["t1", "t2", "t3"], "patient=9000000009"),
@@ -75,6 +90,8 @@ fn understands_what_nhs_clients_send() {
     }
     let included = keys(flint.get("/Slot?_id=s0900&_include:recurse=Slot:schedule").expect(200), "include");
     assert_eq!(included, ["Schedule/sch1"]);
+    let proxy = "/Consent?performer:identifier=9000000009&_include=Consent:performer";
+    assert_eq!(keys(flint.get(proxy).expect(200), "include"), ["Patient/p1"]);
     let left_out = flint.get("/Slot?_id=s0900&searchFilter=a%7Cb").expect(200);
     left_out
         .facts(&[("/entry/1/search/mode", "outcome"), ("/entry/1/resource/issue/0/diagnostics", "*`searchFilter`*")]);
@@ -110,6 +127,8 @@ fn refuses_or_takes_literally_what_r4_does_not_say() {
         ("/Slot?schedule.actor:HealthcareService=2000099901", &[][..]),
         ("/Task?patient=9000000009", &["Task/t3"]),
         ("/Task?patient:identifier=9000000009", &["Task/t2", "Task/t3"]),
+        ("/Consent?performer:identifier=9000000009", &["Consent/c1"]),
+        ("/Slot?end=le2027-03-08T09:10:00Z&start=ge2027-03-08", &["Slot/s0900"]),
     ];
     for (url, expected) in literal {
         assert_eq!(keys(flint.get(url).expect(200), "match"), expected, "{url}");
