@@ -124,7 +124,7 @@ pub struct Settings {
     base_url: Option<String>,
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
-    references: Option<ReferencePolicy>,
+    pub(crate) references: Option<ReferencePolicy>,
     /// Whose spellings of requests are understood besides those of R4 [default: r4]
     #[arg(long, env = "FLINT_DIALECT")]
     dialect: Option<DialectName>,

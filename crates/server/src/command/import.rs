@@ -21,7 +21,7 @@ pub(super) struct Import {
     #[command(flatten)]
     data: Data,
     /// Whether a reference to a resource that is not there is refused [default: check in transactions and batches, accept elsewhere]
-    #[arg(long)]
+    #[arg(long, env = "FLINT_REFERENCES")]
     references: Option<ReferencePolicy>,
     /// Threads that prepare and commit [default: four for each processor]
     #[arg(long, value_name = "N")]
@@ -37,10 +37,12 @@ resources with the same type and id in several places, any may become the curren
 impl Import {
     /// Imports, and lists what was refused.
     pub(super) fn run(self) -> Result<(), Box<dyn Error>> {
-        let state = self.data.open()?;
+        let settings = self.data.settings()?;
+        let references = self.references.or(settings.references).map(References::from);
+        let state = Data::open(settings)?;
         let import = import::Import {
             paths: self.paths,
-            references: self.references.map(References::from),
+            references,
             threads: self.threads.map_or_else(import::threads_default, usize::from),
         };
         let report = import.run(&state)?;

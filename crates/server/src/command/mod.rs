@@ -47,14 +47,14 @@ struct Data {
 }
 
 impl Data {
-    /// Opens the store, or makes one.
-    fn open(&self) -> Result<State, Box<dyn Error>> {
-        Self::open_at(self.config()?)
+    /// Opens the store that settings name, or makes one.
+    fn open(settings: Settings) -> Result<State, Box<dyn Error>> {
+        Self::open_at(Self::config(settings)?)
     }
 
     /// Opens a store that is there: from a mistyped directory nothing would come, and look like success.
     fn open_existing(&self) -> Result<State, Box<dyn Error>> {
-        let config = self.config()?;
+        let config = Self::config(self.settings()?)?;
         let is_empty = fs::read_dir(&config.data).map_or(true, |mut entries| entries.next().is_none());
         if is_empty {
             let directory = config.data.display();
@@ -63,12 +63,15 @@ impl Data {
         Self::open_at(config)
     }
 
-    fn config(&self) -> Result<Config, Box<dyn Error>> {
+    fn settings(&self) -> Result<Settings, Box<dyn Error>> {
         let settings = Settings::of_store(self.data.clone(), self.base_url.clone());
-        let settings = match &self.config {
+        Ok(match &self.config {
             Some(path) => settings.or(Settings::read(path)?),
             None => settings,
-        };
+        })
+    }
+
+    fn config(settings: Settings) -> Result<Config, Box<dyn Error>> {
         telemetry::log_to_stderr(&settings)?;
         Ok(settings.resolve()?)
     }

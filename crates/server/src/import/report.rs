@@ -39,18 +39,23 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Tally { written, unchanged } = self.tally;
         let seconds = self.elapsed.as_secs_f64();
-        write!(f, "imported {} from {} files in {seconds:.1} s", rate(written, self.elapsed), self.files)?;
+        write!(f, "imported {} from {} in {seconds:.1} s", rate(written, self.elapsed), files(self.files))?;
         if unchanged > 0 {
             write!(f, "; {unchanged} were there already")?;
         }
         if self.skipped > 0 {
-            write!(f, "; {} files were in already", self.skipped)?;
+            let were = if self.skipped == 1 { "was" } else { "were" };
+            write!(f, "; {} {were} in already", files(self.skipped))?;
         }
         if self.refused() > 0 {
             write!(f, "; {} refused", self.refused())?;
         }
         Ok(())
     }
+}
+
+fn files(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "file" } else { "files" })
 }
 
 /// What of one file was refused in the last pass.

@@ -147,6 +147,28 @@ fn checks_references_when_asked_to() {
 }
 
 #[test]
+fn takes_the_policy_for_references_from_every_setting() {
+    let bench = Bench::new();
+    let patient = r#"{"resourceType":"Patient","id":"b","managingOrganization":{"reference":"Organization/gone"}}"#;
+    bench.write("a.ndjson", patient);
+    bench.write("check.toml", "references = 'check'");
+    bench.write("accept.toml", "references = 'accept'");
+    let cases: [(&[&str], Option<&str>, i32); 5] = [
+        (&["--config", "check.toml"], None, 1),
+        (&[], Some("check"), 1),
+        (&["--references", "check"], Some("accept"), 1),
+        (&["--config", "check.toml"], Some("accept"), 0),
+        (&["--config", "accept.toml"], None, 0),
+    ];
+    for (arguments, variable, code) in cases {
+        let mut command = bench.command("import", &[&["a.ndjson"], arguments].concat());
+        command.envs(variable.map(|value| ("FLINT_REFERENCES", value)));
+        let ran = command.output().expect("the program runs");
+        assert_eq!(ran.status.code(), Some(code), "{arguments:?} {variable:?}: {ran:?}");
+    }
+}
+
+#[test]
 fn takes_versions_of_a_resource_in_their_order() {
     let bench = Bench::new();
     let line = |version: usize| format!(r#"{{"resourceType":"Basic","id":"a","code":{{"text":"{version}"}}}}"#);
