@@ -323,14 +323,12 @@ mod tests {
             &[
                 ("famly=x", "parameter `famly` of Patient is unknown, known are family, "),
                 ("birthDate=2000", "parameter `birthDate` of Patient is unknown, known are birthdate, "),
-                ("text=x", "parameter `text` of Patient is unknown, known are _id, "),
+                ("text=x", "parameter `text` of Patient is unknown, known are _text, _id, "),
                 ("=x", "parameter `` of Patient is unknown"),
                 ("name:foo=x", "modifier `:foo` of `name` is unknown"),
                 ("name:=x", "modifier `:` of `name` is unknown"),
-                ("_text=x", "parameter `_text` of Patient is not served"),
                 ("_filter=x", "parameter `_filter` of Patient is not served"),
                 ("_list=x", "parameter `_list` of Patient is not served"),
-                ("_content=x", "parameter `_content` of Patient is not served"),
                 ("_sort=_score", "parameter `_score` of Patient is unknown"),
                 ("organization._foo=x", "no target of `organization` has the parameter `_foo`"),
                 ("organization:Organization._foo=x", "parameter `_foo` of Organization is unknown"),
@@ -345,7 +343,7 @@ mod tests {
     #[test]
     fn leniency_leaves_out_what_is_unknown_and_nothing_else() {
         let lenient = |text: &str| query("Patient", text, Handling::Lenient);
-        for text in ["famly=x", "name:foo=x", "_text=x", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
+        for text in ["famly=x", "name:foo=x", "_query=x", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
         {
             let query = lenient(&format!("gender=male&{text}")).expect("lenient");
             assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())], "{text}");

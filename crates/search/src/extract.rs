@@ -44,7 +44,7 @@ impl Extraction {
         let mut extraction = Extraction { steps: Vec::new(), by_member: FxHashMap::default(), always: Vec::new() };
         let mut known = FxHashMap::default();
         for (position, parameter) in parameters.iter().enumerate() {
-            if matches!(parameter.kind, Kind::Special | Kind::LastUpdated) {
+            if matches!(parameter.kind, Kind::Special | Kind::Words | Kind::LastUpdated) {
                 continue;
             }
             for branch in branches(&parameter.definition.expression) {
@@ -254,7 +254,7 @@ mod tests {
             let fed: Vec<_> = extraction.steps.iter().flat_map(|step| &step.feeds).map(|feed| feed.parameter).collect();
             for (position, parameter) in parameters.iter().enumerate() {
                 let is_fed = fed.contains(&position);
-                let wanted = !matches!(parameter.kind, Kind::Special | Kind::LastUpdated);
+                let wanted = !matches!(parameter.kind, Kind::Special | Kind::Words | Kind::LastUpdated);
                 assert_eq!(is_fed, wanted, "{resource_type}.{}", parameter.definition.code);
             }
         }

@@ -26,6 +26,7 @@ mod refusal;
 mod result;
 mod sort;
 mod terms;
+mod text;
 
 #[cfg(test)]
 mod testing;

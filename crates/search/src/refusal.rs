@@ -58,6 +58,9 @@ impl Refusal {
         allowed.truncate(NAMES_MAX);
         let code = &parameter.definition.code;
         let modifier = shortened(modifier);
+        if allowed.is_empty() {
+            return Refusal::unknown(format!("modifier `:{modifier}` of `{code}` is unknown, it has none"));
+        }
         Refusal::unknown(format!("modifier `:{modifier}` of `{code}` is unknown, allowed are {}", allowed.join(", ")))
     }
 }

@@ -13,6 +13,7 @@ use crate::addition::{Addition, Progress};
 use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site};
 use crate::row::{self, ROWS_MAX};
+use crate::text;
 use crate::{Dialect, Handling, Query, Scope, compile};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
@@ -114,11 +115,12 @@ impl Registry {
         let extraction =
             table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
         extraction.rows(self.site(), &table.parameters, resource, &mut rows);
-        let rows = rows.finish().ok_or_else(|| {
+        let index = |code: &str| table.get(code).map(|parameter| parameter.index);
+        text::index_content(self.definitions, resource, index("_content"), index("_text"), &mut rows.words);
+        rows.finish().ok_or_else(|| {
             let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
             Outcome::new(IssueType::TooCostly, text)
-        })?;
-        Ok(Rows { rows, words: Vec::new() })
+        })
     }
 
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
@@ -303,7 +305,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Vec::from_iter(refused), ["_content", "_filter", "_query", "_text", "near"]);
+        assert_eq!(Vec::from_iter(refused), ["_filter", "_query", "near"]);
         assert!(served > 2_000, "{served}");
     }
 
@@ -329,12 +331,14 @@ mod tests {
     fn names_what_is_served() {
         let codes: Vec<_> = registry().parameters("Slot").into_iter().map(|parameter| parameter.code).collect();
         let expected = [
+            "_content",
             "_id",
             "_lastUpdated",
             "_profile",
             "_security",
             "_source",
             "_tag",
+            "_text",
             "appointment-type",
             "delivery-channel",
             "end",

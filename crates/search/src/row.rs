@@ -7,6 +7,8 @@ use std::ops::Bound;
 
 use store::{Filter, Index, Match, Range, Row, VALUE_MAX};
 
+use crate::text::Words;
+
 /// How many bytes of a row's value name the leading components of a composite.
 pub(crate) const KEY_LENGTH: usize = 16;
 
@@ -72,13 +74,15 @@ pub(crate) const ROWS_MAX: usize = 250_000;
 #[derive(Default)]
 pub(crate) struct Rows {
     rows: Vec<Row>,
+    /// The words of its texts.
+    pub(crate) words: Words,
     /// Whether some did not fit any more.
     is_cut: bool,
 }
 
 impl Rows {
     pub(crate) fn with_capacity(capacity: usize) -> Rows {
-        Rows { rows: Vec::with_capacity(capacity), is_cut: false }
+        Rows { rows: Vec::with_capacity(capacity), words: Words::default(), is_cut: false }
     }
 
     pub(crate) fn push(&mut self, index: Index, value: Vec<u8>) {
@@ -111,10 +115,10 @@ impl Rows {
     }
 
     /// Sorted and without duplicates; `None` when they were too many.
-    pub(crate) fn finish(mut self) -> Option<Vec<Row>> {
+    pub(crate) fn finish(mut self) -> Option<crate::Rows> {
         self.rows.sort_unstable();
         self.rows.dedup();
-        (!self.is_cut).then_some(self.rows)
+        (!self.is_cut).then(|| crate::Rows { rows: self.rows, words: self.words.finish() })
     }
 }
 

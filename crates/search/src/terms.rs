@@ -242,7 +242,7 @@ mod tests {
                 (r"code:in=a\b", r"expected `\` only before"),
                 (
                     "identifier:in=urn:v:pets",
-                    "modifier `:in` of `identifier` is unknown, allowed are :missing, :not, :of-type",
+                    "modifier `:in` of `identifier` is unknown, allowed are :missing, :not, :text, :of-type",
                 ),
                 ("_id:below=a|b", "modifier `:below` of `_id` is unknown, allowed are :missing, :not"),
             ],

@@ -6,7 +6,7 @@ use fhir::json::Document;
 use fhir::{DateTime, Definitions, Instant};
 use store::Row;
 
-use crate::{Criterion, Handling, Query, Registry, Scope};
+use crate::{Criterion, Handling, Query, Registry, Rows, Scope};
 
 pub(crate) const BASE_URL: &str = "https://flint.example/fhir";
 
@@ -21,7 +21,8 @@ pub(crate) fn registry() -> &'static Registry {
 /// The rows of a resource, with the one that the store keeps for the commit's time.
 pub(crate) fn rows(resource: &str) -> Vec<Row> {
     let document = Document::parse(resource.as_bytes()).unwrap_or_else(|error| panic!("{error:?} in {resource}"));
-    let mut rows = registry().rows(&document).expect("a resource").rows;
+    let Rows { mut rows, words } = registry().rows(&document).expect("a resource");
+    rows.extend(words);
     let resource_type = document.root().resource_type().expect("checked by rows");
     if let Some(time) = document.root().path(&["meta", "lastUpdated"]).and_then(|time| time.as_str()) {
         let (start, _) = DateTime::parse(&time).expect("an instant").range();

@@ -95,7 +95,8 @@ impl<'a> Matching<'a> {
             for (change, draft) in of_type {
                 // What cannot be indexed matches nothing here, and is refused when it is validated.
                 let rows = draft.document.as_ref().and_then(|document| registry.rows(document).ok());
-                let Some(Rows { mut rows, .. }) = rows else { continue };
+                let Some(Rows { mut rows, words }) = rows else { continue };
+                rows.extend(words);
                 let time = store::time_value(setup.clock.now()).to_vec();
                 rows.push(Row { index: registry.time_index(resource_type), value: time });
                 planned.add(change, rows);

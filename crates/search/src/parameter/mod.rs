@@ -16,6 +16,7 @@ mod uri;
 pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_key, local_value};
+pub(crate) use string::fold;
 pub(crate) use token::{Wanted, codes_filter, identity};
 pub(crate) use uri::same_uri;
 
@@ -29,11 +30,12 @@ use store::{Filter, Index};
 
 use crate::Criterion;
 use crate::addition::{Addition, Limits, Progress};
-use crate::escape::{is_escaped_well, split};
+use crate::escape::{is_escaped_well, split, unescape};
 use crate::refusal::Refusal;
 use crate::row::{self, OTHER, Rows};
 use crate::shape::Shape;
 use crate::terms::{Relation, Terms};
+use crate::text;
 
 /// How many values one parameter may list.
 pub(crate) const VALUES_MAX: usize = 2_000;
@@ -71,6 +73,8 @@ pub(crate) enum Kind {
     Simple(SearchKind),
     /// `_lastUpdated`: rows that the store itself keeps.
     LastUpdated,
+    /// `_text` and `_content`: words that do not come from an expression.
+    Words,
     Composite(Vec<SearchKind>),
     /// Not served.
     Special,
@@ -108,6 +112,7 @@ impl Indexed {
         resource_type: &'static str,
     ) -> Indexed {
         let kind = match definition.kind {
+            _ if matches!(definition.code.as_ref(), "_text" | "_content") => Kind::Words,
             _ if definition.expression.is_empty() => Kind::Special,
             SearchKind::Special => Kind::Special,
             SearchKind::Composite => match &definition {
@@ -162,9 +167,14 @@ impl Indexed {
         let start = rows.len();
         for item in items {
             match &self.kind {
-                Kind::Simple(kind) => simple_rows(*kind, site, item, self.shape, target_type, self.index, rows),
+                Kind::Simple(kind) => {
+                    simple_rows(*kind, site, item, self.shape, target_type, self.index, rows);
+                    if *kind == SearchKind::Token {
+                        token::words(item, self.index, &mut rows.words);
+                    }
+                }
                 Kind::Composite(_) => composite::rows(site, components, context, item, self.index, rows),
-                Kind::LastUpdated | Kind::Special => return,
+                Kind::LastUpdated | Kind::Words | Kind::Special => return,
             }
         }
         let is_there = match &self.kind {
@@ -241,6 +251,7 @@ impl Indexed {
     ) -> Result<Filter, BadValue> {
         match &self.kind {
             Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, self.index, value),
+            Kind::Words => text::filter(self.index, &unescape(value)),
             Kind::LastUpdated => date::moment_filter(self.index, value, narrowing.now),
             Kind::Composite(kinds) => composite::filter(site, kinds, narrowing.now, self.index, value),
             Kind::Special => Err(BadValue("another parameter")),
@@ -277,7 +288,7 @@ impl Indexed {
             Kind::Simple(kind) => modifiers(kind),
             Kind::LastUpdated => date::MODIFIERS,
             Kind::Composite(_) => composite::MODIFIERS,
-            Kind::Special => &[],
+            Kind::Words | Kind::Special => &[],
         }
     }
 

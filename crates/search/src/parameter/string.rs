@@ -82,7 +82,7 @@ fn row_value(folded: &str, text: &str) -> Vec<u8> {
 }
 
 /// Without case, accents and extra white space.
-pub(super) fn fold(text: &str) -> String {
+pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let mut space = false;
     let mut push = |char: char| {

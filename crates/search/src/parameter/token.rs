@@ -8,7 +8,7 @@
 //! have a server find too much than too little. A query without system is tried as written and without case. A conditional write
 //! must not take one identifier for another, so identifiers have a row as written in the index `exact` too, where case can matter.
 //!
-//! `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`, and one as written.
+//! `:text` goes by words in the index `text`. `:of-type` has an index of its own with rows `value 0 type-system 0 type-code 0`, and one as written.
 
 use std::borrow::Cow;
 
@@ -23,21 +23,24 @@ use super::{BadValue, Site};
 use crate::escape::{split, split_once, unescape};
 use crate::row::{self, Rows, push_part};
 use crate::shape::{Shape, Values};
+use crate::text::{Words, every_word};
 
 const FORM: &str = "`code`, `system|code`, `|code` or `system|`";
 const OF_TYPE: &str = "of-type";
 const OF_TYPE_EXACT: &str = "of-type-exact";
 const SYSTEM: &str = "system";
 const EXACT: &str = "exact";
+const TEXT: &str = "text";
 const CODE_MAX: usize = 180;
 const SYSTEM_MAX: usize = 200;
 
 /// The modifiers for values of a kind.
 pub(super) fn modifiers(values: Values) -> &'static [&'static str] {
     match values {
-        Values::Mixed => &["missing", "not", "of-type", "in", "not-in", "below", "above"],
-        Values::Coded | Values::Code => &["missing", "not", "in", "not-in", "below", "above"],
-        Values::Identifier => &["missing", "not", "of-type"],
+        Values::Mixed => &["missing", "not", "text", "of-type", "in", "not-in", "below", "above"],
+        Values::Coded => &["missing", "not", "text", "in", "not-in", "below", "above"],
+        Values::Code => &["missing", "not", "in", "not-in", "below", "above"],
+        Values::Identifier => &["missing", "not", "text", "of-type"],
         Values::Cased | Values::Plain => &["missing", "not"],
     }
 }
@@ -96,6 +99,23 @@ pub(super) fn identifier_rows(identifier: Node<'_>, index: Index, rows: &mut Row
     push(&token, None, index, rows);
     if let Some(value) = token.code.as_deref().filter(|value| has_case(value)) {
         rows.push(row::secondary(index, EXACT), row_value(token.system(), value));
+    }
+}
+
+/// The words of what people read instead of the code, for `:text`.
+pub(super) fn words(item: &Item<'_>, index: Index, words: &mut Words) {
+    let Some(node) = node(item) else { return };
+    let index = [row::secondary(index, TEXT)];
+    let mut add = |text: Option<Cow<'_, str>>| text.into_iter().for_each(|text| words.add(&index, &text));
+    match type_name(item) {
+        "Coding" => add(member(node, "display")),
+        "CodeableConcept" => {
+            add(member(node, "text"));
+            let codings = node.get("coding").into_iter().flat_map(Node::each);
+            codings.for_each(|coding| add(member(coding, "display")));
+        }
+        "Identifier" => add(node.get("type").and_then(|concept| member(concept, "text"))),
+        _ => {}
     }
 }
 
@@ -175,6 +195,9 @@ pub(super) fn filter(
 ) -> Result<Filter, BadValue> {
     if modifier == Some(OF_TYPE) {
         return of_type_filter(site, index, value);
+    }
+    if modifier == Some(TEXT) {
+        return every_word(row::secondary(index, TEXT), &unescape(value)).ok_or(BadValue("at least one word"));
     }
     let wanted = Wanted::parse(value)?;
     match &wanted {
@@ -472,7 +495,7 @@ mod tests {
                 ("identifier:of-type=a||b", "expected `system|code|value`"),
                 (
                     "identifier:exact=a",
-                    "modifier `:exact` of `identifier` is unknown, allowed are :missing, :not, :of-type",
+                    "modifier `:exact` of `identifier` is unknown, allowed are :missing, :not, :text, :of-type",
                 ),
                 ("gender:missing=yes", "expected `true` or `false`"),
             ],
