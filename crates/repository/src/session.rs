@@ -10,6 +10,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
+use crate::parameters::{Live, Work};
 use crate::{Access, Rule, fault};
 
 /// What a repository is made of.
@@ -55,16 +56,21 @@ pub fn new_id() -> String {
 pub struct Repository {
     pub(crate) setup: Setup,
     /// The search parameters as they are now.
-    registry: ArcSwap<Registry>,
+    pub(crate) live: ArcSwap<Live>,
+    /// Held while they are read from the store.
+    pub(crate) renewing: Mutex<()>,
+    /// What is to be indexed.
+    pub(crate) work: Work,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
 
 /// The repository as one caller may use it.
+#[derive(Clone)]
 pub struct Session<'a> {
     pub(crate) repository: &'a Repository,
     /// The search parameters of all that this session does.
-    registry: Arc<Registry>,
+    pub(crate) live: Arc<Live>,
     pub(crate) access: Access,
     pub(crate) importing: bool,
     pub(crate) references: References,
@@ -72,25 +78,33 @@ pub struct Session<'a> {
 
 impl Repository {
     /// A repository over a store.
-    pub fn new(setup: Setup) -> Repository {
-        let registry = ArcSwap::from_pointee(setup.registry.clone());
-        Repository { setup, registry, turn: Mutex::new(()) }
+    pub fn new(setup: Setup) -> Result<Repository, Outcome> {
+        let snapshot = setup.store.snapshot().map_err(fault::outcome)?;
+        let live = Live::read(&setup, &*snapshot)?;
+        drop(snapshot);
+        Ok(Repository {
+            setup,
+            live: ArcSwap::from_pointee(live),
+            renewing: Mutex::new(()),
+            work: Work::default(),
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// The search parameters as they are now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.live.load().registry.clone()
     }
 
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
         Session {
             repository: self,
-            registry: self.registry(),
+            live: self.live.load_full(),
             access,
             importing: false,
             references: self.setup.references,
         }
-    }
-
-    /// The search parameters as they are now.
-    pub fn registry(&self) -> Arc<Registry> {
-        self.registry.load_full()
     }
 
     /// The time now, for [`Registry::query`].
@@ -107,7 +121,12 @@ impl Repository {
 impl Session<'_> {
     /// The search parameters of this session: those of the moment when it was opened.
     pub fn registry(&self) -> &Registry {
-        &self.registry
+        &self.live.registry
+    }
+
+    /// The same session with the search parameters of now.
+    pub fn renewed(&self) -> Self {
+        Session { live: self.repository.live.load_full(), ..self.clone() }
     }
 
     /// The same session for loading records of what happened elsewhere: rules keep their books but refuse nothing

@@ -54,7 +54,7 @@ impl House {
             validation: Validation::On,
             search_time: Duration::from_secs(60),
         };
-        House { repository: Repository::new(setup), _directory: directory }
+        House { repository: Repository::new(setup).expect("an empty store"), _directory: directory }
     }
 
     pub(crate) fn session(&self) -> Session<'_> {

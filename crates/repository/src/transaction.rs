@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fhir::json::Document;
-use fhir::{Outcome, Reference};
+use fhir::{Definitions, Outcome, Reference};
 use rustc_hash::FxHashMap;
 use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
+use crate::parameters::Generation;
 use crate::session::parse_stored;
 use crate::transact::content::{Content, arrange};
 use crate::{Method, Planned, Session, fault};
@@ -15,8 +16,8 @@ use crate::{Method, Planned, Session, fault};
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
 pub struct Transaction<'a> {
-    session: &'a Session<'a>,
-    snapshot: &'a dyn Snapshot,
+    pub(crate) session: &'a Session<'a>,
+    pub(crate) snapshot: &'a dyn Snapshot,
     now: Millis,
     pub(crate) writes: Vec<PlannedWrite>,
     by_key: FxHashMap<Key, usize>,
@@ -25,6 +26,8 @@ pub struct Transaction<'a> {
     stored: FxHashMap<Key, Option<Arc<Document>>>,
     /// The names taken and given back: what each shall hold.
     claims: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The stored values to be.
+    pub(crate) settings: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// A write that is to be.
@@ -50,6 +53,7 @@ impl<'a> Transaction<'a> {
             read: BTreeMap::new(),
             stored: FxHashMap::default(),
             claims: BTreeMap::new(),
+            settings: BTreeMap::new(),
         }
     }
 
@@ -126,6 +130,15 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    pub(crate) fn definitions(&self) -> &'static Definitions {
+        self.session.setup().definitions
+    }
+
+    /// The generation of search parameters that the rows are made in.
+    pub(crate) fn generation(&self) -> Generation {
+        self.session.live.generation
+    }
+
     /// The time of the request.
     pub fn now(&self) -> Millis {
         self.now
@@ -171,6 +184,7 @@ impl<'a> Transaction<'a> {
         let preconditions =
             preconditions.map(|(key, version)| Precondition::Version { key: key.clone(), version: *version }).collect();
         let mut batch = Batch { preconditions, writes: Vec::new() };
+        batch.preconditions.push(self.session.live.precondition());
         let mut written = Vec::new();
         for (at, write) in self.writes.iter().enumerate() {
             if !write.changes_nothing() {
@@ -189,6 +203,8 @@ impl<'a> Transaction<'a> {
                 batch.writes.push(Write::Claim { name: name.clone(), value: value.clone() });
             }
         }
+        let settings = self.settings.iter();
+        batch.writes.extend(settings.map(|(name, value)| Write::Set { name: name.clone(), value: value.clone() }));
         Ok((batch, written))
     }
 

@@ -36,4 +36,5 @@ pub use dialect::Dialect;
 pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};
+pub use row::ROWS_FORMAT;
 pub use terms::Terms;

@@ -51,6 +51,8 @@ pub struct Parameter {
     pub url: String,
     pub kind: SearchKind,
     pub description: String,
+    /// Of a reference: the types that it may lead to.
+    pub targets: Vec<&'static str>,
 }
 
 /// The parameters of one type.
@@ -171,6 +173,7 @@ impl Registry {
                 url: definition.url.to_string(),
                 kind: definition.kind,
                 description: definition.description.to_string(),
+                targets: definition.targets.clone(),
             })
             .collect()
     }

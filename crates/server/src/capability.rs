@@ -3,13 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir::definitions::SearchKind;
 use fhir::json::quote;
-use fhir::{IssueType, Outcome};
+use fhir::{Instant, IssueType, Outcome};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use repository::Millis;
 use services::{OPERATIONS, Operation};
 
 use crate::State;
@@ -26,6 +28,8 @@ const DATE: &str = "2026-11-22";
 pub(crate) struct Statement {
     bytes: Bytes,
     etag: HeaderValue,
+    /// Of the search parameters in it.
+    generation: u64,
 }
 
 /// Answers `/metadata`.
@@ -36,7 +40,7 @@ pub(crate) fn answer(state: &State, call: &Call) -> Result<Answer, Refused> {
         let text = format!("mode `{mode}` is not served, only `full` and `normative`");
         return Err(Outcome::new(IssueType::NotSupported, text).into());
     }
-    let statement = state.statement.get_or_init(|| Statement::new(state));
+    let statement = current(state);
     let known = call.conditions.if_none_match.as_deref().unwrap_or_default();
     let is_known = known.split(',').any(|tag| tag.trim() == "*" || tag.trim().as_bytes() == statement.etag.as_bytes());
     let answer = if is_known {
@@ -47,21 +51,38 @@ pub(crate) fn answer(state: &State, call: &Call) -> Result<Answer, Refused> {
     Ok(Answer { etag: Some(statement.etag.clone()), ..answer })
 }
 
-impl Statement {
-    fn new(state: &State) -> Statement {
-        let text = statement(state);
-        let hash = blake3::hash(text.as_bytes()).to_hex();
-        let etag =
-            HeaderValue::try_from(format!("W/\"{}\"", &hash[..16])).expect("digits and quotes are visible ASCII");
-        Statement { bytes: text.into(), etag }
+/// The statement of the search parameters as they are now.
+fn current(state: &State) -> Arc<Statement> {
+    let (generation, changed) = state.repository.generation();
+    match state.statement.load_full() {
+        Some(statement) if statement.generation == generation => statement,
+        _ => {
+            let statement = Arc::new(Statement::new(state, generation, changed));
+            state.statement.store(Some(statement.clone()));
+            statement
+        }
     }
 }
 
-fn statement(state: &State) -> String {
+impl Statement {
+    fn new(state: &State, generation: u64, changed: Millis) -> Statement {
+        let date = match generation {
+            0 => DATE.to_owned(),
+            _ => Instant::from_millis(changed).to_string(),
+        };
+        let text = statement(state, &date);
+        let hash = blake3::hash(text.as_bytes()).to_hex();
+        let etag =
+            HeaderValue::try_from(format!("W/\"{}\"", &hash[..16])).expect("digits and quotes are visible ASCII");
+        Statement { bytes: text.into(), etag, generation }
+    }
+}
+
+fn statement(state: &State, date: &str) -> String {
     let mut out = String::from(r#"{"resourceType":"CapabilityStatement","status":"active","kind":"instance""#);
     let _ = write!(
         out,
-        r#","date":"{DATE}","software":{{"name":"Flint","version":"{}"}},"implementation":{{"description":"Flint","url":{}}}"#,
+        r#","date":"{date}","software":{{"name":"Flint","version":"{}"}},"implementation":{{"description":"Flint","url":{}}}"#,
         env!("CARGO_PKG_VERSION"),
         quote(&state.base_url),
     );
@@ -151,16 +172,12 @@ fn operations(out: &mut String, serves: impl Fn(&dyn Operation) -> bool) {
 
 /// For each type the references of others that may lead to it: `Observation:subject`.
 fn reverse_includes(state: &State) -> BTreeMap<&'static str, Vec<String>> {
-    let definitions = state.definitions;
+    let (definitions, registry) = (state.definitions, state.repository.registry());
     let mut reverse: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     for &source in definitions.resource_types() {
-        for include in state.repository.registry().includes(source) {
-            let Some((_, code)) = include.split_once(':') else { continue };
-            let parameter = definitions.search_parameters(source).iter().find(|parameter| parameter.code == code);
-            for target in parameter.into_iter().flat_map(|parameter| &parameter.targets) {
-                if let Some(target) = definitions.resource_type(target) {
-                    reverse.entry(target).or_default().push(include.clone());
-                }
+        for parameter in registry.parameters(source) {
+            for target in parameter.targets {
+                reverse.entry(target).or_default().push(format!("{source}:{}", parameter.code));
             }
         }
     }

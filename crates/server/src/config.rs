@@ -31,6 +31,8 @@ pub struct Config {
     pub dialect: Dialect,
     /// Files and folders to import before anything is served.
     pub load: Vec<PathBuf>,
+    /// Whether a thread indexes what search parameters need that come while it serves; else [`Indexing`](crate::Indexing) does.
+    pub indexes: bool,
     /// What bounds a request.
     pub limits: Limits,
     /// The time.
@@ -98,6 +100,7 @@ impl Default for Config {
             base_url: None,
             references: References::default(),
             dialect: Dialect::default(),
+            indexes: true,
             load: Vec::new(),
             limits: Limits::default(),
             clock: Arc::new(SystemClock),

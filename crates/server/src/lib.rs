@@ -28,7 +28,7 @@ mod telemetry;
 
 pub use config::{Auth, Config, Limits, Settings};
 pub use http::app;
-pub use listen::{Server, StartError, serve};
+pub use listen::{Indexing, Server, StartError, serve};
 pub use repository::References;
 pub use search::Dialect;
 pub use state::State;

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
 
 use axum::Router;
+use fhir::Outcome;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -94,6 +96,11 @@ impl Server {
         Ok(Server { listener, address, state: Arc::new(state) })
     }
 
+    /// Its work on what search parameters need that come while it serves.
+    pub fn indexing(&self) -> Indexing {
+        Indexing(Arc::downgrade(&self.state))
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -110,6 +117,7 @@ impl Server {
         let connections = Arc::new(Semaphore::new(limits.connections));
         let builder = Arc::new(builder(&limits));
         let graceful = GracefulShutdown::new();
+        let indexer = Indexer::start(self.state.clone());
         let app = app(self.state);
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -135,6 +143,45 @@ impl Server {
         if tokio::time::timeout(limits.drain_timeout, graceful.shutdown()).await.is_err() {
             tracing::warn!("stopped with requests still in progress");
         }
+        drop(indexer);
+    }
+}
+
+/// The thread that indexes beside the requests, until this is dropped.
+struct Indexer {
+    state: Arc<State>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Indexer {
+    fn start(state: Arc<State>) -> Option<Indexer> {
+        if !state.indexes {
+            return None;
+        }
+        let of_thread = state.clone();
+        let run = move || of_thread.repository.index_until_stopped();
+        let thread = std::thread::Builder::new().name("indexer".to_owned()).spawn(run);
+        let thread = thread.inspect_err(|error| tracing::error!(%error, "nothing is indexed in the background")).ok();
+        Some(Indexer { state, thread })
+    }
+}
+
+impl Drop for Indexer {
+    fn drop(&mut self) {
+        self.state.repository.stop_indexing();
+        // A panic of it is in the log.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// What there is to index, for who wants to see it done: tests, and servers without a thread for it.
+#[derive(Clone)]
+pub struct Indexing(Weak<State>);
+
+impl Indexing {
+    /// Indexes one bounded batch; false when nothing is left, or the server has ended.
+    pub fn batch(&self) -> Result<bool, Outcome> {
+        self.0.upgrade().map_or(Ok(false), |state| state.repository.index_batch())
     }
 }
 

@@ -1,9 +1,10 @@
 //! What all requests share.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
 
-use fhir::Definitions;
+use arc_swap::ArcSwapOption;
+use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, Validation};
 use smart::Authority;
 use store::{Embedded, Store, StoreError};
@@ -13,6 +14,7 @@ use crate::body::Budget;
 use crate::capability::Statement;
 use crate::config::{Auth, Config, Limits};
 use crate::page::Signer;
+use crate::progress::Progress;
 use crate::telemetry::Metrics;
 
 /// The server behind the doors.
@@ -23,10 +25,12 @@ pub struct State {
     /// Without a final `/`.
     pub(crate) base_url: String,
     pub(crate) references: References,
+    /// Whether a thread indexes while it serves.
+    pub(crate) indexes: bool,
     pub(crate) limits: Limits,
     pub(crate) pages: Signer,
-    /// Made when it is first asked for: the start does not wait for it.
-    pub(crate) statement: OnceLock<Statement>,
+    /// Made when it is first asked for after the search parameters changed: the start does not wait for it.
+    pub(crate) statement: ArcSwapOption<Statement>,
     pub(crate) metrics: Metrics,
     /// Requests that are not answered yet.
     pub(crate) requests: AtomicUsize,
@@ -55,7 +59,9 @@ impl State {
             references: config.references,
             validation: Validation::On,
             search_time: config.limits.search_timeout,
-        });
+        })
+        .map_err(unusable)?;
+        index_outdated(&repository)?;
         Ok(State {
             repository,
             definitions,
@@ -63,12 +69,35 @@ impl State {
             base_url,
             references: config.references,
             pages,
-            statement: OnceLock::new(),
+            statement: ArcSwapOption::empty(),
             metrics: Metrics::new(),
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),
             turns: Arc::new(Semaphore::new(config.limits.threads)),
+            indexes: config.indexes,
             limits: config.limits,
         })
     }
+}
+
+/// Brings the rows of a store that another version of this program wrote into today's form.
+fn index_outdated(repository: &Repository) -> Result<(), StoreError> {
+    let mut progress: Option<(Progress, u64)> = None;
+    let indexed = repository.index_outdated(|done, total| {
+        let (progress, before) = progress.get_or_insert_with(|| {
+            eprintln!("indexing {total} resources anew for this version");
+            (Progress::new(total), 0)
+        });
+        let more = done.saturating_sub(*before);
+        (progress.advance(more), progress.count(more));
+        *before = done;
+    });
+    if let Some((progress, _)) = &progress {
+        progress.finish();
+    }
+    indexed.map_err(unusable)
+}
+
+fn unusable(outcome: Outcome) -> StoreError {
+    StoreError::Unusable(outcome.to_string())
 }

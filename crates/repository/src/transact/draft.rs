@@ -183,6 +183,16 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Compiles the condition again, for a session with other search parameters.
+    pub(super) fn compile(&mut self, session: &Session<'_>) -> Result<(), Outcome> {
+        if let Some(criteria) = &mut self.criteria {
+            *criteria = Criteria::new(session, criteria.resource_type, std::mem::take(&mut criteria.text))?;
+        }
+        Ok(())
+    }
+}
+
 impl Criteria {
     /// Compiles a query string strictly: a condition that was not understood must not decide anything.
     pub(super) fn new(session: &Session<'_>, resource_type: &'static str, text: String) -> Result<Criteria, Outcome> {

@@ -41,26 +41,42 @@ impl Session<'_> {
             let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
             return Err(Outcome::new(IssueType::TooCostly, text).into());
         }
-        let drafts = draft::all(self, changes)?;
+        let mut drafts = draft::all(self, changes)?;
         let mut kept = Kept { fresh: vec![None; drafts.len()], contents: vec![None; drafts.len()] };
+        let mut renewed: Option<Session<'_>> = None;
         let mut turn = None;
         for attempt in 0..TRIES_MAX {
             if attempt == TRIES_FREE {
                 turn = Some(self.repository.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
+            let session = renewed.as_ref().unwrap_or(self);
             let snapshot = self.snapshot()?;
-            let plan = Plan::make(self, &*snapshot, &drafts, &mut kept)?;
+            let plan = Plan::make(session, &*snapshot, &drafts, &mut kept)?;
             let (mut batch, report) = plan.batch()?;
             batch.writes.extend(note.clone().map(Note::write));
+            let sets = plan.sets();
             drop(plan);
             drop(snapshot);
             if batch.writes.is_empty() {
                 return Ok(report.changed(&[]));
             }
             match self.setup().store.commit(batch) {
-                Ok(committed) => return Ok(report.changed(&committed.versions)),
+                Ok(committed) => {
+                    if sets {
+                        self.repository.renew()?;
+                        self.repository.work.wake();
+                    }
+                    return Ok(report.changed(&committed.versions));
+                }
                 Err(StoreError::Conflict(_) | StoreError::Claimed(_)) => {}
                 Err(error) => return Err(fault::outcome(error).into()),
+            }
+            let generation = session.live.generation;
+            if self.repository.renew()?.generation != generation {
+                // Conditions and rows were made with search parameters that are not those of now.
+                let session = renewed.insert(self.renewed());
+                drafts.iter_mut().try_for_each(|draft| draft.compile(session))?;
+                kept.contents.fill(None);
             }
         }
         drop(turn);

@@ -14,10 +14,11 @@ use super::identity::{Aim, Aims};
 use super::matching::Matching;
 use super::references;
 use super::resolve::Resolver;
+use crate::parameters::Keeper;
 use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{ChangeKind, Changed, Method, Refusal, Session, fault};
+use crate::{ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
 
 pub(super) struct Plan<'a> {
     transaction: Transaction<'a>,
@@ -64,6 +65,11 @@ impl<'a> Plan<'a> {
         planner.apply_rules()?;
         let conditions = matching.preconditions().collect();
         Ok(Plan { transaction: planner.transaction, conditions, ends: planner.ends })
+    }
+
+    /// Whether it changes the search parameters.
+    pub(super) fn sets(&self) -> bool {
+        !self.transaction.settings.is_empty()
     }
 
     /// What to commit, and how to report it.
@@ -249,7 +255,8 @@ impl<'a> Planner<'a> {
             Method::Put | Method::Patch => 1,
             Method::Post => 2,
         });
-        for rule in self.session.setup().rules {
+        let rules = std::iter::once(&(&Keeper as &dyn Rule)).chain(self.session.setup().rules);
+        for rule in rules {
             for &at in &order {
                 let write = &self.transaction.writes[at];
                 if let Some(change) = write.change

@@ -13,8 +13,10 @@ use crate::respond::{Answer, Refused};
 
 pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<Answer, Refused> {
     let state = caller.state;
+    // Those of a batch come after what it has changed.
+    let session = caller.session.renewed();
     let now = state.repository.now();
-    let query = caller.session.registry().query(scope, &call.parameters, call.preferences.handling, now)?;
+    let query = session.registry().query(scope, &call.parameters, call.preferences.handling, now)?;
     let pages = Pages::new(state, &path(scope), &query.applied, query.count, &call.general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {
@@ -24,7 +26,7 @@ pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<
         total: count(&query, only_counts, pages.position.total),
         explain: query.explain,
     };
-    let page = caller.session.search(&request)?;
+    let page = session.search(&request)?;
     Ok(Answer::resource(searchset(caller, &query, &pages, page, only_counts)))
 }
 

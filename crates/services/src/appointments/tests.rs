@@ -75,6 +75,7 @@ impl Surgery {
             validation: Validation::On,
             search_time: Duration::from_secs(60),
         });
+        let repository = repository.expect("an empty store");
         Surgery { repository, store, _directory: directory }
     }
 

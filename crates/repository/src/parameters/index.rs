@@ -1,0 +1,207 @@
+//! Making the rows of resources anew, beside everything else that goes on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use fhir::Outcome;
+use store::{Batch, Key, Precondition, Snapshot, StoreError, Version, Write};
+
+use super::catalogue::{Job, read_jobs, text, write_jobs};
+use super::{GENERATION, JOBS, Live, ROWS_FORMAT};
+use crate::session::parse_stored;
+use crate::{Repository, fault};
+
+/// How many resources one commit indexes: few enough that others hardly wait for it.
+const BATCH: usize = 200;
+
+/// How long the indexing rests when the store could not do it.
+const REST: Duration = Duration::from_secs(30);
+
+/// Wakes what indexes, and those who wait for its end.
+#[derive(Default)]
+pub(crate) struct Work {
+    state: Mutex<State>,
+    changed: Condvar,
+    stop: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    /// Something may be there to do.
+    due: bool,
+}
+
+impl Work {
+    pub(crate) fn wake(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).due = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something may be there to do, or it is to stop; no longer than `most`, where that is said.
+    fn wait(&self, most: Option<Duration>) {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = |state: &mut State| !state.due && !self.stops();
+        let mut state = match most {
+            None => self.changed.wait_while(state, rests).unwrap_or_else(PoisonError::into_inner),
+            Some(most) => {
+                let waited = self.changed.wait_timeout_while(state, most, rests);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.due = false;
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Repository {
+    /// Indexes what is to be indexed, whenever there is something, until [`Repository::stop_indexing`]: for a thread of its own.
+    pub fn index_until_stopped(&self) {
+        let mut rest = None;
+        loop {
+            while !self.work.stops() {
+                match self.index_batch() {
+                    Ok(true) => rest = None,
+                    Ok(false) => break,
+                    Err(outcome) => {
+                        tracing::error!(%outcome, "the indexing rests");
+                        rest = Some(REST);
+                        break;
+                    }
+                }
+            }
+            if self.work.stops() {
+                return;
+            }
+            self.work.wait(rest.take());
+        }
+    }
+
+    /// Ends [`Repository::index_until_stopped`] after the batch it is at; what is left is done after the next start.
+    pub fn stop_indexing(&self) {
+        self.work.stop.store(true, Ordering::Relaxed);
+        self.work.wake();
+    }
+
+    /// Indexes one bounded batch; false when nothing is left.
+    pub fn index_batch(&self) -> Result<bool, Outcome> {
+        let live = self.renew()?;
+        let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
+        let jobs = read_jobs(&*snapshot)?;
+        match jobs.first() {
+            None => Ok(false),
+            Some(job) => self.index(&live, &*snapshot, job.clone(), &jobs).map(|()| true),
+        }
+    }
+
+    fn index(&self, live: &Live, snapshot: &dyn Snapshot, mut job: Job, jobs: &[Job]) -> Result<(), Outcome> {
+        let page = snapshot.documents(&job.resource_type, job.after.as_ref(), BATCH).map_err(fault::outcome)?;
+        let mut writes = Vec::with_capacity(page.versions.len() + 2);
+        for version in &page.versions {
+            writes.extend(self.reindexed(live, version));
+        }
+        let count = page.versions.len() as u64;
+        (job.done, job.after) = (job.done + count, page.next);
+        let (done, is_last) = (job.done, job.after.is_none());
+        let resource_type = job.resource_type.clone();
+        let rest = jobs[1..].iter().cloned();
+        let jobs: Vec<_> = if is_last { rest.collect() } else { std::iter::once(job).chain(rest).collect() };
+        writes.push(Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) });
+        if is_last {
+            // The parameters that waited for this are served from now on: that is another generation.
+            let generation = live.generation.next(self.setup.clock.now());
+            writes.push(Write::Set { name: GENERATION.to_vec(), value: generation.value().unwrap_or_default() });
+        }
+        if !self.commit_index(live, writes)? {
+            return Ok(());
+        }
+        if let Some(progress) = live.progress(&resource_type) {
+            progress.set_done(done);
+        }
+        if is_last {
+            self.renew()?;
+            tracing::info!(resource_type, resources = done, "all resources are indexed");
+        }
+        Ok(())
+    }
+
+    /// The rows of a version; none when it cannot have any, which leaves what it has.
+    fn reindexed(&self, live: &Live, version: &Version) -> Option<Write> {
+        let key: &Key = &version.key;
+        let rows = parse_stored(key, version.body.as_ref()?).and_then(|document| live.registry.rows(&document));
+        match rows {
+            Ok(rows) => {
+                let time_index = Some(live.registry.time_index(key.collection()));
+                let (rows, words) = (rows.rows, rows.words);
+                Some(Write::Reindex { key: key.clone(), version: version.version, rows, words, time_index })
+            }
+            Err(refused) => {
+                tracing::error!(%key, %refused, "a resource is not indexed");
+                None
+            }
+        }
+    }
+
+    /// Commits a batch. A resource that has a newer version got its rows with that: it is left out. False when the search parameters
+    /// have changed meanwhile.
+    fn commit_index(&self, live: &Live, mut writes: Vec<Write>) -> Result<bool, Outcome> {
+        loop {
+            let preconditions: Vec<Precondition> = vec![live.precondition()];
+            match self.setup.store.commit(Batch { preconditions, writes: writes.clone() }) {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict(0)) => return Ok(false),
+                Err(StoreError::Conflict(at)) if at - 1 < writes.len() => drop(writes.remove(at - 1)),
+                Err(error) => return Err(fault::outcome(error)),
+            }
+        }
+    }
+
+    /// Indexes everything anew when the rows in the store have another form than this program gives them: before anything is served.
+    /// `tell` is told how many of how many resources are done, now and then.
+    pub fn index_outdated(&self, mut tell: impl FnMut(u64, u64)) -> Result<(), Outcome> {
+        let format = search::ROWS_FORMAT.to_string();
+        let statistics = self.setup.store.statistics().map_err(fault::outcome)?;
+        let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
+        let stored = text(&*snapshot, ROWS_FORMAT)?.unwrap_or_default();
+        if stored == format {
+            return Ok(());
+        }
+        let set = |value: &str| Write::Set { name: ROWS_FORMAT.to_vec(), value: value.as_bytes().to_vec() };
+        let types = statistics.documents.iter().filter(|(_, count)| *count > 0);
+        let total = types.clone().map(|(_, count)| count).sum();
+        let begun = format!("0 to {format}");
+        if total > 0 && stored != begun {
+            let waiting = read_jobs(&*snapshot)?;
+            let waiting =
+                |name: &str| waiting.iter().find(|job| job.resource_type == name).map(|job| job.waiting.clone());
+            let jobs: Vec<_> = types
+                .map(|(name, count)| Job {
+                    resource_type: name.clone(),
+                    done: 0,
+                    total: *count,
+                    after: None,
+                    waiting: waiting(name).unwrap_or_default(),
+                })
+                .collect();
+            let jobs = Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) };
+            let batch = Batch { preconditions: Vec::new(), writes: vec![jobs, set(&begun)] };
+            self.setup.store.commit(batch).map_err(fault::outcome)?;
+        }
+        drop(snapshot);
+        while self.index_batch()? {
+            tell(total - self.left()?.min(total), total);
+        }
+        let batch = Batch { preconditions: Vec::new(), writes: vec![set(&format)] };
+        self.setup.store.commit(batch).map_err(fault::outcome)?;
+        Ok(())
+    }
+
+    /// How many resources are still to be indexed.
+    fn left(&self) -> Result<u64, Outcome> {
+        let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
+        Ok(read_jobs(&*snapshot)?.iter().map(|job| job.total.saturating_sub(job.done)).sum())
+    }
+}

@@ -1,0 +1,96 @@
+//! The search parameters as they are now, read from the store.
+
+use std::sync::{Arc, PoisonError};
+
+use fhir::Outcome;
+use fhir::definitions::SearchKind;
+use search::{Added, Addition, Progress, Registry};
+use store::{Key, Millis, Precondition, Snapshot};
+
+use super::GENERATION;
+use super::catalogue::{Entry, Generation, Job, read_entries, read_jobs};
+use crate::session::{Setup, parse_stored};
+use crate::{Repository, fault};
+
+/// The registry of one generation.
+pub(crate) struct Live {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) generation: Generation,
+    /// How far each type is that is being indexed.
+    progress: Vec<(&'static str, Arc<Progress>)>,
+}
+
+impl Live {
+    /// What a snapshot holds.
+    pub(crate) fn read(setup: &Setup, snapshot: &dyn Snapshot) -> Result<Live, Outcome> {
+        let generation = Generation::read(snapshot)?;
+        let (entries, jobs) = (read_entries(snapshot)?, read_jobs(snapshot)?);
+        let name = |job: &Job| setup.definitions.resource_type(&job.resource_type);
+        let progress: Vec<_> =
+            jobs.iter().filter_map(|job| Some((name(job)?, Arc::new(Progress::new(job.done, job.total))))).collect();
+        let mut additions = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let Some(addition) = addition(setup, snapshot, &entries, entry)? else { continue };
+            let waits = |resource_type: &str| {
+                jobs.iter().any(|job| job.resource_type == resource_type && job.waiting.contains(&entry.id))
+            };
+            let pending = progress.iter().filter(|(resource_type, _)| waits(resource_type)).cloned().collect();
+            additions.push(Added { addition: Arc::new(addition), pending });
+        }
+        Ok(Live { registry: Arc::new(setup.registry.with_additions(additions)), generation, progress })
+    }
+
+    /// What a commit of rows made with this registry rests on.
+    pub(crate) fn precondition(&self) -> Precondition {
+        Precondition::Value { name: GENERATION.to_vec(), value: self.generation.value() }
+    }
+
+    pub(super) fn progress(&self, resource_type: &str) -> Option<&Arc<Progress>> {
+        self.progress.iter().find(|(name, _)| *name == resource_type).map(|(_, progress)| progress)
+    }
+}
+
+/// The definition of an entry; `None` when this program cannot index by it any more, which an earlier one could.
+fn addition(
+    setup: &Setup,
+    snapshot: &dyn Snapshot,
+    entries: &[Entry],
+    entry: &Entry,
+) -> Result<Option<Addition>, Outcome> {
+    let key = Key::new("SearchParameter", &entry.id).ok_or_else(|| fault::exception("an id in use is none"))?;
+    let version = snapshot.read(&key).map_err(fault::outcome)?;
+    let Some(body) = version.and_then(|version| version.body) else { return Ok(None) };
+    match Addition::read(setup.definitions, &parse_stored(&key, &body)?, |url| kind_of(entries, url)) {
+        Ok(addition) => Ok(addition),
+        Err(refused) => {
+            tracing::warn!(%key, %refused, "a search parameter is not served");
+            Ok(None)
+        }
+    }
+}
+
+/// The kind of a parameter in use.
+pub(super) fn kind_of(entries: &[Entry], url: &str) -> Option<SearchKind> {
+    entries.iter().find(|entry| entry.url == url).map(|entry| entry.kind)
+}
+
+impl Repository {
+    /// Takes the search parameters from the store where they have changed there.
+    pub(crate) fn renew(&self) -> Result<Arc<Live>, Outcome> {
+        let _one_at_a_time = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.live.load_full();
+        let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
+        if Generation::read(&*snapshot)? == live.generation {
+            return Ok(live);
+        }
+        let live = Arc::new(Live::read(&self.setup, &*snapshot)?);
+        self.live.store(live.clone());
+        Ok(live)
+    }
+
+    /// Which generation of search parameters is served, and when it began; 0 for those that are always there.
+    pub fn generation(&self) -> (u64, Millis) {
+        let generation = self.live.load().generation;
+        (generation.number, generation.changed)
+    }
+}
