@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
-use server::{Clock, Config, Millis, Server};
+use server::{Clock, Config, Indexing, Millis, Server};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -26,6 +26,7 @@ pub struct Flint {
     directory: Arc<TempDir>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    indexing: Indexing,
 }
 
 impl Flint {
@@ -68,18 +69,18 @@ impl Flint {
         };
         set(&mut config);
         let (stop, stopped) = oneshot::channel();
-        let (started, address) = std::sync::mpsc::channel();
+        let (started, bound) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async move {
                 let server = Server::bind(config).await.expect("a free port and an empty directory");
-                started.send(server.address()).expect("the test waits");
+                started.send((server.address(), server.indexing())).expect("the test waits");
                 server.run(async { drop(stopped.await) }).await;
             });
         });
-        let address = address.recv().expect("the server starts");
+        let (address, indexing) = bound.recv().expect("the server starts");
         let client = Client::new(&format!("http://{address}/fhir"));
-        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread) }
+        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing }
     }
 
     /// The base URL, without a final `/`.
@@ -101,6 +102,16 @@ impl Flint {
     /// The answer to a request with a resource.
     pub fn send(&self, line: &str, resource: Value) -> Reply {
         self.call(line).json(&resource).send()
+    }
+
+    /// Indexes one batch of what search parameters need that came meanwhile; false when nothing is left.
+    pub fn index_batch(&self) -> bool {
+        self.indexing.batch().expect("a store that works")
+    }
+
+    /// Indexes all that is left.
+    pub fn index(&self) {
+        while self.index_batch() {}
     }
 
     /// The server's time.

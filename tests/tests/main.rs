@@ -30,6 +30,8 @@ mod race;
 mod search;
 /// The proof of search: a second one that looks at every resource.
 mod search_oracle;
+/// Search parameters that come, change and go.
+mod search_parameter;
 /// The scenario of examples/surgery: find a slot and book it.
 mod surgery;
 /// The edges between crates.

@@ -2,6 +2,7 @@
 
 mod appointments;
 mod operation;
+mod search_parameters;
 
 pub use operation::{Invocation, Operation, Subject};
 
@@ -11,4 +12,4 @@ use repository::Rule;
 pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
 
 /// Every operation.
-pub static OPERATIONS: &[&'static dyn Operation] = &[];
+pub static OPERATIONS: &[&'static dyn Operation] = &[&search_parameters::SearchParameters];
