@@ -11,6 +11,7 @@ pub mod json;
 pub mod outcome;
 pub mod reference;
 pub mod terminology;
+pub mod ucum;
 pub mod validate;
 
 mod datetime;

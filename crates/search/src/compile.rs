@@ -337,7 +337,6 @@ mod tests {
                 ("_type=Observation", "parameter `_type` has the value `Observation`, expected the type in the URL"),
             ],
         );
-        check_refused("Location", &[("near=1|2|3|km", "parameter `near` of Location is not served")]);
     }
 
     #[test]

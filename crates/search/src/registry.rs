@@ -308,7 +308,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(Vec::from_iter(refused), ["_filter", "_query", "near"]);
+        assert_eq!(Vec::from_iter(refused), ["_filter", "_query"]);
         assert!(served > 2_000, "{served}");
     }
 

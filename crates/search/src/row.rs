@@ -27,7 +27,7 @@ pub(crate) fn type_index(resource_type: &str) -> Index {
 }
 
 /// The names of all further indexes that a parameter may have.
-pub(crate) const SECONDARY: [&str; 13] = [
+pub(crate) const SECONDARY: [&str; 15] = [
     OTHER,
     "rest",
     "of-type",
@@ -41,6 +41,8 @@ pub(crate) const SECONDARY: [&str; 13] = [
     "range",
     "unit",
     "unit-range",
+    "base",
+    "base-range",
 ];
 
 /// Whether an index is the parameter's main one, `main`, or one of its further ones.
@@ -103,6 +105,11 @@ impl Rows {
     /// Whether a row of `index` has come since there were `start` rows.
     pub(crate) fn has_since(&self, start: usize, index: Index) -> bool {
         self.rows[start..].iter().any(|row| row.index == index)
+    }
+
+    /// Says that there are more rows than one resource may have, without making them.
+    pub(crate) fn overflow(&mut self) {
+        self.is_cut = true;
     }
 
     /// Puts `keys` before the value of every row since `start`: a row for each of them.

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::time::Instant;
 
-use crate::{Key, Version};
+use crate::{Key, Place, Version};
 
 /// A numbered index. The caller chooses numbers that never change their meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +85,8 @@ pub enum Test {
     Tail { skip: usize, range: Range },
     /// The bytes from `skip` on contain `needle`.
     Contains { skip: usize, needle: Vec<u8> },
+    /// The bytes from `skip` on begin with a [`Place`] that is no more than so many millimeters from `center`.
+    Within { skip: usize, center: Place, millimeters: u64 },
 }
 
 /// A search.
@@ -317,6 +319,10 @@ impl Test {
             Test::Contains { skip, needle } => {
                 let tail = value.get(*skip..).unwrap_or_default();
                 needle.is_empty() || tail.windows(needle.len()).any(|window| window == needle)
+            }
+            Test::Within { skip, center, millimeters } => {
+                let place = value.get(*skip..).and_then(|tail| tail.first_chunk());
+                place.is_some_and(|place| Place::from_bytes(*place).distance(*center) * 1000.0 <= *millimeters as f64)
             }
         }
     }

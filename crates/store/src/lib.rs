@@ -14,6 +14,7 @@ mod commit;
 mod document;
 mod error;
 mod filter;
+mod globe;
 mod history;
 mod stamp;
 
@@ -26,6 +27,7 @@ pub use filter::{
     Count, Counted, Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Step,
     Test, VALUE_MAX, WORD_MAX,
 };
+pub use globe::{Place, RADIUS};
 pub use history::{History, HistoryPage, HistoryScope};
 
 /// A place for versioned documents. Shared between threads; all calls block.

@@ -86,7 +86,7 @@ impl Decimal {
     }
 
     /// The number with no more than `count` significant digits.
-    fn rounded_to_digits(self, count: u32) -> Option<Decimal> {
+    pub fn rounded_to_digits(self, count: u32) -> Option<Decimal> {
         let excess = digits(self.mantissa).saturating_sub(count) as i32;
         if excess == 0 { Some(self) } else { self.at_scale(self.scale - excess) }
     }

@@ -2,7 +2,8 @@
 //!
 //! The last component has its ordinary rows, in the composite's own indexes; before each stands a 16-byte hash of the components
 //! before it. So whatever the last component can answer, ranges included, stays one range under that hash. The components before
-//! the last compare for equality: tokens with or without system, references with or without type, numbers without prefix.
+//! the last compare for equality: tokens with or without system or by their system alone, references with or without type. Two
+//! numbers at the end, such as start and end of a window, both take prefixes: they stand one after the other.
 
 use std::borrow::Cow;
 use std::ops::Bound;
@@ -15,15 +16,12 @@ use store::{Filter, Index, Match, Range, Test};
 use super::code::{compared, fold};
 use super::item::{member, node, text};
 use super::token::{self, Wanted};
-use super::{BadValue, Narrowing, Prefix, Site, number};
+use super::{BadValue, Narrowing, Site, number};
 use crate::escape::{split, unescape};
-use crate::row::{KEY_LENGTH, Rows};
+use crate::row::{KEY_LENGTH, ROWS_MAX, Rows};
 use crate::shape::Shape;
 
 pub(super) const MODIFIERS: &[&str] = &["missing"];
-
-/// How many combinations of leading values one element may make; what comes after has no rows.
-const COMBINATIONS_MAX: usize = 256;
 
 /// A component with its expression, relative to the composite's own.
 pub(crate) struct Component {
@@ -59,9 +57,13 @@ pub(super) fn kinds(
 /// Whether components of these kinds can be compared where they stand.
 pub(crate) fn composite_kinds(kinds: &[SearchKind]) -> bool {
     let Some((last, leading)) = kinds.split_last() else { return false };
-    let leads = |kind| matches!(kind, SearchKind::Token | SearchKind::Reference | SearchKind::Number);
+    let hashed = match leading {
+        [hashed @ .., SearchKind::Number] if *last == SearchKind::Number => hashed,
+        leading => leading,
+    };
+    let leads = hashed.iter().all(|kind| matches!(kind, SearchKind::Token | SearchKind::Reference));
     let ends = !matches!(last, SearchKind::Composite | SearchKind::Special);
-    !leading.is_empty() && ends && leading.iter().copied().all(leads)
+    !leading.is_empty() && ends && leads
 }
 
 /// The rows of one element that the composite's own expression gave.
@@ -76,18 +78,32 @@ pub(super) fn rows<'a>(
     let Some((last, leading)) = components.split_last() else { return };
     let values = |component: &'a Component| component.expression.evaluate(context, focus.clone()).unwrap_or_default();
     let start = rows.len();
-    for item in values(last) {
-        super::simple_rows(last.kind, site, &item, Shape::default(), None, index, rows);
-    }
+    let leading = match leading.split_last() {
+        Some((first, leading)) if first.kind == SearchKind::Number => {
+            number::pair_rows(&values(first), &values(last), index, rows);
+            leading
+        }
+        _ => {
+            for item in values(last) {
+                super::simple_rows(last.kind, site, &item, Shape::default(), None, index, rows);
+            }
+            leading
+        }
+    };
     if rows.len() == start {
         return;
     }
     let mut combinations = vec![Vec::new()];
     for component in leading {
         let forms: Vec<Vec<u8>> = values(component).iter().flat_map(|item| forms(component.kind, site, item)).collect();
-        let longer = combinations.iter().flat_map(|before| forms.iter().map(move |form| joined(before, form)));
-        combinations = longer.take(COMBINATIONS_MAX).collect();
+        if combinations.len() * forms.len() > ROWS_MAX {
+            return rows.overflow();
+        }
+        combinations =
+            combinations.iter().flat_map(|before| forms.iter().map(move |form| joined(before, form))).collect();
     }
+    combinations.sort_unstable();
+    combinations.dedup();
     let keys: Vec<_> = combinations.iter().map(|combination| key(combination)).collect();
     rows.put_under(start, &keys);
 }
@@ -104,12 +120,15 @@ fn key(combination: &[u8]) -> [u8; KEY_LENGTH] {
 /// How exactly a form names a value.
 const LOOSELY: u8 = 1;
 const EXACTLY: u8 = 2;
+/// By its system alone.
+const BY_SYSTEM: u8 = 3;
 
 /// All the ways in which a query may name a leading value.
 fn forms(kind: SearchKind, site: Site<'_>, item: &Item<'_>) -> Vec<Vec<u8>> {
     let mut forms = Vec::new();
     match kind {
         SearchKind::Token => token::for_each(item, &mut |token| {
+            forms.extend(token.system.as_deref().map(|system| form(BY_SYSTEM, &[system])));
             if let Some(code) = &token.code {
                 forms.push(form(LOOSELY, &[&fold(code)]));
                 forms.push(form(EXACTLY, &[&token.compared(), token.system.as_deref().unwrap_or_default()]));
@@ -121,8 +140,7 @@ fn forms(kind: SearchKind, site: Site<'_>, item: &Item<'_>) -> Vec<Vec<u8>> {
                 forms.extend(reference_forms(site, &reference));
             }
         }
-        _ => forms
-            .extend(text(item).and_then(|text| fhir::Decimal::parse(&text)).map(|value| number::key(&value).to_vec())),
+        _ => {}
     }
     forms
 }
@@ -158,17 +176,17 @@ pub(super) fn filter(
         return Err(BadValue("one value for each component, separated by `$`"));
     }
     let mut combination = Vec::new();
-    for (kind, value) in leading_kinds.iter().zip(leading) {
+    let mut hashed = leading_kinds.iter().zip(leading).peekable();
+    while let Some((kind, value)) = hashed.next_if(|(kind, _)| **kind != SearchKind::Number) {
         combination = joined(&combination, &wanted_form(*kind, site, value)?);
     }
-    let filter = super::simple_filter(
-        *last_kind,
-        site,
-        None,
-        Narrowing { named_type: None, shape: Shape::default(), now },
-        index,
-        last,
-    )?;
+    let filter = match hashed.next() {
+        Some((_, first)) => number::pair_filter(index, first, last)?,
+        None => {
+            let narrowing = Narrowing { named_type: None, shape: Shape::default(), now };
+            super::simple_filter(*last_kind, site, None, narrowing, index, last)?
+        }
+    };
     Ok(under(&key(&combination), filter))
 }
 
@@ -177,7 +195,7 @@ fn wanted_form(kind: SearchKind, site: Site<'_>, value: &str) -> Result<Vec<u8>,
         SearchKind::Token => match Wanted::parse(value)? {
             Wanted::Code(code) => Ok(form(LOOSELY, &[&fold(&code)])),
             Wanted::Exactly { system, code } => Ok(form(EXACTLY, &[&compared(&system, &code), &system])),
-            Wanted::System(_) => Err(BadValue("a code in every component before the last")),
+            Wanted::System(system) => Ok(form(BY_SYSTEM, &[&system])),
         },
         SearchKind::Reference => {
             let text = unescape(value);
@@ -190,10 +208,7 @@ fn wanted_form(kind: SearchKind, site: Site<'_>, value: &str) -> Result<Vec<u8>,
                 (None, None) => Err(BadValue("a reference in the component that is one")),
             }
         }
-        _ => match number::parse(value) {
-            Some((Prefix::Eq, number)) => Ok(number::key(&number).to_vec()),
-            _ => Err(BadValue("a number without prefix in every component before the last")),
-        },
+        _ => Err(BadValue("tokens and references before the last component")),
     }
 }
 
@@ -224,6 +239,7 @@ fn after_key(test: Test) -> Test {
     match test {
         Test::Tail { skip, range } => Test::Tail { skip: skip + KEY_LENGTH, range },
         Test::Contains { skip, needle } => Test::Contains { skip: skip + KEY_LENGTH, needle },
+        Test::Within { skip, center, millimeters } => Test::Within { skip: skip + KEY_LENGTH, center, millimeters },
     }
 }
 
@@ -249,6 +265,11 @@ mod tests {
                 ("component-code-value-quantity=http://loinc.org|8480-6$gt100", true),
                 ("component-code-value-quantity=http://loinc.org|8462-4$gt100", false),
                 ("component-code-value-quantity=urn:other|8480-6$gt100", false),
+                ("component-code-value-quantity=http://loinc.org|$gt100", true),
+                ("component-code-value-quantity=http://loinc.org|$gt107", false),
+                ("component-code-value-quantity=urn:other|$gt100", false),
+                ("component-code-value-quantity=8480-6$14.3|http://unitsofmeasure.org|kPa", true),
+                ("component-code-value-quantity=8480-6$15.3|http://unitsofmeasure.org|kPa", false),
                 ("component-code-value-quantity=|8480-6$gt100", false),
                 ("component-code-value-quantity=8480-6$lt100", false),
                 ("component-code-value-quantity=8480-6$ne107", false),
@@ -355,6 +376,20 @@ mod tests {
                 ("chromosome-window-coordinate=NC_1$10$lt60", true),
                 ("chromosome-window-coordinate=NC_1$10$gt60", false),
                 ("chromosome-window-coordinate=NC_1$11$lt60", false),
+                ("chromosome-window-coordinate=NC_1$lt345$gt40", true),
+                ("chromosome-window-coordinate=NC_1$lt10$gt40", false),
+                ("chromosome-window-coordinate=NC_1$lt345$gt50", false),
+                ("chromosome-window-coordinate=NC_1$le10$ge50", true),
+                ("chromosome-window-coordinate=NC_1$ge10$le50", true),
+                ("chromosome-window-coordinate=NC_1$gt10$le50", false),
+                ("chromosome-window-coordinate=NC_1$sa9$eb51", true),
+                ("chromosome-window-coordinate=NC_1$ne11$ne51", true),
+                ("chromosome-window-coordinate=NC_1$ne10$50", false),
+                ("chromosome-window-coordinate=NC_1$ap10$ap52", true),
+                ("chromosome-window-coordinate=NC_1$ap12$ap52", false),
+                ("chromosome-window-coordinate=NC_2$lt345$gt40", false),
+                ("chromosome-window-coordinate=|NC_1$lt345$gt40,NC_2$1$2", true),
+                ("chromosome-window-coordinate:missing=false", true),
             ],
         );
         let questionnaire = r#"{"resourceType":"Questionnaire","id":"q","status":"active","useContext":[
@@ -374,6 +409,27 @@ mod tests {
     }
 
     #[test]
+    fn leaves_no_combination_out() {
+        let codings = |prefix: &str, count: usize| {
+            let codings: Vec<_> = (0..count).map(|code| format!(r#"{{"code":"{prefix}{code}"}}"#)).collect();
+            codings.join(",")
+        };
+        let observation = format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{}]}},"valueCodeableConcept":{{"coding":[{}]}}}}"#,
+            codings("c", 300),
+            codings("v", 3)
+        );
+        check(
+            &observation,
+            &[
+                ("code-value-concept=c299$v2", true),
+                ("code-value-concept=c0$v0", true),
+                ("code-value-concept=c300$v2", false),
+            ],
+        );
+    }
+
+    #[test]
     fn refuses_what_it_does_not_understand() {
         check_refused(
             "Observation",
@@ -386,7 +442,6 @@ mod tests {
                 ("code-value-quantity=$2", "expected `code`"),
                 ("code-value-quantity=1$", "expected `5.4`"),
                 ("code-value-quantity=1$x", "expected `5.4`"),
-                ("code-value-quantity=urn:s|$5", "expected a code in every component before the last"),
                 (r"code-value-quantity=1\$5", "expected one value for each component"),
                 (
                     "code-value-quantity:not=1$5",
@@ -396,7 +451,11 @@ mod tests {
         );
         check_refused(
             "MolecularSequence",
-            &[("chromosome-window-coordinate=NC_1$gt10$60", "expected a number without prefix")],
+            &[
+                ("chromosome-window-coordinate=NC_1$x$60", "the value `NC_1$x$60`, expected a number"),
+                ("chromosome-window-coordinate=NC_1$10$", "expected a number"),
+                ("chromosome-window-coordinate=NC_1$10", "expected one value for each component"),
+            ],
         );
     }
 }

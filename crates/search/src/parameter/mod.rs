@@ -5,6 +5,7 @@ mod code;
 mod composite;
 mod date;
 mod item;
+mod near;
 mod number;
 mod quantity;
 mod reference;
@@ -76,6 +77,8 @@ pub(crate) enum Kind {
     /// `_text` and `_content`: words that do not come from an expression.
     Words,
     Composite(Vec<SearchKind>),
+    /// `near`: places.
+    Near,
     /// Not served.
     Special,
 }
@@ -114,6 +117,7 @@ impl Indexed {
         let kind = match definition.kind {
             _ if matches!(definition.code.as_ref(), "_text" | "_content") => Kind::Words,
             _ if definition.expression.is_empty() => Kind::Special,
+            SearchKind::Special if definition.url == near::URL => Kind::Near,
             SearchKind::Special => Kind::Special,
             SearchKind::Composite => match &definition {
                 Definition::Added(addition) => Kind::Composite(addition.kinds.clone()),
@@ -174,6 +178,7 @@ impl Indexed {
                     }
                 }
                 Kind::Composite(_) => composite::rows(site, components, context, item, self.index, rows),
+                Kind::Near => near::rows(item, self.index, rows),
                 Kind::LastUpdated | Kind::Words | Kind::Special => return,
             }
         }
@@ -254,6 +259,7 @@ impl Indexed {
             Kind::Words => text::filter(self.index, &unescape(value)),
             Kind::LastUpdated => date::moment_filter(self.index, value, narrowing.now),
             Kind::Composite(kinds) => composite::filter(site, kinds, narrowing.now, self.index, value),
+            Kind::Near => near::filter(self.index, value),
             Kind::Special => Err(BadValue("another parameter")),
         }
     }
@@ -288,6 +294,7 @@ impl Indexed {
             Kind::Simple(kind) => modifiers(kind),
             Kind::LastUpdated => date::MODIFIERS,
             Kind::Composite(_) => composite::MODIFIERS,
+            Kind::Near => near::MODIFIERS,
             Kind::Words | Kind::Special => &[],
         }
     }

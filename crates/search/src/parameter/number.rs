@@ -33,23 +33,25 @@ pub(super) const KEY_LENGTH: usize = 16;
 pub(super) const ENDS: (Key, Key) = ([0; KEY_LENGTH], [u8::MAX; KEY_LENGTH]);
 
 pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
-    match (item, type_name(item)) {
-        (Item::Decimal(number), _) => rows.push(index, key(number).into()),
-        (_, "Range") => {
-            if let Some((low, high)) = node(item).and_then(range) {
-                rows.push(row::secondary(index, RANGE), [low, high].concat());
-            }
+    if type_name(item) == "Range" {
+        if let Some((low, high)) = node(item).and_then(range) {
+            rows.push(row::secondary(index, RANGE), [low, high].concat());
         }
-        _ => {
-            if let Some(number) = text(item).and_then(|text| Decimal::parse(&text)) {
-                rows.push(index, key(&number).into());
-            }
-        }
+    } else if let Some(key) = point(item) {
+        rows.push(index, key.into());
+    }
+}
+
+/// The key of a single number.
+fn point(item: &Item<'_>) -> Option<Key> {
+    match item {
+        Item::Decimal(number) => Some(key(number)),
+        item => Decimal::parse(&text(item)?).as_ref().map(key),
     }
 }
 
 /// The ends of a Range that has at least one.
-pub(super) fn range(node: Node<'_>) -> Option<(Key, Key)> {
+fn range(node: Node<'_>) -> Option<(Key, Key)> {
     let end = |name| Decimal::parse(node.path(&[name, "value"])?.raw()).as_ref().map(key);
     match (end("low"), end("high")) {
         (None, None) => None,
@@ -74,7 +76,7 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
 pub(super) fn filter_parsed(index: Index, prefix: Prefix, number: &Decimal) -> Filter {
     let points = Place { index, before: Vec::new(), after: None };
     let ranges = Place { index: row::secondary(index, RANGE), before: Vec::new(), after: None };
-    compare(prefix, number, &points, &ranges)
+    compare(prefix, &Edges::of(number), &points, &ranges)
 }
 
 pub(super) fn parse(value: &str) -> Option<(Prefix, Decimal)> {
@@ -93,28 +95,91 @@ pub(super) struct Place {
 }
 
 /// The points and ranges that compare with a number as the prefix says.
-pub(super) fn compare(prefix: Prefix, number: &Decimal, points: &Place, ranges: &Place) -> Filter {
+pub(super) fn compare(prefix: Prefix, number: &Edges, points: &Place, ranges: &Place) -> Filter {
     let mut filters = Vec::new();
-    for Condition { low, high } in conditions(prefix, number) {
-        // For a point both ends are the point itself.
-        let from = if low.0 == Unbounded { high.0 } else { low.0 };
-        let to = if high.1 == Unbounded { low.1 } else { high.1 };
+    for condition in conditions(prefix, number) {
+        let (from, to) = condition.of_point();
         let mut point = row::between(points.index, &points.before, bytes(&from), bytes(&to));
         let skip = points.before.len() + KEY_LENGTH;
         point.test = points.after.clone().map(|range| Test::Tail { skip, range });
         filters.push(Filter::Match(point));
 
+        let Condition { low, high } = condition;
         let mut range = row::between(ranges.index, &ranges.before, bytes(&low.0), bytes(&low.1));
-        let skip = ranges.before.len() + KEY_LENGTH;
-        let owned = |bound: Bound<Key>| bound.map(Vec::from);
-        range.test = Some(Test::Tail { skip, range: Range { low: owned(high.0), high: owned(high.1) } });
+        range.test = Some(tail(ranges.before.len() + KEY_LENGTH, high));
         filters.push(Filter::Match(range));
     }
     Filter::Any(filters)
 }
 
+/// The test that the key after `skip` bytes lies between two bounds.
+fn tail(skip: usize, (low, high): (Bound<Key>, Bound<Key>)) -> Test {
+    Test::Tail { skip, range: Range { low: low.map(Vec::from), high: high.map(Vec::from) } }
+}
+
+/// A row for each pair of numbers: both keys.
+pub(super) fn pair_rows(firsts: &[Item<'_>], seconds: &[Item<'_>], index: Index, rows: &mut Rows) {
+    for first in firsts.iter().filter_map(point) {
+        for second in seconds.iter().filter_map(point) {
+            rows.push(index, [first, second].concat());
+        }
+    }
+}
+
+/// The pairs whose numbers compare with two values as their prefixes say.
+pub(super) fn pair_filter(index: Index, first: &str, second: &str) -> Result<Filter, BadValue> {
+    let points = |value| {
+        let (prefix, number) = parse(value).ok_or(BadValue(FORM))?;
+        let conditions = conditions(prefix, &Edges::of(&number));
+        Ok::<Vec<_>, BadValue>(conditions.iter().map(Condition::of_point).collect())
+    };
+    let (firsts, seconds) = (points(first)?, points(second)?);
+    let pairs = firsts.iter().flat_map(|first| seconds.iter().map(move |second| (*first, *second)));
+    let filters = pairs.map(|((from, to), second)| {
+        let mut pair = row::between(index, &[], bytes(&from), bytes(&to));
+        pair.test = Some(tail(KEY_LENGTH, second));
+        Filter::Match(pair)
+    });
+    Ok(row::any(filters.collect()))
+}
+
 fn bytes(bound: &Bound<Key>) -> Bound<&[u8]> {
     bound.as_ref().map(Key::as_slice)
+}
+
+/// What a number searched for stands for.
+pub(super) struct Edges {
+    exact: Key,
+    /// The least number that rounds to it, and the least above it that does not.
+    rounding: (Key, Key),
+    /// From the least to the greatest number that is approximately the same.
+    near: (Key, Key),
+}
+
+impl Edges {
+    pub(super) fn of(number: &Decimal) -> Edges {
+        Edges::each(number, |edge| key(&edge))
+    }
+
+    /// The same in another unit: each edge as `convert`, which keeps numbers in order, gives it. `None` when it fails on one.
+    pub(super) fn converted(number: &Decimal, convert: impl Fn(Decimal) -> Option<Decimal>) -> Option<Edges> {
+        let mut is_complete = true;
+        let edges = Edges::each(number, |edge| {
+            let converted = convert(edge);
+            is_complete &= converted.is_some();
+            converted.as_ref().map_or(ENDS.0, key)
+        });
+        is_complete.then_some(edges)
+    }
+
+    fn each(number: &Decimal, mut key: impl FnMut(Decimal) -> Key) -> Edges {
+        let (least, beyond) = rounding_to(number);
+        // Ten percent on either side, and at least what rounds to the number.
+        let tenth = Decimal::new(number.mantissa(), number.scale() + 1).map(Decimal::abs);
+        let from = tenth.and_then(|tenth| number.checked_sub(tenth)).unwrap_or(least).min(least);
+        let to = tenth.and_then(|tenth| number.checked_add(tenth)).unwrap_or(beyond).max(beyond);
+        Edges { exact: key(*number), rounding: (key(least), key(beyond)), near: (key(from), key(to)) }
+    }
 }
 
 /// Where the ends of a range must lie. At most one end is bounded from below, and it is the low one where both could be.
@@ -123,11 +188,17 @@ struct Condition {
     high: (Bound<Key>, Bound<Key>),
 }
 
-fn conditions(prefix: Prefix, number: &Decimal) -> Vec<Condition> {
+impl Condition {
+    /// Where a point must lie, which is both ends of itself.
+    fn of_point(&self) -> (Bound<Key>, Bound<Key>) {
+        let Condition { low, high } = self;
+        (if low.0 == Unbounded { high.0 } else { low.0 }, if high.1 == Unbounded { low.1 } else { high.1 })
+    }
+}
+
+fn conditions(prefix: Prefix, number: &Edges) -> Vec<Condition> {
     const ANY: (Bound<Key>, Bound<Key>) = (Unbounded, Unbounded);
-    let exact = key(number);
-    let (least, beyond) = rounding_to(number);
-    let (least, beyond) = (key(&least), key(&beyond));
+    let Edges { exact, rounding: (least, beyond), near: (from, to) } = *number;
     match prefix {
         Prefix::Eq => vec![Condition { low: (Included(least), Excluded(beyond)), high: (Unbounded, Excluded(beyond)) }],
         Prefix::Ne => vec![
@@ -140,10 +211,7 @@ fn conditions(prefix: Prefix, number: &Decimal) -> Vec<Condition> {
         Prefix::Ge => vec![Condition { low: ANY, high: (Included(exact), Unbounded) }],
         Prefix::Sa => vec![Condition { low: (Excluded(exact), Unbounded), high: ANY }],
         Prefix::Eb => vec![Condition { low: ANY, high: (Unbounded, Excluded(exact)) }],
-        Prefix::Ap => {
-            let (from, to) = approximately(number);
-            vec![Condition { low: (Unbounded, Included(to)), high: (Included(from), Unbounded) }]
-        }
+        Prefix::Ap => vec![Condition { low: (Unbounded, Included(to)), high: (Included(from), Unbounded) }],
     }
 }
 
@@ -152,15 +220,6 @@ fn rounding_to(number: &Decimal) -> (Decimal, Decimal) {
     let is_one_digit = number.scale() < 0 && number.mantissa().unsigned_abs() < 10;
     let finer = is_one_digit.then(|| number.at_scale(number.scale() + 1)).flatten();
     finer.unwrap_or(*number).implicit_range()
-}
-
-/// Ten percent on either side, and at least what rounds to the number.
-fn approximately(number: &Decimal) -> (Key, Key) {
-    let tenth = Decimal::new(number.mantissa(), number.scale() + 1).map(Decimal::abs);
-    let (least, beyond) = rounding_to(number);
-    let from = tenth.and_then(|tenth| number.checked_sub(tenth)).unwrap_or(least).min(least);
-    let to = tenth.and_then(|tenth| number.checked_add(tenth)).unwrap_or(beyond).max(beyond);
-    (key(&from), key(&to))
 }
 
 #[cfg(test)]

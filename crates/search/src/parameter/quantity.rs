@@ -1,21 +1,26 @@
 //! Quantity parameters, <https://hl7.org/fhir/R4/search.html#quantity>: numbers with a unit.
 //!
 //! A quantity is compared as a [number](super::number) is. Its number alone has a row in the main index; with the unit it has rows
-//! `code 0 number system` in the index `unit`, one for the code and one for the human unit where that is written differently. A
-//! Range, and a quantity with a comparator, which is a range open at one end, stand in `unit-range` with `1 code 0` or
-//! `2 code 0 system 0` before the ends. Units are compared as written; converting between UCUM units adds rows of the canonical
-//! unit in an index of its own. SampledData has no rows.
+//! `code 0 number system` in the index `unit`, one for the code and one for the human unit where that is written differently. What
+//! has a unit of UCUM has a row `base 0 number` in the index `base`, the number in base units, which is where a query with a unit of
+//! UCUM looks: mg and g are one there. All other units, money too, are compared as written.
+//!
+//! A Range, a quantity with a comparator, which is a range open at one end, and SampledData, which reaches from its least to its
+//! greatest value, stand in `range`, `unit-range` (`1 code 0` or `2 code 0 system 0` before the ends) and `base-range`. An end that
+//! does not belong to the range is the key next to it, which no number has.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use fhir::Decimal;
 use fhir::fhirpath::Item;
 use fhir::json::Node;
+use fhir::ucum;
 use store::{Filter, Index, Range};
 
-use super::BadValue;
 use super::item::{member, node, type_name};
-use super::number::{self, ENDS, Key, Place};
+use super::number::{self, ENDS, Edges, Key, Place};
+use super::{BadValue, Prefix};
 use crate::escape::{split, unescape};
 use crate::row::{self, Rows, push_part};
 
@@ -24,6 +29,8 @@ pub(super) const MODIFIERS: &[&str] = &["missing"];
 const FORM: &str = "`5.4`, `5.4|system|code` or `5.4||code`, after a prefix such as `ge` if wanted";
 const UNIT: &str = "unit";
 const UNIT_RANGE: &str = "unit-range";
+const BASE: &str = "base";
+const BASE_RANGE: &str = "base-range";
 const CODE_MAX: usize = 150;
 const SYSTEM_MAX: usize = 180;
 const CURRENCIES: &str = "urn:iso:std:iso:4217";
@@ -49,7 +56,43 @@ impl<'a> Unit<'a> {
         let unit = self.unit.as_deref().filter(|unit| self.code.as_deref() != Some(unit));
         code.into_iter().chain(unit.map(|unit| (unit, "")))
     }
+
+    /// The same where it is one of UCUM.
+    fn in_base(&self) -> Option<Arc<ucum::Unit>> {
+        let code = self.code.as_deref().filter(|_| self.system.as_deref() == Some(ucum::SYSTEM))?;
+        ucum::Unit::of(code)
+    }
 }
+
+/// A number that is one of the ends of a value.
+#[derive(Clone, Copy)]
+enum End {
+    /// The value reaches beyond all numbers.
+    Open,
+    At(Decimal),
+    Above(Decimal),
+    Below(Decimal),
+}
+
+impl End {
+    /// The key with `open` for an open end, and the number as `convert` gives it.
+    fn key(self, open: Key, convert: impl Fn(Decimal) -> Option<Decimal>) -> Option<Key> {
+        // No number has a key of all zeros or all ones, so there is always one next to it.
+        let next = |key: Key, up: bool| {
+            let number = u128::from_be_bytes(key);
+            if up { number.saturating_add(1) } else { number.saturating_sub(1) }.to_be_bytes()
+        };
+        match self {
+            End::Open => Some(open),
+            End::At(number) => convert(number).as_ref().map(number::key),
+            End::Above(number) => convert(number).as_ref().map(|number| next(number::key(number), true)),
+            End::Below(number) => convert(number).as_ref().map(|number| next(number::key(number), false)),
+        }
+    }
+}
+
+/// From one end to the other.
+type Span = (End, End);
 
 pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
     let Some(node) = node(item) else { return };
@@ -60,25 +103,63 @@ pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
         }
         "Range" => {
             let unit = ["low", "high"].iter().find_map(|end| node.get(end)).map(Unit::of).unwrap_or_default();
-            if let Some(ends) = number::range(node) {
-                range_rows(ends, &unit, index, rows);
+            let end = |name| decimal(node.get(name)?, "value").map(End::At);
+            match (end("low"), end("high")) {
+                (None, None) => {}
+                (low, high) => range_rows((low.unwrap_or(End::Open), high.unwrap_or(End::Open)), &unit, index, rows),
+            }
+        }
+        "SampledData" => {
+            let unit = node.get("origin").map(Unit::of).unwrap_or_default();
+            if let Some(span) = sampled(node) {
+                range_rows(span, &unit, index, rows);
             }
         }
         _ => quantity_rows(node, &Unit::of(node), index, rows),
     }
 }
 
+fn decimal(node: Node<'_>, name: &str) -> Option<Decimal> {
+    Decimal::parse(node.get(name)?.raw())
+}
+
 fn quantity_rows(quantity: Node<'_>, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
-    let Some(value) = quantity.get("value").and_then(|value| Decimal::parse(value.raw())) else { return };
-    let key = number::key(&value);
+    let Some(value) = decimal(quantity, "value") else { return };
     match member(quantity, "comparator").as_deref() {
-        Some("<" | "<=") => range_rows((ENDS.0, key), unit, index, rows),
-        Some(">" | ">=") => range_rows((key, ENDS.1), unit, index, rows),
-        _ => point_rows(key, unit, index, rows),
+        Some("<") => range_rows((End::Open, End::Below(value)), unit, index, rows),
+        Some("<=") => range_rows((End::Open, End::At(value)), unit, index, rows),
+        Some(">") => range_rows((End::Above(value), End::Open), unit, index, rows),
+        Some(">=") => range_rows((End::At(value), End::Open), unit, index, rows),
+        _ => point_rows(value, unit, index, rows),
     }
 }
 
-fn point_rows(key: Key, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
+/// What a series of samples reaches over, <https://hl7.org/fhir/R4/datatypes.html#SampledData>: each is `origin + factor * sample`;
+/// `L` and `U` lie below and above the limits of detection, and `E` is no measurement.
+fn sampled(node: Node<'_>) -> Option<Span> {
+    let origin = node.get("origin").and_then(|origin| decimal(origin, "value"))?;
+    let factor = decimal(node, "factor").unwrap_or(Decimal::from(1));
+    let value = |sample: &str| factor.checked_mul(Decimal::parse(sample)?)?.checked_add(origin);
+    let limit = |name| decimal(node, name);
+    let (lower, upper) = (limit("lowerLimit"), limit("upperLimit"));
+    let data = member(node, "data")?;
+    let values = data.split_ascii_whitespace().filter_map(|sample| match sample {
+        "L" => lower,
+        "U" => upper,
+        sample => value(sample),
+    });
+    let (least, greatest) = values.fold(None, |reached: Option<(Decimal, Decimal)>, value| {
+        Some(reached.map_or((value, value), |(least, greatest)| (least.min(value), greatest.max(value))))
+    })?;
+    let is_beyond =
+        |sign, limit: Option<Decimal>| limit.is_none() && data.split_ascii_whitespace().any(|sample| sample == sign);
+    let low = if is_beyond("L", lower) { End::Open } else { End::At(least) };
+    let high = if is_beyond("U", upper) { End::Open } else { End::At(greatest) };
+    Some((low, high))
+}
+
+fn point_rows(value: Decimal, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
+    let key = number::key(&value);
     rows.push(index, key.into());
     for (code, system) in unit.names() {
         let mut value = named(code);
@@ -86,19 +167,32 @@ fn point_rows(key: Key, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
         push_part(&mut value, system, SYSTEM_MAX);
         rows.push(row::secondary(index, UNIT), value);
     }
-}
-
-fn range_rows((low, high): (Key, Key), unit: &Unit<'_>, index: Index, rows: &mut Rows) {
-    rows.push(row::secondary(index, number::RANGE), [low, high].concat());
-    for (code, system) in unit.names() {
-        let range = row::secondary(index, UNIT_RANGE);
-        rows.push(range, [ranged(code, None), low.into(), high.into()].concat());
-        if !system.is_empty() {
-            rows.push(range, [ranged(code, Some(system)), low.into(), high.into()].concat());
-        }
+    if let Some(unit) = unit.in_base()
+        && let Some(value) = unit.to_base(value)
+    {
+        rows.push(row::secondary(index, BASE), [named(unit.base()), number::key(&value).into()].concat());
     }
 }
 
+fn range_rows((low, high): Span, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
+    let ends = |convert: &dyn Fn(Decimal) -> Option<Decimal>| {
+        Some([low.key(ENDS.0, convert)?, high.key(ENDS.1, convert)?].concat())
+    };
+    let Some(written) = ends(&Some) else { return };
+    for (code, system) in unit.names() {
+        let range = row::secondary(index, UNIT_RANGE);
+        rows.push(range, [ranged(code, None), written.clone()].concat());
+        if !system.is_empty() {
+            rows.push(range, [ranged(code, Some(system)), written.clone()].concat());
+        }
+    }
+    rows.push(row::secondary(index, number::RANGE), written);
+    if let Some(unit) = unit.in_base()
+        && let Some(ends) = ends(&|number| unit.to_base(number))
+    {
+        rows.push(row::secondary(index, BASE_RANGE), [named(unit.base()), ends].concat());
+    }
+}
 /// What comes before a point.
 fn named(code: &str) -> Vec<u8> {
     let mut before = Vec::with_capacity(64);
@@ -131,6 +225,12 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
         return Ok(number::filter_parsed(index, prefix, &number));
     }
     let (system, code) = (unescape(system), unescape(code));
+    if system == ucum::SYSTEM
+        && let Some(filter) = base_filter(index, prefix, &number, &code)
+    {
+        return Ok(filter);
+    }
+    let number = Edges::of(&number);
     let system = Some(system.as_ref()).filter(|system| !system.is_empty());
     let after = system.map(|system| {
         let mut bytes = Vec::new();
@@ -142,9 +242,17 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
     Ok(number::compare(prefix, &number, &points, &ranges))
 }
 
+/// For a unit of UCUM; `None` for any other, which compares as written.
+fn base_filter(index: Index, prefix: Prefix, number: &Decimal, code: &str) -> Option<Filter> {
+    let unit = ucum::Unit::of(code)?;
+    let number = Edges::converted(number, |edge| unit.to_base(edge))?;
+    let place = |name| Place { index: row::secondary(index, name), before: named(unit.base()), after: None };
+    Some(number::compare(prefix, &number, &place(BASE), &place(BASE_RANGE)))
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::testing::{check, check_refused};
+    use crate::testing::{PREFIXES, check, check_refused};
 
     fn observation(quantity: &str) -> String {
         format!(
@@ -223,6 +331,144 @@ mod tests {
                 ("value-quantity:missing=false", true),
             ],
         );
+    }
+
+    #[test]
+    fn converts_units_of_ucum() {
+        let ucum = |value: &str, code: &str| {
+            observation(&format!(
+                r#"{{"value":{value},"unit":"as written","system":"http://unitsofmeasure.org","code":"{code}"}}"#
+            ))
+        };
+        let unit = |value: &str, code: &str| format!("value-quantity={value}|http://unitsofmeasure.org|{code}");
+        // A stored value, and what a query with another unit says of it.
+        let cases = [
+            ("5", "mg", "0.005", "g", true),
+            ("5", "mg", "5e-3", "g", true),
+            ("5", "mg", "0.0050", "g", true),
+            ("5", "mg", "0.006", "g", false),
+            ("5", "mg", "5000", "ug", true),
+            ("5", "mg", "5", "g", false),
+            ("5", "mg", "5", "mL", false),
+            ("5", "mg", "ge0.005", "g", true),
+            ("5", "mg", "le0.005", "g", true),
+            ("5", "mg", "gt0.005", "g", false),
+            ("5", "mg", "lt0.005", "g", false),
+            ("5", "mg", "gt0.00499999999999", "g", true),
+            ("5", "mg", "ne0.005", "g", false),
+            ("5", "mg", "ne0.007", "g", true),
+            ("5", "mg", "ne0.007", "m", false),
+            ("5", "mg", "sa4999", "ug", true),
+            ("5", "mg", "eb5001", "ug", true),
+            ("5", "mg", "ap5400", "ug", true),
+            ("5", "mg", "ap6000", "ug", false),
+            ("182", "cm", "1.82", "m", true),
+            ("182", "cm", "gt71", "[in_i]", true),
+            ("182", "cm", "gt72", "[in_i]", false),
+            ("37", "Cel", "98.6", "[degF]", true),
+            ("37", "Cel", "ge98.6", "[degF]", true),
+            ("37", "Cel", "gt98.6", "[degF]", false),
+            ("37.0", "Cel", "99.5", "[degF]", false),
+            ("98.6", "[degF]", "37", "Cel", true),
+            ("98.6", "[degF]", "le37", "Cel", true),
+            ("98.6", "[degF]", "310.15", "K", true),
+            // The precision is that of the query, at both ends: 36.5 to 37.5 Cel.
+            ("97.7", "[degF]", "37", "Cel", true),
+            ("97.6", "[degF]", "37", "Cel", false),
+            ("99.4", "[degF]", "37", "Cel", true),
+            ("99.5", "[degF]", "37", "Cel", false),
+            ("72", "{beats}/min", "72", "/min", true),
+            ("72", "/min", "1.2", "Hz", true),
+            ("7.1", "10*3/uL", "7.1", "10*9/L", true),
+            ("120", "mm[Hg]", "gt15.9", "kPa", true),
+            ("1", "[iU]/mL", "1", "k[iU]/L", true),
+            ("7.4", "[pH]", "7.4", "[pH]", true),
+            ("7.4", "[pH]", "7.5", "[pH]", false),
+            ("3", "furlong", "3", "furlong", true),
+            ("5", "mg", "5", "MG", false),
+        ];
+        for (value, code, wanted, wanted_code, expected) in cases {
+            check(&ucum(value, code), &[(&unit(wanted, wanted_code), expected)]);
+        }
+        // Without the system, and without a unit at all, nothing is converted.
+        check(
+            &ucum("5", "mg"),
+            &[
+                ("value-quantity=5||mg", true),
+                ("value-quantity=0.005||g", false),
+                ("value-quantity=5||as written", true),
+                ("value-quantity=5", true),
+                ("value-quantity=0.005", false),
+                ("value-quantity=5|urn:other|mg", false),
+            ],
+        );
+        check(
+            &observation(r#"{"value":5,"unit":"mg","code":"mg"}"#),
+            &[(&unit("5", "mg"), false), (&unit("0.005", "g"), false), ("value-quantity=5||mg", true)],
+        );
+    }
+
+    #[test]
+    fn samples_reach_from_the_least_to_the_greatest() {
+        let sampled = |members: &str| {
+            format!(
+                r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"valueSampledData":{{
+                "origin":{{"value":10,"system":"http://unitsofmeasure.org","code":"mV"}},"period":1,"dimensions":1,{members}}}}}"#
+            )
+        };
+        // From 8 to 16 mV.
+        let values = sampled(r#""factor":2,"data":"-1 E 3 0""#);
+        check(
+            &values,
+            &[
+                ("value-quantity=gt15.9", true),
+                ("value-quantity=gt16", false),
+                ("value-quantity=lt8.1", true),
+                ("value-quantity=lt8", false),
+                ("value-quantity=sa7", true),
+                ("value-quantity=eb17", true),
+                ("value-quantity=1e1", false),
+                ("value-quantity=gt0.015|http://unitsofmeasure.org|V", true),
+                ("value-quantity=gt0.016|http://unitsofmeasure.org|V", false),
+                ("value-quantity=gt15||mV", true),
+                ("value-quantity=gt15||V", false),
+            ],
+        );
+        let limited = sampled(r#""lowerLimit":-5,"upperLimit":50,"data":"L 1 U""#);
+        check(
+            &limited,
+            &[
+                ("value-quantity=lt-4", true),
+                ("value-quantity=lt-5", false),
+                ("value-quantity=gt49", true),
+                ("value-quantity=gt50", false),
+            ],
+        );
+        let open = sampled(r#""data":"L 1 U""#);
+        check(&open, &[("value-quantity=lt-1000", true), ("value-quantity=gt1000", true)]);
+        let failed = sampled(r#""data":"E E""#);
+        check(&failed, &[("value-quantity=gt0", false), ("value-quantity:missing=false", true)]);
+    }
+
+    #[test]
+    fn a_comparator_says_whether_the_end_belongs_to_the_range() {
+        // A comparator, and for 60 the prefixes eq ne gt lt ge le sa eb ap.
+        let cases = [("<", "-y-y-y-yy"), ("<=", "-y-yyy--y"), (">", "-yy-y-y-y"), (">=", "-yy-yy--y")];
+        for (comparator, expected) in cases {
+            let quantity = observation(&format!(
+                r#"{{"value":60,"comparator":"{comparator}","system":"http://unitsofmeasure.org","code":"g"}}"#
+            ));
+            let letters = PREFIXES.iter().zip(expected.chars());
+            for (prefix, letter) in letters {
+                for unit in ["", "||g", "|http://unitsofmeasure.org|g"] {
+                    check(&quantity, &[(&format!("value-quantity={prefix}60{unit}"), letter == 'y')]);
+                }
+                check(
+                    &quantity,
+                    &[(&format!("value-quantity={prefix}60000|http://unitsofmeasure.org|mg"), letter == 'y')],
+                );
+            }
+        }
     }
 
     #[test]

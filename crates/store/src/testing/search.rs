@@ -7,7 +7,7 @@ use super::Make;
 use super::random::Random;
 use super::support::{MORNING, TestClock, delete, key, put, put_with_words, reindex, row, written};
 use crate::{
-    Count, Counted, Cursor, Filter, Find, Found, Index, Key, Match, Page, Range, Row, Snapshot, SortKey, Store,
+    Count, Counted, Cursor, Filter, Find, Found, Index, Key, Match, Page, Place, Range, Row, Snapshot, SortKey, Store,
     StoreError, Test,
 };
 
@@ -181,7 +181,11 @@ fn random_match(random: &mut Random, documents: u64) -> Filter {
         _ => {
             let skip = random.below(6) as usize;
             let tail = value.get(skip..).unwrap_or_default().to_vec();
-            let test = if random.one_in(2) {
+            let test = if random.one_in(4) {
+                // Whatever the bytes of a value are, they are a place.
+                let center = Place { latitude: random.below(1 << 32) as u32, longitude: random.below(1 << 32) as u32 };
+                Test::Within { skip, center, millimeters: random.below(20_000_000_000) }
+            } else if random.one_in(2) {
                 Test::Contains { skip, needle: tail }
             } else {
                 Test::Tail {
