@@ -200,7 +200,7 @@ impl Session<'_> {
         let Some(filter) = self.access.filter(version.key.collection()) else { return Ok(true) };
         let Some(body) = &version.body else { return Ok(false) };
         let rows = self.registry().rows(&parse_stored(&version.key, body)?)?;
-        Ok(filter.accepts(&rows.rows))
+        Ok(filter.accepts(&rows.together()))
     }
 
     /// A version for the caller, unless hidden or a deletion.

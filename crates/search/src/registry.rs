@@ -71,6 +71,14 @@ pub struct Rows {
     pub words: Vec<Row>,
 }
 
+impl Rows {
+    /// Rows and words in one list, as [`store::Filter::accepts`] judges them.
+    pub fn together(mut self) -> Vec<Row> {
+        self.rows.append(&mut self.words);
+        self.rows
+    }
+}
+
 /// How many rows a resource has room for before its list grows.
 const ROWS_EXPECTED: usize = 64;
 

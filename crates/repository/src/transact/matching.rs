@@ -31,7 +31,7 @@ struct Asked {
     stored: Vec<Key>,
 }
 
-/// The rows that the documents of one type will have, as far as they are known before references are resolved.
+/// The rows and words that the documents of one type will have, as far as they are known before references are resolved.
 #[derive(Default)]
 struct PlannedRows {
     by_change: FxHashMap<usize, Vec<Row>>,
@@ -95,8 +95,7 @@ impl<'a> Matching<'a> {
             for (change, draft) in of_type {
                 // What cannot be indexed matches nothing here, and is refused when it is validated.
                 let rows = draft.document.as_ref().and_then(|document| registry.rows(document).ok());
-                let Some(Rows { mut rows, words }) = rows else { continue };
-                rows.extend(words);
+                let Some(mut rows) = rows.map(Rows::together) else { continue };
                 let time = store::time_value(setup.clock.now()).to_vec();
                 rows.push(Row { index: registry.time_index(resource_type), value: time });
                 planned.add(change, rows);

@@ -237,7 +237,8 @@ impl<'a> Planner<'a> {
         for (job, content) in self.jobs.drain(..).zip(prepared) {
             let Job { change, key, current, .. } = job;
             let content = content.map_err(|outcome| Refusal::of(change, outcome))?;
-            if self.session.access.filter(key.collection()).is_some_and(|seen| !seen.accepts(&content.rows.rows)) {
+            let access = self.session.access.filter(key.collection());
+            if access.is_some_and(|seen| !seen.accepts(&content.rows.clone().together())) {
                 return Err(Refusal::of(change, not_permitted(&key)));
             }
             kept.contents[change] = Some(content.clone());
