@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Make;
-use super::support::{MORNING, TestClock, at_version, finds, key, put, read, row};
+use super::support::{MORNING, TestClock, at_version, finds, key, put, put_with_words, read, row};
 use crate::{Batch, Filter, Index, Precondition, StoreError, Write};
 
 const THREADS: usize = 8;
@@ -109,7 +109,9 @@ fn shows_batches_whole(make: Make<'_>) {
         for round in 1..=ROUNDS as u64 {
             let names = ["left", "right"].map(|side| format!("Pair/{side}-{thread}"));
             let value = format!("{thread} {round}");
-            let writes = names.iter().map(|name| put(name, round, &value, vec![row(1, value.as_str())])).collect();
+            let (rows, words) = (vec![row(1, value.as_str())], vec![row(2, value.as_str())]);
+            let put = |name| put_with_words(name, round, &value, rows.clone(), words.clone());
+            let writes = names.iter().map(|name| put(name)).collect();
             store.commit(Batch { preconditions: vec![], writes }).expect("nobody else writes these");
             let snapshot = store.snapshot().expect("a snapshot");
             for other in 0..THREADS {
@@ -119,8 +121,11 @@ fn shows_batches_whole(make: Make<'_>) {
                 let (left, right) = (version("left"), version("right"));
                 assert_eq!(left, right, "pair {other}");
                 assert!(other != thread || left == round, "own commits are seen");
-                let found = snapshot.find(&super::support::all_of(Filter::equal(Index(1), format!("{other} {left}"))));
-                assert_eq!(found.expect("a search").hits.len(), if left > 0 { 2 } else { 0 });
+                let value = format!("{other} {left}");
+                for filter in [Filter::equal(Index(1), value.as_str()), Filter::word(Index(2), value.as_str())] {
+                    let found = snapshot.find(&super::support::all_of(filter)).expect("a search");
+                    assert_eq!(found.hits.len(), if left > 0 { 2 } else { 0 });
+                }
             }
         }
     });

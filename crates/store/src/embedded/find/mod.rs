@@ -28,7 +28,8 @@ use crate::{Find, Found, StoreError};
 
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let reader = scan::Reader::new(view, find);
-    let node = node::Node::new(&find.filter, &|index, word| reader.word(index, word))?;
+    let words = word::WordReader::new(&reader);
+    let node = node::Node::new(&find.filter, &|index, word| words.documents(index, word))?;
     let (node, implied) = simplify::without_implied(view, node)?;
     page::Search::new(reader, &node, implied, order::Order { keys: &find.sort }).run(find)
 }

@@ -178,11 +178,11 @@ impl Reader<'_> {
 /// How the set of a node is found, for the plan; those of an intersection tell of themselves.
 fn way_to_find(node: &Node<'_>) -> Option<(&'static str, Option<Index>)> {
     Some(match node {
-        Node::Everything | Node::Nothing | Node::All(_) => return None,
+        // Words were found before.
+        Node::Everything | Node::Nothing | Node::All(_) | Node::Word(..) => return None,
         Node::Equal(index, _) => ("find by a value of", Some(*index)),
         Node::OneOf(index, _) => ("find by a list of values of", Some(*index)),
         Node::Match(wanted) => ("find by a range of", Some(wanted.index)),
-        Node::Word(index, _) => ("find by a word of", Some(*index)),
         Node::Any(_) => ("unite", None),
         Node::Not(_) => ("leave out of all", None),
         Node::LinksTo(links, _) => ("find by what is named in", links.first().copied()),

@@ -16,7 +16,7 @@ use crate::{Index, StoreError};
 pub(super) const FRESH_MAX: u64 = 2048;
 
 /// How many documents a group merges at least when it merges: enough to share words, and few enough that nobody waits long for them.
-const SLICE: u64 = 512;
+const SLICE: u64 = 256;
 
 /// How many bytes of records are merged in one piece; a single document may take it beyond that.
 pub(super) const MERGE_BYTES: usize = 4 << 20;

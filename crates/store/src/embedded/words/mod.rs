@@ -16,6 +16,7 @@ mod verify;
 mod tests;
 
 pub(super) use self::merge::keep_up;
+pub(super) use self::record::Words;
 pub(super) use self::search::{fresh_documents, merged_documents};
 pub(super) use self::verify::verify;
 
