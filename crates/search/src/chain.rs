@@ -4,7 +4,7 @@ use crate::compile::{Asked, criterion, parameter, split_modifier};
 use crate::parameter::Indexed;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
-use crate::{Criterion, row};
+use crate::{Criterion, canonical, contained, row};
 
 /// How many joins one parameter may take.
 pub(crate) const DEPTH_MAX: usize = 5;
@@ -32,9 +32,16 @@ pub(crate) fn chain(
         }
         None => open_chain(registry, parameter, rest)?,
     };
-    let (target_types, criteria) = alternatives.into_iter().unzip();
-    let target = Box::new(Criterion::any(criteria));
-    Ok(Criterion::Chain { references: vec![parameter.index], target_types, target })
+    let (target_types, criteria): (Vec<_>, _) = alternatives.into_iter().unzip();
+    let target = Criterion::any(criteria);
+    rest.budget.spend(target.size())?;
+    let contained = contained::behind(parameter.index, &target);
+    let names = canonical::names(registry, target_types.iter().copied());
+    let target = Box::new(target);
+    Ok(Criterion::any(vec![
+        contained,
+        Criterion::Chain { references: vec![parameter.index], names, target_types, target },
+    ]))
 }
 
 /// A condition for each type that the reference may lead to and that can be asked it.
@@ -95,6 +102,7 @@ pub(crate) fn has(registry: &Registry, resource_type: &'static str, asked: Asked
     let criterion = criterion(registry, source, Asked { name: rest, depth: asked.depth + 1, ..asked })?;
     Ok(Criterion::Has {
         references: vec![parameter.index],
+        names: canonical::names(registry, [resource_type]),
         target_type: resource_type,
         source_type: source,
         source: Box::new(of_type(source, criterion)),
@@ -123,9 +131,9 @@ fn of_type(resource_type: &str, criterion: Criterion) -> Criterion {
 #[cfg(test)]
 mod tests {
     use fhir::json::Document;
-    use store::Row;
+    use store::{Index, Row};
 
-    use crate::testing::{check_refused, query, registry, rows};
+    use crate::testing::{check_refused, query, rows};
     use crate::{Criterion, Handling};
 
     /// A small world to join in: each resource's text and rows.
@@ -146,15 +154,15 @@ mod tests {
                 Criterion::Any(criteria) => criteria.iter().any(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Terms(terms) => panic!("{terms:?} needs definitions"),
                 Criterion::Not(inner) => !self.accepts(inner, &all[self.at(document)]),
-                Criterion::Chain { references, target, .. } => all.iter().any(|other| {
-                    let value = registry().reference_value(&key(&other.0));
-                    rows.iter().any(|row| references.contains(&row.index) && row.value == value)
-                        && self.accepts(target, other)
+                Criterion::Chain { references, names, target, .. } => all.iter().any(|other| {
+                    let mut links = rows.iter().filter(|row| references.contains(&row.index));
+                    links.any(|row| is_named(other, names, &row.value)) && self.accepts(target, other)
                 }),
-                Criterion::Has { references, target_type, source, .. } => all.iter().any(|other| {
-                    let value = registry().reference_value(&key(document));
+                Criterion::Has { references, names, target_type, source, .. } => all.iter().any(|other| {
+                    let this = &all[self.at(document)];
+                    let mut links = other.1.iter().filter(|row| references.contains(&row.index));
                     document.root().resource_type() == Some(target_type)
-                        && other.1.iter().any(|row| references.contains(&row.index) && row.value == value)
+                        && links.any(|row| is_named(this, names, &row.value))
                         && self.accepts(source, other)
                 }),
             }
@@ -174,6 +182,11 @@ mod tests {
                 assert_eq!(ids, *expected, "{resource_type}?{text}");
             }
         }
+    }
+
+    fn is_named((document, rows): &(Document, Vec<Row>), names: &[Index], value: &[u8]) -> bool {
+        let has_name = |row: &Row| names.contains(&row.index) && row.value == value;
+        value == key(document).to_link() || rows.iter().any(has_name)
     }
 
     fn key(document: &Document) -> store::Key {

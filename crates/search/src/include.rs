@@ -1,11 +1,10 @@
 //! `_include` and `_revinclude`, <https://hl7.org/fhir/R4/search.html#include>.
 
-use store::Index;
-
 use crate::compile::parameter;
+use crate::parameter::Indexed;
 use crate::refusal::Refusal;
 use crate::registry::Registry;
-use crate::{Include, Query};
+use crate::{Include, Query, canonical};
 
 /// How many includes one query may ask for.
 pub(crate) const INCLUDES_MAX: usize = 50;
@@ -48,25 +47,26 @@ fn include(registry: &Registry, name: &str, iterate: bool, value: &str) -> Resul
         _ => return Err(bad()),
     };
     let source_type = type_named(source_type).ok_or_else(bad)?;
-    let references = match code {
-        "*" => all_references(registry, source_type),
+    let followed = match code {
+        "*" => all_references(registry, source_type).collect(),
         code => {
             let parameter = parameter(registry, source_type, code)?;
             if !parameter.is_reference() || target_type.is_some_and(|target| !parameter.leads_to(target)) {
                 return Err(Refusal::bad_value(name, value, "a reference, and a type that it leads to"));
             }
-            vec![parameter.index]
+            vec![parameter]
         }
     };
-    Ok(Include { reverse: name == "_revinclude", iterate, source_type, references, target_type })
+    let references = followed.iter().map(|parameter| parameter.index).collect();
+    let mut targets = registry.site().definitions.resource_types().to_vec();
+    targets.retain(|target| followed.iter().any(|parameter| parameter.leads_to(target)));
+    targets.retain(|target| target_type.is_none_or(|wanted| wanted == *target));
+    let names = targets.into_iter().filter_map(|target| Some((target, canonical::name(registry, target)?))).collect();
+    Ok(Include { reverse: name == "_revinclude", iterate, source_type, references, target_type, names })
 }
 
-fn all_references(registry: &Registry, resource_type: &str) -> Vec<Index> {
-    registry
-        .served(resource_type)
-        .filter(|parameter| parameter.is_reference())
-        .map(|parameter| parameter.index)
-        .collect()
+fn all_references<'r>(registry: &'r Registry, resource_type: &str) -> impl Iterator<Item = &'r Indexed> {
+    registry.served(resource_type).filter(|parameter| parameter.is_reference())
 }
 
 #[cfg(test)]
@@ -89,9 +89,14 @@ mod tests {
             source_type,
             references: vec![parameter_index(source_type, code)],
             target_type,
+            names: Vec::new(),
         };
+        let mut includes = query.expect("valid").includes;
+        // A Provenance may be about anything.
+        assert!(includes[2].names.len() > 10);
+        includes[2].names.clear();
         assert_eq!(
-            query.expect("valid").includes,
+            includes,
             [
                 include(false, false, "Observation", "subject", None),
                 include(false, true, "Patient", "organization", Some("Organization")),

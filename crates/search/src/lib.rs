@@ -15,10 +15,12 @@ mod parameter;
 mod row;
 mod shape;
 
+mod canonical;
 mod chain;
 mod compartment;
 mod compile;
 mod conjunction;
+mod contained;
 mod dialect;
 mod escape;
 mod include;

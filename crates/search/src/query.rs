@@ -67,12 +67,16 @@ pub enum Criterion {
     /// `target_types`).
     Chain {
         references: Vec<Index>,
+        /// The indexes of the names by which `references` lead to a resource, besides its type and id.
+        names: Vec<Index>,
         target_types: Vec<&'static str>,
         target: Box<Criterion>,
     },
     /// Resources that a resource satisfying `source` (which holds the source's type) refers to in one of `references`; only those of `target_type`.
     Has {
         references: Vec<Index>,
+        /// As for a chain.
+        names: Vec<Index>,
         target_type: &'static str,
         source_type: &'static str,
         source: Box<Criterion>,
@@ -91,6 +95,8 @@ pub struct Include {
     pub references: Vec<Index>,
     /// Only targets of this type.
     pub target_type: Option<&'static str>,
+    /// The types with canonical URLs that the references may lead to, each with the index of those names.
+    pub names: Vec<(&'static str, Index)>,
 }
 
 /// `_total`, <https://hl7.org/fhir/R4/search.html#total>.
@@ -153,6 +159,17 @@ impl Criterion {
         }
         joins.insert(0, Criterion::Filter(filter));
         Criterion::All(joins)
+    }
+
+    /// How many filters it has.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Criterion::Filter(_) | Criterion::Terms(_) => 1,
+            Criterion::All(criteria) | Criterion::Any(criteria) => criteria.iter().map(Criterion::size).sum(),
+            Criterion::Not(inner) | Criterion::Chain { target: inner, .. } | Criterion::Has { source: inner, .. } => {
+                1 + inner.size()
+            }
+        }
     }
 
     /// What satisfies any.

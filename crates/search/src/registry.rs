@@ -14,7 +14,7 @@ use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site};
 use crate::row::{self, ROWS_MAX};
 use crate::text;
-use crate::{Dialect, Handling, Query, Scope, compile};
+use crate::{Dialect, Handling, Query, Scope, canonical, compile, contained};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
 ///
@@ -116,21 +116,30 @@ impl Registry {
     /// and has an id.
     pub fn rows(&self, document: &Document) -> Result<Rows, Outcome> {
         let root = ElementNode::resource(self.definitions, document.root());
-        let Some((resource, table)) = root.and_then(|root| Some((root, self.table(root.structure.name)?))) else {
+        let Some(resource) = root.filter(|root| self.tables.contains_key(root.structure.name)) else {
             return Err(Outcome::new(IssueType::Invalid, "the resource has no known `resourceType`"));
         };
-        let structure = resource.structure;
         let mut rows = row::Rows::with_capacity(ROWS_EXPECTED);
-        rows.push(row::type_index(structure.name), Vec::new());
-        let extraction =
-            table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
-        extraction.rows(self.site(), &table.parameters, resource, &mut rows);
-        let index = |code: &str| table.get(code).map(|parameter| parameter.index);
+        self.add_rows(resource, &mut rows);
+        contained::rows(self, resource, &mut rows);
+        let table = self.table(resource.structure.name);
+        let index = |code: &str| table?.get(code).map(|parameter| parameter.index);
         text::index_content(self.definitions, resource, index("_content"), index("_text"), &mut rows.words);
         rows.finish().ok_or_else(|| {
             let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
             Outcome::new(IssueType::TooCostly, text)
         })
+    }
+
+    /// Adds the rows of one resource, what it contains left out.
+    pub(crate) fn add_rows(&self, resource: ElementNode<'_>, rows: &mut row::Rows) {
+        let structure = resource.structure;
+        let Some(table) = self.table(structure.name) else { return };
+        rows.push(row::type_index(structure.name), Vec::new());
+        let extraction =
+            table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
+        extraction.rows(self.site(), &table.parameters, resource, rows);
+        canonical::rows(self.site(), resource, rows);
     }
 
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
@@ -192,14 +201,14 @@ impl Registry {
         references.map(|parameter| format!("{resource_type}:{}", parameter.definition.code)).collect()
     }
 
-    /// The value of a row in a reference index that names the local resource `type/id`; [`Registry::target`] reads it back.
-    pub fn reference_value(&self, key: &Key) -> Vec<u8> {
-        parameter::local_value(key.collection(), key.id())
+    /// The resource of this server that a row of a reference names by type and id.
+    pub fn target(&self, value: &[u8]) -> Option<Key> {
+        Key::from_link(value).filter(|key| fhir::reference::is_id(key.id()))
     }
 
-    /// The local resource that a row of a reference index names.
-    pub fn target(&self, value: &[u8]) -> Option<Key> {
-        parameter::local_key(value)
+    /// The filter that all resources of a type satisfy.
+    pub fn of_type(&self, resource_type: &str) -> Filter {
+        row::of_type(resource_type)
     }
 
     /// The filter that the definitions of a type with this canonical url satisfy, whatever their version.
@@ -416,14 +425,5 @@ mod tests {
             panic!()
         };
         assert!(!filter.accepts(&rows));
-    }
-
-    #[test]
-    fn reads_reference_values_back() {
-        let key = Key::new("Patient", "ann").expect("valid");
-        assert_eq!(registry().target(&registry().reference_value(&key)), Some(key));
-        for other in [&b"\x01http://a.example/x\0"[..], b"", b"ann", b"ann\0", b"\xff\0Patient"] {
-            assert_eq!(registry().target(other), None, "{other:?}");
-        }
     }
 }

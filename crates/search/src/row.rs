@@ -7,10 +7,11 @@ use std::ops::Bound;
 
 use store::{Filter, Index, Match, Range, Row, VALUE_MAX};
 
+use crate::contained::Way;
 use crate::text::Words;
 
 /// Counts the forms that rows have had: with any change of what a resource's rows or words are it grows, and stores index everything anew.
-pub const ROWS_FORMAT: u32 = 2;
+pub const ROWS_FORMAT: u32 = 3;
 
 /// How many bytes of a row's value name the leading components of a composite.
 pub(crate) const KEY_LENGTH: usize = 16;
@@ -55,6 +56,17 @@ pub(crate) fn of_type(resource_type: &str) -> Filter {
     Filter::equal(type_index(resource_type), Vec::new())
 }
 
+/// The index of the canonical URLs by which resources of a type are named: see [`crate::canonical`].
+pub(crate) fn name_index(resource_type: &str) -> Index {
+    Index(hash(hash(FNV_OFFSET, resource_type), "|"))
+}
+
+/// An index of what a container holds behind one of its references: see [`crate::contained`].
+pub(crate) fn inside(reference: Index, of: Index) -> Index {
+    let state = hash(reference.0, ">");
+    Index(of.0.to_be_bytes().iter().fold(state, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(FNV_PRIME)))
+}
+
 /// The main index of a parameter.
 pub(crate) fn parameter_index(resource_type: &str, code: &str) -> Index {
     Index(hash(hash(hash(FNV_OFFSET, resource_type), "."), code))
@@ -83,11 +95,30 @@ pub(crate) struct Rows {
     pub(crate) words: Words,
     /// Whether some did not fit any more.
     is_cut: bool,
+    /// The references to what the resource contains.
+    ways: Vec<Way>,
 }
 
 impl Rows {
     pub(crate) fn with_capacity(capacity: usize) -> Rows {
-        Rows { rows: Vec::with_capacity(capacity), words: Words::default(), is_cut: false }
+        Rows { rows: Vec::with_capacity(capacity), ..Rows::default() }
+    }
+
+    /// Notes a reference to a contained resource.
+    pub(crate) fn lead_inside(&mut self, index: Index, id: &str, target_type: Option<&str>) {
+        self.ways.push(Way { index, id: id.into(), target_type: target_type.map(Box::from) });
+    }
+
+    pub(crate) fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
+    pub(crate) fn take_ways(&mut self) -> Vec<Way> {
+        std::mem::take(&mut self.ways)
+    }
+
+    pub(crate) fn all(&self) -> &[Row] {
+        &self.rows
     }
 
     pub(crate) fn push(&mut self, index: Index, value: Vec<u8>) {

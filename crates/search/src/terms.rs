@@ -8,6 +8,7 @@ use fhir::terminology::{self, CODES_MAX, Canonical, Codes, Source};
 use fhir::{IssueType, Outcome};
 use store::{Filter, Index};
 
+use crate::contained::behind_filter;
 use crate::escape::{split, unescape};
 use crate::parameter::{BadValue, Wanted, codes_filter};
 use crate::shape::Shape;
@@ -21,6 +22,8 @@ pub struct Terms {
     shape: Shape,
     relation: Relation,
     values: Vec<Value>,
+    /// The references behind which it is asked of what a container holds, the innermost first.
+    ways: Vec<Index>,
 }
 
 /// How codes must stand to what the query gives.
@@ -62,7 +65,7 @@ impl Terms {
     ) -> Result<Terms, (&'v str, BadValue)> {
         let value = |value| Value::parse(relation, shape, value).map_err(|bad| (value, bad));
         let values = split(values, b',').map(value).collect::<Result<_, _>>()?;
-        Ok(Terms { name, index, shape, relation, values })
+        Ok(Terms { name, index, shape, relation, values, ways: Vec::new() })
     }
 
     /// The filter that this amounts to. What is unknown to the source, or too large, is refused by the name of the parameter.
@@ -78,8 +81,15 @@ impl Terms {
             }
             filters.extend(codes_filter(self.index, self.shape, &codes));
         }
-        let filter = Filter::Any(filters);
+        let filter = self.ways.iter().fold(Filter::Any(filters), |filter, way| behind_filter(*way, &filter));
         Ok(if self.relation == Relation::NotIn { filter.not() } else { filter })
+    }
+
+    /// The same, asked of what a container holds behind a reference.
+    pub(crate) fn behind(&self, reference: Index) -> Terms {
+        let mut terms = self.clone();
+        terms.ways.push(reference);
+        terms
     }
 
     fn codes(&self, source: &dyn Source, value: &Value) -> Result<Codes, Outcome> {

@@ -41,17 +41,22 @@ pub enum Filter {
     /// Documents with exactly this word.
     #[expect(missing_docs, reason = "the variant's text names its fields")]
     Word { index: Index, word: Vec<u8> },
-    /// Documents with a row, in one of `links`, that names ([`Key::to_link`]) a document which satisfies `to`.
+    /// Documents with a row, in one of `links`, that names a document which satisfies `to`.
     LinksTo {
-        /// The indexes whose rows name documents.
+        /// The indexes whose rows name documents. A row names the document whose [`Key::to_link`] it is, and each one that has a row
+        /// with the same value in one of `names`.
         links: Vec<Index>,
+        /// The indexes of names that documents have besides their keys.
+        names: Vec<Index>,
         /// What the named document satisfies.
         to: Box<Filter>,
     },
     /// Documents that are named in a row, in one of `links`, of a document which satisfies `from`.
     LinkedFrom {
-        /// The indexes whose rows name documents.
+        /// The indexes whose rows name documents, as in [`Filter::LinksTo`].
         links: Vec<Index>,
+        /// The indexes of names that documents have besides their keys.
+        names: Vec<Index>,
         /// What the naming document satisfies.
         from: Box<Filter>,
     },

@@ -16,8 +16,13 @@ const STEPS_MAX: usize = 16;
 
 /// The indexes whose rows hits must carry for these includes.
 pub(super) fn values(includes: &[Include]) -> Vec<Index> {
-    let mut values: Vec<_> =
-        includes.iter().filter(|include| !include.reverse).flat_map(|include| &include.references).copied().collect();
+    let mut values = Vec::new();
+    for include in includes {
+        match include.reverse {
+            true => values.extend(include.names.iter().map(|(_, index)| *index)),
+            false => values.extend(&include.references),
+        }
+    }
     values.sort_unstable();
     values.dedup();
     values
@@ -95,21 +100,51 @@ impl Runner<'_> {
 
     /// The filter of what one include adds to these hits, as far as the caller may see it; `None` when that is nothing.
     fn one(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Option<Filter> {
+        match include.reverse {
+            true => self.one_reverse(include, hits),
+            false => self.one_forward(include, hits, seen),
+        }
+    }
+
+    fn one_forward(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Option<Filter> {
         let of_type = |key: &Key| include.target_type.is_none_or(|wanted| key.collection() == wanted);
         let mut keys = BTreeSet::new();
-        if include.reverse {
-            keys.extend(hits.iter().map(|hit| hit.key.clone()).filter(of_type));
-            let referring = (!keys.is_empty()).then(|| self.referring(&include.references, &keys));
-            return referring.map(|filter| self.visible(&[include.source_type], filter));
-        }
+        let mut urls = BTreeSet::new();
         for hit in hits.iter().filter(|hit| hit.key.collection() == include.source_type) {
-            let rows = hit.rows.iter().filter(|row| include.references.contains(&row.index));
-            keys.extend(rows.filter_map(|row| self.session.registry().target(&row.value)).filter(of_type));
+            for row in hit.rows.iter().filter(|row| include.references.contains(&row.index)) {
+                match self.session.registry().target(&row.value) {
+                    Some(key) if of_type(&key) && !seen.contains(&key) => drop(keys.insert(key)),
+                    Some(_) => {}
+                    None => drop(urls.insert(row.value.as_slice())),
+                }
+            }
         }
-        keys.retain(|key| !seen.contains(key));
         // Keys are in order, so those of one type stand together.
         let mut types: Vec<_> = keys.iter().map(Key::collection).collect();
         types.dedup();
-        (!keys.is_empty()).then(|| self.visible(&types, self.identities(&keys)))
+        let mut filters = Vec::new();
+        if !keys.is_empty() {
+            filters.push(self.visible(&types, self.identities(&keys)));
+        }
+        if !urls.is_empty() {
+            for (resource_type, index) in &include.names {
+                let named = Filter::Any(urls.iter().map(|url| Filter::equal(*index, *url)).collect());
+                filters.push(self.visible(&[resource_type], named));
+            }
+        }
+        (!filters.is_empty()).then_some(Filter::Any(filters))
+    }
+
+    fn one_reverse(&self, include: &Include, hits: &[Hit]) -> Option<Filter> {
+        let of_type = |hit: &&Hit| include.target_type.is_none_or(|wanted| hit.key.collection() == wanted);
+        let mut values = BTreeSet::new();
+        for hit in hits.iter().filter(of_type) {
+            let names = hit.rows.iter().filter(|row| include.names.iter().any(|(_, index)| *index == row.index));
+            values.extend(names.map(|row| row.value.clone()));
+            values.insert(hit.key.to_link());
+        }
+        let references = include.references.iter();
+        let equal = references.flat_map(|index| values.iter().map(|value| Filter::equal(*index, value.clone())));
+        (!values.is_empty()).then(|| self.visible(&[include.source_type], Filter::Any(equal.collect())))
     }
 }

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
 use search::Query;
-use store::{Count, Counted, Filter, Find, Found, Index, Page, Precondition, Snapshot, Step, StoreError, Version};
+use store::{Count, Counted, Filter, Find, Found, Index, Page, Snapshot, Step, StoreError, Version};
 
 use crate::{Session, fault};
 
@@ -92,8 +92,6 @@ pub(crate) struct Runner<'a> {
     /// What was done, where that is wanted. Every step is one of a search that the access had already narrowed: what the caller may not
     /// see was not even looked for, so the plan tells nothing about it.
     plan: Option<RefCell<Vec<String>>>,
-    /// What the joins rest on, where that is wanted.
-    joined: Option<RefCell<Vec<Precondition>>>,
     /// The definitions looked up so far.
     loaded: terms::Loaded,
 }
@@ -101,25 +99,7 @@ pub(crate) struct Runner<'a> {
 impl<'a> Runner<'a> {
     pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
         let until = Instant::now() + session.setup().search_time;
-        Runner {
-            session,
-            snapshot,
-            rows: Cell::new(0),
-            until,
-            plan: None,
-            joined: None,
-            loaded: terms::Loaded::default(),
-        }
-    }
-
-    /// The same, for conditions that a commit checks again: it notes what the joins rest on.
-    pub(crate) fn noting(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
-        Runner { joined: Some(RefCell::default()), ..Runner::new(session, snapshot) }
-    }
-
-    /// What must hold for the joins so far to come out the same.
-    pub(crate) fn joined(&self) -> Vec<Precondition> {
-        self.joined.as_ref().map_or(Vec::new(), RefCell::take)
+        Runner { session, snapshot, rows: Cell::new(0), until, plan: None, loaded: terms::Loaded::default() }
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.

@@ -23,6 +23,8 @@ pub(super) struct Matching<'a> {
     drafts: &'a [Draft],
     asked: FxHashMap<(&'static str, String), Asked>,
     planned: FxHashMap<&'static str, PlannedRows>,
+    /// What it rests on that planned writes satisfy conditions about other resources.
+    rests_on: Vec<Precondition>,
 }
 
 struct Asked {
@@ -40,7 +42,14 @@ struct PlannedRows {
 
 impl<'a> Matching<'a> {
     pub(super) fn new(session: &'a Session<'a>, runner: &'a Runner<'a>, drafts: &'a [Draft]) -> Matching<'a> {
-        Matching { session, runner, drafts, asked: FxHashMap::default(), planned: FxHashMap::default() }
+        Matching {
+            session,
+            runner,
+            drafts,
+            asked: FxHashMap::default(),
+            planned: FxHashMap::default(),
+            rests_on: Vec::new(),
+        }
     }
 
     /// The resources that satisfy the criteria after the writes in `aims`: complete when there are fewer than two.
@@ -56,7 +65,8 @@ impl<'a> Matching<'a> {
         let planned = &self.planned[criteria.resource_type];
         for change in planned.candidates(&asked.filter) {
             let Some(key) = aims.written(change) else { continue };
-            if asked.filter.accepts(&planned.by_change[&change]) && !keys.contains(key) {
+            let rows = &planned.by_change[&change];
+            if !keys.contains(key) && self.runner.satisfies(&asked.filter, key, rows, &mut self.rests_on)? {
                 keys.push(key.clone());
             }
             if keys.len() >= MATCHES_MAX {
@@ -70,7 +80,7 @@ impl<'a> Matching<'a> {
     pub(super) fn preconditions(self) -> impl Iterator<Item = Precondition> {
         let asked = self.asked.into_values();
         let asked = asked.map(|asked| Precondition::Finds { filter: asked.filter, keys: asked.stored });
-        asked.chain(self.runner.joined())
+        asked.chain(self.rests_on)
     }
 
     fn ask(&mut self, criteria: &Criteria) -> Result<(), Outcome> {

@@ -52,7 +52,7 @@ impl<'a> Plan<'a> {
         drafts: &'a [Draft],
         kept: &mut Kept,
     ) -> Result<Plan<'a>, Refusal> {
-        let runner = Runner::noting(session, snapshot);
+        let runner = Runner::new(session, snapshot);
         let mut matching = Matching::new(session, &runner, drafts);
         let aims = Aims::settle(session, snapshot, drafts, &mut kept.fresh, &mut matching)?;
         let mut planner = Planner::new(session, snapshot, drafts);

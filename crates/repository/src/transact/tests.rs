@@ -355,18 +355,20 @@ fn conditions_over_joins_are_checked_again() {
     let renamed = r#"{"resourceType":"Patient","id":"bob","name":[{"family":"Birch"}]}"#;
     let identified = r#"{"resourceType":"Patient","id":"bob","identifier":[{"system":"http://s","value":"2"}]}"#;
     let about_bob = r#"{"resourceType":"Basic","code":{"text":"x"},"subject":{"reference":"Patient/bob"}}"#;
+    let about_bob_already =
+        r#"{"resourceType":"Basic","id":"b","code":{"text":"x"},"subject":{"reference":"Patient/bob"}}"#;
     // What is created, unless what exists, what another does meanwhile, and whether that matters.
     let cases = [
         (about_bob, "subject:Patient.identifier=http://s|2", identified, true),
         (about_bob, "subject:Patient.identifier=http://s|2", renamed, false),
         (bob, "_id=bob&_has:Observation:patient:code=x", &now_bobs, true),
-        (bob, "_id=bob&_has:Observation:patient:code=y", &now_other, true),
+        (bob, "_id=bob&_has:Observation:patient:code=y", &now_other, false),
         (bob, "_id=bob&_has:Observation:patient:code=x", renamed, false),
     ];
     for (created, unless, meanwhile, matters) in cases {
         let house = House::new();
         house.hold(&[ANN, bob]);
-        house.hold(&[&observation("ann", "x")]);
+        house.hold(&[&observation("ann", "x"), about_bob_already]);
         let session = house.session();
         let drafts = draft::all(&session, vec![post_unless(created, unless)]).expect("well-formed");
         let mut kept = Kept { fresh: vec![None], contents: vec![None] };

@@ -16,7 +16,7 @@ mod uri;
 
 pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
-pub(crate) use reference::{local_key, local_value};
+pub(crate) use reference::{local_value, push_reference};
 pub(crate) use string::fold;
 pub(crate) use token::{Wanted, codes_filter, identity};
 pub(crate) use uri::same_uri;

@@ -3,12 +3,13 @@
 //! The row of a reference to a resource of this server is `id 0 Type`, whichever way it was written, so that bare, typed and
 //! absolute references find each other and joins are equalities. Any other URL, urn or canonical is `1 url 0 version`. A reference
 //! to one version has a further row `id 0 Type 0 version` in the index `version`, and `Reference.identifier` is a token in the
-//! index `identifier`. References to contained resources lead nowhere that a search could name, and have no row.
+//! index `identifier`. References to contained resources lead nowhere that a search could name, and have no row of their own; what they
+//! lead to has ([`crate::contained`]).
 
 use fhir::fhirpath::Item;
 use fhir::json::Node;
 use fhir::{Reference, reference};
-use store::{Filter, Index, Key};
+use store::{Filter, Index};
 
 use super::item::{member, node, text, type_name};
 use super::{BadValue, Narrowing, Site, token};
@@ -29,17 +30,20 @@ const VERSION_MAX: usize = 80;
 pub(super) fn rows(site: Site<'_>, item: &Item<'_>, target_type: Option<&str>, index: Index, rows: &mut Rows) {
     if type_name(item) != "Reference" {
         if let (Some(text), None) = (text(item), target_type) {
-            text_rows(site, &text, index, rows);
+            push_reference(site, &text, index, rows);
         }
         return;
     }
     let Some(node) = node(item) else { return };
     let text = member(node, "reference");
+    if let (Some(Reference::Contained(id)), Some(_)) = (text.as_deref().and_then(Reference::parse), target_type) {
+        return rows.lead_inside(index, id, target_type);
+    }
     if target_type.is_some_and(|wanted| !leads_to(wanted, text.as_deref(), node)) {
         return;
     }
     if let Some(text) = &text {
-        text_rows(site, text, index, rows);
+        push_reference(site, text, index, rows);
     }
     if let Some(identifier) = node.get("identifier") {
         token::identifier_rows(identifier, row::secondary(index, IDENTIFIER), rows);
@@ -56,7 +60,8 @@ fn leads_to(resource_type: &str, text: Option<&str>, reference: Node<'_>) -> boo
     }
 }
 
-fn text_rows(site: Site<'_>, text: &str, index: Index, rows: &mut Rows) {
+/// Adds the rows of a reference or canonical by its text.
+pub(crate) fn push_reference(site: Site<'_>, text: &str, index: Index, rows: &mut Rows) {
     match Link::parse(site, text) {
         Some(Link::Local { resource_type, id, version }) => {
             rows.push(index, local_value(resource_type, id));
@@ -65,6 +70,7 @@ fn text_rows(site: Site<'_>, text: &str, index: Index, rows: &mut Rows) {
             }
         }
         Some(Link::Url { url, version }) => rows.push(index, url_value(url, version)),
+        Some(Link::Inside { id }) => rows.lead_inside(index, id, None),
         None => {}
     }
 }
@@ -100,14 +106,25 @@ pub(super) fn filter(
         (Some(Link::Url { url, version: "" }), None) => Ok(Filter::prefix(index, url_prefix(url))),
         (Some(Link::Url { url, version }), None) => Ok(Filter::equal(index, url_value(url, version))),
         (Some(Link::Url { .. }), Some(_)) => Err(BadValue("`id` or `Type/id`")),
-        (None, _) => Err(BadValue(FORM)),
+        (Some(Link::Inside { .. }) | None, _) => Err(BadValue(FORM)),
     }
 }
 
 /// Where a reference leads.
 enum Link<'a> {
-    Local { resource_type: &'a str, id: &'a str, version: Option<&'a str> },
-    Url { url: &'a str, version: &'a str },
+    Local {
+        resource_type: &'a str,
+        id: &'a str,
+        version: Option<&'a str>,
+    },
+    Url {
+        url: &'a str,
+        version: &'a str,
+    },
+    /// To what the resource contains.
+    Inside {
+        id: &'a str,
+    },
 }
 
 impl<'a> Link<'a> {
@@ -121,20 +138,15 @@ impl<'a> Link<'a> {
                 let (url, version) = text.rsplit_once('|').unwrap_or((text, ""));
                 Some(Link::Url { url, version })
             }
-            Reference::Contained(_) | Reference::Conditional { .. } => None,
+            Reference::Contained(id) => Some(Link::Inside { id }),
+            Reference::Conditional { .. } => None,
         }
     }
 }
 
-/// The row of a reference to a resource of this server.
+/// The row of a reference to a resource of this server: that of [`Key::to_link`].
 pub(crate) fn local_value(resource_type: &str, id: &str) -> Vec<u8> {
     [id.as_bytes(), &[0], resource_type.as_bytes()].concat()
-}
-
-/// The resource of this server that a row names.
-pub(crate) fn local_key(value: &[u8]) -> Option<Key> {
-    let (id, resource_type) = std::str::from_utf8(value).ok()?.split_once('\0')?;
-    (reference::is_id(id)).then(|| Key::new(resource_type, id)).flatten()
 }
 
 fn version_value(resource_type: &str, id: &str, version: &str) -> Vec<u8> {

@@ -5,7 +5,7 @@
 
 use roaring::RoaringTreemap;
 
-use super::node::Node;
+use super::node::{Links, Node};
 use super::scan::{Reader, Way};
 use crate::embedded::layout::Packed;
 use crate::embedded::tables::damaged;
@@ -38,40 +38,46 @@ impl Reader<'_> {
             Node::OneOf(index, wanted) => rows.values(*index).any(|value| wanted.binary_search(&value).is_ok()),
             Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
             Node::Word(_, set) => set.contains(number),
-            Node::LinksTo(links, to) => self.links_to(links, to, rows)?,
-            Node::LinkedFrom(links, from) => self.linked_from(links, from, number)?,
+            Node::LinksTo(by, to) => self.links_to(by, to, rows)?,
+            Node::LinkedFrom(by, from) => self.linked_from(by, from, number, rows)?,
         })
     }
 
-    fn links_to(&self, links: &[Index], to: &Node<'_>, rows: Packed<'_>) -> Result<bool, StoreError> {
-        for value in links.iter().flat_map(|index| rows.values(*index)) {
-            if let Some(number) = self.named(value)?
-                && self.accepts(to, number, self.probe(number)?)?
-            {
+    fn links_to(&self, by: &Links<'_>, to: &Node<'_>, rows: Packed<'_>) -> Result<bool, StoreError> {
+        for value in by.links.iter().flat_map(|index| rows.values(*index)) {
+            let found = self.named(value, by, |number| self.accepts_far(by, to, number))?;
+            if found {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    fn linked_from(&self, links: &[Index], from: &Node<'_>, number: u64) -> Result<bool, StoreError> {
-        let value = self.link_of(number)?;
-        for index in links {
-            for row in self.equal(*index, &value, 0, u64::MAX, Way::Up)? {
-                let (_, number) = row?;
-                if self.accepts(from, number, self.probe(number)?)? {
-                    return Ok(true);
-                }
-            }
-        }
-        Ok(false)
+    fn linked_from(&self, by: &Links<'_>, from: &Node<'_>, number: u64, rows: Packed<'_>) -> Result<bool, StoreError> {
+        self.naming(number, rows, by, |number| self.accepts_far(by, from, number))
     }
 
-    /// The documents with a row in one of `links` that names one which satisfies `to`; `None` when finding them takes more than
-    /// `budget` rows.
+    /// Whether a document on the far side satisfies `node`.
+    fn accepts_far(&self, by: &Links<'_>, node: &Node<'_>, number: u64) -> Result<bool, StoreError> {
+        let known = by.known.borrow();
+        if known.accepted.contains(number) || known.refused.contains(number) {
+            return Ok(known.accepted.contains(number));
+        }
+        drop(known);
+        let accepts = self.accepts(node, number, self.probe(number)?)?;
+        let mut known = by.known.borrow_mut();
+        if accepts {
+            known.accepted.insert(number)
+        } else {
+            known.refused.insert(number)
+        };
+        Ok(accepts)
+    }
+
+    /// The documents that name one which satisfies `to`; `None` when finding them takes more than `budget` rows.
     pub(super) fn linking(
         &self,
-        links: &[Index],
+        by: &Links<'_>,
         to: &Node<'_>,
         budget: u64,
     ) -> Result<Option<RoaringTreemap>, StoreError> {
@@ -79,27 +85,21 @@ impl Reader<'_> {
         let Some(far) = self.set(to, budget)? else { return Ok(None) };
         let mut near = RoaringTreemap::new();
         for number in far {
-            let value = self.link_of(number)?;
-            for index in links {
-                for row in self.equal(*index, &value, 0, u64::MAX, Way::Up)? {
-                    near.insert(row?.1);
-                    if self.touched() > limit {
-                        return Ok(None);
-                    }
-                }
-            }
-            if self.touched() > limit {
+            let is_spent = self.naming(number, self.probe(number)?, by, |number| {
+                near.insert(number);
+                Ok(self.touched() > limit)
+            })?;
+            if is_spent || self.touched() > limit {
                 return Ok(None);
             }
         }
         Ok(Some(near))
     }
 
-    /// The documents that one which satisfies `from` names in a row in one of `links`; `None` when finding them takes more than
-    /// `budget` rows.
+    /// The documents that one which satisfies `from` names; `None` when finding them takes more than `budget` rows.
     pub(super) fn linked(
         &self,
-        links: &[Index],
+        by: &Links<'_>,
         from: &Node<'_>,
         budget: u64,
     ) -> Result<Option<RoaringTreemap>, StoreError> {
@@ -108,8 +108,14 @@ impl Reader<'_> {
         let mut near = RoaringTreemap::new();
         for number in far {
             let rows = self.probe(number)?;
-            for value in links.iter().flat_map(|index| rows.values(*index)) {
-                near.extend(self.named(value)?);
+            for value in by.links.iter().flat_map(|index| rows.values(*index)) {
+                let is_spent = self.named(value, by, |number| {
+                    near.insert(number);
+                    Ok(self.touched() > limit)
+                })?;
+                if is_spent {
+                    return Ok(None);
+                }
             }
             if self.touched() > limit {
                 return Ok(None);
@@ -118,17 +124,62 @@ impl Reader<'_> {
         Ok(Some(near))
     }
 
-    /// The number of the current document that a row names.
-    fn named(&self, value: &[u8]) -> Result<Option<u64>, StoreError> {
-        let Some(key) = Key::from_link(value) else { return Ok(None) };
-        self.touch_document()?;
-        let document = self.view.document(key.as_str())?;
-        Ok(document.filter(|document| !document.deleted).map(|document| document.number))
+    /// Visits the current documents that a row names, until one is enough; says whether one was.
+    fn named(
+        &self,
+        value: &[u8],
+        by: &Links<'_>,
+        mut enough: impl FnMut(u64) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if let Some(key) = Key::from_link(value) {
+            self.touch_document()?;
+            let document = self.view.document(key.as_str())?;
+            if let Some(document) = document.filter(|document| !document.deleted)
+                && enough(document.number)?
+            {
+                return Ok(true);
+            }
+        }
+        self.with_value(by.names, value, &mut enough)
     }
 
-    /// How rows name a current document.
+    /// Visits the documents with a row that names this one, until one is enough; says whether one was.
+    fn naming(
+        &self,
+        number: u64,
+        rows: Packed<'_>,
+        by: &Links<'_>,
+        mut enough: impl FnMut(u64) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        if self.with_value(by.links, &self.link_of(number)?, &mut enough)? {
+            return Ok(true);
+        }
+        for name in by.names.iter().flat_map(|index| rows.values(*index)) {
+            if self.with_value(by.links, name, &mut enough)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn with_value(
+        &self,
+        indexes: &[Index],
+        value: &[u8],
+        enough: &mut impl FnMut(u64) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        for index in indexes {
+            for row in self.equal(*index, value, 0, u64::MAX, Way::Up)? {
+                if enough(row?.1)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// How rows name a current document by its key.
     fn link_of(&self, number: u64) -> Result<Vec<u8>, StoreError> {
-        self.touch_document()?;
         let current = self.view.current(number)?.ok_or_else(|| damaged("current"))?;
         Key::parse(current.key).map(|key| key.to_link()).ok_or_else(|| damaged("current"))
     }

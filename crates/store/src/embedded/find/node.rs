@@ -1,5 +1,6 @@
 //! A filter made ready to run: flattened, with constants folded away.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::rc::Rc;
@@ -26,9 +27,31 @@ pub(super) enum Node<'f> {
     /// they are.
     Word(Index, Rc<RoaringTreemap>),
     /// [`Filter::LinksTo`].
-    LinksTo(&'f [Index], Box<Node<'f>>),
+    LinksTo(Links<'f>, Box<Node<'f>>),
     /// [`Filter::LinkedFrom`].
-    LinkedFrom(&'f [Index], Box<Node<'f>>),
+    LinkedFrom(Links<'f>, Box<Node<'f>>),
+}
+
+/// How documents name one another, see [`Filter::LinksTo`].
+#[derive(Clone, Debug)]
+pub(super) struct Links<'f> {
+    pub(super) links: &'f [Index],
+    pub(super) names: &'f [Index],
+    /// Which documents on the far side were looked at, so that each is looked at once.
+    pub(super) known: Rc<RefCell<Known>>,
+}
+
+/// Documents that were checked.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) accepted: RoaringTreemap,
+    pub(super) refused: RoaringTreemap,
+}
+
+impl<'f> Links<'f> {
+    fn new(links: &'f [Index], names: &'f [Index]) -> Links<'f> {
+        Links { links, names, known: Rc::default() }
+    }
 }
 
 /// Finds the documents with a word.
@@ -49,16 +72,15 @@ impl<'f> Node<'f> {
                 set if set.is_empty() => Node::Nothing,
                 set => Node::Word(*index, Rc::new(set)),
             },
-            Filter::LinksTo { links, to } => Node::joined(Node::LinksTo, links, Node::new(to, words)?),
-            Filter::LinkedFrom { links, from } => Node::joined(Node::LinkedFrom, links, Node::new(from, words)?),
+            Filter::LinksTo { links, names, to } => match Node::new(to, words)? {
+                Node::Nothing => Node::Nothing,
+                to => Node::LinksTo(Links::new(links, names), Box::new(to)),
+            },
+            Filter::LinkedFrom { links, names, from } => match Node::new(from, words)? {
+                Node::Nothing => Node::Nothing,
+                from => Node::LinkedFrom(Links::new(links, names), Box::new(from)),
+            },
         })
-    }
-
-    fn joined(join: fn(&'f [Index], Box<Node<'f>>) -> Node<'f>, links: &'f [Index], other: Node<'f>) -> Node<'f> {
-        match other {
-            Node::Nothing => Node::Nothing,
-            other => join(links, Box::new(other)),
-        }
     }
 
     pub(super) fn all(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
@@ -135,7 +157,7 @@ impl<'f> Node<'f> {
             Node::Any(nodes) => nodes.iter().all(|node| node.requires(indexes)),
             Node::Equal(index, _) | Node::OneOf(index, _) => indexes.contains(index),
             Node::Match(wanted) => indexes.contains(&wanted.index),
-            Node::LinksTo(links, _) => links.iter().all(|link| indexes.contains(link)),
+            Node::LinksTo(by, _) => by.links.iter().all(|link| indexes.contains(link)),
             Node::LinkedFrom(..) => false,
         }
     }

@@ -34,8 +34,8 @@ impl Reader<'_> {
             Node::Word(_, set) => Ok(Some(self.in_population(set)?)),
             Node::OneOf(index, values) => self.having(*index, values, budget),
             Node::LinksTo(..) | Node::LinkedFrom(..) if self.level().is_some() => self.checked_all(node, budget),
-            Node::LinksTo(links, to) => self.linking(links, to, budget),
-            Node::LinkedFrom(links, from) => self.linked(links, from, budget),
+            Node::LinksTo(by, to) => self.linking(by, to, budget),
+            Node::LinkedFrom(by, from) => self.linked(by, from, budget),
             Node::Any(nodes) => self.union(nodes, budget),
             Node::All(nodes) => self.intersection(nodes, budget),
             Node::Not(node) => match self.everything(budget)? {
@@ -185,7 +185,7 @@ fn way_to_find(node: &Node<'_>) -> Option<(&'static str, Option<Index>)> {
         Node::Match(wanted) => ("find by a range of", Some(wanted.index)),
         Node::Any(_) => ("unite", None),
         Node::Not(_) => ("leave out of all", None),
-        Node::LinksTo(links, _) => ("find by what is named in", links.first().copied()),
-        Node::LinkedFrom(links, _) => ("find by being named in", links.first().copied()),
+        Node::LinksTo(by, _) => ("find by what is named in", by.links.first().copied()),
+        Node::LinkedFrom(by, _) => ("find by being named in", by.links.first().copied()),
     })
 }
