@@ -34,5 +34,9 @@ mod search_oracle;
 mod search_parameter;
 /// The scenario of examples/surgery: find a slot and book it.
 mod surgery;
+/// Searches that value sets and code systems decide.
+mod terminology;
+/// Searches by words.
+mod text;
 /// The edges between crates.
 mod tidy;
