@@ -91,11 +91,20 @@ impl House {
     }
 
     pub(crate) fn search_as(&self, access: Access, resource_type: &str, query: &str) -> Result<SearchPage, Outcome> {
+        self.search_in(&self.repository.open(access), resource_type, query)
+    }
+
+    pub(crate) fn search_in(
+        &self,
+        session: &Session<'_>,
+        resource_type: &str,
+        query: &str,
+    ) -> Result<SearchPage, Outcome> {
         let resource_type = Definitions::r4().resource_type(resource_type);
         let scope = Scope { resource_type, compartment: None };
         let parameters = parse_query_string(query)?;
-        let query = self.repository.registry().query(&scope, &parameters, Handling::Strict, self.repository.now())?;
-        self.repository.open(access).search(&SearchRequest {
+        let query = session.registry().query(&scope, &parameters, Handling::Strict, self.repository.now())?;
+        session.search(&SearchRequest {
             query: &query,
             page: Page::First,
             limit: 100,

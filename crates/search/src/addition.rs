@@ -131,6 +131,11 @@ impl Addition {
         Ok(Some(Addition { definition, kinds, limits: Limits::read(root) }))
     }
 
+    /// What its indexes are numbered by, beside the type: another content has others.
+    pub(crate) fn index_name(&self) -> String {
+        format!("{}#{}", self.definition.code, self.content_id())
+    }
+
     /// Stands for what its rows are made of: when it changes, the rows of old are of no use.
     pub fn content_id(&self) -> String {
         let SearchParameter { code, kind, expression, targets, components, .. } = &self.definition;

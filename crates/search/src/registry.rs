@@ -6,7 +6,7 @@ use fhir::definitions::SearchKind;
 use fhir::fhirpath::ElementNode;
 use fhir::json::Document;
 use fhir::{Definitions, Instant, IssueType, Outcome};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use store::{Filter, Index, Key, Row};
 
 use crate::addition::{Addition, Progress};
@@ -102,6 +102,29 @@ impl Registry {
         Registry { tables: tables.collect(), additions, ..self.clone() }
     }
 
+    /// Whether a query may use one of the additions: cautiously, by their codes alone.
+    pub fn rests_on_additions(&self, parameters: &[(String, String)]) -> bool {
+        let names = |text: &str| self.additions.iter().any(|added| text.contains(&*added.addition.definition.code));
+        parameters.iter().any(|(name, value)| {
+            names(name) || name.starts_with('_') && (names(value) || value.ends_with('*') && !self.additions.is_empty())
+        })
+    }
+
+    /// The type on which an addition would have an index number that another parameter has already; that is chance, and very rare.
+    pub fn collision(&self, addition: &Addition) -> Option<&'static str> {
+        let name = |resource_type: &str| row::parameter_index(resource_type, &addition.index_name());
+        let own: FxHashSet<Index> = addition.definition.base.iter().map(|resource_type| name(resource_type)).collect();
+        let mut taken = FxHashSet::default();
+        for resource_type in self.definitions.resource_types() {
+            taken.insert(row::type_index(resource_type));
+            let parameters = self.table(resource_type).map_or(&[][..], |table| &table.parameters);
+            let others = parameters.iter().filter(|parameter| !own.contains(&parameter.index));
+            taken.extend(others.flat_map(|parameter| row::all_of(parameter.index)));
+        }
+        let collides = |resource_type: &&&str| row::all_of(name(resource_type)).any(|index| taken.contains(&index));
+        addition.definition.base.iter().find(collides).copied()
+    }
+
     /// The same, which understands the spellings of a dialect.
     pub fn with_dialect(self, dialect: Dialect) -> Registry {
         Registry { dialect, ..self }
@@ -155,7 +178,7 @@ impl Registry {
                 return Some((*resource_type).to_owned());
             }
             let parameters = &self.table(resource_type)?.parameters;
-            let parameter = parameters.iter().find(|parameter| row::is_of(parameter.index, index))?;
+            let parameter = parameters.iter().find(|parameter| row::all_of(parameter.index).any(|of| of == index))?;
             Some(format!("{resource_type}.{}", parameter.definition.code))
         })
     }

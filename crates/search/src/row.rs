@@ -46,9 +46,9 @@ pub(crate) const SECONDARY: [&str; 15] = [
     "base-range",
 ];
 
-/// Whether an index is the parameter's main one, `main`, or one of its further ones.
-pub(crate) fn is_of(main: Index, index: Index) -> bool {
-    main == index || SECONDARY.iter().any(|name| secondary(main, name) == index)
+/// The main index of a parameter and all further ones that it may have.
+pub(crate) fn all_of(main: Index) -> impl Iterator<Item = Index> {
+    std::iter::once(main).chain(SECONDARY.iter().map(move |name| secondary(main, name)))
 }
 
 /// All resources of a type, as an equality: stores count those.

@@ -115,7 +115,7 @@ fn limits(state: &State) -> String {
          a larger _count is lowered; up to {} requests at a time; searches end after {} seconds.",
         limits.body_bytes,
         limits.requests,
-        limits.answer_timeout.as_secs(),
+        limits.search_timeout.as_secs(),
     )
 }
 
@@ -133,7 +133,8 @@ fn resource(out: &mut String, state: &State, name: &'static str, reverse: &[Stri
         repository::References::Accept => r#""literal","logical""#,
     };
     let _ = write!(out, r#","referencePolicy":[{policy}]"#);
-    strings(out, "searchInclude", &registry.includes(name));
+    let includes: Vec<_> = std::iter::once("*".to_owned()).chain(registry.includes(name)).collect();
+    strings(out, "searchInclude", &includes);
     strings(out, "searchRevInclude", reverse);
     let mut separator = r#","searchParam":["#;
     for parameter in registry.parameters(name) {

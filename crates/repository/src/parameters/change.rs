@@ -32,6 +32,10 @@ impl Rule for Keeper {
             Some(document) => read(transaction, &entries, document)?,
             None => None,
         };
+        if let Some(resource_type) = addition.as_ref().and_then(|addition| transaction.registry().collision(addition)) {
+            let text = format!("its indexes on {resource_type} would share a number with others; take another code");
+            return Err(Outcome::new(IssueType::Duplicate, text).at("SearchParameter.code"));
+        }
         let after = addition.map(|addition| Entry::new(id, &addition));
         if before.is_none() && after.is_none() {
             return Ok(());
@@ -145,6 +149,10 @@ impl Transaction<'_> {
 
     fn set(&mut self, name: &[u8], value: Vec<u8>) {
         self.settings.insert(name.to_vec(), value);
+    }
+
+    fn registry(&self) -> &search::Registry {
+        self.session.registry()
     }
 
     fn statistics(&self) -> Result<store::Statistics, Outcome> {

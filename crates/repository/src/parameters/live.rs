@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, PoisonError};
 
-use fhir::Outcome;
 use fhir::definitions::SearchKind;
-use search::{Added, Addition, Progress, Registry};
+use fhir::{IssueType, Outcome};
+use search::{Added, Addition, Progress, Query, Registry};
 use store::{Key, Millis, Precondition, Snapshot};
 
 use super::GENERATION;
 use super::catalogue::{Entry, Generation, Job, read_entries, read_jobs};
 use crate::session::{Setup, parse_stored};
-use crate::{Repository, fault};
+use crate::{Repository, Session, fault};
 
 /// The registry of one generation.
 pub(crate) struct Live {
@@ -72,6 +72,18 @@ fn addition(
 /// The kind of a parameter in use.
 pub(super) fn kind_of(entries: &[Entry], url: &str) -> Option<SearchKind> {
     entries.iter().find(|entry| entry.url == url).map(|entry| entry.kind)
+}
+
+impl Session<'_> {
+    /// Refuses a query that was compiled with parameters which have changed since: in this snapshot their rows may be half gone.
+    pub(crate) fn check_parameters(&self, query: &Query, snapshot: &dyn Snapshot) -> Result<(), Outcome> {
+        if Generation::read(snapshot)? == self.live.generation || !self.live.registry.rests_on_additions(&query.applied)
+        {
+            return Ok(());
+        }
+        let text = "the search parameters changed while the search began; send it again";
+        Err(Outcome::new(IssueType::Transient, text))
+    }
 }
 
 impl Repository {

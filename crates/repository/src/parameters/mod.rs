@@ -15,6 +15,9 @@ mod index;
 mod live;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use catalogue::Generation;
 pub(crate) use change::Keeper;
 pub(crate) use index::Work;

@@ -56,6 +56,7 @@ impl Session<'_> {
             self.access.permit_read(resource_type)?;
         }
         let snapshot = self.snapshot()?;
+        self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot);
         runner.plan = request.explain.then(RefCell::default);
         let found = runner.find(Find {

@@ -41,17 +41,16 @@ impl Session<'_> {
             let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
             return Err(Outcome::new(IssueType::TooCostly, text).into());
         }
-        let mut drafts = draft::all(self, changes)?;
+        let mut session = self.renewed();
+        let mut drafts = draft::all(&session, changes)?;
         let mut kept = Kept { fresh: vec![None; drafts.len()], contents: vec![None; drafts.len()] };
-        let mut renewed: Option<Session<'_>> = None;
         let mut turn = None;
         for attempt in 0..TRIES_MAX {
             if attempt == TRIES_FREE {
                 turn = Some(self.repository.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
-            let session = renewed.as_ref().unwrap_or(self);
             let snapshot = self.snapshot()?;
-            let plan = Plan::make(session, &*snapshot, &drafts, &mut kept)?;
+            let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept)?;
             let (mut batch, report) = plan.batch()?;
             batch.writes.extend(note.clone().map(Note::write));
             let sets = plan.sets();
@@ -74,8 +73,8 @@ impl Session<'_> {
             let generation = session.live.generation;
             if self.repository.renew()?.generation != generation {
                 // Conditions and rows were made with search parameters that are not those of now.
-                let session = renewed.insert(self.renewed());
-                drafts.iter_mut().try_for_each(|draft| draft.compile(session))?;
+                session = self.renewed();
+                drafts.iter_mut().try_for_each(|draft| draft.compile(&session))?;
                 kept.contents.fill(None);
             }
         }

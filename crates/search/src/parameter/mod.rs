@@ -130,9 +130,7 @@ impl Indexed {
         };
         let index = match &definition {
             Definition::Standard(definition) => row::parameter_index(resource_type, &definition.code),
-            Definition::Added(addition) => {
-                row::parameter_index(resource_type, &format!("{}#{}", addition.definition.code, addition.content_id()))
-            }
+            Definition::Added(addition) => row::parameter_index(resource_type, &addition.index_name()),
         };
         let shape = Shape::new(definitions, &definition, resource_type);
         Indexed { definition, resource_type, index, kind, shape, pending: None }

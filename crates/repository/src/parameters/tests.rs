@@ -1,0 +1,105 @@
+use store::{Batch, Write};
+
+use super::ROWS_FORMAT;
+use crate::ParameterState;
+use crate::testing::{House, post_unless, put};
+
+const EYES: &str = r#"{"resourceType":"SearchParameter","id":"eyes","url":"urn:eyes","name":"Eyes","status":"active","description":"d",
+    "code":"eyes","base":["Patient"],"type":"token","expression":"Patient.extension('urn:eyes').value"}"#;
+
+fn patient(id: &str, eyes: &str) -> String {
+    format!(r#"{{"resourceType":"Patient","id":"{id}","extension":[{{"url":"urn:eyes","valueCode":"{eyes}"}}]}}"#)
+}
+
+fn states(house: &House) -> Vec<ParameterState> {
+    house.session().search_parameters().expect("states")
+}
+
+fn index(house: &House) {
+    while house.repository.index_batch().expect("a store that works") {}
+}
+
+fn found(house: &House, query: &str) -> usize {
+    house.search("Patient", query).expect("a search").matches.len()
+}
+
+#[test]
+fn what_was_prepared_before_is_prepared_again() {
+    let house = House::new();
+    let stale = house.session();
+    house.hold(&[EYES]);
+    index(&house);
+    // This session knows nothing of the parameter, and its write has the rows all the same.
+    assert!(!stale.registry().parameters("Patient").iter().any(|parameter| parameter.code == "eyes"));
+    stale.transact(vec![put(&patient("ann", "blue"))]).expect("accepted");
+    assert_eq!(found(&house, "eyes=blue"), 1);
+    // The condition of a write is asked with the parameters of now.
+    for (eyes, count) in [("blue", 1), ("green", 2), ("green", 2)] {
+        stale.transact(vec![post_unless(&patient("x", eyes), &format!("eyes={eyes}"))]).expect("accepted");
+        assert_eq!(found(&house, "_id:missing=false"), count);
+    }
+}
+
+#[test]
+fn writes_at_the_same_time_lose_no_row() {
+    let house = House::new();
+    std::thread::scope(|scope| {
+        let writer = |name: &'static str| {
+            let house = &house;
+            move || {
+                for at in 0..60 {
+                    house.hold(&[&patient(&format!("{name}{at}"), "blue")]);
+                }
+            }
+        };
+        scope.spawn(writer("a"));
+        scope.spawn(writer("b"));
+        scope.spawn(|| {
+            for round in 0..4 {
+                house.hold(&[&EYES
+                    .replace("\"d\"", &format!("\"{round}\""))
+                    .replace("urn:eyes')", &format!("urn:eyes{}')", round % 2))]);
+                index(&house);
+            }
+            house.hold(&[EYES]);
+            index(&house);
+        });
+    });
+    index(&house);
+    assert_eq!(states(&house).iter().filter(|state| state.is_active).count(), 1);
+    let page = house.search("Patient", "eyes=blue").expect("a search");
+    assert_eq!(page.total.map(|total| total.count), Some(120));
+}
+
+#[test]
+fn a_search_begun_with_other_parameters_is_refused() {
+    let house = House::new();
+    house.hold(&[EYES, &patient("ann", "blue")]);
+    index(&house);
+    let stale = house.session();
+    let ask = |query: &str| house.search_in(&stale, "Patient", query);
+    assert!(ask("eyes=blue").is_ok());
+    house.hold(&[&EYES.replace("urn:eyes')", "urn:other')")]);
+    for (query, fits) in [("eyes=blue", false), ("_sort=eyes", false), ("gender:missing=true", true)] {
+        assert_eq!(ask(query).is_ok(), fits, "{query}");
+    }
+}
+
+#[test]
+fn rows_of_another_form_are_made_anew() {
+    let house = House::new();
+    let told = |house: &House| {
+        let mut told = Vec::new();
+        house.repository.index_outdated(|done, total| told.push((done, total))).expect("a store that works");
+        told
+    };
+    assert_eq!(told(&house), []);
+    house.hold(&[EYES, &patient("ann", "blue"), &patient("bob", "green")]);
+    index(&house);
+    assert_eq!(told(&house), []);
+    let old = Write::Set { name: ROWS_FORMAT.to_vec(), value: b"1".to_vec() };
+    house.repository.store().commit(Batch { preconditions: Vec::new(), writes: vec![old] }).expect("committed");
+    assert_eq!(told(&house).last(), Some(&(3, 3)));
+    assert_eq!(told(&house), []);
+    assert_eq!(found(&house, "eyes=blue"), 1);
+}
