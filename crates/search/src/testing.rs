@@ -70,10 +70,12 @@ pub(crate) const PREFIXES: [&str; 9] = ["eq", "ne", "gt", "lt", "ge", "le", "sa"
 /// What each prefix says, in the order of [`PREFIXES`]; one letter each, `y` or `-`.
 #[track_caller]
 pub(crate) fn check_prefixes(resource: &str, name: &str, cases: &[(&str, &str)]) {
+    let mut queries = Vec::new();
     for (value, expected) in cases {
-        for (prefix, letter) in PREFIXES.iter().zip(expected.chars()) {
-            check(resource, &[(&format!("{name}={prefix}{value}"), letter == 'y')]);
-        }
-        check(resource, &[(&format!("{name}={value}"), expected.starts_with('y'))]);
+        let letters = PREFIXES.iter().zip(expected.chars());
+        queries.extend(letters.map(|(prefix, letter)| (format!("{name}={prefix}{value}"), letter == 'y')));
+        queries.push((format!("{name}={value}"), expected.starts_with('y')));
     }
+    let queries: Vec<_> = queries.iter().map(|(query, expected)| (query.as_str(), *expected)).collect();
+    check(resource, &queries);
 }

@@ -13,7 +13,6 @@ mod parser;
 mod pattern;
 mod quantity;
 mod types;
-mod units;
 
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,8 @@ use std::fmt;
 use super::Item;
 use super::compare::decimals;
 use super::expression::Operator;
-use super::units::Unit;
-use crate::Decimal;
 use crate::json::Node;
+use crate::{Decimal, ucum};
 
 const CALENDAR_UNITS: [&str; 8] = ["year", "month", "week", "day", "hour", "minute", "second", "millisecond"];
 
@@ -66,19 +65,47 @@ pub(super) fn equivalent_decimals(left: Decimal, right: Decimal) -> bool {
 
 /// True when both units measure the same thing.
 pub(super) fn comparable(left: &str, right: &str) -> bool {
-    left == right
-        || Unit::parse(left).zip(Unit::parse(right)).is_some_and(|(left, right)| left.dimensions == right.dimensions)
+    let base = |unit| in_base(Decimal::ZERO, unit).map(|(_, base)| base);
+    left == right || base(left).zip(base(right)).is_some_and(|(left, right)| left == right)
 }
 
 fn in_same_unit(left: (Decimal, &str), right: (Decimal, &str)) -> Option<(Decimal, Decimal)> {
     if left.1 == right.1 {
         return Some((left.0, right.0));
     }
-    let (left_unit, right_unit) = (Unit::parse(left.1)?, Unit::parse(right.1)?);
-    if left_unit.dimensions != right_unit.dimensions {
-        return None;
+    let ((left, left_base), (right, right_base)) = (in_base(left.0, left.1)?, in_base(right.0, right.1)?);
+    (left_base == right_base).then_some((left, right))
+}
+
+/// A value in base units, and which those are. Calendar durations up to weeks equal units of UCUM; of a month no number of days is
+/// known, so months and years are something else than time.
+fn in_base(value: Decimal, unit: &str) -> Option<(Decimal, Cow<'static, str>)> {
+    if let Some(months) = months(unit) {
+        return Some((value.checked_mul(months)?, Cow::Borrowed("month")));
     }
-    Some((left.0.checked_mul(left_unit.factor)?, right.0.checked_mul(right_unit.factor)?))
+    let unit = ucum::Unit::of(ucum_code(unit))?;
+    Some((unit.to_base(value)?, Cow::Owned(unit.base().to_owned())))
+}
+
+/// How many calendar months a calendar unit has.
+fn months(unit: &str) -> Option<Decimal> {
+    match unit {
+        "month" => Some(Decimal::from(1)),
+        "year" => Some(Decimal::from(12)),
+        _ => None,
+    }
+}
+
+fn ucum_code(unit: &str) -> &str {
+    match unit {
+        "millisecond" => "ms",
+        "second" => "s",
+        "minute" => "min",
+        "hour" => "h",
+        "day" => "d",
+        "week" => "wk",
+        code => code,
+    }
 }
 
 /// `+ - * /` where at least one side is a quantity. The outer `None` says that the operator is not defined for these, the inner
@@ -108,23 +135,96 @@ pub(super) fn arithmetic<'a>(operator: Operator, left: &Item<'a>, right: &Item<'
     }
 }
 
+/// The digits that are left of a measurement converted to another unit and back.
+const CONVERTED_DIGITS: u32 = 16;
+
 /// In the unit of the left side.
 fn sum<'a>(left: (Decimal, &Cow<'a, str>), right: (Decimal, &Cow<'a, str>)) -> Option<Item<'a>> {
     let right = if left.1 == right.1 {
         right.0
     } else {
-        let (left_unit, right_unit) = (Unit::parse(left.1)?, Unit::parse(right.1)?);
-        if left_unit.dimensions != right_unit.dimensions {
+        let ((left_factor, left_base), (_, right_base)) = (factor(left.1)?, factor(right.1)?);
+        if left_base != right_base {
             return None;
         }
-        right.0.checked_mul(right_unit.factor)?.checked_div(left_unit.factor)?
+        let (right, _) = in_base(right.0, right.1)?;
+        right.checked_div(left_factor)?.rounded_to_digits(CONVERTED_DIGITS)?
     };
     Some(Item::Quantity(left.0.checked_add(right)?, left.1.clone()))
 }
 
+/// How many base units a unit is, and which; `None` where the zero of its scale lies elsewhere, as with degrees Celsius.
+fn factor(unit: &str) -> Option<(Decimal, Cow<'static, str>)> {
+    let (zero, base) = in_base(Decimal::ZERO, unit)?;
+    let (one, _) = in_base(Decimal::from(1), unit)?;
+    zero.is_zero().then_some((one, base))
+}
+
 /// In base units.
 fn product<'a>(left: (Decimal, &str), right: (Decimal, &str), sign: i32) -> Option<Item<'a>> {
-    let unit = Unit::parse(left.1)?.combine(&Unit::parse(right.1)?, sign)?;
-    let value = if sign > 0 { left.0.checked_mul(right.0)? } else { left.0.checked_div(right.0)? };
-    Some(Item::Quantity(value.checked_mul(unit.factor)?, Cow::Owned(unit.base_code())))
+    let (value, operator) = match sign {
+        1 => (left.0.checked_mul(right.0)?, '.'),
+        _ => (left.0.checked_div(right.0)?, '/'),
+    };
+    let [left, right] = [left.1, right.1].map(|unit| {
+        let code = ucum_code(unit);
+        // Only a whole code may begin with a stroke.
+        if code.starts_with('/') { format!("(1{code})") } else { format!("({code})") }
+    });
+    let (value, base) = in_base(value, &format!("{left}{operator}{right}"))?;
+    Some(Item::Quantity(value, base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compares_across_units() {
+        let cases = [
+            ("1", "g", "1000", "mg", Some(Ordering::Equal)),
+            ("37", "Cel", "98.6", "[degF]", Some(Ordering::Equal)),
+            ("1", "kPa", "7", "mm[Hg]", Some(Ordering::Greater)),
+            ("1", "week", "7", "d", Some(Ordering::Equal)),
+            ("1", "year", "11", "month", Some(Ordering::Greater)),
+            ("1", "year", "1", "a", None),
+            ("1", "g", "1", "m", None),
+            ("1", "tablet", "2", "tablet", Some(Ordering::Less)),
+            ("1", "tablet", "2", "g", None),
+        ];
+        for (left, left_unit, right, right_unit, expected) in cases {
+            let value = |text| Decimal::parse(text).expect("a number");
+            let order = compare((value(left), left_unit), (value(right), right_unit));
+            assert_eq!(order, expected, "{left} {left_unit} and {right} {right_unit}");
+            assert_eq!(comparable(left_unit, right_unit), expected.is_some(), "{left_unit} and {right_unit}");
+        }
+    }
+
+    #[test]
+    fn calculates_across_units() {
+        let quantity = |text: &str| parse(text).unwrap_or_else(|| panic!("{text} is a quantity"));
+        let cases = [
+            ("2 'cm'", Operator::Multiply, "3 'm'", Some("0.06 'm2'")),
+            ("4 'g'", Operator::Divide, "2 'm'", Some("2 'g.m-1'")),
+            ("1 'm'", Operator::Divide, "1 'm'", Some("1 '1'")),
+            ("60 '/min'", Operator::Multiply, "2 's'", Some("2 '1'")),
+            ("1 'm'", Operator::Add, "5 'cm'", Some("1.05 'm'")),
+            ("1 day", Operator::Subtract, "6 hours", Some("0.75 day")),
+            ("1 year", Operator::Add, "6 months", Some("1.5 year")),
+            ("1 '/min'", Operator::Add, "1 'Hz'", Some("61 '/min'")),
+            ("1 'm'", Operator::Add, "5 'g'", None),
+            ("1 'Cel'", Operator::Add, "1 'K'", None),
+            ("1 'tablet'", Operator::Multiply, "2 'g'", None),
+        ];
+        for (left, operator, right, expected) in cases {
+            let result = arithmetic(operator, &quantity(left), &quantity(right)).expect("defined");
+            let equal = match (&result, expected.map(quantity)) {
+                (Some(Item::Quantity(value, unit)), Some(Item::Quantity(other, other_unit))) => {
+                    *value == other && *unit == other_unit
+                }
+                (result, expected) => result.is_none() && expected.is_none(),
+            };
+            assert!(equal, "{left} {operator:?} {right} is {result:?}");
+        }
+    }
 }

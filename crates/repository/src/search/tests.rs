@@ -31,6 +31,29 @@ fn ids(versions: &[store::Version]) -> String {
 }
 
 #[test]
+fn joins_what_is_near() {
+    let house = House::new();
+    house.hold(&[
+        r#"{"resourceType":"Location","id":"parliament","position":{"latitude":51.4995,"longitude":-0.1248}}"#,
+        r#"{"resourceType":"Location","id":"louvre","position":{"latitude":48.8606,"longitude":2.3376}}"#,
+        r#"{"resourceType":"HealthcareService","id":"clinic","location":[{"reference":"Location/parliament"}]}"#,
+        r#"{"resourceType":"HealthcareService","id":"clinique","location":[{"reference":"Location/louvre"}]}"#,
+    ]);
+    let cases = [
+        ("Location", "near=51.5081|-0.0759|4|km", "parliament"),
+        ("Location", "near=51.5081|-0.0759|3|km", ""),
+        ("Location", "near=51.5081|-0.0759|400", "louvre parliament"),
+        ("Location", "near:missing=true", ""),
+        ("HealthcareService", "location.near=51.5081|-0.0759|4", "clinic"),
+        ("HealthcareService", "location.near=48.9|2.3|10", "clinique"),
+    ];
+    for (resource_type, query, expected) in cases {
+        let page = house.search(resource_type, query).unwrap_or_else(|outcome| panic!("{query}: {outcome}"));
+        assert_eq!(ids(&page.matches), expected, "{query}");
+    }
+}
+
+#[test]
 fn joins_and_includes() {
     let house = house();
     // Type, query, ids of the matches, ids of what is included.

@@ -331,6 +331,7 @@ mod tests {
             );
             // What is written finer than the edges of the value hits it from either side.
             let edges = [start, end].map(|edge| Instant(edge.clamp(0, 1 << 51)).to_string());
+            let mut queries = Vec::new();
             for at in 0..12 {
                 let (text, from, to) = random.date();
                 let (text, from, to) = match edges.get(at) {
@@ -342,10 +343,12 @@ mod tests {
                 };
                 for prefix in PREFIXES {
                     let expected = is_match(prefix, (start, end), (from, to));
-                    check(&procedure, &[(&format!("date={prefix}{text}"), expected)]);
+                    queries.push((format!("date={prefix}{text}"), expected));
                     count[usize::from(expected)] += 1;
                 }
             }
+            let queries: Vec<_> = queries.iter().map(|(query, expected)| (query.as_str(), *expected)).collect();
+            check(&procedure, &queries);
         }
         assert!(count.iter().all(|count| *count > 3_000), "{count:?}");
     }
