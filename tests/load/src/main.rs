@@ -73,6 +73,9 @@ enum Command {
         /// Where to write the figures as JSON as well.
         #[arg(long)]
         json: Option<PathBuf>,
+        /// A folder that keeps the stores for the next run, with the same version of the server [default: none is kept]
+        #[arg(long)]
+        stores: Option<PathBuf>,
     },
     /// Internal: serves a file's bytes from a bare handler.
     #[command(hide = true)]
@@ -94,12 +97,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             workload::import::run(&flint, &bundles)
         }
         Command::Scale { resources, seed, out } => {
-            let facts = Scale::read(&bundles)?.write(resources, seed, &out)?;
+            let facts = Scale::read(&bundles)?.write_file(resources, seed, &out)?;
             println!("{} resources in {}", facts.resources, out.display());
             Ok(())
         }
-        Command::Search { sizes, seed, json } => {
-            search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json })
+        Command::Search { sizes, seed, json, stores } => {
+            search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores })
         }
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }

@@ -104,11 +104,11 @@ fn patient(resource: &Value, id: u128) -> Patient {
         address.extend(["city", "state", "postalCode", "country"].map(|name| text_in(&given[name])));
     }
     let numbers = resource["identifier"].as_array().into_iter().flatten();
-    let number =
+    let mut number =
         numbers.filter(|identifier| identifier["system"] == PATIENT_NUMBERS).map(|number| id_in(&number["value"]));
     Patient {
         id,
-        number: number.last().unwrap_or_default(),
+        number: number.next().unwrap_or_default(),
         is_male: resource["gender"] == "male",
         given,
         families,

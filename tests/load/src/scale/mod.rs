@@ -52,9 +52,16 @@ impl Scale {
         }
     }
 
-    /// Writes at least `resources` resources as gzipped NDJSON: whole records, until there are enough.
-    pub(crate) fn write(&self, resources: u64, seed: u64, path: &Path) -> std::io::Result<Facts> {
+    /// Writes a file of gzipped NDJSON.
+    pub(crate) fn write_file(&self, resources: u64, seed: u64, path: &Path) -> std::io::Result<Facts> {
         let mut out = GzEncoder::new(BufWriter::new(File::create(path)?), Compression::fast());
+        let facts = self.write(resources, seed, &mut out)?;
+        out.finish()?.flush()?;
+        Ok(facts)
+    }
+
+    /// Writes at least `resources` resources as NDJSON: whole records, until there are enough.
+    pub(crate) fn write(&self, resources: u64, seed: u64, out: &mut impl Write) -> std::io::Result<Facts> {
         let mut facts = Facts { codes: self.codes.clone(), ..Facts::default() };
         let mut random = Random::new(seed);
         let mut line = Vec::new();
@@ -76,7 +83,6 @@ impl Scale {
                 facts.add(template, &change);
             }
         }
-        out.finish()?.flush()?;
         Ok(facts)
     }
 }

@@ -11,8 +11,10 @@ pub(super) struct Answer {
     pub(super) rows: Option<u64>,
 }
 
-/// How far an estimated total may be off: five times its standard deviation where one in 64 is looked at, and 20,000 or more match.
-const ESTIMATE_ERROR_MAX: f64 = 0.3;
+/// How far an estimated total may be off: five times the standard deviation where one in 64 is looked at.
+fn estimate_error_max(expected: u64) -> f64 {
+    5.0 * (64.0 * expected.max(1) as f64).sqrt()
+}
 
 impl Answer {
     /// Reads the answer to a search; an error unless it is right as far as the facts tell.
@@ -28,8 +30,8 @@ impl Answer {
         let total = bundle["total"].as_u64();
         if let (Some(expected), Some(total)) = (search.total, total) {
             let is_estimate = !bundle["_total"].is_null();
-            let error = (total as f64 - expected as f64).abs() / expected.max(1) as f64;
-            if (is_estimate && error > ESTIMATE_ERROR_MAX) || (!is_estimate && total != expected) {
+            let error = total.abs_diff(expected) as f64;
+            if (is_estimate && error > estimate_error_max(expected)) || (!is_estimate && total != expected) {
                 return refuse(format!("{total} matches, not {expected}"));
             }
         }

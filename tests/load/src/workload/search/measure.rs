@@ -16,8 +16,8 @@ const VARIANTS: usize = 16;
 /// Searches of a kind, ready to be sent.
 pub(super) struct Prepared {
     requests: Vec<Vec<u8>>,
-    /// How long each answer is, as far as it was checked.
-    lengths: Vec<usize>,
+    /// How long each answer is, where it is known to stay the same.
+    lengths: Vec<Option<usize>>,
     /// Rows touched for the median variant, where the server tells.
     pub(super) rows: Option<u64>,
     /// Matches of the median variant.
@@ -48,7 +48,7 @@ pub(super) fn prepare(
         let request = search.request();
         let (status, body) = connection.send(&request).map_err(|error| format!("{}: {error}", search.text()))?;
         Answer::read(&search, status, body)?;
-        prepared.lengths.push(body.len());
+        prepared.lengths.push(search.total.is_some().then_some(body.len()));
         prepared.requests.push(request);
     }
     prepared.rows = median(rows);
@@ -74,7 +74,7 @@ pub(super) fn repeat(process: &Process, prepared: &Prepared, time: Duration) -> 
         let sent = Instant::now();
         let (status, body) = connection.send(request).map_err(|error| error.to_string())?;
         latencies.push(sent.elapsed());
-        if status != 200 || body.len() != *length {
+        if status != 200 || length.is_some_and(|length| length != body.len()) {
             return Err(format!("an answer changed: {}", String::from_utf8_lossy(request)));
         }
     }
