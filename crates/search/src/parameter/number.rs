@@ -76,7 +76,7 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
 pub(super) fn filter_parsed(index: Index, prefix: Prefix, number: &Decimal) -> Filter {
     let points = Place { index, before: Vec::new(), after: None };
     let ranges = Place { index: row::secondary(index, RANGE), before: Vec::new(), after: None };
-    compare(prefix, &Edges::of(number), &points, &ranges)
+    compare(prefix, &Edges::of(number), &points, Some(&ranges))
 }
 
 pub(super) fn parse(value: &str) -> Option<(Prefix, Decimal)> {
@@ -95,7 +95,7 @@ pub(super) struct Place {
 }
 
 /// The points and ranges that compare with a number as the prefix says.
-pub(super) fn compare(prefix: Prefix, number: &Edges, points: &Place, ranges: &Place) -> Filter {
+pub(super) fn compare(prefix: Prefix, number: &Edges, points: &Place, ranges: Option<&Place>) -> Filter {
     let mut filters = Vec::new();
     for condition in conditions(prefix, number) {
         let (from, to) = condition.of_point();
@@ -104,6 +104,7 @@ pub(super) fn compare(prefix: Prefix, number: &Edges, points: &Place, ranges: &P
         point.test = points.after.clone().map(|range| Test::Tail { skip, range });
         filters.push(Filter::Match(point));
 
+        let Some(ranges) = ranges else { continue };
         let Condition { low, high } = condition;
         let mut range = row::between(ranges.index, &ranges.before, bytes(&low.0), bytes(&low.1));
         range.test = Some(tail(ranges.before.len() + KEY_LENGTH, high));

@@ -1,15 +1,16 @@
 //! Quantity parameters, <https://hl7.org/fhir/R4/search.html#quantity>: numbers with a unit.
 //!
-//! A quantity is compared as a [number](super::number) is. Its number alone has a row in the main index; with the unit it has rows
-//! `code 0 number system` in the index `unit`, one for the code and one for the human unit where that is written differently. What
-//! has a unit of UCUM has a row `base 0 number` in the index `base`, the number in base units, which is where a query with a unit of
-//! UCUM looks: mg and g are one there. All other units, money too, are compared as written.
+//! A quantity is compared as a [number](super::number) is. Its number alone has a row in the main index. What has a unit of UCUM has
+//! a row `base 0 number code` in the index `base`, the number in base units, which is where a query with a unit of UCUM looks: mg and
+//! g are one there. All other units, money too, are compared as written: in the index `unit` stand rows `code 0 number system`, one
+//! for the code, and for every quantity one for the human unit where that is written differently.
 //!
 //! A Range, a quantity with a comparator, which is a range open at one end, and SampledData, which reaches from its least to its
 //! greatest value, stand in `range`, `unit-range` (`1 code 0` or `2 code 0 system 0` before the ends) and `base-range`. An end that
 //! does not belong to the range is the key next to it, which no number has.
 
 use std::borrow::Cow;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use fhir::Decimal;
@@ -161,16 +162,19 @@ fn sampled(node: Node<'_>) -> Option<Span> {
 fn point_rows(value: Decimal, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
     let key = number::key(&value);
     rows.push(index, key.into());
-    for (code, system) in unit.names() {
-        let mut value = named(code);
+    let base = unit.in_base().and_then(|base| Some((base.to_base(value)?, base)));
+    if let (Some((value, base)), Some(code)) = (&base, unit.code.as_deref()) {
+        rows.push(
+            row::secondary(index, BASE),
+            [&named(base.base()), &number::key(value)[..], code.as_bytes()].concat(),
+        );
+    }
+    // What has a row in base units says its code there.
+    for (name, system) in unit.names().filter(|(_, system)| base.is_none() || system.is_empty()) {
+        let mut value = named(name);
         value.extend_from_slice(&key);
         push_part(&mut value, system, SYSTEM_MAX);
         rows.push(row::secondary(index, UNIT), value);
-    }
-    if let Some(unit) = unit.in_base()
-        && let Some(value) = unit.to_base(value)
-    {
-        rows.push(row::secondary(index, BASE), [named(unit.base()), number::key(&value).into()].concat());
     }
 }
 
@@ -225,29 +229,43 @@ pub(super) fn filter(index: Index, value: &str) -> Result<Filter, BadValue> {
         return Ok(number::filter_parsed(index, prefix, &number));
     }
     let (system, code) = (unescape(system), unescape(code));
-    if system == ucum::SYSTEM
-        && let Some(filter) = base_filter(index, prefix, &number, &code)
-    {
-        return Ok(filter);
+    let base =
+        ucum::Unit::of(&code).and_then(|unit| Some((Edges::converted(&number, |edge| unit.to_base(edge))?, unit)));
+    let base_place = |name, unit: &ucum::Unit, after| Place {
+        index: row::secondary(index, name),
+        before: named(unit.base()),
+        after,
+    };
+    match (system.as_ref(), base) {
+        (ucum::SYSTEM, Some((number, unit))) => {
+            let (points, ranges) = (base_place(BASE, &unit, None), base_place(BASE_RANGE, &unit, None));
+            Ok(number::compare(prefix, &number, &points, Some(&ranges)))
+        }
+        ("", Some((in_base, unit))) => {
+            let points = base_place(BASE, &unit, Some(exactly(&code, CODE_MAX)));
+            let coded = number::compare(prefix, &in_base, &points, None);
+            Ok(Filter::Any(vec![coded, written_filter(index, prefix, &number, "", &code)]))
+        }
+        _ => Ok(written_filter(index, prefix, &number, &system, &code)),
     }
-    let number = Edges::of(&number);
-    let system = Some(system.as_ref()).filter(|system| !system.is_empty());
-    let after = system.map(|system| {
-        let mut bytes = Vec::new();
-        push_part(&mut bytes, system, SYSTEM_MAX);
-        Range { low: std::ops::Bound::Included(bytes.clone()), high: std::ops::Bound::Included(bytes) }
-    });
-    let points = Place { index: row::secondary(index, UNIT), before: named(&code), after };
-    let ranges = Place { index: row::secondary(index, UNIT_RANGE), before: ranged(&code, system), after: None };
-    Ok(number::compare(prefix, &number, &points, &ranges))
 }
 
-/// For a unit of UCUM; `None` for any other, which compares as written.
-fn base_filter(index: Index, prefix: Prefix, number: &Decimal, code: &str) -> Option<Filter> {
-    let unit = ucum::Unit::of(code)?;
-    let number = Edges::converted(number, |edge| unit.to_base(edge))?;
-    let place = |name| Place { index: row::secondary(index, name), before: named(unit.base()), after: None };
-    Some(number::compare(prefix, &number, &place(BASE), &place(BASE_RANGE)))
+/// For a unit that is compared as it is written; without a system it may be a code or a human unit.
+fn written_filter(index: Index, prefix: Prefix, number: &Decimal, system: &str, code: &str) -> Filter {
+    let system = Some(system).filter(|system| !system.is_empty());
+    let points = Place {
+        index: row::secondary(index, UNIT),
+        before: named(code),
+        after: system.map(|system| exactly(system, SYSTEM_MAX)),
+    };
+    let ranges = Place { index: row::secondary(index, UNIT_RANGE), before: ranged(code, system), after: None };
+    number::compare(prefix, &Edges::of(number), &points, Some(&ranges))
+}
+
+fn exactly(part: &str, length_max: usize) -> Range {
+    let mut bytes = Vec::new();
+    push_part(&mut bytes, part, length_max);
+    Range { low: Bound::Included(bytes.clone()), high: Bound::Included(bytes) }
 }
 
 #[cfg(test)]
