@@ -39,4 +39,4 @@ pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};
 pub use row::ROWS_FORMAT;
-pub use terms::Terms;
+pub use terms::{TERMS_CODES_MAX, Terms};

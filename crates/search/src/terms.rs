@@ -4,7 +4,9 @@
 //! What they ask is compiled here and answered once definitions can be looked up: value sets and hierarchies become equalities,
 //! systems of which every code belongs become one condition on the system.
 
-use fhir::terminology::{self, CODES_MAX, Canonical, Codes, Source};
+use std::cell::Cell;
+
+use fhir::terminology::{self, Canonical, Codes, Source};
 use fhir::{IssueType, Outcome};
 use store::{Filter, Index};
 
@@ -12,6 +14,9 @@ use crate::contained::behind_filter;
 use crate::escape::{split, unescape};
 use crate::parameter::{BadValue, Wanted, codes_filter};
 use crate::shape::Shape;
+
+/// How many codes of value sets and hierarchies one search may compare, each counted for every type that it concerns.
+pub const TERMS_CODES_MAX: usize = 50_000;
 
 /// What one parameter asks of terminology.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,29 +61,31 @@ impl Relation {
 
 impl Terms {
     /// Reads the values, which are well escaped and separated by commas; gives back one that cannot be asked for.
-    pub(crate) fn parse<'v>(
+    pub(crate) fn parse(
         name: String,
         index: Index,
         shape: Shape,
         relation: Relation,
-        values: &'v str,
-    ) -> Result<Terms, (&'v str, BadValue)> {
+        values: &str,
+    ) -> Result<Terms, (&str, BadValue)> {
         let value = |value| Value::parse(relation, shape, value).map_err(|bad| (value, bad));
         let values = split(values, b',').map(value).collect::<Result<_, _>>()?;
         Ok(Terms { name, index, shape, relation, values, ways: Vec::new() })
     }
 
     /// The filter that this amounts to. What is unknown to the source, or too large, is refused by the name of the parameter.
-    pub fn filter(&self, source: &dyn Source) -> Result<Filter, Outcome> {
+    /// `codes_left` is how many codes the whole search may still compare, [`TERMS_CODES_MAX`] at first.
+    pub fn filter(&self, source: &dyn Source, codes_left: &Cell<usize>) -> Result<Filter, Outcome> {
         let mut filters = Vec::new();
-        let mut count = 0;
         for value in &self.values {
             let codes = self.codes(source, value).map_err(|outcome| self.refused(outcome))?;
-            count += codes.count();
-            if count > CODES_MAX {
-                let text = format!("its values have more than {CODES_MAX} codes together");
-                return Err(self.refused(Outcome::new(IssueType::TooCostly, text)));
-            }
+            let left = codes_left.get().checked_sub(codes.count()).ok_or_else(|| {
+                let text = format!(
+                    "one search may compare {TERMS_CODES_MAX} codes of value sets and hierarchies over all types"
+                );
+                self.refused(Outcome::new(IssueType::TooCostly, text))
+            })?;
+            codes_left.set(left);
             filters.extend(codes_filter(self.index, self.shape, &codes));
         }
         let filter = self.ways.iter().fold(Filter::Any(filters), |filter, way| behind_filter(*way, &filter));
@@ -138,7 +145,7 @@ mod tests {
     use std::sync::Arc;
 
     use fhir::json::Document;
-    use fhir::terminology::{CodeSystem, ValueSet};
+    use fhir::terminology::{CODES_MAX, CodeSystem, ValueSet};
 
     use super::*;
     use crate::testing::{check_refused, query, rows};
@@ -162,7 +169,7 @@ mod tests {
                 "urn:v:pets" => r#"{"system":"urn:animals","concept":[{"code":"Cat"},{"code":"Dog"}]}"#.to_owned(),
                 "urn:v:snomed" => r#"{"system":"https://snomed.info/sct"}"#.to_owned(),
                 "urn:v:sexes" => r#"{"system":"http://hl7.org/fhir/administrative-gender","concept":[{"code":"male"},{"code":"female"}]}"#.to_owned(),
-                "urn:v:languages" => r#"{"system":"urn:ietf:bcp:47","concept":[{"code":"en"}]}"#.to_owned(),
+                "urn:v:mime" => r#"{"system":"urn:ietf:bcp:13","concept":[{"code":"image/png"}]}"#.to_owned(),
                 "urn:v:many" => format!(r#"{{"system":"urn:m","concept":[{}]}}"#, concepts(CODES_MAX)),
                 _ => return Ok(None),
             };
@@ -174,7 +181,9 @@ mod tests {
     fn filter(resource_type: &str, text: &str) -> Result<Filter, String> {
         let answer = |criterion: &Criterion| match criterion {
             Criterion::Filter(filter) => Ok(filter.clone()),
-            Criterion::Terms(terms) => terms.filter(&World).map_err(|outcome| outcome.to_string()),
+            Criterion::Terms(terms) => {
+                terms.filter(&World, &Cell::new(TERMS_CODES_MAX)).map_err(|outcome| outcome.to_string())
+            }
             other => panic!("{other:?}"),
         };
         match query(resource_type, text, Handling::Strict)?.criterion {
@@ -189,6 +198,8 @@ mod tests {
             {"system":"urn:animals","code":"cat"},{"system":"http://snomed.info/sct","code":"1"}]},"language":"en"}"#;
         let bare = r#"{"resourceType":"Observation","id":"b","status":"final","code":{"coding":[{"code":"cat"}]}}"#;
         let patient = r#"{"resourceType":"Patient","id":"p","gender":"female"}"#;
+        let document = r#"{"resourceType":"DocumentReference","id":"d","status":"current",
+            "content":[{"attachment":{"contentType":"image/png"}}]}"#;
         for (resource, resource_type, text, expected) in [
             (observation, "Observation", "code:in=urn:v:pets", true),
             (observation, "Observation", "code:not-in=urn:v:pets", false),
@@ -204,6 +215,8 @@ mod tests {
             (bare, "Observation", "code:not-in=urn:v:pets", true),
             (bare, "Observation", "value-concept:not-in=urn:v:pets", true),
             (patient, "Patient", "gender:in=urn:v:sexes", true),
+            (document, "DocumentReference", "contenttype:in=urn:v:mime", true),
+            (document, "DocumentReference", "contenttype:not-in=urn:v:mime", false),
             (patient, "Patient", "gender:not-in=urn:v:sexes", false),
             (patient, "Patient", "gender:in=urn:v:pets", false),
         ] {
@@ -214,7 +227,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_unknown_or_too_large() {
-        assert!(filter("Observation", "code:in=urn:v:many").is_ok());
+        assert!(filter("Observation", "code:in=urn:v:many,urn:v:many,urn:v:many,urn:v:many,urn:v:many").is_ok());
         for (resource_type, text, expected) in [
             ("Observation", "code:in=urn:v:none", "parameter `code:in`: the value set `urn:v:none` is not known here"),
             (
@@ -225,8 +238,8 @@ mod tests {
             ("Observation", "code:above=urn:animals|Cow", "the code system `urn:animals` has no code `Cow`"),
             (
                 "Observation",
-                "code:in=urn:v:many,urn:v:pets",
-                "too-costly: parameter `code:in`: its values have more than 10000 codes",
+                "code:in=urn:v:many,urn:v:many,urn:v:many,urn:v:many,urn:v:many,urn:v:pets",
+                "too-costly: parameter `code:in`: one search may compare 50000 codes",
             ),
             (
                 "Patient",

@@ -24,7 +24,7 @@ impl Runner<'_> {
             }
             Criterion::Any(parts) => Filter::Any(parts.iter().map(|part| self.filter(part)).collect::<Result<_, _>>()?),
             Criterion::Not(part) => self.filter(part)?.not(),
-            Criterion::Terms(terms) => terms.filter(self)?,
+            Criterion::Terms(terms) => self.terms(terms)?,
             Criterion::Chain { references, names, target_types, target } => {
                 let to = Box::new(self.visible(target_types, self.filter(target)?));
                 Filter::LinksTo { links: references.clone(), names: names.clone(), to }

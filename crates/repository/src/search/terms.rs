@@ -2,13 +2,14 @@
 //!
 //! They are read whatever the access: only their codes take part in a search, as they would in a terminology server.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::terminology::{Canonical, CodeSystem, Source, ValueSet};
 use fhir::{Definitions, IssueType, Outcome, Reference};
 use rustc_hash::FxHashMap;
+use search::{TERMS_CODES_MAX, Terms};
 use store::{Filter, Find, Key};
 
 use super::Runner;
@@ -19,10 +20,21 @@ use crate::session::parse_stored;
 const VERSIONS_MAX: usize = 100;
 
 /// Definitions that one search has looked up.
-#[derive(Default)]
 pub(super) struct Loaded {
+    /// How many codes may still be compared.
+    codes_left: Cell<usize>,
     code_systems: RefCell<FxHashMap<String, Option<Arc<CodeSystem>>>>,
     value_sets: RefCell<FxHashMap<String, Option<Arc<ValueSet>>>>,
+}
+
+impl Default for Loaded {
+    fn default() -> Loaded {
+        Loaded {
+            codes_left: Cell::new(TERMS_CODES_MAX),
+            code_systems: RefCell::default(),
+            value_sets: RefCell::default(),
+        }
+    }
 }
 
 impl Source for Runner<'_> {
@@ -62,6 +74,11 @@ fn cached<T>(
 }
 
 impl Runner<'_> {
+    /// What is asked of terminology, as a filter.
+    pub(super) fn terms(&self, terms: &Terms) -> Result<Filter, Outcome> {
+        terms.filter(self, &self.loaded.codes_left)
+    }
+
     /// The definition of this url: of the version named, else the latest.
     fn stored(&self, resource_type: &str, canonical: Canonical<'_>) -> Result<Option<Document>, Outcome> {
         let filter = self.session.registry().by_url(resource_type, canonical.url);
@@ -79,7 +96,7 @@ impl Runner<'_> {
 
     fn documents(&self, filter: Filter, url: &str) -> Result<Vec<Document>, Outcome> {
         let find = Find { bodies: true, until: Some(self.until), ..Find::new(filter, VERSIONS_MAX) };
-        let found = self.snapshot.find(&find).map_err(fault::outcome)?;
+        let found = self.snapshot.find(&find).map_err(|error| self.refusal(error))?;
         self.rows.set(self.rows.get() + found.rows);
         if found.next.is_some() {
             let text = format!("more than {VERSIONS_MAX} definitions have the url `{url}`");

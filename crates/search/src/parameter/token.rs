@@ -2,7 +2,7 @@
 //!
 //! A row is `code 0 system 0`, the system empty where there is none, so that `code` is a prefix, and `system|code` and `|code` are
 //! equalities; for `system|` each system has a row in the index `system`, unless the definitions say which it is. The system of a
-//! `code` element is that of its required binding when that names only one; a ContactPoint's is its kind, such as `phone`.
+//! `code` element is the one of its required binding that has the code; a ContactPoint's is its kind, such as `phone`.
 //!
 //! Codes compare without regard to case unless their system is known to tell cases apart ([`code`](super::code)): R4 would rather
 //! have a server find too much than too little. A query without system is tried as written and without case. A conditional write
@@ -87,7 +87,9 @@ pub(super) fn for_each<'a>(item: &'a Item<'_>, visit: &mut dyn FnMut(Token<'a>))
             concept.get("coding").into_iter().flat_map(Node::each).for_each(|coding| visit(token(coding, "code")));
         }
         ("code", _) => {
-            visit(Token { system: bound_system(item).map(Cow::Borrowed), code: text(item), is_cased: false });
+            let code = text(item);
+            let system = code.as_deref().and_then(|code| bound_system(item, code)).map(Cow::Borrowed);
+            visit(Token { system, code, is_cased: false });
         }
         (name, _) => visit(Token { system: None, code: text(item), is_cased: Values::of_type(name) == Values::Cased }),
     }
@@ -132,13 +134,15 @@ fn token<'a>(node: Node<'a>, code: &str) -> Token<'a> {
     Token { system: member(node, "system").map(canonical_system), code: member(node, code), is_cased: false }
 }
 
-/// The only code system of the element's required binding.
-fn bound_system(item: &Item<'_>) -> Option<&'static str> {
+/// The code system of the element's required binding that a code is from.
+fn bound_system(item: &Item<'_>, code: &str) -> Option<&'static str> {
     let Item::Element(element) = item else { return None };
-    match element.element?.binding?.systems.as_slice() {
-        [(system, _)] => Some(system),
-        _ => None,
-    }
+    let systems = element.element?.binding?.systems.as_slice();
+    let (system, _) = match systems {
+        [only] => only,
+        several => several.iter().find(|(_, codes)| codes.contains(&code))?,
+    };
+    Some(system)
 }
 
 fn of_type_rows(identifier: Node<'_>, index: Index, rows: &mut Rows) {
@@ -241,7 +245,7 @@ pub(crate) fn codes_filter(index: Index, shape: Shape, codes: &Codes) -> Vec<Fil
         let (system, code) = (canonical_system(system.into()), Cow::Borrowed(code.as_str()));
         match (shape.values, shape.system) {
             (_, Some(only)) if only != system => None,
-            // Rows of elements that are bound to several systems do not say which it is.
+            // Codes such as languages and MIME types stand alone: no enumerated system has them.
             (Values::Code, None) => Some(Wanted::Code(code).filter(index, shape)),
             _ => Some(Wanted::Exactly { system, code }.filter(index, shape)),
         }
