@@ -293,6 +293,20 @@ fn refuses_what_cannot_be_searched_by() {
 }
 
 #[test]
+fn imported_ones_are_indexed_before_anything_is_served() {
+    let directory = TempDir::new().expect("a directory");
+    let file = directory.path().join("all.ndjson");
+    let patients = (0..300).map(|at| patient(&format!("p{at}"), "blue"));
+    let lines: Vec<_> = patients.chain([parameter(json!({}))]).map(|resource| resource.to_string()).collect();
+    std::fs::write(&file, lines.join("\n")).expect("written");
+    let flint = Flint::start_with(|config| {
+        config.indexes = false;
+        config.load.push(file);
+    });
+    assert_eq!(total(&flint, "/Patient?eyes=blue"), "300");
+}
+
+#[test]
 fn our_own_are_always_there() {
     let flint = flint();
     let statement = flint.get("/metadata").expect(200).text;

@@ -61,7 +61,7 @@ impl State {
             search_time: config.limits.search_timeout,
         })
         .map_err(unusable)?;
-        index_outdated(&repository)?;
+        tell_indexing(|tell| repository.index_outdated(tell)).map_err(unusable)?;
         Ok(State {
             repository,
             definitions,
@@ -80,12 +80,19 @@ impl State {
     }
 }
 
-/// Brings the rows of a store that another version of this program wrote into today's form.
-fn index_outdated(repository: &Repository) -> Result<(), StoreError> {
+impl State {
+    /// Indexes what an import of search parameters has left.
+    pub(crate) fn index_rest(&self) -> Result<(), Outcome> {
+        tell_indexing(|tell| self.repository.index_all(tell))
+    }
+}
+
+/// Tells on the terminal how far an indexing is that nothing is served beside.
+fn tell_indexing(index: impl FnOnce(&mut dyn FnMut(u64, u64)) -> Result<(), Outcome>) -> Result<(), Outcome> {
     let mut progress: Option<(Progress, u64)> = None;
-    let indexed = repository.index_outdated(|done, total| {
+    let indexed = index(&mut |done, total| {
         let (progress, before) = progress.get_or_insert_with(|| {
-            eprintln!("indexing {total} resources anew for this version");
+            eprintln!("indexing {total} resources");
             (Progress::new(total), 0)
         });
         let more = done.saturating_sub(*before);
@@ -95,7 +102,7 @@ fn index_outdated(repository: &Repository) -> Result<(), StoreError> {
     if let Some((progress, _)) = &progress {
         progress.finish();
     }
-    indexed.map_err(unusable)
+    indexed
 }
 
 fn unusable(outcome: Outcome) -> StoreError {

@@ -159,9 +159,18 @@ impl Repository {
         }
     }
 
+    /// Indexes all that is left. `tell` is told after each batch how many of how many resources are done.
+    pub fn index_all(&self, mut tell: impl FnMut(u64, u64)) -> Result<(), Outcome> {
+        let total = self.left()?;
+        while self.index_batch()? {
+            tell(total.saturating_sub(self.left()?), total);
+        }
+        Ok(())
+    }
+
     /// Indexes everything anew when the rows in the store have another form than this program gives them: before anything is served.
-    /// `tell` is told how many of how many resources are done, now and then.
-    pub fn index_outdated(&self, mut tell: impl FnMut(u64, u64)) -> Result<(), Outcome> {
+    /// `tell` as for [`Repository::index_all`].
+    pub fn index_outdated(&self, tell: impl FnMut(u64, u64)) -> Result<(), Outcome> {
         let format = search::ROWS_FORMAT.to_string();
         let statistics = self.setup.store.statistics().map_err(fault::outcome)?;
         let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
@@ -171,29 +180,20 @@ impl Repository {
         }
         let set = |value: &str| Write::Set { name: ROWS_FORMAT.to_vec(), value: value.as_bytes().to_vec() };
         let types = statistics.documents.iter().filter(|(_, count)| *count > 0);
-        let total = types.clone().map(|(_, count)| count).sum();
         let begun = format!("0 to {format}");
-        if total > 0 && stored != begun {
-            let waiting = read_jobs(&*snapshot)?;
-            let waiting =
-                |name: &str| waiting.iter().find(|job| job.resource_type == name).map(|job| job.waiting.clone());
-            let jobs: Vec<_> = types
-                .map(|(name, count)| Job {
-                    resource_type: name.clone(),
-                    done: 0,
-                    total: *count,
-                    after: None,
-                    waiting: waiting(name).unwrap_or_default(),
-                })
-                .collect();
+        if stored != begun {
+            let mut jobs = read_jobs(&*snapshot)?;
+            for (name, count) in types {
+                let at = jobs.iter().position(|job| job.resource_type == *name);
+                let waiting = at.map(|at| jobs.remove(at).waiting).unwrap_or_default();
+                jobs.push(Job { resource_type: name.clone(), done: 0, total: *count, after: None, waiting });
+            }
             let jobs = Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) };
             let batch = Batch { preconditions: Vec::new(), writes: vec![jobs, set(&begun)] };
             self.setup.store.commit(batch).map_err(fault::outcome)?;
         }
         drop(snapshot);
-        while self.index_batch()? {
-            tell(total - self.left()?.min(total), total);
-        }
+        self.index_all(tell)?;
         let batch = Batch { preconditions: Vec::new(), writes: vec![set(&format)] };
         self.setup.store.commit(batch).map_err(fault::outcome)?;
         Ok(())

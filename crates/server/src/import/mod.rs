@@ -39,7 +39,9 @@ impl Import {
         let progress = Progress::new(sources.iter().map(|source| source.bytes).sum());
         let report = run::Run::new(state, self, &sources, &progress).run();
         progress.finish();
-        report
+        let report = report?;
+        state.index_rest().map_err(|outcome| outcome.to_string())?;
+        Ok(report)
     }
 }
 
