@@ -16,6 +16,8 @@ mod crud;
 mod dialect;
 /// The official examples of R4, where they are present.
 mod examples;
+/// `_explain`: what a search did.
+mod explain;
 /// Histories and their pages.
 mod history;
 /// What the server says about itself, and what every answer carries.
@@ -40,3 +42,5 @@ mod terminology;
 mod text;
 /// The edges between crates.
 mod tidy;
+/// Totals: exact, estimated, none; and searches that take too long.
+mod total;

@@ -28,6 +28,10 @@ impl Access {
         Access { granted: None }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.granted.is_none()
+    }
+
     /// These rights by resource type, and nothing on other types.
     pub fn limited(rights: impl IntoIterator<Item = (&'static str, Rights)>) -> Access {
         Access { granted: Some(Arc::new(rights.into_iter().collect())) }
@@ -130,6 +134,26 @@ mod tests {
         }
         let refused = house.search_as(ann(&house), "Practitioner", "").expect_err("refused");
         assert_eq!(refused.issues[0].code, Forbidden);
+    }
+
+    /// What is counted on the way to an answer is counted before the access narrows it.
+    #[test]
+    fn plans_count_for_those_who_see_everything() {
+        let house = house();
+        let plan = |access| {
+            let page =
+                house.search_as(access, "Observation", "code=pulse&subject:Patient.name=ash&_include=*&_explain=true");
+            page.expect("found").plan.join("; ")
+        };
+        let (whole, limited) = (plan(Access::full()), plan(ann(&house)));
+        for text in ["search: ", "`Observation.code`", "intersect"] {
+            assert!(whole.contains(text) && limited.contains(text), "{text}: {whole}: {limited}");
+        }
+        assert!(whole.contains("2 resources"), "{whole}");
+        assert!(
+            !limited.contains("resources") && !limited.contains(|letter: char| letter.is_ascii_digit()),
+            "{limited}"
+        );
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl Registry {
         row::parameter_index(resource_type, "_lastUpdated")
     }
 
+    /// All resources of a type.
+    pub fn all_of(&self, resource_type: &str) -> Filter {
+        row::of_type(resource_type)
+    }
+
     /// What an index is about, for messages: `Patient.birthdate` for the main and all further indexes of that parameter, `Patient` for
     /// the one that holds all resources of the type.
     pub fn name_of(&self, index: Index) -> Option<String> {

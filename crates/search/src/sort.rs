@@ -1,7 +1,7 @@
 //! `_sort`, <https://hl7.org/fhir/R4/search.html#sort>.
 
 use fhir::definitions::SearchKind;
-use store::SortKey;
+use store::{Index, SortKey};
 
 use crate::Query;
 use crate::compile::parameter;
@@ -13,22 +13,31 @@ use crate::registry::Registry;
 pub(crate) const SORT_KEYS_MAX: usize = 8;
 
 pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Result<(), Refusal> {
-    let [resource_type] = query.types.as_slice() else {
-        return Err(Refusal::bad("parameter `_sort` needs a search of one type".to_owned()));
-    };
     for key in value.split(',') {
         let (code, descending) = key.strip_prefix('-').map_or((key, false), |code| (code, true));
-        let parameter = parameter(registry, resource_type, code)?;
-        match &parameter.kind {
-            Kind::Simple(kind) if *kind != SearchKind::Composite => {}
-            Kind::LastUpdated => {}
-            _ => return Err(Refusal::bad_value("_sort", key, "a parameter that has an order")),
-        }
-        query.sort.push(SortKey { indexes: vec![parameter.index], descending });
+        let indexes = query.types.iter().map(|resource_type| index(registry, resource_type, code, key));
+        let indexes: Result<Vec<_>, _> = indexes.collect();
+        let indexes = indexes.map_err(|refusal| match refusal {
+            Refusal::Unknown(_) if query.types.len() > 1 => {
+                Refusal::bad_value("_sort", key, "a parameter that all types searched have in common")
+            }
+            refusal => refusal,
+        })?;
+        query.sort.push(SortKey { indexes, descending });
     }
     match query.sort.len() <= SORT_KEYS_MAX {
         true => Ok(()),
         false => Err(Refusal::too_costly(format!("a query may sort by {SORT_KEYS_MAX} keys"))),
+    }
+}
+
+/// The index whose values put resources of a type in order.
+fn index(registry: &Registry, resource_type: &str, code: &str, key: &str) -> Result<Index, Refusal> {
+    let parameter = parameter(registry, resource_type, code)?;
+    match &parameter.kind {
+        Kind::Simple(kind) if *kind != SearchKind::Composite => Ok(parameter.index),
+        Kind::LastUpdated => Ok(parameter.index),
+        _ => Err(Refusal::bad_value("_sort", key, "a parameter that has an order")),
     }
 }
 
@@ -69,9 +78,26 @@ mod tests {
         );
         check_refused("Observation", &[("_sort=code-value-quantity", "expected a parameter that has an order")]);
         check_refused("Location", &[("_sort=near", "expected a parameter that has an order")]);
-        let everywhere = Scope { resource_type: None, compartment: None };
-        let sorted =
-            registry().query(&everywhere, &[("_sort".into(), "_id".into())], Handling::Strict, crate::testing::NOW);
-        assert!(sorted.expect_err("refused").to_string().contains("parameter `_sort` needs a search of one type"));
+    }
+
+    #[test]
+    fn sorts_several_types_by_what_they_have_in_common() {
+        let sort = |text: &str| {
+            let scope = Scope { resource_type: None, compartment: None };
+            let parameters = [("_type".into(), "Patient,Practitioner".into()), ("_sort".into(), text.into())];
+            let query = registry().query(&scope, &parameters, Handling::Strict, crate::testing::NOW);
+            query.map(|query| query.sort).map_err(|outcome| outcome.to_string())
+        };
+        let key = |code| SortKey {
+            indexes: ["Patient", "Practitioner"].map(|name| parameter_index(name, code)).to_vec(),
+            descending: true,
+        };
+        for code in ["_lastUpdated", "_id", "family"] {
+            assert_eq!(sort(&format!("-{code}")), Ok(vec![key(code)]), "{code}");
+        }
+        for code in ["birthdate", "nothing"] {
+            let refused = sort(code).expect_err("refused");
+            assert!(refused.contains("expected a parameter that all types searched have in common"), "{refused}");
+        }
     }
 }

@@ -64,6 +64,8 @@ pub struct Limits {
     pub threads: usize,
     /// For the head of a request to arrive, and for its body.
     pub receive_timeout: Duration,
+    /// Index rows that may be touched for a total which nobody asked to be exact; beyond, it is an estimate.
+    pub count_rows: u64,
     /// For one search to run, its joins and includes counted.
     pub search_timeout: Duration,
     /// For a search or a read to be answered, and for any request to get its turn.
@@ -81,6 +83,7 @@ impl Default for Limits {
             connections: 4096,
             threads: 64,
             receive_timeout: Duration::from_secs(30),
+            count_rows: 20_000,
             search_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),

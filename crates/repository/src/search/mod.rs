@@ -59,8 +59,10 @@ impl Session<'_> {
         self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot);
         runner.plan = request.explain.then(RefCell::default);
+        let filter = runner.visible(&query.types, runner.filter(&query.criterion)?);
+        runner.stage.set("search");
         let found = runner.find(Find {
-            filter: runner.visible(&query.types, runner.filter(&query.criterion)?),
+            filter,
             sort: query.sort.clone(),
             page: request.page.clone(),
             limit: request.limit,
@@ -69,6 +71,7 @@ impl Session<'_> {
             values: include::values(&query.includes),
             ..Find::new(Filter::everything(), 0)
         })?;
+        runner.stage.set("include");
         let (included, includes_cut) = runner.includes(&query.includes, &found.hits)?;
         Ok(SearchPage {
             matches: found.hits.into_iter().filter_map(|hit| hit.version).collect(),
@@ -90,9 +93,10 @@ pub(crate) struct Runner<'a> {
     rows: Cell<u64>,
     /// When it is given up.
     until: Instant,
-    /// What was done, where that is wanted. Every step is one of a search that the access had already narrowed: what the caller may not
-    /// see was not even looked for, so the plan tells nothing about it.
+    /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<String>>>,
+    /// What is being run, for the plan.
+    stage: Cell<&'static str>,
     /// The definitions looked up so far.
     loaded: terms::Loaded,
 }
@@ -100,7 +104,15 @@ pub(crate) struct Runner<'a> {
 impl<'a> Runner<'a> {
     pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
         let until = Instant::now() + session.setup().search_time;
-        Runner { session, snapshot, rows: Cell::new(0), until, plan: None, loaded: terms::Loaded::default() }
+        Runner {
+            session,
+            snapshot,
+            rows: Cell::new(0),
+            until,
+            plan: None,
+            stage: Cell::new("join"),
+            loaded: terms::Loaded::default(),
+        }
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.
@@ -128,21 +140,25 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// A step in words. Its numbers are those of one part of the filter, before the access narrows it, and so would count what the caller
+    /// may not see: only who sees everything is told them.
     fn told(&self, step: &Step) -> String {
-        let mut text = step.verb.to_owned();
+        let mut text = format!("{}: {}", self.stage.get(), step.verb);
         if let Some(index) = step.index {
             let _ = write!(text, " {}", self.name(index));
         }
-        let _ = write!(text, ", {} rows", step.rows);
-        if let Some(left) = step.left {
-            let _ = write!(text, ", {left} resources");
+        if self.session.access.is_full() {
+            let _ = write!(text, ", {} rows touched", step.rows);
+            if let Some(left) = step.left {
+                let _ = write!(text, ", {left} resources");
+            }
         }
         text
     }
 
     /// What people call an index.
     fn name(&self, index: Index) -> String {
-        format!("index `{}`", index.0)
+        self.session.registry().name_of(index).map_or("an index".to_owned(), |name| format!("`{name}`"))
     }
 
     /// What of `filter` the caller may see; `types` are those that it can match.
@@ -150,7 +166,7 @@ impl<'a> Runner<'a> {
         let access = &self.session.access;
         let registry = self.session.registry();
         types.iter().fold(filter, |filter, resource_type| {
-            let others = || Filter::present(registry.time_index(resource_type)).not();
+            let others = || registry.all_of(resource_type).not();
             match (access.permit_read(resource_type), access.filter(resource_type)) {
                 (Err(_), _) => filter.and(others()),
                 (Ok(()), None) => filter,

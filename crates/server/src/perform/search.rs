@@ -8,6 +8,7 @@ use search::{Query, Scope, Summary, Total};
 
 use super::pages::{Pages, push_bytes, write_entries};
 use super::{Call, Caller};
+use crate::State;
 use crate::project::View;
 use crate::respond::{Answer, Refused};
 
@@ -23,23 +24,20 @@ pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<
         query: &query,
         page: pages.position.page.clone(),
         limit: if only_counts { 0 } else { pages.count },
-        total: count(&query, only_counts, pages.position.total),
+        total: count(state, &query, only_counts, pages.position.total),
         explain: query.explain,
     };
     let page = session.search(&request)?;
     Ok(Answer::resource(searchset(caller, &query, &pages, page, only_counts)))
 }
 
-/// How many rows a count may touch that nobody asked to be exact.
-const COUNT_ROWS: u64 = 20_000;
-
 /// How to count: later pages carry what was counted for the first.
-fn count(query: &Query, only_counts: bool, counted: Option<Counted>) -> Count {
+fn count(state: &State, query: &Query, only_counts: bool, counted: Option<Counted>) -> Count {
     match query.total {
         _ if only_counts => Count::Exact,
         _ if counted.is_some() => Count::None,
         Total::Accurate => Count::Exact,
-        Total::Estimate => Count::Within(COUNT_ROWS),
+        Total::Estimate => Count::Within(state.limits.count_rows),
         Total::None => Count::None,
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::time::{Duration, Instant};
 
 use super::Make;
 use super::random::Random;
 use super::support::{MORNING, TestClock, delete, key, put, put_with_words, reindex, row, written};
 use crate::{
-    Count, Counted, Cursor, Filter, Find, Found, Index, Key, Match, Page, Place, Range, Row, Snapshot, SortKey, Store,
-    StoreError, Test,
+    Count, Counted, Cursor, Filter, Find, Found, Index, Key, Limit, Match, Page, Place, Range, Row, Snapshot, SortKey,
+    Store, StoreError, Test, TooCostly,
 };
 
 pub(super) fn contract(make: Make<'_>) {
@@ -19,6 +20,7 @@ pub(super) fn contract(make: Make<'_>) {
     shows_rows_of_hits(make);
     keeps_conditions_that_only_seem_implied(make);
     refuses_what_costs_too_much(make);
+    refuses_what_takes_too_long(make);
     refuses_foreign_cursors(make);
 }
 
@@ -237,14 +239,17 @@ fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
     }
 }
 
+fn random_indexes(random: &mut Random) -> Vec<Index> {
+    match random.below(4) {
+        0 => (0..3).map(|collection| Index(OWN_OF + collection)).collect(),
+        1 => [1, 3, 5].map(Index).to_vec(),
+        _ => vec![Index(random.below(u64::from(INDEXES) + 1) as u32)],
+    }
+}
+
 fn random_sort(random: &mut Random) -> Vec<SortKey> {
     let keys = *random.pick(&[0, 0, 1, 1, 1, 2, 3]);
-    (0..keys)
-        .map(|_| SortKey {
-            indexes: vec![Index(random.below(u64::from(INDEXES) + 1) as u32)],
-            descending: random.one_in(2),
-        })
-        .collect()
+    (0..keys).map(|_| SortKey { indexes: random_indexes(random), descending: random.one_in(2) }).collect()
 }
 
 /// A store with documents that came, changed, went and returned, and the model of it.
@@ -307,8 +312,13 @@ fn finds_like_the_model(make: Make<'_>, seed: u64, documents: u64, queries: u32)
         let find = Find { limit, total: *random.pick(&[Count::None, Count::Exact]), bodies: random.one_in(4), ..find };
         let context = format!("seed {seed}, query {number}: {find:?}");
         pages_forward_and_back(&*snapshot, &find, &expected, &context);
-        let count = snapshot.find(&Find { limit: 0, total: Count::Exact, ..find }).expect("a count");
+        let count = snapshot.find(&Find { limit: 0, total: Count::Exact, ..find.clone() }).expect("a count");
         assert_eq!(count.total, Some(Counted::exactly(expected.len() as u64)), "{context}");
+        let within = Count::Within(random.below(2 * documents));
+        let about = snapshot.find(&Find { total: within, explain: true, ..find.clone() }).expect("a page");
+        let total = about.total.expect("it was asked for");
+        assert!(total.count == expected.len() as u64 || !total.exact, "{context}");
+        assert!(total.exact || about.next.is_some() && total.count > about.hits.len() as u64, "{context}");
         assert!(count.hits.is_empty() && count.next.is_none() && count.previous.is_none(), "{context}");
     }
 }
@@ -442,6 +452,18 @@ fn refuses_what_costs_too_much(make: Make<'_>) {
             assert!(matches!(refusal, Err(StoreError::TooCostly(_))), "{find:?}");
         }
     }
+}
+
+fn refuses_what_takes_too_long(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let mut random = Random::new(5);
+    filled(&*store, &mut random, 2_000);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let find = Find { total: Count::Exact, ..query(Filter::present(Index(2)).not(), vec![]) };
+    let later = Instant::now() + Duration::from_secs(3600);
+    assert!(snapshot.find(&Find { until: Some(later), ..find.clone() }).is_ok());
+    let refusal = snapshot.find(&Find { until: Some(Instant::now()), ..find });
+    assert!(matches!(refusal, Err(StoreError::TooCostly(TooCostly { limit: Limit::Time, .. }))), "{refusal:?}");
 }
 
 fn refuses_foreign_cursors(make: Make<'_>) {

@@ -1,12 +1,14 @@
 //! How many documents satisfy a filter: from kept numbers where they tell, else counted, or estimated from samples.
 
+use std::ops::Bound;
+
 use super::node::Node;
 use super::page::Search;
 use super::scan::Reader;
 use super::simplify::{covered, home};
 use crate::embedded::homes;
 use crate::embedded::layout::{SAMPLE_SHARES, share};
-use crate::{Counted, Index, StoreError};
+use crate::{Counted, Index, Match, StoreError};
 
 /// How many documents of a sample tell enough.
 const ENOUGH: u64 = 256;
@@ -29,11 +31,14 @@ impl Search<'_, '_> {
             return Ok(known);
         }
         let start = self.reader.touched();
-        if let Node::Match(wanted) = self.node
-            && self.reader.is_single(wanted.index)?
+        if let Some(ranges) = disjoint_ranges(self.node)
+            && self.reader.is_single(ranges[0].index)?
         {
-            let count = self.reader.count_matching(wanted)?;
-            self.reader.note("count a range of", Some(wanted.index), start, count);
+            let mut count = 0;
+            for range in &ranges {
+                count += self.reader.count_matching(range)?;
+            }
+            self.reader.note("count a range of", Some(ranges[0].index), start, count);
             return Ok(Counted::exactly(count));
         }
         Ok(Counted::exactly(self.whole()?.len()))
@@ -158,4 +163,30 @@ impl Reader<'_> {
     pub(super) fn is_single(&self, index: Index) -> Result<bool, StoreError> {
         Ok(homes::read(self.view.txn, self.view.tables, index)?.is_some_and(|home| !home.repeats))
     }
+}
+
+/// The ranges of one index, none of which shares a value with another, that a node amounts to.
+fn disjoint_ranges<'f>(node: &Node<'f>) -> Option<Vec<&'f Match>> {
+    let nodes = match node {
+        Node::Any(nodes) => nodes.as_slice(),
+        node => std::slice::from_ref(node),
+    };
+    let range = |node: &Node<'f>| match node {
+        Node::Match(wanted) => Some(*wanted),
+        _ => None,
+    };
+    let mut ranges: Vec<_> = nodes.iter().map(range).collect::<Option<_>>()?;
+    let low = |range: &Match| match &range.range.low {
+        Bound::Unbounded => Vec::new(),
+        Bound::Included(low) | Bound::Excluded(low) => low.clone(),
+    };
+    ranges.sort_by_cached_key(|range| low(range));
+    let are_disjoint = ranges.windows(2).all(|pair| match (&pair[0].range.high, &pair[1].range.low) {
+        (Bound::Excluded(high), Bound::Included(low) | Bound::Excluded(low)) => high <= low,
+        (Bound::Included(high), Bound::Excluded(low)) => high <= low,
+        (Bound::Included(high), Bound::Included(low)) => high < low,
+        _ => false,
+    });
+    let is_one_index = ranges.iter().all(|range| range.index == ranges[0].index);
+    (are_disjoint && is_one_index).then_some(ranges)
 }

@@ -1,7 +1,8 @@
 //! Searching: a planner over index rows.
 //!
-//! A [`node`] is the filter made ready, and [`simplify`] leaves out what goes without saying. A [`guess`] says how large its parts are,
-//! [`set`] turns it into the set of its documents, and [`count`] tells how many they are. [`page`] decides how to gather one page in
+//! A [`node`] is the filter made ready, [`values`] replaces narrow ranges by what they hold, and [`simplify`] leaves out what goes
+//! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
+//! many they are. [`page`] decides how to gather one page in
 //! [`order`]: by [`number`], or by a [`walk`] of a sort key's indexes, which [`merge`] makes one. [`scan`] reads rows, counts the cost
 //! and takes down the plan.
 //!
@@ -20,6 +21,7 @@ mod page;
 mod scan;
 mod set;
 mod simplify;
+mod values;
 mod walk;
 mod word;
 
@@ -30,6 +32,7 @@ pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let reader = scan::Reader::new(view, find);
     let words = word::WordReader::new(&reader);
     let node = node::Node::new(&find.filter, &|index, word| words.documents(index, word))?;
+    let node = values::with_values(&reader, node)?;
     let (node, implied) = simplify::without_implied(view, node)?;
     page::Search::new(reader, &node, implied, order::Order { keys: &find.sort }).run(find)
 }

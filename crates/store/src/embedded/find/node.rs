@@ -72,15 +72,21 @@ impl<'f> Node<'f> {
                 set if set.is_empty() => Node::Nothing,
                 set => Node::Word(*index, Rc::new(set)),
             },
-            Filter::LinksTo { links, names, to } => match Node::new(to, words)? {
-                Node::Nothing => Node::Nothing,
-                to => Node::LinksTo(Links::new(links, names), Box::new(to)),
-            },
-            Filter::LinkedFrom { links, names, from } => match Node::new(from, words)? {
-                Node::Nothing => Node::Nothing,
-                from => Node::LinkedFrom(Links::new(links, names), Box::new(from)),
-            },
+            Filter::LinksTo { links, names, to } => {
+                Node::joined(Node::LinksTo, Links::new(links, names), Node::new(to, words)?)
+            }
+            Filter::LinkedFrom { links, names, from } => {
+                Node::joined(Node::LinkedFrom, Links::new(links, names), Node::new(from, words)?)
+            }
         })
+    }
+
+    /// A join to documents that satisfy `far`.
+    pub(super) fn joined(join: fn(Links<'f>, Box<Node<'f>>) -> Node<'f>, links: Links<'f>, far: Node<'f>) -> Node<'f> {
+        match far {
+            Node::Nothing => Node::Nothing,
+            far => join(links, Box::new(far)),
+        }
     }
 
     pub(super) fn all(nodes: impl Iterator<Item = Node<'f>>) -> Node<'f> {
@@ -136,6 +142,18 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// The index that it is about, the first if it is about several.
+    pub(super) fn index(&self) -> Option<Index> {
+        match self {
+            Node::Everything | Node::Nothing => None,
+            Node::All(nodes) | Node::Any(nodes) => nodes.first()?.index(),
+            Node::Not(node) => node.index(),
+            Node::Equal(index, _) | Node::OneOf(index, _) | Node::Word(index, _) => Some(*index),
+            Node::Match(wanted) => Some(wanted.index),
+            Node::LinksTo(by, _) | Node::LinkedFrom(by, _) => by.links.first().copied(),
+        }
+    }
+
     /// Whether its documents are just those with one row.
     pub(super) fn is_one_row(&self) -> bool {
         matches!(self, Node::Equal(..))
@@ -160,6 +178,59 @@ impl<'f> Node<'f> {
             Node::LinksTo(by, _) => by.links.iter().all(|link| indexes.contains(link)),
             Node::LinkedFrom(..) => false,
         }
+    }
+}
+
+/// Bounds on values.
+type Span<'s> = (Bound<&'s [u8]>, Bound<&'s [u8]>);
+
+impl Node<'_> {
+    /// Bounds on the values of those rows in an index by which documents satisfy this, when it is about nothing else.
+    pub(super) fn span(&self, index: Index) -> Option<Span<'_>> {
+        match self {
+            Node::Equal(at, value) if *at == index => Some((Bound::Included(value), Bound::Included(value))),
+            Node::OneOf(at, values) if *at == index => {
+                Some((Bound::Included(values.first()?), Bound::Included(values.last()?)))
+            }
+            Node::Match(wanted) if wanted.index == index => {
+                Some((wanted.range.low.as_ref().map(Vec::as_slice), wanted.range.high.as_ref().map(Vec::as_slice)))
+            }
+            Node::Any(nodes) => {
+                let spans = nodes.iter().map(|node| node.span(index)).collect::<Option<Vec<_>>>()?;
+                spans.into_iter().reduce(|a, b| (lower(a.0, b.0), higher(a.1, b.1)))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn lower<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>) -> Bound<&'s [u8]> {
+    match (a, b) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => Bound::Unbounded,
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
+            if x < y {
+                a
+            } else {
+                b
+            }
+        }
+        (Bound::Included(_), _) => a,
+        _ => b,
+    }
+}
+
+fn higher<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>) -> Bound<&'s [u8]> {
+    match (a, b) {
+        (Bound::Unbounded, _) | (_, Bound::Unbounded) => Bound::Unbounded,
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
+            if x > y {
+                a
+            } else {
+                b
+            }
+        }
+        (Bound::Included(_), _) => a,
+        _ => b,
     }
 }
 

@@ -231,7 +231,7 @@ impl<'s, 't> Search<'s, 't> {
         }
         let indexes = &self.order.keys[0].indexes;
         let population = match self.reader.span(self.node, indexes)? {
-            Some(span) => self.reader.guess(&Node::Match(span))?.rows,
+            Some(span) => self.reader.guess(&Node::Match(&span))?.rows,
             None => {
                 let mut sum = 0;
                 for index in indexes {

@@ -132,6 +132,7 @@ impl Reader<'_> {
         }
         if !unread.is_empty() && !base.is_empty() {
             base = self.checked(&base, &unread)?;
+            unread.iter().for_each(|node| self.note("check each for", node.index(), self.touched(), None));
         }
         self.note("intersect", None, start, base.len());
         Ok(Some(base))
@@ -177,15 +178,16 @@ impl Reader<'_> {
 
 /// How the set of a node is found, for the plan; those of an intersection tell of themselves.
 fn way_to_find(node: &Node<'_>) -> Option<(&'static str, Option<Index>)> {
-    Some(match node {
+    let verb = match node {
         // Words were found before.
         Node::Everything | Node::Nothing | Node::All(_) | Node::Word(..) => return None,
-        Node::Equal(index, _) => ("find by a value of", Some(*index)),
-        Node::OneOf(index, _) => ("find by a list of values of", Some(*index)),
-        Node::Match(wanted) => ("find by a range of", Some(wanted.index)),
-        Node::Any(_) => ("unite", None),
-        Node::Not(_) => ("leave out of all", None),
-        Node::LinksTo(by, _) => ("find by what is named in", by.links.first().copied()),
-        Node::LinkedFrom(by, _) => ("find by being named in", by.links.first().copied()),
-    })
+        Node::Any(_) => return Some(("unite", None)),
+        Node::Not(_) => return Some(("leave out of all", None)),
+        Node::Equal(..) => "find by a value of",
+        Node::OneOf(..) => "find by a list of values of",
+        Node::Match(_) => "find by a range of",
+        Node::LinksTo(..) => "find by what is named in",
+        Node::LinkedFrom(..) => "find by being named in",
+    };
+    Some((verb, node.index()))
 }

@@ -49,14 +49,15 @@ impl Reader<'_> {
     }
 
     /// What bounds the rows of the indexes that hits can have, where a document has just one.
-    pub(super) fn span<'f>(&self, node: &Node<'f>, indexes: &[Index]) -> Result<Option<&'f Match>, StoreError> {
+    pub(super) fn span(&self, node: &Node<'_>, indexes: &[Index]) -> Result<Option<Match>, StoreError> {
         let [index] = indexes else { return Ok(None) };
         if !self.is_single(*index)? {
             return Ok(None);
         }
-        Ok(node.conjunction().iter().find_map(|part| match part {
-            Node::Match(wanted) if wanted.index == *index => Some(*wanted),
-            _ => None,
+        let span = node.conjunction().iter().find_map(|part| part.span(*index));
+        Ok(span.map(|(low, high)| {
+            let range = Range { low: low.map(<[u8]>::to_vec), high: high.map(<[u8]>::to_vec) };
+            Match { index: *index, range, test: None }
         }))
     }
 }
@@ -107,7 +108,7 @@ impl Walk<'_, '_> {
         };
         let span = self.reader.span(self.node, indexes)?;
         while !self.is_full() {
-            let mut span = span;
+            let mut span = span.as_ref();
             if let Some((value, _)) = &start {
                 span = span.filter(|span| span.range.contains(value));
             }
