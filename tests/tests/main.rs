@@ -20,6 +20,8 @@ mod examples;
 mod explain;
 /// Histories and their pages.
 mod history;
+/// Chains, includes, lists and `_filter`: searches over more than one resource.
+mod joins;
 /// What the server says about itself, and what every answer carries.
 mod metadata;
 /// Pages while others write.

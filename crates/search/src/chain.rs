@@ -1,21 +1,27 @@
 //! Conditions on other resources: chains and reverse chains, <https://hl7.org/fhir/R4/search.html#chaining>.
 
-use crate::compile::{Asked, criterion, parameter, split_modifier};
+use crate::compile::{Asked, parameter, split_modifier};
 use crate::parameter::Indexed;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::{Criterion, canonical, contained, row};
+
+/// Compiles what is asked of resources of a type.
+pub(crate) type Ask<'a> = dyn Fn(&'static str, Asked<'_>) -> Result<Criterion, Refusal> + 'a;
 
 /// How many joins one parameter may take.
 pub(crate) const DEPTH_MAX: usize = 5;
 
 /// `subject.name`, `subject:Patient.name`: resources with a reference to one that satisfies the rest. Without a type, every type
 /// that the reference may lead to and that knows the rest counts.
-pub(crate) fn chain(
+///
+/// `ask` compiles the rest for a type.
+pub(crate) fn follow(
     registry: &Registry,
     resource_type: &'static str,
     reference: &str,
     rest: Asked<'_>,
+    ask: &Ask<'_>,
 ) -> Result<Criterion, Refusal> {
     check_depth(rest.depth)?;
     let (code, target) = split_modifier(reference);
@@ -28,9 +34,9 @@ pub(crate) fn chain(
         Some(target) => {
             let found = registry.site().definitions.resource_type(target).filter(|target| parameter.leads_to(target));
             let target = found.ok_or_else(|| Refusal::modifier(parameter, target))?;
-            vec![(target, of_type(target, criterion(registry, target, rest)?))]
+            vec![(target, of_type(target, ask(target, rest)?))]
         }
-        None => open_chain(registry, parameter, rest)?,
+        None => open_chain(registry, parameter, rest, ask)?,
     };
     let (target_types, criteria): (Vec<_>, _) = alternatives.into_iter().unzip();
     let target = Criterion::any(criteria);
@@ -49,10 +55,12 @@ fn open_chain(
     registry: &Registry,
     parameter: &Indexed,
     rest: Asked<'_>,
+    ask: &Ask<'_>,
 ) -> Result<Vec<(&'static str, Criterion)>, Refusal> {
     let (first, _) = rest.name.split_once(['.', ':']).unwrap_or((rest.name, ""));
-    let knows =
-        |target: &&str| first == "_has" || registry.table(target).is_some_and(|table| table.get(first).is_some());
+    let knows = |target: &&str| {
+        matches!(first, "_has" | "_list") || registry.table(target).is_some_and(|table| table.get(first).is_some())
+    };
     let types = registry.site().definitions.resource_types().iter().copied();
     let mut alternatives = Vec::new();
     let mut refused = None;
@@ -61,7 +69,7 @@ fn open_chain(
         if let Some(named) = registry.table(target).and_then(|table| table.get(first)) {
             named.ready()?;
         }
-        match criterion(registry, target, rest) {
+        match ask(target, rest) {
             Ok(criterion) => alternatives.push((target, of_type(target, criterion))),
             Err(refusal) if refusal.is_too_costly() => return Err(refusal),
             // A value that is wrong for one type says more than a name that is unknown to another.
@@ -82,7 +90,12 @@ fn open_chain(
 }
 
 /// `_has:Observation:patient:code`, without the `_has:`: resources that one of that type refers to, which satisfies the rest.
-pub(crate) fn has(registry: &Registry, resource_type: &'static str, asked: Asked<'_>) -> Result<Criterion, Refusal> {
+pub(crate) fn has(
+    registry: &Registry,
+    resource_type: &'static str,
+    asked: Asked<'_>,
+    ask: &Ask<'_>,
+) -> Result<Criterion, Refusal> {
     check_depth(asked.depth)?;
     let mut parts = asked.name.splitn(3, ':');
     let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
@@ -99,7 +112,7 @@ pub(crate) fn has(registry: &Registry, resource_type: &'static str, asked: Asked
             parameter.definition.targets.join(", ")
         )));
     }
-    let criterion = criterion(registry, source, Asked { name: rest, depth: asked.depth + 1, ..asked })?;
+    let criterion = ask(source, Asked { name: rest, depth: asked.depth + 1, ..asked })?;
     Ok(Criterion::Has {
         references: vec![parameter.index],
         names: canonical::names(registry, [resource_type]),

@@ -11,7 +11,7 @@ use crate::parameter::{Indexed, Site, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
-use crate::{Criterion, Handling, Query, Scope, chain, compartment, include, result, sort};
+use crate::{Criterion, Handling, Query, Scope, chain, compartment, filter_expression, include, list, result, sort};
 
 /// How many parameters one query may have.
 const PARAMETERS_MAX: usize = 200;
@@ -274,10 +274,19 @@ pub(crate) fn criterion(
     asked: Asked<'_>,
 ) -> Result<Criterion, Refusal> {
     if let Some(rest) = asked.name.strip_prefix("_has:") {
-        return chain::has(registry, resource_type, Asked { name: rest, ..asked });
+        let asked = Asked { name: rest, ..asked };
+        return chain::has(registry, resource_type, asked, &|source, asked| criterion(registry, source, asked));
     }
     if let Some((reference, rest)) = asked.name.split_once('.') {
-        return chain::chain(registry, resource_type, reference, Asked { name: rest, ..asked });
+        let rest = Asked { name: rest, ..asked };
+        return chain::follow(registry, resource_type, reference, rest, &|target, rest| {
+            criterion(registry, target, rest)
+        });
+    }
+    match asked.name {
+        "_filter" => return filter_expression::criterion(registry, resource_type, asked),
+        "_list" => return list::criterion(registry, resource_type, asked),
+        _ => {}
     }
     let (code, modifier) = split_modifier(asked.name);
     let parameter = parameter(registry, resource_type, code)?;
@@ -327,8 +336,6 @@ mod tests {
                 ("=x", "parameter `` of Patient is unknown"),
                 ("name:foo=x", "modifier `:foo` of `name` is unknown"),
                 ("name:=x", "modifier `:` of `name` is unknown"),
-                ("_filter=x", "parameter `_filter` of Patient is not served"),
-                ("_list=x", "parameter `_list` of Patient is not served"),
                 ("_sort=_score", "parameter `_score` of Patient is unknown"),
                 ("organization._foo=x", "no target of `organization` has the parameter `_foo`"),
                 ("organization:Organization._foo=x", "parameter `_foo` of Organization is unknown"),
@@ -342,7 +349,8 @@ mod tests {
     #[test]
     fn leniency_leaves_out_what_is_unknown_and_nothing_else() {
         let lenient = |text: &str| query("Patient", text, Handling::Lenient);
-        for text in ["famly=x", "name:foo=x", "_query=x", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
+        for text in
+            ["famly=x", "name:foo=x", "_contained=both", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
         {
             let query = lenient(&format!("gender=male&{text}")).expect("lenient");
             assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())], "{text}");

@@ -3,12 +3,18 @@
 
 use fhir::{IssueType, Outcome};
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, shortened};
 use crate::{Query, Summary, Total};
+
+/// What a query says once; `_elements` may be said in parts.
+const ONCE: [&str; 6] = ["_count", "_total", "_summary", "_explain", "_contained", "_containedType"];
 
 /// Applies a parameter; `None` when it is none of these.
 pub(crate) fn apply(query: &mut Query, name: &str, value: &str) -> Option<Result<(), Refusal>> {
     let wrong = |form| Some(Err(Refusal::bad_value(name, value, form)));
+    if ONCE.contains(&name) && query.applied.iter().any(|(other, _)| other == name) {
+        return Some(Err(Refusal::bad(format!("parameter `{name}` stands more than once, it has one value"))));
+    }
     match name {
         "_count" => match count(value) {
             Some(count) => query.count = Some(count),
@@ -44,6 +50,11 @@ pub(crate) fn apply(query: &mut Query, name: &str, value: &str) -> Option<Result
         "_contained" | "_containedType" => {
             let text = format!("parameter `{name}` is not served: only resources of their own are found");
             return Some(Err(Refusal::Unknown(Outcome::new(IssueType::NotSupported, text))));
+        }
+        "_query" => {
+            let text =
+                format!("parameter `_query` has the value `{}`, this server has no named queries", shortened(value));
+            return Some(Err(Refusal::bad(text)));
         }
         _ => return None,
     }
@@ -94,6 +105,10 @@ mod tests {
                 ("_explain=yes", "parameter `_explain` has the value `yes`, expected `true` or `false`"),
                 ("_elements=", "expected names of elements"),
                 ("_elements=name,,id", "expected names of elements"),
+                ("_count=2&_count=3", "parameter `_count` stands more than once"),
+                ("_total=none&_total=none", "parameter `_total` stands more than once"),
+                ("_summary=true&_summary=text", "parameter `_summary` stands more than once"),
+                ("_query=mine", "parameter `_query` has the value `mine`, this server has no named queries"),
                 ("_contained=both", "parameter `_contained` is not served"),
             ],
         );
