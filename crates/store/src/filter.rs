@@ -1,4 +1,5 @@
-//! The one language between search and the stores: boolean combinations of byte ranges over index rows, with sort, page and count.
+//! The one language between search and the stores: boolean combinations of byte ranges over index rows, words and links, with sort, page
+//! and count.
 
 use std::ops::Bound;
 use std::time::Instant;

@@ -185,10 +185,15 @@ impl<'e> Group<'e> {
         flags: PutFlags,
     ) -> Result<(), StoreError> {
         let Document { number, version, .. } = document;
-        let view = View { txn: &self.txn, tables: self.tables };
-        self.rows.replace(number, view.current(number)?.map(|current| current.rows), &rows);
+        let at = number.to_be_bytes();
         let current = Current::encode(version, key.as_str(), &rows);
-        self.tables.current.put_with_flags(&mut self.txn, flags, &number.to_be_bytes(), &current)?;
+        let before = self.tables.current.get(&self.txn, &at)?;
+        // Indexing anew often changes nothing.
+        if before != Some(current.as_slice()) {
+            let before = before.map(|record| Current::decode(record).ok_or_else(|| damaged("current"))).transpose()?;
+            self.rows.replace(number, before.map(|before| before.rows), &rows);
+            self.tables.current.put_with_flags(&mut self.txn, flags, &at, &current)?;
+        }
         self.replace_words(number, words, flags)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), &rows)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), words)
@@ -196,7 +201,7 @@ impl<'e> Group<'e> {
 
     fn replace_words(&mut self, number: u64, words: &[Row], flags: PutFlags) -> Result<(), StoreError> {
         self.indexed += 1;
-        words::replace(&mut self.txn, self.tables, &self.state, number, words, flags)
+        words::replace(&mut self.txn, self.tables, &mut self.state, number, words, flags)
     }
 
     fn reindex(

@@ -5,7 +5,7 @@
 //! | table | key | record |
 //! | --- | --- | --- |
 //! | `meta` | `format` | [`FORMAT`], 4 bytes |
-//! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8, first unmerged number 8 |
+//! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8, first unmerged number 8, waiting bytes 8 |
 //! | `collections` | name | [`Collection`]: number 4, current documents 8, versions 8 |
 //! | `documents` | key text | [`Document`]: number 8, newest version 8, deleted 1 |
 //! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
@@ -46,14 +46,17 @@ pub(super) struct State {
     pub(super) time: Millis,
     /// The words of documents from this number on are not in the postings.
     pub(super) unmerged: u64,
+    /// About how many bytes of words are not in the postings; at least as many as there are.
+    pub(super) waiting_bytes: u64,
 }
 
 impl State {
-    pub(super) const FIRST: State = State { next_number: 1, next_sequence: 1, time: 0, unmerged: 1 };
+    pub(super) const FIRST: State = State { next_number: 1, next_sequence: 1, time: 0, unmerged: 1, waiting_bytes: 0 };
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let numbers = [self.next_number, self.next_sequence].map(u64::to_be_bytes);
-        [numbers[0], numbers[1], ordered(self.time), self.unmerged.to_be_bytes()].concat()
+        let words = [self.unmerged, self.waiting_bytes].map(u64::to_be_bytes);
+        [numbers[0], numbers[1], ordered(self.time), words[0], words[1]].concat()
     }
 
     pub(super) fn decode(record: &[u8]) -> Option<State> {
@@ -63,6 +66,8 @@ impl State {
             next_sequence: fields.u64()?,
             time: fields.time()?,
             unmerged: fields.u64()?,
+            // Some stores of this format have not counted them yet.
+            waiting_bytes: fields.u64().unwrap_or_default(),
         })
     }
 }

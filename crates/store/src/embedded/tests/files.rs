@@ -145,7 +145,7 @@ fn finds_damage() {
                 f.tables.meta.put(
                     t,
                     b"state",
-                    &State { next_number: 1, next_sequence: 9, time: 2_000, unmerged: 1 }.encode(),
+                    &State { next_number: 1, next_sequence: 9, time: 2_000, unmerged: 1, waiting_bytes: 0 }.encode(),
                 )
             },
             "a number that is still to be given",
@@ -156,7 +156,7 @@ fn finds_damage() {
                 f.tables.meta.put(
                     t,
                     b"state",
-                    &State { next_number: 9, next_sequence: 9, time: 999, unmerged: 1 }.encode(),
+                    &State { next_number: 9, next_sequence: 9, time: 999, unmerged: 1, waiting_bytes: 0 }.encode(),
                 )
             },
             "version `1` of `P/1` is missing or not as it should be",

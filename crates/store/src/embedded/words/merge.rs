@@ -15,13 +15,17 @@ use crate::{Index, StoreError};
 /// How many documents may wait for their merge: what a search for a word reads beside the postings.
 pub(super) const FRESH_MAX: u64 = 2048;
 
+/// How many bytes of their words may wait.
+pub(super) const FRESH_BYTES: u64 = 2 << 20;
+
 /// How many documents a group merges at least when it merges: enough to share words, and few enough that nobody waits long for them.
 const SLICE: u64 = 256;
 
 /// How many bytes of records are merged in one piece; a single document may take it beyond that.
 pub(super) const MERGE_BYTES: usize = 4 << 20;
 
-/// Merges once [`FRESH_MAX`] documents wait: as many as the group has written, at least a [`SLICE`], so that the wait never grows.
+/// Merges once [`FRESH_MAX`] documents or [`FRESH_BYTES`] wait: as many documents as the group has written, at least a [`SLICE`], and as
+/// many as it takes for less than [`FRESH_BYTES`] to wait. So what waits stays below both.
 pub(in crate::embedded) fn keep_up(
     txn: &mut RwTxn<'_>,
     tables: &Tables,
@@ -29,12 +33,16 @@ pub(in crate::embedded) fn keep_up(
     written: u64,
 ) -> Result<(), StoreError> {
     let waiting = tables.fresh.len(txn)? + (state.next_number - state.unmerged);
-    if waiting < FRESH_MAX {
+    if waiting < FRESH_MAX && state.waiting_bytes < FRESH_BYTES {
         return Ok(());
     }
     let mut left = written.max(SLICE);
-    while left > 0 && (tables.fresh.len(txn)? > 0 || state.unmerged < state.next_number) {
-        let (documents, reached) = gather(View { txn, tables }, state, left)?;
+    while left > 0 || state.waiting_bytes >= FRESH_BYTES {
+        if tables.fresh.is_empty(txn)? && state.unmerged == state.next_number {
+            state.waiting_bytes = 0;
+            return Ok(());
+        }
+        let (documents, reached) = gather(View { txn, tables }, state, left.max(SLICE))?;
         left = left.saturating_sub(reached - state.unmerged);
         for document in documents.iter().filter(|document| document.number < state.unmerged) {
             tables.fresh.delete(txn, &document.number.to_be_bytes())?;
@@ -42,6 +50,8 @@ pub(in crate::embedded) fn keep_up(
         }
         apply(txn, tables, &documents)?;
         state.unmerged = reached;
+        let bytes: usize = documents.iter().map(|document| document.after.len()).sum();
+        state.waiting_bytes = state.waiting_bytes.saturating_sub(bytes as u64);
     }
     Ok(())
 }

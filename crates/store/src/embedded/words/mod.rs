@@ -30,7 +30,7 @@ use crate::{Row, StoreError};
 pub(super) fn replace(
     txn: &mut RwTxn<'_>,
     tables: &Tables,
-    state: &State,
+    state: &mut State,
     number: u64,
     words: &[Row],
     flags: PutFlags,
@@ -48,6 +48,7 @@ pub(super) fn replace(
             tables.fresh.put(txn, &at, &before)?;
         }
     }
+    state.waiting_bytes += words.len() as u64;
     if words.is_empty() {
         tables.words.delete(txn, &at)?;
     } else {
