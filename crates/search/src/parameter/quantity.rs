@@ -9,6 +9,8 @@
 //! greatest value, stand in `range`, `unit-range` (`1 code 0` or `2 code 0 system 0` before the ends) and `base-range`. An end that
 //! does not belong to the range is the key next to it, which no number has.
 
+mod span;
+
 use std::borrow::Cow;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -19,8 +21,9 @@ use fhir::json::Node;
 use fhir::ucum;
 use store::{Filter, Index, Range};
 
+use self::span::{End, Span, decimal, sampled};
 use super::item::{member, node, type_name};
-use super::number::{self, ENDS, Edges, Key, Place};
+use super::number::{self, ENDS, Edges, Place};
 use super::{BadValue, Prefix};
 use crate::escape::{split, unescape};
 use crate::row::{self, Rows, push_part};
@@ -65,36 +68,6 @@ impl<'a> Unit<'a> {
     }
 }
 
-/// A number that is one of the ends of a value.
-#[derive(Clone, Copy)]
-enum End {
-    /// The value reaches beyond all numbers.
-    Open,
-    At(Decimal),
-    Above(Decimal),
-    Below(Decimal),
-}
-
-impl End {
-    /// The key with `open` for an open end, and the number as `convert` gives it.
-    fn key(self, open: Key, convert: impl Fn(Decimal) -> Option<Decimal>) -> Option<Key> {
-        // No number has a key of all zeros or all ones, so there is always one next to it.
-        let next = |key: Key, up: bool| {
-            let number = u128::from_be_bytes(key);
-            if up { number.saturating_add(1) } else { number.saturating_sub(1) }.to_be_bytes()
-        };
-        match self {
-            End::Open => Some(open),
-            End::At(number) => convert(number).as_ref().map(number::key),
-            End::Above(number) => convert(number).as_ref().map(|number| next(number::key(number), true)),
-            End::Below(number) => convert(number).as_ref().map(|number| next(number::key(number), false)),
-        }
-    }
-}
-
-/// From one end to the other.
-type Span = (End, End);
-
 pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
     let Some(node) = node(item) else { return };
     match type_name(item) {
@@ -120,10 +93,6 @@ pub(super) fn rows(item: &Item<'_>, index: Index, rows: &mut Rows) {
     }
 }
 
-fn decimal(node: Node<'_>, name: &str) -> Option<Decimal> {
-    Decimal::parse(node.get(name)?.raw())
-}
-
 fn quantity_rows(quantity: Node<'_>, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
     let Some(value) = decimal(quantity, "value") else { return };
     match member(quantity, "comparator").as_deref() {
@@ -133,30 +102,6 @@ fn quantity_rows(quantity: Node<'_>, unit: &Unit<'_>, index: Index, rows: &mut R
         Some(">=") => range_rows((End::At(value), End::Open), unit, index, rows),
         _ => point_rows(value, unit, index, rows),
     }
-}
-
-/// What a series of samples reaches over, <https://hl7.org/fhir/R4/datatypes.html#SampledData>: each is `origin + factor * sample`;
-/// `L` and `U` lie below and above the limits of detection, and `E` is no measurement.
-fn sampled(node: Node<'_>) -> Option<Span> {
-    let origin = node.get("origin").and_then(|origin| decimal(origin, "value"))?;
-    let factor = decimal(node, "factor").unwrap_or(Decimal::from(1));
-    let value = |sample: &str| factor.checked_mul(Decimal::parse(sample)?)?.checked_add(origin);
-    let limit = |name| decimal(node, name);
-    let (lower, upper) = (limit("lowerLimit"), limit("upperLimit"));
-    let data = member(node, "data")?;
-    let values = data.split_ascii_whitespace().filter_map(|sample| match sample {
-        "L" => lower,
-        "U" => upper,
-        sample => value(sample),
-    });
-    let (least, greatest) = values.fold(None, |reached: Option<(Decimal, Decimal)>, value| {
-        Some(reached.map_or((value, value), |(least, greatest)| (least.min(value), greatest.max(value))))
-    })?;
-    let is_beyond =
-        |sign, limit: Option<Decimal>| limit.is_none() && data.split_ascii_whitespace().any(|sample| sample == sign);
-    let low = if is_beyond("L", lower) { End::Open } else { End::At(least) };
-    let high = if is_beyond("U", upper) { End::Open } else { End::At(greatest) };
-    Some((low, high))
 }
 
 fn point_rows(value: Decimal, unit: &Unit<'_>, index: Index, rows: &mut Rows) {
