@@ -279,7 +279,7 @@ mod tests {
                 ("subject:Patient.nam=x", "parameter `nam` of Patient is unknown, known are name, "),
                 (
                     "subject:Slot.status=x",
-                    "modifier `:Slot` of `subject` is unknown, allowed are :missing, :identifier, :",
+                    "modifier `:Slot` of `subject` is unknown, allowed are :missing, :identifier, :below, :",
                 ),
                 ("code.name=x", "parameter `code` of Observation is no reference to follow"),
                 ("subjekt.name=x", "parameter `subjekt` of Observation is unknown, known are subject, "),

@@ -11,7 +11,9 @@ use crate::parameter::{Indexed, Site, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
-use crate::{Criterion, Handling, Query, Scope, chain, compartment, filter_expression, include, list, result, sort};
+use crate::{
+    Criterion, Handling, Query, Scope, Summary, chain, compartment, filter_expression, include, list, result, sort,
+};
 
 /// How many parameters one query may have.
 const PARAMETERS_MAX: usize = 200;
@@ -62,6 +64,10 @@ pub(crate) fn compile(
             }
             Err(Refusal::Unknown(outcome) | Refusal::Bad(outcome)) => return Err(outcome),
         }
+    }
+    if query.summary == Summary::Text && !query.includes.is_empty() {
+        let text = "`_include` and `_revinclude` do not go with `_summary=text`";
+        return Err(Outcome::new(IssueType::BadRequest, text));
     }
     query.criterion = Criterion::any(conditions.into_iter().map(Conditions::all).collect());
     Ok(query)

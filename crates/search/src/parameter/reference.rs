@@ -18,11 +18,12 @@ use crate::row::{self, Rows, push_part};
 use crate::shape::{Shape, Values};
 
 /// Besides these, the name of a target type is a modifier.
-pub(super) const MODIFIERS: &[&str] = &["missing", "identifier"];
+pub(super) const MODIFIERS: &[&str] = &["missing", "identifier", "below"];
 
 const FORM: &str = "`id`, `Type/id` or an absolute URL";
 const VERSION: &str = "version";
 const IDENTIFIER: &str = "identifier";
+const BELOW: &str = "below";
 const URL_MAX: usize = 280;
 const VERSION_MAX: usize = 80;
 
@@ -87,11 +88,14 @@ pub(super) fn filter(
         return token::filter(site, row::secondary(index, IDENTIFIER), None, shape, value);
     }
     let text = unescape(value);
-    if reference::is_id(&text) {
+    if reference::is_id(&text) && modifier != Some(BELOW) {
         return Ok(match narrowing.named_type.or(narrowing.shape.target_type) {
             Some(resource_type) => Filter::equal(index, local_value(resource_type, &text)),
             None => Filter::prefix(index, [text.as_bytes(), &[0]].concat()),
         });
+    }
+    if modifier == Some(BELOW) {
+        return below(site, index, &text);
     }
     match (Link::parse(site, &text), narrowing.named_type) {
         (Some(Link::Local { resource_type, .. }), Some(wanted)) if resource_type != wanted => {
@@ -107,6 +111,18 @@ pub(super) fn filter(
         (Some(Link::Url { url, version }), None) => Ok(Filter::equal(index, url_value(url, version))),
         (Some(Link::Url { .. }), Some(_)) => Err(BadValue("`id` or `Type/id`")),
         (Some(Link::Inside { .. }) | None, _) => Err(BadValue(FORM)),
+    }
+}
+
+/// Canonicals of any version, or of those versions that begin with the parts given: `url|1` takes in `url|1.0`.
+fn below(site: Site<'_>, index: Index, text: &str) -> Result<Filter, BadValue> {
+    match Link::parse(site, text) {
+        Some(Link::Url { url, version: "" }) => Ok(Filter::prefix(index, url_prefix(url))),
+        Some(Link::Url { url, version }) if version.len() < VERSION_MAX => {
+            let parts = Filter::prefix(index, url_value(url, &format!("{version}.")));
+            Ok(Filter::Any(vec![Filter::equal(index, url_value(url, version)), parts]))
+        }
+        _ => Err(BadValue("a canonical URL, with or without the first parts of a version")),
     }
 }
 
@@ -259,6 +275,12 @@ mod tests {
                 (r"questionnaire=http://forms.example/Questionnaire/phq9|2.1", true),
                 (r"questionnaire=http://forms.example/Questionnaire/phq9\|2.1", true),
                 ("questionnaire=http://forms.example/Questionnaire/phq9|2", false),
+                ("questionnaire:below=http://forms.example/Questionnaire/phq9", true),
+                ("questionnaire:below=http://forms.example/Questionnaire/phq9|2", true),
+                ("questionnaire:below=http://forms.example/Questionnaire/phq9|2.1", true),
+                ("questionnaire:below=http://forms.example/Questionnaire/phq9|2.1.0", false),
+                ("questionnaire:below=http://forms.example/Questionnaire/phq9|1", false),
+                ("questionnaire:below=http://forms.example/Questionnaire", false),
                 ("questionnaire=http://forms.example/Questionnaire/phq", false),
             ],
         );
@@ -287,7 +309,11 @@ mod tests {
                 ("subject:Patient=Group/g", "expected a reference to the type that the modifier names"),
                 ("subject:Patient=urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0", "expected `id` or `Type/id`"),
                 ("subject:Slot=s", "parameter `subject` of Observation does not lead to Slot, but to "),
-                ("subject:exact=s", "modifier `:exact` of `subject` is unknown, allowed are :missing, :identifier, :"),
+                (
+                    "subject:exact=s",
+                    "modifier `:exact` of `subject` is unknown, allowed are :missing, :identifier, :below, :",
+                ),
+                ("subject:below=ann", "expected a canonical URL, with or without"),
                 ("subject:identifier=|", "expected `code`"),
             ],
         );

@@ -44,6 +44,12 @@ pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Resul
     match modifier {
         Some("below" | "above") if !is_url => Err(BadValue("a URL, which has a path")),
         Some("below") => {
+            // Of a version, its first parts are enough.
+            if uri.contains('|') {
+                let more = format!("{uri}.");
+                let more = &more.as_bytes()[..more.len().min(SIMPLE_MAX - row::HASH_LENGTH)];
+                return Ok(Filter::Any(vec![Filter::equal(index, row_value(&uri)), Filter::prefix(index, more)]));
+            }
             let inside = format!("{}/", uri.trim_end_matches('/'));
             // What is longer than a row holds is compared by its beginning.
             let inside = &inside.as_bytes()[..inside.len().min(SIMPLE_MAX - row::HASH_LENGTH)];
@@ -106,6 +112,10 @@ mod tests {
                 ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient", true),
                 ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2.0.1", true),
                 ("_profile=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2", false),
+                ("_profile:below=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2", true),
+                ("_profile:below=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|2.0.1", true),
+                ("_profile:below=https://fhir.hl7.org.uk/StructureDefinition/UKCore-Patient|1", false),
+                ("_profile:below=https://fhir.hl7.org.uk/StructureDefinition", true),
                 ("_source=https://a.example/feed#7", true),
                 ("_source=https://a.example/feed", false),
                 ("_tag=x", true),
