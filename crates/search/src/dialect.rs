@@ -178,8 +178,9 @@ mod tests {
     fn reads_as_r4() {
         let number = "https://fhir.nhs.uk/Id/nhs-number|9434765919";
         let by_number = [("patient:identifier", number), ("patient:Patient.identifier", number)];
-        type Also<'a> = &'a [(&'a str, &'a str)];
-        let cases: [(&str, (&str, &str), (&str, &str), Also<'_>); 14] = [
+        /// Type searched, parameter as sent, as read, and what else answers it.
+        type Case<'a> = (&'a str, (&'a str, &'a str), (&'a str, &'a str), &'a [(&'a str, &'a str)]);
+        let cases: [Case<'_>; 14] = [
             ("Slot", ("_include:recurse", "Schedule:actor"), ("_include:iterate", "Schedule:actor"), &[]),
             ("Slot", ("_revinclude:recurse", "x"), ("_revinclude:iterate", "x"), &[]),
             ("Appointment", ("start", "ge2027"), ("date", "ge2027"), &[]),
