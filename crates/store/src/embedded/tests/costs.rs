@@ -1,5 +1,7 @@
 //! What searches cost, in index rows touched: near what the answer needs, and hardly more when there is more data.
 
+use std::ops::Bound;
+
 use crate::{Count, Counted, Cursor, Filter, Find, Found, Page, SortKey};
 
 use super::*;
@@ -89,6 +91,56 @@ fn touches_few_rows() {
             assert_eq!(found.total, Some(Counted::exactly(count)), "{name}");
         }
         assert_eq!(found.hits.len() as u64, count.min(20), "{name}");
+    }
+}
+
+/// The searches that are slow elsewhere.
+#[test]
+fn touches_few_rows_where_others_touch_many() {
+    let (_directory, store) = filled();
+    let dates = |low: u64, high: u64| {
+        Filter::range(
+            Index(5),
+            Bound::Included((low * 7).to_be_bytes().into()),
+            Bound::Excluded((high * 7).to_be_bytes().into()),
+        )
+    };
+    let units = Filter::Any((0..DOCUMENTS).step_by(10).map(unique).collect());
+    let by_date = |descending| by(5, descending);
+    // The name, the filter, the order, how many there are, and how many rows a page may touch, a page with a count of what is cheap, and
+    // a page with an exact count.
+    let odd = Filter::equal(Index(6), "even").not();
+    let (before, after) = (dates(0, 5_000), dates(5_000, 10_000));
+    let two_ranges = quarter("a").and(dates(0, 5_000)).and(Filter::prefix(Index(3), [0]));
+    let cases = [
+        ("all but one value", everyone().and(odd), vec![], 5_000, [400, 400, 400]),
+        ("all but a value of others too", everyone().and(quarter("a").not()), vec![], 7_500, [400, 400, 13_000]),
+        ("without a date", everyone().and(Filter::present(Index(5)).not()), vec![], 200, [3_000, 3_000, 21_000]),
+        ("a thousand ids", everyone().and(units), vec![], 1_000, [600, 600, 1_200]),
+        ("dates", everyone().and(dates(1_000, 9_000)), vec![], 7_840, [3_000, 3_000, 11_000]),
+        ("dates before", everyone().and(dates(0, 500)), vec![], 490, [700, 700, 700]),
+        ("dates before, the latest", everyone().and(before), by_date(true), 4_900, [400, 500, 6_000]),
+        ("dates after, the earliest", everyone().and(after), by_date(false), 4_900, [400, 500, 6_000]),
+        ("a value and dates", quarter("a").and(dates(1_000, 9_000)), vec![], 1_920, [1_500, 1_500, 12_000]),
+        ("a value and two ranges", two_ranges, vec![], 1_200, [2_000, 3_000, 20_000]),
+        ("the latest with a value", quarter("a").and(everyone()), by_date(true), 2_500, [1_500, 1_500, 13_000]),
+    ];
+    for (name, filter, sort, count, limits) in cases {
+        let budgets = [Count::None, Count::Within(500), Count::Exact];
+        for (total, rows) in budgets.into_iter().zip(limits) {
+            let find = Find { sort: sort.clone(), total, ..Find::new(filter.clone(), 20) };
+            let found = store.snapshot().unwrap().find(&find).unwrap();
+            assert!(found.rows <= rows, "{name} with {total:?} touches {} rows, not {rows}", found.rows);
+            assert_eq!(found.hits.len(), 20, "{name}");
+            match (total, found.total) {
+                (Count::Exact, total) => assert_eq!(total, Some(Counted::exactly(count)), "{name}"),
+                (Count::Within(_), Some(total)) if total.exact => assert_eq!(total.count, count, "{name}"),
+                (Count::Within(_), Some(total)) => {
+                    assert!((count / 2..count * 2).contains(&total.count), "{name}: about {}", total.count)
+                }
+                (_, total) => assert_eq!(total, None, "{name}"),
+            }
+        }
     }
 }
 
