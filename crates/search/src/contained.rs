@@ -80,6 +80,11 @@ fn along(path: &[Index], index: Index) -> Index {
     path.iter().rev().fold(index, |index, way| inside(*way, index))
 }
 
+/// Whatever contains a resource of a type.
+pub(crate) fn containers(resource_type: &str) -> Filter {
+    Filter::present(inside(ANY_WAY, row::type_index(resource_type)))
+}
+
 /// What is asked of a resource, asked of those that a container holds behind a reference.
 pub(crate) fn behind(reference: Index, criterion: &Criterion) -> Criterion {
     match criterion {

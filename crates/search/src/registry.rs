@@ -165,6 +165,11 @@ impl Registry {
         canonical::rows(self.site(), resource, rows);
     }
 
+    /// The filter that whatever contains a resource of this type satisfies: what it contains has its rows there.
+    pub fn containers(&self, resource_type: &str) -> Filter {
+        contained::containers(resource_type)
+    }
+
     /// The index in which the store keeps the commit time of a type's resources: `_lastUpdated`.
     pub fn time_index(&self, resource_type: &str) -> Index {
         row::parameter_index(resource_type, "_lastUpdated")

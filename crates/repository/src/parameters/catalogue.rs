@@ -32,16 +32,21 @@ pub(super) struct Entry {
     pub(super) components: Vec<String>,
 }
 
-/// A type whose resources are to be indexed anew.
+/// Resources to be indexed anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) resource_type: String,
+    /// Not those of the type themselves, but what contains one.
+    pub(super) containers: bool,
     pub(super) done: u64,
     pub(super) total: u64,
     pub(super) after: Option<Cursor>,
     /// The parameters that wait for it, by id.
     pub(super) waiting: Vec<String>,
 }
+
+/// Stands before the type of a job that is about what contains it.
+const CONTAINERS: &str = "#";
 
 impl Generation {
     pub(crate) fn read(snapshot: &dyn Snapshot) -> Result<Generation, Outcome> {
@@ -100,16 +105,20 @@ impl Entry {
 
 impl Job {
     fn write(&self) -> String {
-        let Job { resource_type, done, total, after, waiting } = self;
+        let Job { resource_type, containers, done, total, after, waiting } = self;
+        let scope = if *containers { CONTAINERS } else { "" };
         let after: String = after.iter().flat_map(|cursor| &cursor.0).map(|byte| format!("{byte:02x}")).collect();
-        format!("{resource_type}\t{done}\t{total}\t{after}\t{}\n", waiting.join(" "))
+        format!("{scope}{resource_type}\t{done}\t{total}\t{after}\t{}\n", waiting.join(" "))
     }
 
     fn read(line: &str) -> Option<Job> {
         let mut fields = line.split('\t');
         let mut next = || fields.next();
+        let scope = next()?;
+        let contained = scope.strip_prefix(CONTAINERS);
         Some(Job {
-            resource_type: next()?.to_owned(),
+            resource_type: contained.unwrap_or(scope).to_owned(),
+            containers: contained.is_some(),
             done: next()?.parse().ok()?,
             total: next()?.parse().ok()?,
             after: match next()? {
@@ -218,6 +227,7 @@ mod tests {
         assert_eq!(parse_entries(Some(text)).expect("entries"), entries);
         let job = |after: Option<&[u8]>, waiting: &[&str]| Job {
             resource_type: "Patient".to_owned(),
+            containers: after.is_none(),
             done: 7,
             total: 10,
             after: after.map(|bytes| Cursor(bytes.to_vec())),

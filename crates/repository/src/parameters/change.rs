@@ -6,6 +6,7 @@ use std::sync::Arc;
 use fhir::json::Document;
 use fhir::{IssueType, Outcome};
 use search::Addition;
+use store::{Count, Find};
 
 use super::catalogue::{Entry, Job, check_count, parse_entries, parse_jobs, write_entries, write_jobs};
 use super::live::kind_of;
@@ -129,11 +130,18 @@ fn jobs_after(
     let statistics = transaction.statistics()?;
     let count = |name: &str| statistics.documents.iter().find(|(of, _)| of == name).map_or(0, |(_, count)| *count);
     for name in changed {
-        let at = jobs.iter().position(|job| job.resource_type == *name);
-        let mut waiting = at.map(|at| jobs.remove(at).waiting).unwrap_or_default();
-        waiting.retain(|waiting| waiting != id);
-        waiting.extend(gains.contains(name).then(|| id.to_owned()));
-        jobs.push(Job { resource_type: name.clone(), done: 0, total: count(name), after: None, waiting });
+        for containers in [false, true] {
+            let is_this = |job: &Job| job.resource_type == *name && job.containers == containers;
+            let at = jobs.iter().position(is_this);
+            let mut waiting = at.map(|at| jobs.remove(at).waiting).unwrap_or_default();
+            waiting.retain(|waiting| waiting != id);
+            waiting.extend(gains.contains(name).then(|| id.to_owned()));
+            let total = if containers { transaction.containers(name)? } else { count(name) };
+            // What others write until the commit has its rows; what stands in this transaction was prepared before.
+            if total > 0 || !containers || transaction.writes.len() > 1 {
+                jobs.push(Job { resource_type: name.clone(), containers, done: 0, total, after: None, waiting });
+            }
+        }
     }
     Ok(jobs)
 }
@@ -153,6 +161,14 @@ impl Transaction<'_> {
 
     fn registry(&self) -> &search::Registry {
         self.session.registry()
+    }
+
+    /// How many resources contain one of a type.
+    fn containers(&self, resource_type: &str) -> Result<u64, Outcome> {
+        let filter = self.registry().containers(resource_type);
+        let found =
+            self.snapshot.find(&Find { total: Count::Exact, ..Find::new(filter, 0) }).map_err(fault::outcome)?;
+        Ok(found.total.map_or(0, |total| total.count))
     }
 
     fn statistics(&self) -> Result<store::Statistics, Outcome> {

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use fhir::Outcome;
-use store::{Batch, Key, Precondition, Snapshot, StoreError, Version, Write};
+use store::{Batch, Cursor, Find, Key, Page, Precondition, Snapshot, StoreError, Version, Write};
 
 use super::catalogue::{Job, read_jobs, text, write_jobs};
 use super::{GENERATION, JOBS, Live, ROWS_FORMAT};
@@ -98,15 +98,14 @@ impl Repository {
     }
 
     fn index(&self, live: &Live, snapshot: &dyn Snapshot, mut job: Job, jobs: &[Job]) -> Result<(), Outcome> {
-        let page = snapshot.documents(&job.resource_type, job.after.as_ref(), BATCH).map_err(fault::outcome)?;
-        let mut writes = Vec::with_capacity(page.versions.len() + 2);
-        for version in &page.versions {
+        let (versions, next) = page(live, snapshot, &job)?;
+        let mut writes = Vec::with_capacity(versions.len() + 2);
+        for version in &versions {
             writes.extend(self.reindexed(live, version));
         }
-        let count = page.versions.len() as u64;
-        (job.done, job.after) = (job.done + count, page.next);
+        (job.done, job.after) = (job.done + versions.len() as u64, next);
         let (done, is_last) = (job.done, job.after.is_none());
-        let resource_type = job.resource_type.clone();
+        let (resource_type, containers) = (job.resource_type.clone(), job.containers);
         let rest = jobs[1..].iter().cloned();
         let jobs: Vec<_> = if is_last { rest.collect() } else { std::iter::once(job).chain(rest).collect() };
         writes.push(Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) });
@@ -118,7 +117,7 @@ impl Repository {
         if !self.commit_index(live, writes)? {
             return Ok(());
         }
-        if let Some(progress) = live.progress(&resource_type) {
+        if let Some(progress) = live.progress(&resource_type, containers) {
             progress.set_done(done);
         }
         if is_last {
@@ -184,9 +183,10 @@ impl Repository {
         if stored != begun {
             let mut jobs = read_jobs(&*snapshot)?;
             for (name, count) in types {
-                let at = jobs.iter().position(|job| job.resource_type == *name);
+                let at = jobs.iter().position(|job| job.resource_type == *name && !job.containers);
                 let waiting = at.map(|at| jobs.remove(at).waiting).unwrap_or_default();
-                jobs.push(Job { resource_type: name.clone(), done: 0, total: *count, after: None, waiting });
+                let (resource_type, containers) = (name.clone(), false);
+                jobs.push(Job { resource_type, containers, done: 0, total: *count, after: None, waiting });
             }
             let jobs = Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) };
             let batch = Batch { preconditions: Vec::new(), writes: vec![jobs, set(&begun)] };
@@ -204,4 +204,16 @@ impl Repository {
         let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
         Ok(read_jobs(&*snapshot)?.iter().map(|job| job.total.saturating_sub(job.done)).sum())
     }
+}
+
+/// The next resources of a job.
+fn page(live: &Live, snapshot: &dyn Snapshot, job: &Job) -> Result<(Vec<Version>, Option<Cursor>), Outcome> {
+    if !job.containers {
+        let page = snapshot.documents(&job.resource_type, job.after.as_ref(), BATCH).map_err(fault::outcome)?;
+        return Ok((page.versions, page.next));
+    }
+    let filter = live.registry.containers(&job.resource_type);
+    let page = job.after.clone().map_or(Page::First, Page::After);
+    let found = snapshot.find(&Find { page, bodies: true, ..Find::new(filter, BATCH) }).map_err(fault::outcome)?;
+    Ok((found.hits.into_iter().filter_map(|hit| hit.version).collect(), found.next))
 }

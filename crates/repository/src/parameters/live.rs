@@ -17,7 +17,7 @@ pub(crate) struct Live {
     pub(crate) registry: Arc<Registry>,
     pub(crate) generation: Generation,
     /// How far each type is that is being indexed.
-    progress: Vec<(&'static str, Arc<Progress>)>,
+    progress: Vec<(Job, &'static str, Arc<Progress>)>,
 }
 
 impl Live {
@@ -26,15 +26,15 @@ impl Live {
         let generation = Generation::read(snapshot)?;
         let (entries, jobs) = (read_entries(snapshot)?, read_jobs(snapshot)?);
         let name = |job: &Job| setup.definitions.resource_type(&job.resource_type);
-        let progress: Vec<_> =
-            jobs.iter().filter_map(|job| Some((name(job)?, Arc::new(Progress::new(job.done, job.total))))).collect();
+        let progress: Vec<_> = jobs
+            .iter()
+            .filter_map(|job| Some((job.clone(), name(job)?, Arc::new(Progress::new(job.done, job.total)))))
+            .collect();
         let mut additions = Vec::with_capacity(entries.len());
         for entry in &entries {
             let Some(addition) = addition(setup, snapshot, &entries, entry)? else { continue };
-            let waits = |resource_type: &str| {
-                jobs.iter().any(|job| job.resource_type == resource_type && job.waiting.contains(&entry.id))
-            };
-            let pending = progress.iter().filter(|(resource_type, _)| waits(resource_type)).cloned().collect();
+            let waits = progress.iter().filter(|(job, ..)| job.waiting.contains(&entry.id));
+            let pending = waits.map(|(_, resource_type, progress)| (*resource_type, progress.clone())).collect();
             additions.push(Added { addition: Arc::new(addition), pending });
         }
         Ok(Live { registry: Arc::new(setup.registry.with_additions(additions)), generation, progress })
@@ -45,8 +45,9 @@ impl Live {
         Precondition::Value { name: GENERATION.to_vec(), value: self.generation.value() }
     }
 
-    pub(super) fn progress(&self, resource_type: &str) -> Option<&Arc<Progress>> {
-        self.progress.iter().find(|(name, _)| *name == resource_type).map(|(_, progress)| progress)
+    pub(super) fn progress(&self, resource_type: &str, containers: bool) -> Option<&Arc<Progress>> {
+        let is_this = |job: &Job| job.resource_type == resource_type && job.containers == containers;
+        self.progress.iter().find(|(job, ..)| is_this(job)).map(|(.., progress)| progress)
     }
 }
 

@@ -72,6 +72,23 @@ fn writes_at_the_same_time_lose_no_row() {
 }
 
 #[test]
+fn what_is_contained_is_indexed_too() {
+    let house = House::new();
+    let contained = patient("p", "blue");
+    let observation = format!(
+        r##"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"contained":[{contained}],"subject":{{"reference":"#p"}}}}"##
+    );
+    house.hold(&[&observation, EYES]);
+    for expected in [1, 2] {
+        assert!(house.search("Observation", "subject:Patient.eyes=blue").is_err(), "{expected}");
+        assert!(house.repository.index_batch().expect("a store that works"));
+    }
+    let found = |query: &str| house.search("Observation", query).expect("a search").matches.len();
+    assert_eq!([found("subject:Patient.eyes=blue"), found("subject:Patient.eyes=green")], [1, 0]);
+    assert!(!house.repository.index_batch().expect("a store that works"));
+}
+
+#[test]
 fn a_search_begun_with_other_parameters_is_refused() {
     let house = House::new();
     house.hold(&[EYES, &patient("ann", "blue")]);
