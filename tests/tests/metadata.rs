@@ -20,7 +20,15 @@ fn states_what_is_served() {
         list.iter().any(|item| item[name] == value || item == value)
     };
     assert!(has("interaction", "code", "vread") && has("searchParam", "name", "birthdate"));
-    assert!(has("searchInclude", "", "Patient:organization") && has("searchRevInclude", "", "Observation:subject"));
+    for special in ["_text", "_content", "_list", "_filter", "_id"] {
+        assert!(has("searchParam", "name", special), "{special}");
+    }
+    assert!(statement["rest"][0]["operation"].to_string().contains("OperationDefinition/search-parameters"));
+    assert!(
+        has("searchInclude", "", "*")
+            && has("searchInclude", "", "Patient:organization")
+            && has("searchRevInclude", "", "Observation:subject")
+    );
     let etag = reply.header("etag");
     flint.call("GET /metadata").header("If-None-Match", etag).send().expect(304).facts(&[("etag", etag)]);
     flint.get("/metadata?mode=terminology").expect(400);

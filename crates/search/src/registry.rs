@@ -11,7 +11,7 @@ use store::{Filter, Index, Key, Row};
 
 use crate::addition::{Addition, Progress};
 use crate::extract::Extraction;
-use crate::parameter::{self, Definition, Indexed, Site};
+use crate::parameter::{self, Definition, Indexed, Site, special};
 use crate::row::{self, ROWS_MAX};
 use crate::text;
 use crate::{Dialect, Handling, Query, Scope, canonical, compile, contained};
@@ -48,6 +48,7 @@ impl Added {
 #[expect(missing_docs, reason = "the fields are those of SearchParameter")]
 pub struct Parameter {
     pub code: String,
+    /// Empty for one that R4 defines by words alone.
     pub url: String,
     pub kind: SearchKind,
     pub description: String,
@@ -217,15 +218,24 @@ impl Registry {
 
     /// The parameters served for a type, sorted by code.
     pub fn parameters(&self, resource_type: &str) -> Vec<Parameter> {
-        self.served(resource_type)
-            .map(|Indexed { definition, .. }| Parameter {
-                code: definition.code.to_string(),
-                url: definition.url.to_string(),
-                kind: definition.kind,
-                description: definition.description.to_string(),
-                targets: definition.targets.clone(),
-            })
-            .collect()
+        let of_type = self.served(resource_type).map(|Indexed { definition, .. }| Parameter {
+            code: definition.code.to_string(),
+            url: definition.url.to_string(),
+            kind: definition.kind,
+            description: definition.description.to_string(),
+            targets: definition.targets.clone(),
+        });
+        let is_type = self.tables.contains_key(resource_type);
+        let apart = special::APART.iter().filter(|_| is_type).map(|(code, url)| Parameter {
+            code: (*code).to_owned(),
+            url: (*url).to_owned(),
+            kind: SearchKind::Special,
+            description: String::new(),
+            targets: Vec::new(),
+        });
+        let mut parameters: Vec<_> = of_type.chain(apart).collect();
+        parameters.sort_by(|one, other| one.code.cmp(&other.code));
+        parameters
     }
 
     /// The references served by `_include` for a type: `Observation:subject`, ...
@@ -385,8 +395,10 @@ mod tests {
         let codes: Vec<_> = registry().parameters("Slot").into_iter().map(|parameter| parameter.code).collect();
         let expected = [
             "_content",
+            "_filter",
             "_id",
             "_lastUpdated",
+            "_list",
             "_profile",
             "_security",
             "_source",

@@ -138,8 +138,12 @@ fn resource(out: &mut String, state: &State, name: &'static str, reverse: &[Stri
     strings(out, "searchRevInclude", reverse);
     let mut separator = r#","searchParam":["#;
     for parameter in registry.parameters(name) {
-        let (code, url, kind) = (parameter.code, parameter.url, kind(parameter.kind));
-        let _ = write!(out, r#"{separator}{{"name":"{code}","definition":"{url}","type":"{kind}"}}"#);
+        let (code, kind) = (quote(&parameter.code), kind(parameter.kind));
+        let definition = match parameter.url.as_str() {
+            "" => String::new(),
+            url => format!(r#","definition":{}"#, quote(url)),
+        };
+        let _ = write!(out, r#"{separator}{{"name":{code}{definition},"type":"{kind}"}}"#);
         separator = ",";
     }
     if separator == "," {

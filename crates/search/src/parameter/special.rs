@@ -9,6 +9,9 @@ pub(crate) fn refuse(resource_type: &str, code: &str) -> Outcome {
     Outcome::new(IssueType::NotSupported, format!("parameter `{code}` of {resource_type} is not served"))
 }
 
+/// What is asked of other indexes than any of its own, with its definition where there is one: served on every type.
+pub(crate) const APART: [(&str, &str); 2] = [("_filter", "http://hl7.org/fhir/SearchParameter/filter"), ("_list", "")];
+
 /// Whether R4 defines a parameter that has no definition as a resource.
 pub(crate) fn is_defined(code: &str) -> bool {
     matches!(code, "_list" | "_text" | "_content" | "_filter" | "_query")
