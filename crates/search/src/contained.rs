@@ -116,3 +116,35 @@ pub(crate) fn behind_filter(reference: Index, filter: &Filter) -> Filter {
         join @ (Filter::LinksTo { .. } | Filter::LinkedFrom { .. }) => join.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustc_hash::FxHashSet;
+
+    use crate::row::inside;
+    use crate::testing::registry;
+    use fhir::Definitions;
+
+    #[test]
+    fn no_two_indexes_of_a_container_share_a_number() {
+        let types = Definitions::r4().resource_types();
+        let table = |name: &str| &registry().table(name).expect("a type").parameters;
+        let mut shared = 0;
+        let mut count = 0;
+        for container in
+            ["MedicationRequest", "Observation", "Encounter", "Patient", "DiagnosticReport", "ServiceRequest"]
+        {
+            let mut seen: FxHashSet<_> = table(container).iter().map(|parameter| parameter.index).collect();
+            for reference in table(container).iter().filter(|parameter| parameter.is_reference()) {
+                for target in types.iter().filter(|target| reference.leads_to(target)) {
+                    for parameter in table(target) {
+                        count += 1;
+                        shared += usize::from(!seen.insert(inside(reference.index, parameter.index)));
+                    }
+                }
+            }
+        }
+        assert!(count > 5_000, "{count}");
+        assert_eq!(shared, 0, "of {count}");
+    }
+}

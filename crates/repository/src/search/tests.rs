@@ -132,7 +132,7 @@ fn joins_many_on_both_sides() {
     const MANY: usize = 1_500;
     // Each is linked to itself and to the next, so that a join has this many on both sides.
     let patient = |at: usize| {
-        let (gender, next) = (if at % 3 == 0 { "male" } else { "female" }, (at + 1) % MANY);
+        let (gender, next) = (if at.is_multiple_of(3) { "male" } else { "female" }, (at + 1) % MANY);
         format!(
             r#"{{"resourceType":"Patient","id":"p{at}","gender":"{gender}","link":[{{"other":{{"reference":"Patient/p{at}"}},"type":"seealso"}},
                 {{"other":{{"reference":"Patient/p{next}"}},"type":"seealso"}}]}}"#
