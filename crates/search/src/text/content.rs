@@ -21,17 +21,16 @@ pub(crate) fn index_content(
     words: &mut Words,
 ) {
     let Some(node) = resource.value else { return };
-    let mut reader = Reader { definitions, content, words };
-    if let (Some(index), Some(div)) = (narrative, node.path(&["text", "div"]).and_then(Node::as_str)) {
-        let text = narrative::text(&div);
-        reader.words.add(&[index], &text);
-    }
-    reader.read(resource.structure, node);
+    let own = node.path(&["text", "div"]).map(Node::position);
+    Reader { definitions, content, narrative, own, words }.read(resource.structure, node);
 }
 
 struct Reader<'a> {
     definitions: &'static Definitions,
     content: Option<Index>,
+    narrative: Option<Index>,
+    /// Where the resource's own narrative stands.
+    own: Option<u32>,
     words: &'a mut Words,
 }
 
@@ -44,8 +43,8 @@ impl Reader<'_> {
             }
             if let Some((_, element_type)) = structure.member(name) {
                 match element_type.code {
-                    "string" | "markdown" | "code" if !is_link(structure, name) => self.text(value, false),
-                    "xhtml" => self.text(value, true),
+                    "string" | "markdown" | "code" if !is_link(structure, name) => self.text(value),
+                    "xhtml" => self.narrative(value),
                     "Resource" => value.each().for_each(|resource| self.resource(resource)),
                     _ => {
                         let inner = self.definitions.structure_of(element_type);
@@ -70,12 +69,18 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, value: Node<'_>, is_xhtml: bool) {
+    fn text(&mut self, value: Node<'_>) {
         for text in value.each().filter(|text| text.kind() == Kind::String).filter_map(Node::as_str) {
-            match is_xhtml {
-                true => self.words.add(self.content.as_slice(), &narrative::text(&text)),
-                false => self.words.add(self.content.as_slice(), &text),
-            }
+            self.words.add(self.content.as_slice(), &text);
+        }
+    }
+
+    fn narrative(&mut self, div: Node<'_>) {
+        let Some(xhtml) = div.as_str() else { return };
+        let text = narrative::text(&xhtml);
+        self.words.add(self.content.as_slice(), &text);
+        if self.own == Some(div.position()) {
+            self.words.add(self.narrative.as_slice(), &text);
         }
     }
 }

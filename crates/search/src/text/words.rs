@@ -1,5 +1,8 @@
 //! Cutting text into words, and collecting those of one resource.
 
+use std::hash::Hasher;
+
+use rustc_hash::{FxHashMap, FxHasher};
 use store::{Filter, Index, Row};
 
 use crate::parameter::fold;
@@ -8,14 +11,17 @@ use crate::parameter::fold;
 pub(crate) const WORD_MAX: usize = 64;
 const _: () = assert!(WORD_MAX <= store::WORD_MAX);
 
-/// How many words of one resource are indexed, repetitions counted; what comes after is not found.
+/// How many words of one resource are indexed; what comes after is not found.
 pub(super) const WORDS_MAX: usize = 100_000;
 
-/// The words of one resource while they are collected. Their bytes stand one after the other, so that a repeated word costs little.
+/// The words of one resource while they are collected. Their bytes stand one after the other, and a repeated word is met by its hash,
+/// so that it costs little.
 #[derive(Default)]
 pub(crate) struct Words {
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// The last span of a hash.
+    by_hash: FxHashMap<u64, usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -28,24 +34,42 @@ struct Span {
 impl Words {
     /// Adds the words of a text to each index.
     pub(crate) fn add(&mut self, indexes: &[Index], text: &str) {
-        each(text, |word| {
-            if self.spans.len() + indexes.len() > WORDS_MAX {
-                return;
-            }
-            let (start, length) = (self.bytes.len() as u32, word.len() as u8);
-            self.bytes.extend_from_slice(word.as_bytes());
-            self.spans.extend(indexes.iter().map(|index| Span { index: *index, start, length }));
-        });
+        each(text, |word| indexes.iter().for_each(|index| self.push(*index, word.as_bytes())));
+    }
+
+    fn push(&mut self, index: Index, word: &[u8]) {
+        let next = self.spans.len();
+        let last = self.by_hash.entry(hash(index, word)).or_insert(next);
+        let is_known = |span: &Span| span.index == index && span.word(&self.bytes) == word;
+        if next >= WORDS_MAX || self.spans.get(*last).is_some_and(is_known) {
+            return;
+        }
+        // Of two words with one hash both stay; a repetition of the earlier one is found when all are sorted.
+        *last = next;
+        self.spans.push(Span { index, start: self.bytes.len() as u32, length: word.len() as u8 });
+        self.bytes.extend_from_slice(word);
     }
 
     /// Sorted and without duplicates.
     pub(crate) fn finish(mut self) -> Vec<Row> {
-        let bytes = &self.bytes;
-        let word = |span: &Span| &bytes[span.start as usize..][..usize::from(span.length)];
-        self.spans.sort_unstable_by(|left, right| (left.index, word(left)).cmp(&(right.index, word(right))));
-        self.spans.dedup_by(|left, right| left.index == right.index && word(left) == word(right));
-        self.spans.iter().map(|span| Row { index: span.index, value: word(span).to_vec() }).collect()
+        let key = |span: &Span| (span.index, span.word(&self.bytes));
+        self.spans.sort_unstable_by(|left, right| key(left).cmp(&key(right)));
+        self.spans.dedup_by(|left, right| key(left) == key(right));
+        self.spans.iter().map(|span| Row { index: span.index, value: span.word(&self.bytes).to_vec() }).collect()
     }
+}
+
+impl Span {
+    fn word<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.start as usize..][..usize::from(self.length)]
+    }
+}
+
+fn hash(index: Index, word: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write_u32(index.0);
+    hasher.write(word);
+    hasher.finish()
 }
 
 /// Visits the words of a text, folded.
@@ -56,10 +80,10 @@ pub(super) fn each(text: &str, mut visit: impl FnMut(&str)) {
         return words.for_each(|word| visit(&word[..word.floor_char_boundary(WORD_MAX)]));
     }
     let mut small = [0; WORD_MAX];
-    for word in text.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
         let word = &word[..word.len().min(WORD_MAX)];
         let small = &mut small[..word.len()];
-        small.copy_from_slice(word.as_bytes());
+        small.copy_from_slice(word);
         small.make_ascii_lowercase();
         visit(std::str::from_utf8(small).expect("lower-case ASCII is text"));
     }
