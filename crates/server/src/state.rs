@@ -96,7 +96,8 @@ fn tell_indexing(index: impl FnOnce(&mut dyn FnMut(u64, u64)) -> Result<(), Outc
             (Progress::new(total), 0)
         });
         let more = done.saturating_sub(*before);
-        (progress.advance(more), progress.count(more));
+        progress.advance(more);
+        progress.count(more);
         *before = done;
     });
     if let Some((progress, _)) = &progress {
