@@ -15,6 +15,9 @@ pub(crate) const SORT_KEYS_MAX: usize = 8;
 pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Result<(), Refusal> {
     for key in value.split(',') {
         let (code, descending) = key.strip_prefix('-').map_or((key, false), |code| (code, true));
+        if code.is_empty() {
+            return Err(Refusal::bad_value("_sort", value, "names of parameters, with `-` before those that descend"));
+        }
         let indexes = query.types.iter().map(|resource_type| index(registry, resource_type, code, key));
         let indexes: Result<Vec<_>, _> = indexes.collect();
         let indexes = indexes.map_err(|refusal| match refusal {
@@ -70,9 +73,10 @@ mod tests {
         check_refused(
             "Patient",
             &[
-                ("_sort=", "parameter `` of Patient is unknown"),
+                ("_sort=", "parameter `_sort` has the value ``, expected names"),
                 ("_sort=nam", "parameter `nam` of Patient is unknown, known are name"),
-                ("_sort=family,,gender", "parameter `` of Patient is unknown"),
+                ("_sort=family,,gender", "parameter `_sort` has the value `family,,gender`, expected names"),
+                ("_sort=-", "parameter `_sort` has the value `-`, expected names"),
                 (&many, "a query may sort by 8 keys"),
             ],
         );
