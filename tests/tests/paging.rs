@@ -20,7 +20,7 @@ fn what_stands_still_is_shown_once_while_others_change() {
     }
     let (written, done) = (AtomicUsize::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        for writer in 0..4 {
+        for writer in 0..8 {
             let (flint, written, done) = (&flint, &written, &done);
             scope.spawn(move || {
                 let mut random = Random::new(writer);
@@ -94,4 +94,45 @@ fn add(keys: &mut Vec<String>, page: &Reply) {
     let found = page.keys("match");
     assert!(found.len() <= 7, "{found:?}");
     keys.extend(found.into_iter().filter(|key| key.contains("still")));
+}
+
+/// How many patients the pages of one search share.
+const PAGED: usize = 240;
+
+#[test]
+fn a_late_page_costs_what_the_first_costs() {
+    let flint = Flint::start();
+    let entries = (0..PAGED).map(|number| {
+        let id = format!("p{number:03}");
+        json!({"resource": patient(&id, number as u64), "request": {"method": "PUT", "url": format!("Patient/{id}")}})
+    });
+    let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries.collect::<Vec<_>>()});
+    flint.send("POST /", bundle).expect(200);
+    for sort in ["", "&_sort=_lastUpdated", "&_sort=-_id", "&_sort=birthdate"] {
+        let mut page =
+            flint.get(&format!("/Patient?gender=female&_count=20&_total=none&_explain=true{sort}")).expect(200);
+        let mut costs = Vec::new();
+        loop {
+            costs.push(rows_touched(&page));
+            match page.link("next") {
+                Some(next) => page = flint.get(&next).expect(200),
+                None => break,
+            }
+        }
+        assert_eq!(costs.len(), PAGED / 20, "{sort}");
+        // The last page need not look whether more comes.
+        let (first, middle) = (costs[0], &costs[1..costs.len() - 1]);
+        println!("{sort}: {costs:?}");
+        assert!(first > 0 && middle.iter().all(|cost| *cost <= first + first / 2), "{sort}: {costs:?}");
+    }
+}
+
+/// The rows that the steps of `_explain` name.
+fn rows_touched(page: &Reply) -> u64 {
+    let bundle = page.json();
+    let entries = bundle["entry"].as_array().into_iter().flatten();
+    let outcomes = entries.filter(|entry| entry["search"]["mode"] == "outcome");
+    let steps = outcomes.flat_map(|entry| entry["resource"]["issue"].as_array().into_iter().flatten());
+    let steps = steps.filter_map(|step| step["diagnostics"].as_str()?.split_once(" rows"));
+    steps.filter_map(|(before, _)| before.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }

@@ -232,8 +232,10 @@ fn quantity(item: &Item<'_>, wanted: &str) -> Truth {
         },
         _ => panic!("`{wanted}` is no quantity"),
     };
-    let number =
-        if is_unit.is_some() && found.is_certain { compare_number(prefix, &number, &found.span) } else { None };
+    // R4 does not say on which side of `<5` the number 5 lies.
+    let is_touched = found.has_comparator && [found.span.low, found.span.high].contains(&Some(number));
+    let is_decided = is_unit.is_some() && found.is_certain && !is_touched;
+    let number = if is_decided { compare_number(prefix, &number, &found.span) } else { None };
     all([is_unit, number])
 }
 

@@ -7,6 +7,10 @@ mod answers;
 mod corpus;
 /// Separators in values.
 mod escapes;
+/// Every parameter with every modifier.
+mod every_parameter;
+/// Bad values, and strange ones.
+mod malformed;
 /// One value against one element.
 mod matching;
 /// Who comes before whom.
@@ -15,6 +19,8 @@ mod order;
 mod query;
 /// Makes random queries.
 mod questions;
+/// Resources with a value in every element.
+mod samples;
 /// What prefixes say.
 mod spans;
 /// Yes, no, or the server's choice.

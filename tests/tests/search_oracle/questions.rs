@@ -145,7 +145,13 @@ impl<'w> Asker<'w> {
         None
     }
 
-    fn value(&mut self, resource_type: &str, parameter: &'static SearchParameter, modifier: &str) -> Option<String> {
+    /// A value to ask a parameter for, made from one that it finds.
+    pub(super) fn value(
+        &mut self,
+        resource_type: &str,
+        parameter: &'static SearchParameter,
+        modifier: &str,
+    ) -> Option<String> {
         let (place, item) = self.item(resource_type, parameter)?;
         if parameter.kind != SearchKind::Composite {
             return self.item_value(parameter.kind, modifier, &item);

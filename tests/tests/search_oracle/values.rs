@@ -126,8 +126,8 @@ pub(super) fn strings(item: &Item<'_>) -> Vec<String> {
 
 /// Without case and accents, white space as single spaces.
 pub(super) fn fold(text: &str) -> String {
-    let bare = text.nfd().filter(|char| !is_accent(*char)).collect::<String>().to_lowercase();
-    let bare = bare.nfd().filter(|char| !is_accent(*char)).collect::<String>();
+    let bare = text.nfd().filter(|char| !is_accent(*char)).collect::<String>().to_uppercase();
+    let bare = bare.to_lowercase().nfd().filter(|char| !is_accent(*char)).collect::<String>();
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -191,6 +191,8 @@ pub(super) struct Quantity {
     pub(super) span: Span<Decimal>,
     /// False where only the bounds of what was sampled are known.
     pub(super) is_certain: bool,
+    /// Whether it was given as less or more than a number.
+    pub(super) has_comparator: bool,
     pub(super) system: Option<String>,
     pub(super) code: Option<String>,
     pub(super) unit: Option<String>,
@@ -202,6 +204,7 @@ pub(super) fn quantity(item: &Item<'_>) -> Option<Quantity> {
     let with_unit = |span: Span<Decimal>, unit: Option<Node<'_>>| Quantity {
         span,
         is_certain: true,
+        has_comparator: false,
         system: unit.and_then(|unit| member(unit, "system")),
         code: unit.and_then(|unit| member(unit, "code")),
         unit: unit.and_then(|unit| member(unit, "unit")),
@@ -224,7 +227,7 @@ pub(super) fn quantity(item: &Item<'_>) -> Option<Quantity> {
             let above = comparator.starts_with('>');
             let span =
                 Span { low: (!below).then_some(number), high: (!above).then_some(number), is_open: comparator == "<" };
-            Some(with_unit(span, Some(value)))
+            Some(Quantity { has_comparator: below || above, ..with_unit(span, Some(value)) })
         }
     }
 }
