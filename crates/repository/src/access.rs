@@ -42,6 +42,11 @@ impl Access {
         self.granted.as_ref()?.get(resource_type)?.only.as_ref()
     }
 
+    /// Whether nothing of this type is hidden.
+    pub(crate) fn sees_all(&self, resource_type: &str) -> bool {
+        self.permit_read(resource_type).is_ok() && self.filter(resource_type).is_none()
+    }
+
     /// Whether resources of this type may be read at all.
     pub fn permit_read(&self, resource_type: &str) -> Result<(), Outcome> {
         self.permit(resource_type, "read", |rights| rights.read)

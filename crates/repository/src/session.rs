@@ -213,7 +213,7 @@ impl Session<'_> {
     }
 
     fn hides(&self, scope: &HistoryScope) -> bool {
-        let hides = |name: &str| self.access.filter(name).is_some() || self.access.permit_read(name).is_err();
+        let hides = |name: &str| !self.access.sees_all(name);
         match scope {
             HistoryScope::All => self.setup().definitions.resource_types().iter().any(|name| hides(name)),
             HistoryScope::Collection(name) => hides(name),

@@ -7,7 +7,8 @@ use repository::{ParameterState, Session};
 
 use crate::{Invocation, Operation};
 
-/// A parameter `searchParameter` for each code and base type: id, url, code, base, status (`active` or `indexing`), done and total.
+/// A parameter `searchParameter` for each code and base type: id, url, code, base, status (`active` or `indexing`), and while it is
+/// indexed done and total, which only those are told who may see all resources of the type.
 pub(crate) struct SearchParameters;
 
 impl Operation for SearchParameters {
@@ -46,9 +47,9 @@ fn parameter(state: &ParameterState) -> String {
         format!(r#"{{"name":"base","valueCode":{}}}"#, quote(&state.base)),
         format!(r#"{{"name":"status","valueCode":"{status}"}}"#),
     ];
-    if !state.is_active {
-        parts.push(format!(r#"{{"name":"done","valueDecimal":{}}}"#, state.done));
-        parts.push(format!(r#"{{"name":"total","valueDecimal":{}}}"#, state.total));
+    if let Some((done, total)) = state.progress {
+        parts.push(format!(r#"{{"name":"done","valueDecimal":{done}}}"#));
+        parts.push(format!(r#"{{"name":"total","valueDecimal":{total}}}"#));
     }
     format!(r#"{{"name":"searchParameter","part":[{}]}}"#, parts.join(","))
 }

@@ -1,9 +1,10 @@
 //! How far each search parameter is.
 
 use fhir::Outcome;
+use store::{Key, Snapshot};
 
-use super::catalogue::{read_entries, read_jobs};
-use crate::Session;
+use super::catalogue::{Entry, read_entries, read_jobs};
+use crate::{Session, fault};
 
 /// A search parameter beside those that are always there, on one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +17,8 @@ pub struct ParameterState {
     pub base: String,
     /// Whether it can be searched by: all resources of the type have their rows.
     pub is_active: bool,
-    /// How many of how many resources are done.
-    pub done: u64,
-    pub total: u64,
+    /// How many of how many resources are done, while it is indexed and when the caller may see all of them.
+    pub progress: Option<(u64, u64)>,
 }
 
 impl Session<'_> {
@@ -29,20 +29,30 @@ impl Session<'_> {
         let jobs = read_jobs(&*snapshot)?;
         let mut states = Vec::new();
         for entry in read_entries(&*snapshot)? {
+            if !self.sees_definition(&*snapshot, &entry)? {
+                continue;
+            }
             for base in &entry.base {
                 let job = jobs.iter().find(|job| job.resource_type == *base && job.waiting.contains(&entry.id));
-                let (done, total) = job.map_or((0, 0), |job| (job.done, job.total.max(job.done)));
+                let progress = job.filter(|_| self.access.sees_all(base));
                 states.push(ParameterState {
                     id: entry.id.clone(),
                     url: entry.url.clone(),
                     code: entry.code.clone(),
                     base: base.clone(),
                     is_active: job.is_none(),
-                    done,
-                    total,
+                    progress: progress.map(|job| (job.done, job.total.max(job.done))),
                 });
             }
         }
         Ok(states)
+    }
+    fn sees_definition(&self, snapshot: &dyn Snapshot, entry: &Entry) -> Result<bool, Outcome> {
+        if self.access.sees_all("SearchParameter") {
+            return Ok(true);
+        }
+        let key = Key::new("SearchParameter", &entry.id);
+        let version = key.map(|key| snapshot.read(&key)).transpose().map_err(fault::outcome)?.flatten();
+        version.map_or(Ok(false), |version| self.sees(&version))
     }
 }

@@ -1,8 +1,8 @@
 use store::{Batch, Write};
 
 use super::ROWS_FORMAT;
-use crate::ParameterState;
 use crate::testing::{House, post_unless, put};
+use crate::{Access, ParameterState, Rights};
 
 const EYES: &str = r#"{"resourceType":"SearchParameter","id":"eyes","url":"urn:eyes","name":"Eyes","status":"active","description":"d",
     "code":"eyes","base":["Patient"],"type":"token","expression":"Patient.extension('urn:eyes').value"}"#;
@@ -119,4 +119,23 @@ fn rows_of_another_form_are_made_anew() {
     assert_eq!(told(&house).last(), Some(&(3, 3)));
     assert_eq!(told(&house), []);
     assert_eq!(found(&house, "eyes=blue"), 1);
+}
+
+#[test]
+fn states_count_only_what_the_caller_may_see() {
+    let house = House::new();
+    house.hold(&[&patient("ann", "blue")]);
+    house.hold(&[EYES]);
+    let reads = || Rights { read: true, ..Rights::default() };
+    let states = |rights: Vec<(&'static str, Rights)>| {
+        let session = house.repository.open(Access::limited(rights));
+        session.search_parameters().map(|states| states.into_iter().map(|state| state.progress).collect::<Vec<_>>())
+    };
+    let only = |filter| Rights { only: Some(filter), ..reads() };
+    let nothing = || store::Filter::nothing();
+    assert_eq!(states(vec![("SearchParameter", reads()), ("Patient", reads())]), Ok(vec![Some((0, 1))]));
+    assert_eq!(states(vec![("SearchParameter", reads()), ("Patient", only(nothing()))]), Ok(vec![None]));
+    assert_eq!(states(vec![("SearchParameter", reads())]), Ok(vec![None]));
+    assert_eq!(states(vec![("SearchParameter", only(nothing()))]), Ok(vec![]));
+    assert!(states(vec![("Patient", reads())]).is_err());
 }
