@@ -130,6 +130,11 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// Whether what is planned for a key is there already.
+    pub(crate) fn changes_nothing(&self, key: &Key) -> bool {
+        self.by_key.get(key).is_some_and(|at| self.writes[*at].changes_nothing())
+    }
+
     pub(crate) fn definitions(&self) -> &'static Definitions {
         self.session.setup().definitions
     }

@@ -38,7 +38,8 @@ impl Rule for Keeper {
             return Err(Outcome::new(IssueType::Duplicate, text).at("SearchParameter.code"));
         }
         let after = addition.map(|addition| Entry::new(id, &addition));
-        if before.is_none() && after.is_none() {
+        let is_as_before = before == after && transaction.changes_nothing(&planned.key);
+        if is_as_before || before.is_none() && after.is_none() {
             return Ok(());
         }
         if let Some(after) = &after {

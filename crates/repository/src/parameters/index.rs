@@ -1,5 +1,6 @@
 //! Making the rows of resources anew, beside everything else that goes on.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::{Repository, fault};
 
 /// How many resources one commit indexes: few enough that others hardly wait for it.
 const BATCH: usize = 200;
+
+/// How many index rows one commit makes anew: a batch ends with the resource that comes to more.
+const BATCH_ROWS: usize = 50_000;
 
 /// How long the indexing rests when the store could not do it.
 const REST: Duration = Duration::from_secs(30);
@@ -57,6 +61,28 @@ impl Work {
     }
 }
 
+/// What one commit makes anew.
+#[derive(Default)]
+struct Fill {
+    writes: Vec<Write>,
+    resources: usize,
+    rows: usize,
+}
+
+impl Fill {
+    fn has_room(&self) -> bool {
+        self.resources < BATCH && self.rows < BATCH_ROWS
+    }
+
+    fn add(&mut self, write: Option<Write>) {
+        self.resources += 1;
+        if let Some(Write::Reindex { rows, words, .. }) = &write {
+            self.rows += rows.len() + words.len();
+        }
+        self.writes.extend(write);
+    }
+}
+
 impl Repository {
     /// Indexes what is to be indexed, whenever there is something, until [`Repository::stop_indexing`]: for a thread of its own.
     pub fn index_until_stopped(&self) {
@@ -91,39 +117,61 @@ impl Repository {
         let live = self.renew()?;
         let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
         let jobs = read_jobs(&*snapshot)?;
-        match jobs.first() {
-            None => Ok(false),
-            Some(job) => self.index(&live, &*snapshot, job.clone(), &jobs).map(|()| true),
+        match jobs.is_empty() {
+            true => Ok(false),
+            false => self.index(&live, &*snapshot, jobs).map(|()| true),
         }
     }
 
-    fn index(&self, live: &Live, snapshot: &dyn Snapshot, mut job: Job, jobs: &[Job]) -> Result<(), Outcome> {
-        let (versions, next) = page(live, snapshot, &job)?;
-        let mut writes = Vec::with_capacity(versions.len() + 2);
-        for version in &versions {
-            writes.extend(self.reindexed(live, version));
+    /// Goes on with the first jobs, as far as there is room in one commit.
+    fn index(&self, live: &Live, snapshot: &dyn Snapshot, jobs: Vec<Job>) -> Result<(), Outcome> {
+        let mut batch = Fill::default();
+        let mut ended = Vec::new();
+        let mut left = VecDeque::from(jobs);
+        while let Some(job) = left.front_mut().filter(|_| batch.has_room()) {
+            self.index_some(live, snapshot, job, &mut batch)?;
+            if job.after.is_some() {
+                break;
+            }
+            ended.extend(left.pop_front());
         }
-        (job.done, job.after) = (job.done + versions.len() as u64, next);
-        let (done, is_last) = (job.done, job.after.is_none());
-        let (resource_type, containers) = (job.resource_type.clone(), job.containers);
-        let rest = jobs[1..].iter().cloned();
-        let jobs: Vec<_> = if is_last { rest.collect() } else { std::iter::once(job).chain(rest).collect() };
-        writes.push(Write::Set { name: JOBS.to_vec(), value: write_jobs(&jobs) });
-        if is_last {
-            // The parameters that waited for this are served from now on: that is another generation.
+        let mut writes = batch.writes;
+        writes.push(Write::Set { name: JOBS.to_vec(), value: write_jobs(left.make_contiguous()) });
+        // Another generation makes all prepare anew what they write: not while one waits who lost several races to others.
+        let mut turn = None;
+        if !ended.is_empty() {
+            // The parameters that waited for these are served from now on.
             let generation = live.generation.next(self.setup.clock.now());
             writes.push(Write::Set { name: GENERATION.to_vec(), value: generation.value().unwrap_or_default() });
+            turn = Some(self.turn.lock().unwrap_or_else(PoisonError::into_inner));
         }
         if !self.commit_index(live, writes)? {
             return Ok(());
         }
-        if let Some(progress) = live.progress(&resource_type, containers) {
-            progress.set_done(done);
-        }
-        if is_last {
+        drop(turn);
+        if ended.is_empty() {
+            left.front().into_iter().for_each(|job| live.tell(job));
+        } else {
             self.renew()?;
+        }
+        for Job { resource_type, done, .. } in ended.iter().filter(|job| job.done > 0) {
             tracing::info!(resource_type, resources = done, "all resources are indexed");
         }
+        Ok(())
+    }
+
+    /// Adds the next resources of a job to a batch, and notes how far it is then.
+    fn index_some(&self, live: &Live, snapshot: &dyn Snapshot, job: &mut Job, batch: &mut Fill) -> Result<(), Outcome> {
+        let (mut versions, mut next) = page(live, snapshot, job, BATCH - batch.resources)?;
+        for at in 0..versions.len() {
+            batch.add(self.reindexed(live, &versions[at]));
+            if !batch.has_room() && at + 1 < versions.len() {
+                (versions, next) = page(live, snapshot, job, at + 1)?;
+                break;
+            }
+        }
+        job.done += versions.len() as u64;
+        job.after = next;
         Ok(())
     }
 
@@ -207,13 +255,18 @@ impl Repository {
 }
 
 /// The next resources of a job.
-fn page(live: &Live, snapshot: &dyn Snapshot, job: &Job) -> Result<(Vec<Version>, Option<Cursor>), Outcome> {
+fn page(
+    live: &Live,
+    snapshot: &dyn Snapshot,
+    job: &Job,
+    limit: usize,
+) -> Result<(Vec<Version>, Option<Cursor>), Outcome> {
     if !job.containers {
-        let page = snapshot.documents(&job.resource_type, job.after.as_ref(), BATCH).map_err(fault::outcome)?;
+        let page = snapshot.documents(&job.resource_type, job.after.as_ref(), limit).map_err(fault::outcome)?;
         return Ok((page.versions, page.next));
     }
     let filter = live.registry.containers(&job.resource_type);
     let page = job.after.clone().map_or(Page::First, Page::After);
-    let found = snapshot.find(&Find { page, bodies: true, ..Find::new(filter, BATCH) }).map_err(fault::outcome)?;
+    let found = snapshot.find(&Find { page, bodies: true, ..Find::new(filter, limit) }).map_err(fault::outcome)?;
     Ok((found.hits.into_iter().filter_map(|hit| hit.version).collect(), found.next))
 }

@@ -45,9 +45,12 @@ impl Live {
         Precondition::Value { name: GENERATION.to_vec(), value: self.generation.value() }
     }
 
-    pub(super) fn progress(&self, resource_type: &str, containers: bool) -> Option<&Arc<Progress>> {
-        let is_this = |job: &Job| job.resource_type == resource_type && job.containers == containers;
-        self.progress.iter().find(|(job, ..)| is_this(job)).map(|(.., progress)| progress)
+    /// Tells who waits for a job how far it is.
+    pub(super) fn tell(&self, job: &Job) {
+        let is_this = |of: &Job| of.resource_type == job.resource_type && of.containers == job.containers;
+        if let Some((.., progress)) = self.progress.iter().find(|(of, ..)| is_this(of)) {
+            progress.set_done(job.done);
+        }
     }
 }
 
