@@ -95,9 +95,7 @@ impl Runner<'_> {
     }
 
     fn documents(&self, filter: Filter, url: &str) -> Result<Vec<Document>, Outcome> {
-        let find = Find { bodies: true, until: Some(self.until), ..Find::new(filter, VERSIONS_MAX) };
-        let found = self.snapshot.find(&find).map_err(|error| self.refusal(error))?;
-        self.rows.set(self.rows.get() + found.rows);
+        let found = self.find(Find { bodies: true, ..Find::new(filter, VERSIONS_MAX) })?;
         if found.next.is_some() {
             let text = format!("more than {VERSIONS_MAX} definitions have the url `{url}`");
             return Err(Outcome::new(IssueType::TooCostly, text));
