@@ -44,7 +44,7 @@ impl Extraction {
         let mut extraction = Extraction { steps: Vec::new(), by_member: FxHashMap::default(), always: Vec::new() };
         let mut known = FxHashMap::default();
         for (position, parameter) in parameters.iter().enumerate() {
-            if matches!(parameter.kind, Kind::Special | Kind::Words | Kind::LastUpdated) {
+            if !has_own_rows(parameter) {
                 continue;
             }
             for branch in branches(&parameter.definition.expression) {
@@ -107,6 +107,11 @@ impl Extraction {
             }
         }
     }
+}
+
+/// Whether the values of an expression make rows for a parameter.
+fn has_own_rows(parameter: &Indexed) -> bool {
+    parameter.parts.is_empty() && !matches!(parameter.kind, Kind::Special | Kind::Words | Kind::LastUpdated)
 }
 
 fn feed(parameter: &Indexed, position: usize, source: &Source<'_>) -> Option<Feed> {
@@ -254,8 +259,7 @@ mod tests {
             let fed: Vec<_> = extraction.steps.iter().flat_map(|step| &step.feeds).map(|feed| feed.parameter).collect();
             for (position, parameter) in parameters.iter().enumerate() {
                 let is_fed = fed.contains(&position);
-                let wanted = !matches!(parameter.kind, Kind::Special | Kind::Words | Kind::LastUpdated);
-                assert_eq!(is_fed, wanted, "{resource_type}.{}", parameter.definition.code);
+                assert_eq!(is_fed, has_own_rows(parameter), "{resource_type}.{}", parameter.definition.code);
             }
         }
     }

@@ -31,6 +31,7 @@ mod result;
 mod sort;
 mod terms;
 mod text;
+mod union;
 
 #[cfg(test)]
 mod testing;

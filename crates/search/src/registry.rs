@@ -14,7 +14,7 @@ use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site, special};
 use crate::row::{self, ROWS_MAX};
 use crate::text;
-use crate::{Dialect, Handling, Query, Scope, canonical, compile, contained};
+use crate::{Dialect, Handling, Query, Scope, canonical, compile, contained, union};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
 ///
@@ -256,7 +256,9 @@ impl Registry {
 
     /// The filter that the definitions of a type with this canonical url satisfy, whatever their version.
     pub fn by_url(&self, resource_type: &str, url: &str) -> Filter {
-        row::of_type(resource_type).and(parameter::same_uri(row::parameter_index(resource_type, "url"), url))
+        let parameter = self.table(resource_type).and_then(|table| table.get("url"));
+        let places = parameter.map_or(&[][..], Indexed::places);
+        row::of_type(resource_type).and(row::any(places.iter().map(|index| parameter::same_uri(*index, url)).collect()))
     }
 
     /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
@@ -292,6 +294,7 @@ impl Table {
         let mut parameters: Vec<_> = all.chain(added).collect();
         parameters.sort_by(|one, other| one.definition.code.cmp(&other.definition.code));
         parameters.dedup_by(|one, other| one.definition.code == other.definition.code);
+        union::find(definitions, resource_type, &mut parameters);
         Table { parameters, extraction: OnceLock::new() }
     }
 

@@ -18,7 +18,7 @@ pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Resu
         if code.is_empty() {
             return Err(Refusal::bad_value("_sort", value, "names of parameters, with `-` before those that descend"));
         }
-        let indexes = query.types.iter().map(|resource_type| index(registry, resource_type, code, key));
+        let indexes = query.types.iter().map(|resource_type| places(registry, resource_type, code, key));
         let indexes: Result<Vec<_>, _> = indexes.collect();
         let indexes = indexes.map_err(|refusal| match refusal {
             Refusal::Unknown(_) if query.types.len() > 1 => {
@@ -26,7 +26,7 @@ pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Resu
             }
             refusal => refusal,
         })?;
-        query.sort.push(SortKey { indexes, descending });
+        query.sort.push(SortKey { indexes: indexes.concat(), descending });
     }
     match query.sort.len() <= SORT_KEYS_MAX {
         true => Ok(()),
@@ -34,12 +34,12 @@ pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Resu
     }
 }
 
-/// The index whose values put resources of a type in order.
-fn index(registry: &Registry, resource_type: &str, code: &str, key: &str) -> Result<Index, Refusal> {
+/// The indexes whose values put resources of a type in order.
+fn places<'r>(registry: &'r Registry, resource_type: &str, code: &str, key: &str) -> Result<&'r [Index], Refusal> {
     let parameter = parameter(registry, resource_type, code)?;
     match &parameter.kind {
-        Kind::Simple(kind) if *kind != SearchKind::Composite => Ok(parameter.index),
-        Kind::LastUpdated => Ok(parameter.index),
+        Kind::Simple(kind) if *kind != SearchKind::Composite => Ok(parameter.places()),
+        Kind::LastUpdated => Ok(parameter.places()),
         _ => Err(Refusal::bad_value("_sort", key, "a parameter that has an order")),
     }
 }

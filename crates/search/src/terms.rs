@@ -23,7 +23,8 @@ pub const TERMS_CODES_MAX: usize = 50_000;
 pub struct Terms {
     /// The parameter with its modifier, for messages.
     name: String,
-    index: Index,
+    /// Where the parameter's rows stand.
+    places: Vec<Index>,
     shape: Shape,
     relation: Relation,
     values: Vec<Value>,
@@ -61,16 +62,16 @@ impl Relation {
 
 impl Terms {
     /// Reads the values, which are well escaped and separated by commas; gives back one that cannot be asked for.
-    pub(crate) fn parse(
+    pub(crate) fn parse<'v>(
         name: String,
-        index: Index,
+        places: &[Index],
         shape: Shape,
         relation: Relation,
-        values: &str,
-    ) -> Result<Terms, (&str, BadValue)> {
+        values: &'v str,
+    ) -> Result<Terms, (&'v str, BadValue)> {
         let value = |value| Value::parse(relation, shape, value).map_err(|bad| (value, bad));
         let values = split(values, b',').map(value).collect::<Result<_, _>>()?;
-        Ok(Terms { name, index, shape, relation, values, ways: Vec::new() })
+        Ok(Terms { name, places: places.to_vec(), shape, relation, values, ways: Vec::new() })
     }
 
     /// The filter that this amounts to. What is unknown to the source, or too large, is refused by the name of the parameter.
@@ -79,14 +80,14 @@ impl Terms {
         let mut filters = Vec::new();
         for value in &self.values {
             let codes = self.codes(source, value).map_err(|outcome| self.refused(outcome))?;
-            let left = codes_left.get().checked_sub(codes.count()).ok_or_else(|| {
+            let left = codes_left.get().checked_sub(codes.count() * self.places.len()).ok_or_else(|| {
                 let text = format!(
                     "one search may compare {TERMS_CODES_MAX} codes of value sets and hierarchies over all types"
                 );
                 self.refused(Outcome::new(IssueType::TooCostly, text))
             })?;
             codes_left.set(left);
-            filters.extend(codes_filter(self.index, self.shape, &codes));
+            filters.extend(self.places.iter().flat_map(|index| codes_filter(*index, self.shape, &codes)));
         }
         let filter = self.ways.iter().fold(Filter::Any(filters), |filter, way| behind_filter(*way, &filter));
         Ok(if self.relation == Relation::NotIn { filter.not() } else { filter })

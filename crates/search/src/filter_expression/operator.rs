@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::str::FromStr;
 
 use fhir::definitions::SearchKind;
-use store::{Filter, Match, Test as RowTest};
+use store::{Filter, Index, Match, Test as RowTest};
 
 use super::parse::Test;
 use crate::Criterion;
@@ -12,6 +12,7 @@ use crate::compile::{Asked, criterion as parameter_criterion, parameter};
 use crate::parameter::{Indexed, Kind, fold};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
+use crate::row;
 
 /// How a value compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,16 +120,19 @@ fn text(parameter: &Indexed, operator: &str, value: &str, asks: &Asks<'_>) -> Re
     }
     // Rows have a zero byte after the folded text.
     let whole = [folded.as_bytes(), &[0]].concat();
+    let each = |filter: &dyn Fn(Index) -> Filter| {
+        Criterion::Filter(row::any(parameter.places().iter().map(|index| filter(*index)).collect()))
+    };
     match operator {
         "co" => asks(":contains", &plain),
         "sw" => asks("", &plain),
         "ew" => {
             let ends = RowTest::Contains { skip: 0, needle: whole };
             let range = store::Range::full();
-            Ok(Criterion::Filter(Filter::Match(Match { index: parameter.index, range, test: Some(ends) })))
+            Ok(each(&|index| Filter::Match(Match { index, range: range.clone(), test: Some(ends.clone()) })))
         }
-        "ne" => unequal(Criterion::Filter(Filter::prefix(parameter.index, whole))),
-        _ => Ok(Criterion::Filter(Filter::prefix(parameter.index, whole))),
+        "ne" => unequal(each(&|index| Filter::prefix(index, whole.clone()))),
+        _ => Ok(each(&|index| Filter::prefix(index, whole.clone()))),
     }
 }
 
@@ -187,22 +191,21 @@ fn unequal(criterion: Criterion) -> Result<Criterion, Refusal> {
     let Criterion::Filter(filter) = criterion else { return Err(cannot()) };
     let mut ranges = Vec::new();
     gather(&filter, &mut ranges).ok_or_else(cannot)?;
-    let index = ranges.first().map(|wanted| wanted.index).ok_or_else(cannot)?;
-    if ranges.iter().any(|wanted| wanted.index != index) {
-        return Err(cannot());
-    }
     let start = |wanted: &&Match| match &wanted.range.low {
         Bound::Included(low) | Bound::Excluded(low) => low.clone(),
         Bound::Unbounded => Vec::new(),
     };
-    ranges.sort_by_key(start);
+    ranges.sort_by_key(|wanted| (wanted.index, start(wanted)));
     let mut gaps = Vec::new();
-    let mut low = Bound::Unbounded;
-    for wanted in ranges {
-        gaps.push(Filter::range(index, low, turned(wanted.range.low.clone())));
-        low = turned(wanted.range.high.clone());
+    for ranges in ranges.chunk_by(|one, other| one.index == other.index) {
+        let index = ranges[0].index;
+        let mut low = Bound::Unbounded;
+        for wanted in ranges {
+            gaps.push(Filter::range(index, low, turned(wanted.range.low.clone())));
+            low = turned(wanted.range.high.clone());
+        }
+        gaps.push(Filter::range(index, low, Bound::Unbounded));
     }
-    gaps.push(Filter::range(index, low, Bound::Unbounded));
     Ok(Criterion::Filter(Filter::Any(gaps)))
 }
 

@@ -45,7 +45,10 @@ pub(crate) const VALUES_MAX: usize = 2_000;
 pub(crate) struct Indexed {
     pub(crate) definition: Definition,
     pub(crate) resource_type: &'static str,
+    /// Its number, and where its rows stand unless `parts` have them.
     pub(crate) index: Index,
+    /// The parameters of which it is the union: it has no rows of its own then. See [`crate::union`].
+    pub(crate) parts: Vec<Index>,
     pub(crate) kind: Kind,
     pub(crate) shape: Shape,
     /// How far its rows are, when some are still missing.
@@ -70,6 +73,7 @@ impl Deref for Definition {
 }
 
 /// How a parameter is searched.
+#[derive(PartialEq)]
 pub(crate) enum Kind {
     Simple(SearchKind),
     /// `_lastUpdated`: rows that the store itself keeps.
@@ -133,7 +137,12 @@ impl Indexed {
             Definition::Added(addition) => row::parameter_index(resource_type, &addition.index_name()),
         };
         let shape = Shape::new(definitions, &definition, resource_type);
-        Indexed { definition, resource_type, index, kind, shape, pending: None }
+        Indexed { definition, resource_type, index, parts: Vec::new(), kind, shape, pending: None }
+    }
+
+    /// The main indexes in which its rows stand.
+    pub(crate) fn places(&self) -> &[Index] {
+        if self.parts.is_empty() { std::slice::from_ref(&self.index) } else { &self.parts }
     }
 
     /// Refuses a parameter for which rows are still missing.
@@ -208,7 +217,7 @@ impl Indexed {
         self.check_modifier(site, Some(modifier))?;
         self.check_values(value)?;
         let name = format!("{}:{modifier}", self.definition.code);
-        Terms::parse(name, self.index, self.shape, relation, value)
+        Terms::parse(name, self.places(), self.shape, relation, value)
             .map_err(|(value, BadValue(form))| Refusal::bad_value(&self.definition.code, value, form))
     }
 
@@ -238,10 +247,14 @@ impl Indexed {
                 _ => Err(bad(value, BadValue("`true` or `false`"))),
             };
         }
-        let filters: Result<Vec<_>, _> = split(value, b',')
-            .map(|value| self.value_filter(site, modifier, narrowing, value).map_err(|form| bad(value, form)))
-            .collect();
-        let filter = row::any(filters?);
+        let mut filters = Vec::new();
+        for value in split(value, b',') {
+            for index in self.places() {
+                let filter = self.value_filter(site, modifier, narrowing, *index, value);
+                filters.push(filter.map_err(|form| bad(value, form))?);
+            }
+        }
+        let filter = row::any(filters);
         Ok(if modifier == Some("not") { filter.not() } else { filter })
     }
 
@@ -250,21 +263,23 @@ impl Indexed {
         site: Site<'_>,
         modifier: Option<&str>,
         narrowing: Narrowing,
+        index: Index,
         value: &str,
     ) -> Result<Filter, BadValue> {
         match &self.kind {
-            Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, self.index, value),
-            Kind::Words => text::filter(self.index, &unescape(value)),
-            Kind::LastUpdated => date::moment_filter(self.index, value, narrowing.now),
-            Kind::Composite(kinds) => composite::filter(site, kinds, narrowing.now, self.index, value),
-            Kind::Near => near::filter(self.index, value),
+            Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, index, value),
+            Kind::Words => text::filter(index, &unescape(value)),
+            Kind::LastUpdated => date::moment_filter(index, value, narrowing.now),
+            Kind::Composite(kinds) => composite::filter(site, kinds, narrowing.now, index, value),
+            Kind::Near => near::filter(index, value),
             Kind::Special => Err(BadValue("another parameter")),
         }
     }
 
     /// Resources with any value for this parameter.
     fn present(&self) -> Filter {
-        Filter::Any(vec![Filter::present(self.index), Filter::present(row::secondary(self.index, OTHER))])
+        let present = |index: &Index| [Filter::present(*index), Filter::present(row::secondary(*index, OTHER))];
+        Filter::Any(self.places().iter().flat_map(present).collect())
     }
 
     /// Refuses a modifier that the type does not have; gives the type that a modifier such as `:Patient` names.
