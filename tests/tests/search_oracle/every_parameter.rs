@@ -20,7 +20,7 @@ const BASE_URL: &str = "https://flint.example/fhir";
 const NOW: Instant = Instant(1_803_859_200_000_000);
 
 /// How many values are tried until one is found and one is not.
-const TRIES: usize = 40;
+const TRIES: usize = 200;
 
 /// What has no hit or no miss, and why.
 const EXCEPTIONS: &[(&str, &str)] = &[

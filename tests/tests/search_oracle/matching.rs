@@ -8,10 +8,12 @@ use fhir::fhirpath::Item;
 use super::escapes::{split, unescape};
 use super::spans::{Span, split_prefix};
 use super::truth::{Truth, all, any};
+use super::units::{self, UCUM};
 use super::values::{self, Link, System, Token, fold};
 use super::world::{World, components};
 
-const UCUM: &str = "http://unitsofmeasure.org";
+/// Microseconds.
+const DAY: i64 = 24 * 3600 * 1_000_000;
 
 /// Whether an element is what `wanted`, one alternative of a value, asks for.
 pub(super) fn item_matches(
@@ -70,41 +72,43 @@ pub(super) fn composite(
 fn number(item: &Item<'_>, wanted: &str) -> Truth {
     let (prefix, text) = split_prefix(wanted);
     let number = Decimal::parse(text).expect("a number");
-    values::number(item).map_or(Some(false), |span| compare_number(prefix, &number, &span))
+    values::number(item).map_or(Some(false), |span| compare_number(prefix, &number, &span, Some))
 }
 
-/// A number searched for is all that rounds to it with `eq` and `ne`, and itself with the other prefixes.
-fn compare_number(prefix: &str, wanted: &Decimal, target: &Span<Decimal>) -> Truth {
-    let exact = Span::point(*wanted);
+/// A number searched for is all that rounds to it with `eq` and `ne`, and itself with the other prefixes. `scale` brings what is
+/// compared to the target's unit.
+fn compare_number(
+    prefix: &str,
+    wanted: &Decimal,
+    target: &Span<Decimal>,
+    scale: impl Fn(Decimal) -> Option<Decimal>,
+) -> Truth {
+    let scaled = |span: Span<Decimal>| Some(Span { low: scale(span.low?), high: scale(span.high?), ..span });
     match prefix {
-        // R4 gives 95 to 105 for `1e2`, which is not half a unit of the last digit given.
-        "eq" | "ne" if wanted.scale() < 0 => {
-            let [narrow, wide] = ["0.05", "0.5"].map(|half| around(wanted, &place_value(wanted, half)));
-            let [narrow, wide] = [narrow, wide].map(|span| span.compare(prefix, target));
-            if narrow == wide { narrow } else { None }
-        }
-        "eq" | "ne" => around(wanted, &place_value(wanted, "0.5")).compare(prefix, target),
+        "eq" | "ne" => scaled(around(wanted, &rounding(wanted)))?.compare(prefix, target),
+        // Ten percent, and no less than rounds to the number.
         "ap" => {
             let tenth = wanted.abs().checked_mul(Decimal::parse("0.1")?)?;
-            let rounding = place_value(wanted, "0.5");
-            let [narrow, wide] = ["0.999", "1.001"].map(|factor| tenth.checked_mul(Decimal::parse(factor)?));
-            match (around(wanted, &narrow?).overlaps(target), around(wanted, &wide?.max(rounding)).overlaps(target)) {
-                (true, _) => Some(true),
-                (false, true) => None,
-                (false, false) => Some(false),
+            let near = Span { is_open: false, ..around(wanted, &tenth.max(rounding(wanted))) };
+            Some(scaled(near)?.overlaps(target))
+        }
+        _ => {
+            let exact = scaled(Span::point(*wanted))?;
+            match prefix {
+                // Whether the range above a number begins with the number itself is not said.
+                "ge" if target.low != target.high && target.high == exact.low => None,
+                "le" if target.low != target.high && target.low == exact.low => None,
+                _ => exact.compare(prefix, target),
             }
         }
-        // Whether the range above a number begins with the number itself is not said.
-        "ge" if target.low != target.high && target.high == Some(*wanted) => None,
-        "le" if target.low != target.high && target.low == Some(*wanted) => None,
-        _ => exact.compare(prefix, target),
     }
 }
 
-/// So many units of the last digit that was given.
-fn place_value(number: &Decimal, units: &str) -> Decimal {
-    let unit = Decimal::new(1, number.scale()).expect("in range");
-    unit.checked_mul(Decimal::parse(units).expect("a number")).expect("in range")
+/// Half a unit of the last digit given; R4 gives 95 to 105 for `1e2`, whose only digit stands left of the units.
+fn rounding(number: &Decimal) -> Decimal {
+    let is_one_digit = number.scale() < 0 && number.mantissa().abs() < 10;
+    let half = Decimal::parse(if is_one_digit { "0.05" } else { "0.5" }).expect("a number");
+    Decimal::new(1, number.scale()).and_then(|unit| unit.checked_mul(half)).expect("in range")
 }
 
 /// All within a distance of a number, the upper end outside.
@@ -120,15 +124,12 @@ fn date(world: &World, item: &Item<'_>, wanted: &str) -> Truth {
     if prefix != "ap" {
         return wanted.compare(prefix, &target);
     }
-    // R4 recommends a tenth of the time between then and now, and leaves it to the server.
-    if wanted.overlaps(&target) {
-        return Some(true);
-    }
+    // A tenth of the time between the value and today.
     let (start, end) = (wanted.low.expect("it begins"), wanted.high.expect("it ends"));
-    let gap = (start - *world.now.borrow()).abs().max((end - *world.now.borrow()).abs()) / 10;
-    let distance = gap.max(end - start).saturating_add(1_000_000);
-    let wide = Span { low: Some(start - distance), high: Some(end + distance), is_open: true };
-    if wide.overlaps(&target) { None } else { Some(false) }
+    let now = *world.now.borrow();
+    let today = now - now.rem_euclid(DAY);
+    let distance = (start - today - DAY).max(today - end).max(0) / 10;
+    Some(Span { low: Some(start - distance), high: Some(end + distance), is_open: true }.overlaps(&target))
 }
 
 fn string(modifier: &str, item: &Item<'_>, wanted: &str) -> Truth {
@@ -142,29 +143,44 @@ fn string(modifier: &str, item: &Item<'_>, wanted: &str) -> Truth {
 
 fn token_matches(token: &Token, wanted: &str) -> Truth {
     match split(wanted, '|').as_slice() {
-        [code] => code_matches(token, &unescape(code)),
+        [code] => code_matches(token, &unescape(code), false),
         [system, code] => {
-            let code = if code.is_empty() { Some(true) } else { code_matches(token, &unescape(code)) };
+            let code = if code.is_empty() { Some(true) } else { code_matches(token, &unescape(code), true) };
             all([system_matches(token, &unescape(system)), code])
         }
         _ => panic!("`{wanted}` is no token"),
     }
 }
 
-/// Codes that differ in case only: when in doubt, servers should find them.
-fn code_matches(token: &Token, wanted: &str) -> Truth {
-    match &token.code {
-        Some(code) if code == wanted => Some(true),
-        Some(code) if code.to_lowercase() == wanted.to_lowercase() => None,
-        _ => Some(false),
+/// Codes compare without case, unless their system tells cases apart; of a code that was asked for without its system that
+/// cannot be known.
+fn code_matches(token: &Token, wanted: &str, has_system: bool) -> Truth {
+    let Some(code) = &token.code else { return Some(false) };
+    let is_cased = match &token.system {
+        System::Given(system) => tells_cases_apart(system),
+        System::Implied(systems) => systems.iter().any(|system| tells_cases_apart(system)),
+        System::Name => true,
+        System::Never | System::Absent | System::Unclear => false,
+    };
+    match (code == wanted, code.to_lowercase() == wanted.to_lowercase()) {
+        (true, _) => Some(true),
+        (false, true) if is_cased && !has_system && *code == code.to_lowercase() => None,
+        (false, is_alike) => Some(is_alike && !is_cased),
     }
+}
+
+/// The systems that R4 itself defines do, but for the tables of version 2, which do not say.
+fn tells_cases_apart(system: &str) -> bool {
+    let own = ["http://hl7.org/fhir/", "http://terminology.hl7.org/CodeSystem/", UCUM];
+    let others = ["http://hl7.org/fhir/sid/", "http://terminology.hl7.org/CodeSystem/v2-"];
+    own.iter().any(|start| system.starts_with(start)) && !others.iter().any(|start| system.starts_with(start))
 }
 
 /// An empty system asks for a token without one.
 fn system_matches(token: &Token, wanted: &str) -> Truth {
     match &token.system {
         System::Given(system) => Some(system == wanted),
-        System::Never | System::Absent => Some(wanted.is_empty()),
+        System::Never | System::Name | System::Absent => Some(wanted.is_empty()),
         System::Implied(systems) if wanted.is_empty() => systems.is_empty().then_some(true),
         System::Implied(systems) => match systems.contains(&wanted) {
             // Of several systems that list a code, one or none may be meant.
@@ -180,13 +196,10 @@ fn of_type(item: &Item<'_>, wanted: &str) -> Truth {
     let parts: Vec<_> = split(wanted, '|').iter().map(|part| unescape(part)).collect();
     let [system, code, value] = parts.as_slice() else { panic!("`{wanted}` names no typed identifier") };
     let Some((types, found)) = values::typed_identifier(item) else { return Some(false) };
-    let same = |one: &str, other: &str| match one == other {
-        true => Some(true),
-        false if one.to_lowercase() == other.to_lowercase() => None,
-        false => Some(false),
-    };
-    let of_type = types.iter().map(|(its_system, its_code)| all([Some(its_system == system), same(its_code, code)]));
-    all([any(of_type), same(&found, value)])
+    let alike = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+    let is_code = |found: &str| found == code || (!tells_cases_apart(system) && alike(found, code));
+    let of_type = types.iter().any(|(its_system, its_code)| its_system == system && is_code(its_code));
+    Some(of_type && alike(&found, value))
 }
 
 /// The logical identifier of a reference, as a token.
@@ -221,22 +234,39 @@ fn quantity(item: &Item<'_>, wanted: &str) -> Truth {
     let number = Decimal::parse(text).expect("a number");
     let Some(found) = values::quantity(item) else { return Some(false) };
     let is_code = |wanted: &str| found.code.as_deref() == Some(wanted);
-    let is_unit = match &parts[1..] {
-        [] => Some(true),
-        [system, code] if system.is_empty() => Some(is_code(code) || found.unit.as_deref() == Some(code)),
-        [system, code] => match found.system.as_deref() == Some(system) {
-            true if is_code(code) => Some(true),
-            // One UCUM unit may be converted into the other.
-            true if system == UCUM => None,
-            _ => Some(false),
-        },
+    // R4 does not say on which side of `<5` the number 5 lies.
+    let is_touched =
+        |number: &Decimal| found.has_comparator && [found.span.low, found.span.high].contains(&Some(*number));
+    let as_written = || if is_touched(&number) { None } else { compare_number(prefix, &number, &found.span, Some) };
+    let (system, code) = match &parts[1..] {
+        [] => return as_written(),
+        [system, code] => (system, code),
         _ => panic!("`{wanted}` is no quantity"),
     };
-    // R4 does not say on which side of `<5` the number 5 lies.
-    let is_touched = found.has_comparator && [found.span.low, found.span.high].contains(&Some(number));
-    let is_decided = is_unit.is_some() && found.is_certain && !is_touched;
-    let number = if is_decided { compare_number(prefix, &number, &found.span) } else { None };
-    all([is_unit, number])
+    if system.is_empty() {
+        return if is_code(code) || found.unit.as_deref() == Some(code) { as_written() } else { Some(false) };
+    }
+    if found.system.as_deref() != Some(system) {
+        return Some(false);
+    }
+    let its_unit = found.code.as_deref().and_then(units::unit);
+    let (wanted_unit, its_unit) = match (units::unit(code).filter(|_| system == UCUM), its_unit) {
+        (Some(wanted), Some(its)) => (wanted, its),
+        _ if is_code(code) => return as_written(),
+        _ if system == UCUM => return None,
+        _ => return Some(false),
+    };
+    if wanted_unit.measures != its_unit.measures {
+        return Some(false);
+    }
+    let beside = |number| its_unit.beside(&wanted_unit, number);
+    let span = Span { low: found.span.low.and_then(beside), high: found.span.high.and_then(beside), ..found.span };
+    let scale = |number| wanted_unit.beside(&its_unit, number);
+    let exact = scale(number);
+    if found.has_comparator && [span.low, span.high].contains(&exact) {
+        return None;
+    }
+    compare_number(prefix, &number, &span, scale)
 }
 
 fn uri(modifier: &str, item: &Item<'_>, wanted: &str) -> Truth {

@@ -25,6 +25,8 @@ mod samples;
 mod spans;
 /// Yes, no, or the server's choice.
 mod truth;
+/// What units measure.
+mod units;
 /// What elements say.
 mod values;
 /// All resources as documents.

@@ -52,12 +52,14 @@ pub(super) fn may_precede(world: &World, sort: &[By], left: usize, right: usize)
     left < right
 }
 
-/// Codes are compared with or without case, as the server likes.
+/// Each code is compared with or without case, as its system likes.
 fn compare(left: &Ordered, right: &Ordered) -> Option<Ordering> {
     match (left, right) {
         (Ordered::Code(one), Ordered::Code(other)) => {
-            let folded = one.to_lowercase().cmp(&other.to_lowercase());
-            (folded == one.cmp(other)).then_some(folded)
+            let folded = [one, other].map(|code| code.to_lowercase());
+            let order = one.cmp(other);
+            let orders = [folded[0].cmp(&folded[1]), one.cmp(&folded[1]), folded[0].cmp(other)];
+            (order == Ordering::Equal || orders == [order; 3]).then_some(order)
         }
         _ => Some(left.cmp(right)),
     }

@@ -1,13 +1,14 @@
 //! Random queries made from what there is to find.
 
-use fhir::Definitions;
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::Item;
+use fhir::{Decimal, Definitions};
 use store::testing::Random;
 
 use super::escapes::escape;
 use super::order::By;
 use super::spans::PREFIXES;
+use super::units::{self, UCUM};
 use super::values::{self, Link, System};
 use super::world::{World, components};
 
@@ -157,21 +158,14 @@ impl<'w> Asker<'w> {
             return self.item_value(parameter.kind, modifier, &item);
         }
         let components = components(parameter);
-        let last = components.len() - 1;
         let mut parts = Vec::new();
-        for (at, (kind, expression)) in components.into_iter().enumerate() {
+        for (kind, expression) in components {
             let found = self.world.evaluate(place, expression, item.clone());
             if found.is_empty() {
                 return None;
             }
             let found = self.random.pick(&found).clone();
-            let part = self.item_value(kind, "", &found)?;
-            // What stands before the last component has to be named exactly: that far the server goes.
-            let has_prefix = kind != SearchKind::Token && PREFIXES.iter().any(|prefix| part.starts_with(prefix));
-            if at < last && (part.ends_with('|') || has_prefix) {
-                return None;
-            }
-            parts.push(part);
+            parts.push(self.item_value(kind, "", &found)?);
         }
         Some(parts.join("$"))
     }
@@ -220,6 +214,11 @@ impl<'w> Asker<'w> {
                 number.pop();
                 number = number.trim_end_matches('.').to_owned();
             }
+            3 if self.random.one_in(2) => {
+                if let Some(round) = Decimal::parse(&number).and_then(|number| number.rounded_to_digits(1)) {
+                    number = format!("{}e{}", round.mantissa(), -round.scale());
+                }
+            }
             3 => {
                 let digit = char::from(b'0' + self.random.below(10) as u8);
                 if let Some(at) = number.rfind(|char: char| char.is_ascii_digit()).filter(|at| *at > 0) {
@@ -228,13 +227,21 @@ impl<'w> Asker<'w> {
             }
             _ => {}
         }
-        let number = if fhir::Decimal::parse(&number).is_some() { number } else { digits.to_owned() };
+        let number = if Decimal::parse(&number).is_some() { number } else { digits.to_owned() };
         self.prefixed(&number)
     }
 
     fn quantity(&mut self, item: &Item<'static>) -> Option<String> {
         let found = values::quantity(item)?;
         let number = found.span.low.or(found.span.high)?.to_string();
+        let others = found.code.as_deref().filter(|_| found.system.as_deref() == Some(UCUM)).map(units::alike);
+        if let Some(others) = others.filter(|others| !others.is_empty() && self.random.one_in(3)) {
+            let (other, own) = (*self.random.pick(&others), found.code.as_deref().unwrap_or_default());
+            if let (Some(own), Some(unit)) = (units::unit(own), units::unit(other)) {
+                let number = own.in_unit(&unit, &found.span.low.or(found.span.high)?);
+                return Some(format!("{}|{UCUM}|{other}", self.number(&number)));
+            }
+        }
         let number = self.number(&number);
         let text = |text: Option<String>| escape(&text.unwrap_or_default());
         Some(match self.random.below(4) {

@@ -62,6 +62,8 @@ pub(super) struct Token {
 pub(super) enum System {
     /// The element has no place for a system, nor does a value set give one: texts, ids.
     Never,
+    /// The same of an id or a uri, which differs from others in case too.
+    Name,
     /// The element could have one and has none.
     Absent,
     Given(String),
@@ -89,6 +91,9 @@ pub(super) fn tokens(item: &Item<'_>) -> Vec<Token> {
         ("code", Some(_)) => {
             let code = text(item);
             vec![Token { system: implied_systems(item, code.as_deref()), code }]
+        }
+        ("id" | "uri" | "url" | "canonical" | "oid" | "uuid", _) => {
+            text(item).map(|code| Token { system: System::Name, code: Some(code) }).into_iter().collect()
         }
         _ => text(item).map(|code| Token { system: System::Never, code: Some(code) }).into_iter().collect(),
     }
@@ -185,12 +190,30 @@ fn limits(range: Node<'_>, low: &str, high: &str) -> Span<Decimal> {
     Span { low: limit(low), high: limit(high), is_open: false }
 }
 
+/// From the least to the greatest of what was sampled.
+fn sampled(data: Node<'_>) -> Option<Span<Decimal>> {
+    let number = |name: &str| Decimal::parse(&member(data, name)?);
+    let origin = Decimal::parse(&member(data.get("origin")?, "value")?)?;
+    let factor = number("factor").unwrap_or(Decimal::from(1));
+    let (mut low, mut high, mut all) = (true, true, Vec::new());
+    for sample in member(data, "data")?.split_whitespace() {
+        let limit = match sample {
+            "L" => number("lowerLimit"),
+            "U" => number("upperLimit"),
+            sample => Decimal::parse(sample).and_then(|sample| sample.checked_mul(factor)?.checked_add(origin)),
+        };
+        low &= sample != "L" || limit.is_some();
+        high &= sample != "U" || limit.is_some();
+        all.extend(limit);
+    }
+    let (least, greatest) = (all.iter().min().copied()?, all.iter().max().copied()?);
+    Some(Span { low: low.then_some(least), high: high.then_some(greatest), is_open: false })
+}
+
 /// What is measured and in which unit.
 #[derive(Debug)]
 pub(super) struct Quantity {
     pub(super) span: Span<Decimal>,
-    /// False where only the bounds of what was sampled are known.
-    pub(super) is_certain: bool,
     /// Whether it was given as less or more than a number.
     pub(super) has_comparator: bool,
     pub(super) system: Option<String>,
@@ -203,7 +226,6 @@ pub(super) fn quantity(item: &Item<'_>) -> Option<Quantity> {
     let value = node(item)?;
     let with_unit = |span: Span<Decimal>, unit: Option<Node<'_>>| Quantity {
         span,
-        is_certain: true,
         has_comparator: false,
         system: unit.and_then(|unit| member(unit, "system")),
         code: unit.and_then(|unit| member(unit, "code")),
@@ -211,10 +233,7 @@ pub(super) fn quantity(item: &Item<'_>) -> Option<Quantity> {
     };
     match type_name(item) {
         "Range" => Some(with_unit(limits(value, "low", "high"), value.get("low").or(value.get("high")))),
-        "SampledData" => {
-            let span = Span { low: None, high: None, is_open: false };
-            Some(Quantity { is_certain: false, ..with_unit(span, value.get("origin")) })
-        }
+        "SampledData" => Some(with_unit(sampled(value)?, value.get("origin"))),
         "Money" => {
             let span = Span::point(Decimal::parse(&member(value, "value")?)?);
             let system = Some("urn:iso:std:iso:4217".to_owned());
