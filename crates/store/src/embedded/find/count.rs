@@ -16,6 +16,9 @@ const ENOUGH: u64 = 256;
 /// How many rows an estimate touches, about: a finer sample that would take more is left alone.
 pub(super) const ESTIMATE_ROWS: u64 = 2048;
 
+/// How many rows of one sample are touched at most: a few of its documents may be joined to very many others.
+const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
+
 /// What a sample says.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Estimate {
@@ -54,21 +57,12 @@ impl Search<'_, '_> {
             return Ok(known);
         }
         let estimate = self.estimate()?;
-        if estimate.rows <= rows {
-            let reader = self.reader.within(rows);
-            let set = reader.set(self.node, u64::MAX);
-            let spent = reader.is_spent();
-            self.reader.spend(reader);
-            match set {
-                Ok(set) => {
-                    let set = set.expect("no set takes more rows than there can be");
-                    let count = set.len();
-                    self.set = Some(set);
-                    return Ok(Counted::exactly(count));
-                }
-                Err(StoreError::TooCostly(_)) if spent && !self.reader.is_spent() => {}
-                Err(error) => return Err(error),
-            }
+        let start = self.reader.touched();
+        if estimate.rows <= rows
+            && let Some(set) = self.reader.attempt(None, rows, |reader| reader.whole_set(self.node))?
+        {
+            self.reader.note("count", None, start, set.len());
+            return Ok(Counted::exactly(self.set.insert(set).len()));
         }
         Ok(Counted { count: estimate.hits.max(shown + 1), exact: false })
     }
@@ -86,18 +80,19 @@ impl Search<'_, '_> {
         Ok(count.map(Counted::exactly))
     }
 
-    /// What the coarsest sample says that has enough hits or is the last that costs little; taken once.
+    /// What the coarsest sample says that has enough hits or is the last that costs little, and where none costs little, the guess;
+    /// taken once.
     pub(super) fn estimate(&mut self) -> Result<Estimate, StoreError> {
         if let Some(estimate) = self.estimate {
             return Ok(estimate);
         }
         let start = self.reader.touched();
-        let mut estimate = Estimate { hits: 0, rows: u64::MAX };
+        let mut estimate = Estimate { hits: self.guess()?.hits, rows: u64::MAX };
         for level in 0..SAMPLE_SHARES.len() as u8 {
-            let sample = self.reader.sample(level);
-            let hits = sample.whole_set(self.node)?.len();
-            let touched = sample.touched();
-            self.reader.spend(sample);
+            let before = self.reader.touched();
+            let set = self.reader.attempt(Some(level), SAMPLE_ROWS_MAX, |sample| sample.whole_set(self.node))?;
+            let Some(hits) = set.map(|set| set.len()) else { break };
+            let touched = self.reader.touched() - before;
             estimate = Estimate { hits: hits * share(level), rows: touched.saturating_mul(share(level)) };
             let next = SAMPLE_SHARES.get(usize::from(level) + 1).map_or(1, |next| share(level) / next);
             if hits >= ENOUGH || touched.saturating_mul(next) > ESTIMATE_ROWS {

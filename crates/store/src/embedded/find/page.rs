@@ -96,7 +96,7 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     /// About what the set of all hits takes; made once.
-    fn guess(&mut self) -> Result<Guess, StoreError> {
+    pub(super) fn guess(&mut self) -> Result<Guess, StoreError> {
         if let Some(guess) = self.guess {
             return Ok(guess);
         }

@@ -83,14 +83,14 @@ impl<'t> Reader<'t> {
 
     /// A reader of the documents in the sample of a level. [`Reader::spend`] takes what it has touched.
     pub(super) fn sample(&self, level: u8) -> Reader<'t> {
-        Reader { level: Some(level), ..self.within(u64::MAX) }
+        self.part(Some(level), u64::MAX)
     }
 
-    /// A reader that may touch so many rows, and tells nothing of its plan. [`Reader::spend`] takes what it has touched.
-    pub(super) fn within(&self, rows: u64) -> Reader<'t> {
+    /// A reader of this or another population that may touch so many of the rows that are left, and tells nothing of its plan.
+    fn part(&self, level: Option<u8>, rows: u64) -> Reader<'t> {
         Reader {
             view: self.view,
-            level: self.level,
+            level,
             touched: Cell::new(0),
             rows_max: rows.min(self.rows_max - self.touched()),
             limit: self.limit,
@@ -104,9 +104,21 @@ impl<'t> Reader<'t> {
         self.touched.set(self.touched() + other.touched());
     }
 
-    /// Whether it has touched all that it may.
-    pub(super) fn is_spent(&self) -> bool {
-        self.touched() >= self.rows_max
+    /// What `read` finds in a population; `None` when so many rows, or those that are left, do not suffice.
+    pub(super) fn attempt<T>(
+        &self,
+        level: Option<u8>,
+        rows: u64,
+        read: impl FnOnce(&Reader<'t>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let part = self.part(level, rows);
+        let found = read(&part);
+        self.spend(part);
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(StoreError::TooCostly(TooCostly { limit: Limit::Rows(_), .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn level(&self) -> Option<u8> {

@@ -8,8 +8,11 @@ use super::*;
 
 const DOCUMENTS: u64 = 10_000;
 
+/// How rows name `Other/1`.
+const HUB: &[u8] = b"1\0Other";
+
 /// Index 1: one value for all. 2: one of four. 3: unique. 4: shared by ten. 5: a date, ascending, missing from every 50th.
-/// 6: one of two. Index 2 has documents of another collection too.
+/// 6: one of two. 7: names `Other/1`. Index 2 has documents of another collection too, and index 8 only `Other/1`.
 fn filled() -> (tempfile::TempDir, Embedded) {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
@@ -18,6 +21,7 @@ fn filled() -> (tempfile::TempDir, Embedded) {
         let quarter = [b'a' + (number % 4) as u8];
         let half: &[u8] = if number.is_multiple_of(2) { b"even" } else { b"odd" };
         let mut rows: Vec<(u32, &[u8])> = vec![(1, b"all"), (2, &quarter), (3, &unique), (4, &shared), (6, half)];
+        rows.push((7, HUB));
         if !number.is_multiple_of(50) {
             rows.push((5, &date));
         }
@@ -26,7 +30,7 @@ fn filled() -> (tempfile::TempDir, Embedded) {
     for first in (0..DOCUMENTS).step_by(2_500) {
         write(&store, (first..first + 2_500).map(document).collect());
     }
-    write(&store, vec![put("Other/1", 1, &[(2, b"z")])]);
+    write(&store, vec![put("Other/1", 1, &[(2, b"z"), (8, b"hub")])]);
     (directory, store)
 }
 
@@ -144,6 +148,26 @@ fn touches_few_rows_where_others_touch_many() {
     }
 }
 
+/// A total is about a page that is there already: where it cannot be counted, or not even be estimated, it is guessed.
+#[test]
+fn gives_a_page_whatever_its_total_would_cost() {
+    let (_directory, store) = filled();
+    let dates = Filter::present(Index(5));
+    for filter in [dates.clone(), quarter("a").and(dates.clone()), dates.and(ten(77).not())] {
+        let page = Find::new(filter.clone(), 20);
+        let snapshot = store.snapshot().unwrap();
+        let rows = snapshot.find(&page).unwrap().rows;
+        for left in [0, 1, 10, 100, 1_000, 3_000] {
+            let find = Find { total: Count::Within(100_000), rows_max: rows + left, ..page.clone() };
+            let found = snapshot.find(&find).unwrap_or_else(|error| panic!("{filter:?} with {left} left: {error}"));
+            assert!(found.hits.len() == 20 && found.rows <= rows + left, "{filter:?} with {left} left");
+            assert_eq!(found.total.map(|total| total.exact), Some(false), "{filter:?} with {left} left");
+        }
+        let find = Find { total: Count::Exact, rows_max: rows + 100, ..page };
+        assert!(matches!(snapshot.find(&find), Err(StoreError::TooCostly(_))));
+    }
+}
+
 #[test]
 fn touches_few_rows_on_late_pages() {
     let (_directory, store) = filled();
@@ -179,7 +203,8 @@ fn keeps_counts_of_frequent_values_only() {
             b"\0\0\0\x02c",
             b"\0\0\0\x02d",
             b"\0\0\0\x06even",
-            b"\0\0\0\x06odd"
+            b"\0\0\0\x06odd",
+            b"\0\0\0\x071\0Other",
         ]
     );
     assert_eq!(store.verify(), Ok(()));
