@@ -1,6 +1,8 @@
 //! How large things are, about: from kept numbers and samples, without reading what they stand for.
 
-use super::node::Node;
+use roaring::RoaringTreemap;
+
+use super::node::{Links, Node};
 use super::scan::Reader;
 use super::set::PROBE_ROWS;
 use super::simplify;
@@ -16,11 +18,14 @@ const ENOUGH: u64 = 16;
 /// How many rows of a sample are read for a guess at most.
 const SAMPLED_MAX: usize = 1024;
 
-/// Of so many values only some are looked up.
+/// Of more values than these only some are looked up.
 const VALUES_LOOKED_UP: usize = 64;
 
-/// How many documents are taken to name one document.
+/// How many documents are taken to name one document that is not known to be named by many.
 const LINKS: u64 = 16;
+
+/// Documents that are found with about so many rows are looked up to tell how many others name them.
+const FAR_ROWS: u64 = 1024;
 
 /// A part whose set takes no more rows than this needs no better guess of its neighbors.
 const CHEAP: u64 = 256;
@@ -75,9 +80,9 @@ impl Reader<'_> {
                 sum
             }
             Node::All(nodes) => self.guess_conjunction(nodes)?,
-            Node::LinksTo(_, to) => {
+            Node::LinksTo(by, to) => {
                 let far = self.guess_of_all(to)?;
-                let hits = far.hits.saturating_mul(LINKS);
+                let hits = self.guess_linking(by, to, far)?;
                 Guess { rows: far.rows.saturating_add(hits), hits }
             }
             Node::LinkedFrom(_, from) => {
@@ -85,6 +90,35 @@ impl Reader<'_> {
                 Guess { rows: far.rows.saturating_add(far.hits.saturating_mul(PROBE_ROWS)), hits: far.hits }
             }
         })
+    }
+
+    /// About how many documents name those that satisfy `to`. Many may name one, so these are looked up where they are found with few
+    /// rows.
+    fn guess_linking(&self, by: &Links<'_>, to: &Node<'_>, far: Guess) -> Result<u64, StoreError> {
+        if let Some(known) = by.known.borrow().linking {
+            return Ok(known);
+        }
+        let looked_up = match far.rows <= FAR_ROWS {
+            true => self.attempt(None, 2 * FAR_ROWS, |reader| reader.count_linking(by, &reader.whole_set(to)?))?,
+            false => None,
+        };
+        let linking = looked_up.unwrap_or_else(|| far.hits.saturating_mul(LINKS));
+        by.known.borrow_mut().linking = Some(linking);
+        Ok(linking)
+    }
+
+    /// About how many rows name these documents, from kept numbers.
+    fn count_linking(&self, by: &Links<'_>, far: &RoaringTreemap) -> Result<u64, StoreError> {
+        let step = (far.len() as usize).div_ceil(VALUES_LOOKED_UP).max(1);
+        let mut sum: u64 = 0;
+        for number in far.iter().step_by(step) {
+            for name in self.names_of(number, by)? {
+                for index in by.links {
+                    sum = sum.saturating_add(self.view.kept_count(*index, &name)?.unwrap_or(LINKS));
+                }
+            }
+        }
+        Ok(sum.saturating_mul(step as u64))
     }
 
     fn guess_conjunction(&self, nodes: &[Node<'_>]) -> Result<Guess, StoreError> {

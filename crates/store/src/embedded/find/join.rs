@@ -3,6 +3,8 @@
 //! A join has no set of its own on the far side: a candidate is checked by looking at just the documents that it is joined to, and only
 //! where few documents satisfy the far side are those found first.
 
+use std::borrow::Cow;
+
 use roaring::RoaringTreemap;
 
 use super::node::{Links, Node};
@@ -11,7 +13,7 @@ use crate::embedded::layout::Packed;
 use crate::embedded::tables::damaged;
 use crate::{Index, Key, StoreError};
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
     /// Whether a current document with these rows satisfies `node`.
     pub(super) fn accepts(&self, node: &Node<'_>, number: u64, rows: Packed<'_>) -> Result<bool, StoreError> {
         Ok(match node {
@@ -39,7 +41,7 @@ impl Reader<'_> {
             Node::Match(wanted) => rows.values(wanted.index).any(|value| wanted.accepts(value)),
             Node::Word(_, set) => set.contains(number),
             Node::LinksTo(by, to) => self.links_to(by, to, rows)?,
-            Node::LinkedFrom(by, from) => self.linked_from(by, from, number, rows)?,
+            Node::LinkedFrom(by, from) => self.linked_from(by, from, number)?,
         })
     }
 
@@ -53,8 +55,8 @@ impl Reader<'_> {
         Ok(false)
     }
 
-    fn linked_from(&self, by: &Links<'_>, from: &Node<'_>, number: u64, rows: Packed<'_>) -> Result<bool, StoreError> {
-        self.naming(number, rows, by, |number| self.accepts_far(by, from, number))
+    fn linked_from(&self, by: &Links<'_>, from: &Node<'_>, number: u64) -> Result<bool, StoreError> {
+        self.naming(number, by, |number| self.accepts_far(by, from, number))
     }
 
     /// Whether a document on the far side satisfies `node`.
@@ -85,7 +87,7 @@ impl Reader<'_> {
         let Some(far) = self.set(to, budget)? else { return Ok(None) };
         let mut near = RoaringTreemap::new();
         for number in far {
-            let is_spent = self.naming(number, self.probe(number)?, by, |number| {
+            let is_spent = self.naming(number, by, |number| {
                 near.insert(number);
                 Ok(self.touched() > limit)
             })?;
@@ -147,19 +149,28 @@ impl Reader<'_> {
     fn naming(
         &self,
         number: u64,
-        rows: Packed<'_>,
         by: &Links<'_>,
         mut enough: impl FnMut(u64) -> Result<bool, StoreError>,
     ) -> Result<bool, StoreError> {
-        if self.with_value(by.links, &self.link_of(number)?, &mut enough)? {
-            return Ok(true);
-        }
-        for name in by.names.iter().flat_map(|index| rows.values(*index)) {
-            if self.with_value(by.links, name, &mut enough)? {
+        for name in self.names_of(number, by)? {
+            if self.with_value(by.links, &name, &mut enough)? {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// The values of rows that name a current document.
+    pub(super) fn names_of<'n>(
+        &self,
+        number: u64,
+        by: &'n Links<'_>,
+    ) -> Result<impl Iterator<Item = Cow<'t, [u8]>> + use<'n, 't>, StoreError> {
+        self.touch_document()?;
+        let current = self.view.current(number)?.ok_or_else(|| damaged("current"))?;
+        let link = Key::parse(current.key).ok_or_else(|| damaged("current"))?.to_link();
+        let names = by.names.iter().flat_map(move |index| current.rows.values(*index));
+        Ok(std::iter::once(Cow::Owned(link)).chain(names.map(Cow::Borrowed)))
     }
 
     fn with_value(
@@ -176,11 +187,5 @@ impl Reader<'_> {
             }
         }
         Ok(false)
-    }
-
-    /// How rows name a current document by its key.
-    fn link_of(&self, number: u64) -> Result<Vec<u8>, StoreError> {
-        let current = self.view.current(number)?.ok_or_else(|| damaged("current"))?;
-        Key::parse(current.key).map(|key| key.to_link()).ok_or_else(|| damaged("current"))
     }
 }

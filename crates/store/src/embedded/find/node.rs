@@ -41,11 +41,13 @@ pub(super) struct Links<'f> {
     pub(super) known: Rc<RefCell<Known>>,
 }
 
-/// Documents that were checked.
+/// What was found out about the far side of a join.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) accepted: RoaringTreemap,
     pub(super) refused: RoaringTreemap,
+    /// About how many documents name one that is accepted, once that was guessed.
+    pub(super) linking: Option<u64>,
 }
 
 impl<'f> Links<'f> {

@@ -148,6 +148,24 @@ fn touches_few_rows_where_others_touch_many() {
     }
 }
 
+/// Many documents name one: where that is known, a page of them is not found by reading them all.
+#[test]
+fn touches_few_rows_of_what_names_a_hub() {
+    let (_directory, store) = filled();
+    let hub = Filter::LinksTo { links: vec![Index(7)], names: vec![], to: Filter::equal(Index(8), "hub").into() };
+    for (filter, sort, rows) in [
+        (hub.clone(), vec![], 1_500),
+        (everyone().and(hub.clone()), vec![], 1_500),
+        (everyone().and(hub.clone()), by(5, true), 1_500),
+        (everyone().and(hub).and(quarter("b")), vec![], 3_000),
+    ] {
+        let find = Find { sort: sort.clone(), ..Find::new(filter.clone(), 200) };
+        let found = store.snapshot().unwrap().find(&find).unwrap();
+        assert_eq!(found.hits.len(), 200);
+        assert!(found.rows <= rows, "{filter:?} by {sort:?} touches {} rows, not {rows}", found.rows);
+    }
+}
+
 /// A total is about a page that is there already: where it cannot be counted, or not even be estimated, it is guessed.
 #[test]
 fn gives_a_page_whatever_its_total_would_cost() {
