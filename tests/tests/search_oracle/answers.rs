@@ -65,7 +65,7 @@ fn ask_all(name: &str, resources: Vec<Value>) -> Vec<String> {
     }
     println!(
         "{name}: {} of {given} resources, {cases} queries, {found} found something, {open} left to the server",
-        world.resources.len()
+        given - refused.len()
     );
     let shown = wrong.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} of {cases} answers are wrong:\n{shown}", wrong.len());

@@ -54,6 +54,20 @@ impl<'w> Search<'w> {
         column
     }
 
+    /// One condition on a resource that another contains.
+    fn holds_inside(&self, place: usize, name: &str, value: &str) -> Truth {
+        let resource_type = self.world.resources[place].resource_type;
+        if name.starts_with("_has:") {
+            return Some(false);
+        }
+        if let Some((reference, rest)) = name.split_once('.') {
+            let columns = self.targets_that_hold(resource_type, reference, rest, value);
+            return self.leads_to(place, resource_type, reference, rest, value, &columns);
+        }
+        let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
+        self.matches(place, parameter(resource_type, code).expect("a parameter"), modifier, value)
+    }
+
     /// One parameter of one resource.
     fn matches(&self, place: usize, parameter: &'static SearchParameter, modifier: &str, value: &str) -> Truth {
         let found = self.world.values(place, parameter);
@@ -75,40 +89,56 @@ impl<'w> Search<'w> {
 
     /// `reference[:Type].rest`: resources with a reference to one that satisfies the rest.
     fn chain(&self, resource_type: &'static str, reference: &str, rest: &str, value: &str) -> Vec<Truth> {
-        let (code, target_type) = reference.split_once(':').unwrap_or((reference, ""));
-        let parameter = parameter(resource_type, code).expect("a parameter");
-        let mut columns: HashMap<&str, Column> = HashMap::new();
-        for name in Definitions::r4().resource_types() {
-            let is_wanted = target_type.is_empty() || target_type == *name;
-            let may_lead_there = parameter.targets.is_empty() || parameter.targets.contains(name);
-            if is_wanted && may_lead_there && knows(name, rest) && !self.world.of_type(name).is_empty() {
+        let columns = self.targets_that_hold(resource_type, reference, rest, value);
+        let places = self.world.of_type(resource_type).iter();
+        places.map(|place| self.leads_to(*place, resource_type, reference, rest, value, &columns)).collect()
+    }
+
+    /// For each type that a reference may lead to, which of its resources satisfy the rest of a chain.
+    fn targets_that_hold(&self, resource_type: &str, reference: &str, rest: &str, value: &str) -> Columns {
+        let mut columns = HashMap::new();
+        for name in target_types(resource_type, reference, rest) {
+            if !self.world.of_type(name).is_empty() {
                 columns.insert(name, self.condition(name, rest, value));
             }
         }
-        let places = self.world.of_type(resource_type);
-        let column = places.iter().map(|place| {
-            let found = self.world.values(*place, parameter);
-            any(found.iter().map(|item| {
-                let text = values::reference_text(item);
-                if text.as_ref().is_some_and(|text| !text.is_empty() && text.starts_with('#')) {
-                    return self.contained(*place);
-                }
-                match self.target(item) {
-                    Some(Target::Resource(target)) => match columns.get(self.world.resources[target].resource_type) {
-                        Some(column) => column[self.row(target)],
-                        None => Some(false),
-                    },
-                    Some(Target::Canonical) => None,
-                    None => Some(false),
-                }
-            }))
-        });
-        column.collect()
+        columns
     }
 
-    /// Chains lead into contained resources too, where a server indexes them.
-    fn contained(&self, _place: usize) -> Truth {
-        None
+    /// Whether a reference of this resource leads to one that satisfies the rest.
+    fn leads_to(
+        &self,
+        place: usize,
+        resource_type: &str,
+        reference: &str,
+        rest: &str,
+        value: &str,
+        columns: &Columns,
+    ) -> Truth {
+        let (code, _) = reference.split_once(':').unwrap_or((reference, ""));
+        let parameter = parameter(resource_type, code).expect("a parameter");
+        let column = |target: &usize| match columns.get(self.world.resources[*target].resource_type) {
+            Some(column) => column[self.row(*target)],
+            None => Some(false),
+        };
+        any(self.world.values(place, parameter).iter().map(|item| match self.target(item) {
+            Some(Target::Inside(id)) => match self.world.contained(place, &id) {
+                Some(inner) => {
+                    let inner_type = self.world.resources[inner].resource_type;
+                    let is_asked = target_types(resource_type, reference, rest).contains(&inner_type);
+                    if is_asked { self.holds_inside(inner, rest, value) } else { Some(false) }
+                }
+                None => Some(false),
+            },
+            Some(Target::Resource(target)) => column(&target),
+            Some(Target::Canonical(name)) => any(self.world.named(&name).iter().map(column)),
+            // Whether a Reference names a resource by its canonical URL is not said.
+            Some(Target::Url(name)) => match any(self.world.named(&name).iter().map(column)) {
+                Some(false) => Some(false),
+                _ => None,
+            },
+            None => Some(false),
+        }))
     }
 
     /// `Type:reference:rest`, after `_has:`: resources that one which satisfies the rest refers to.
@@ -119,30 +149,40 @@ impl<'w> Search<'w> {
         let parameter = parameter(source_type, reference).expect("a parameter");
         let column = self.condition(source_type, rest, value);
         let mut truths: HashMap<usize, Truth> = HashMap::new();
-        let mut canonical = false;
         for (row, source) in self.world.of_type(source_type).iter().enumerate() {
             for item in self.world.values(*source, parameter).iter() {
+                let mut add = |place: usize, truth: Truth| {
+                    let known = truths.entry(place).or_insert(Some(false));
+                    *known = any([*known, truth]);
+                };
                 match self.target(item) {
-                    Some(Target::Resource(place)) => {
-                        let truth = truths.entry(place).or_insert(Some(false));
-                        *truth = any([*truth, column[row]]);
+                    Some(Target::Resource(place)) => add(place, column[row]),
+                    Some(Target::Canonical(name)) => {
+                        self.world.named(&name).iter().for_each(|place| add(*place, column[row]));
                     }
-                    Some(Target::Canonical) => canonical |= column[row] != Some(false),
-                    None => {}
+                    Some(Target::Url(name)) if column[row] != Some(false) => {
+                        self.world.named(&name).iter().for_each(|place| add(*place, None));
+                    }
+                    _ => {}
                 }
             }
         }
-        let places = self.world.of_type(resource_type);
-        let otherwise = if canonical { None } else { Some(false) };
-        places.iter().map(|place| any([truths.get(place).copied().unwrap_or(Some(false)), otherwise])).collect()
+        let leads_here = parameter.targets.is_empty() || parameter.targets.contains(&resource_type);
+        let places = self.world.of_type(resource_type).iter();
+        places.map(|place| truths.get(place).copied().filter(|_| leads_here).unwrap_or(Some(false))).collect()
     }
 
     fn target(&self, item: &fhir::fhirpath::Item<'static>) -> Option<Target> {
-        match values::link(&self.world.base_url, &values::reference_text(item)?)? {
+        let text = values::reference_text(item)?;
+        if let Some(id) = text.strip_prefix('#') {
+            return Some(Target::Inside(id.to_owned()));
+        }
+        match values::link(&self.world.base_url, &text)? {
             Link::Local { resource_type, id } => {
                 Some(Target::Resource(self.world.place(&format!("{resource_type}/{id}"))?))
             }
-            Link::Url { .. } => Some(Target::Canonical),
+            Link::Url { .. } if values::type_name(item) == "Reference" => Some(Target::Url(text)),
+            Link::Url { .. } => Some(Target::Canonical(text)),
         }
     }
 
@@ -155,8 +195,27 @@ impl<'w> Search<'w> {
 /// Where a reference leads.
 enum Target {
     Resource(usize),
+    /// What the resource itself contains under an id.
+    Inside(String),
+    /// All that have this name.
+    Canonical(String),
     /// A url that a resource of this server may have.
-    Canonical,
+    Url(String),
+}
+
+/// What a condition says of the resources of types.
+type Columns = HashMap<&'static str, Column>;
+
+/// The types that `reference[:Type]` may lead to and that know the rest.
+fn target_types(resource_type: &str, reference: &str, rest: &str) -> Vec<&'static str> {
+    let (code, target_type) = reference.split_once(':').unwrap_or((reference, ""));
+    let parameter = parameter(resource_type, code).expect("a parameter");
+    let is_wanted = |name: &&&str| {
+        (target_type.is_empty() || target_type == **name)
+            && (parameter.targets.is_empty() || parameter.targets.contains(*name))
+            && knows(name, rest)
+    };
+    Definitions::r4().resource_types().iter().filter(is_wanted).copied().collect()
 }
 
 /// Whether a type has the parameter that a name begins with.

@@ -135,9 +135,12 @@ impl<'w> Asker<'w> {
 
     /// An element that the parameter finds in some resource, and where that is.
     fn item(&mut self, resource_type: &str, parameter: &'static SearchParameter) -> Option<(usize, Item<'static>)> {
-        let places = self.world.of_type(resource_type);
+        let mut places = self.world.of_type(resource_type).to_vec();
+        if places.is_empty() || self.random.one_in(4) {
+            places.extend(self.world.contained_of_type(resource_type));
+        }
         for _ in 0..TRIES {
-            let place = *self.random.pick(places);
+            let place = *self.random.pick(&places);
             let values = self.world.values(place, parameter);
             if !values.is_empty() {
                 return Some((place, self.random.pick(&values).clone()));
@@ -364,8 +367,8 @@ impl<'w> Asker<'w> {
     /// A condition on what a reference leads to.
     fn chain(&mut self, resource_type: &'static str, depth: usize) -> Option<(String, String)> {
         let reference = self.parameter(resource_type, |kind| kind == SearchKind::Reference)?;
-        let (_, item) = self.item(resource_type, reference)?;
-        let target = self.target(&item)?;
+        let (place, item) = self.item(resource_type, reference)?;
+        let target = self.target(place, &item)?;
         let (name, value) = self.condition(target, depth + 1)?;
         let is_open = reference.targets.len() > 1 && self.random.one_in(2);
         let is_open = is_open && !name.starts_with('_') && !name.contains('.');
@@ -380,8 +383,8 @@ impl<'w> Asker<'w> {
         for _ in 0..TRIES {
             let source_type = *self.random.pick(&self.types);
             let Some(reference) = self.parameter_of(source_type, resource_type) else { continue };
-            let Some((_, item)) = self.item(source_type, reference) else { continue };
-            if self.target(&item) == Some(resource_type) {
+            let Some((place, item)) = self.item(source_type, reference) else { continue };
+            if self.target(place, &item) == Some(resource_type) {
                 let (name, value) = self.condition(source_type, depth + 1)?;
                 return Some((format!("_has:{source_type}:{}:{name}", reference.code), value));
             }
@@ -396,13 +399,16 @@ impl<'w> Asker<'w> {
         if all.is_empty() { None } else { Some(*self.random.pick(&all)) }
     }
 
-    fn target(&self, item: &Item<'static>) -> Option<&'static str> {
-        match values::link(&self.world.base_url, &values::reference_text(item)?)? {
-            Link::Local { resource_type, id } => {
-                let place = self.world.place(&format!("{resource_type}/{id}"))?;
-                Some(self.world.resources[place].resource_type)
-            }
-            Link::Url { .. } => None,
-        }
+    /// The type of what the reference of a resource leads to.
+    fn target(&self, place: usize, item: &Item<'static>) -> Option<&'static str> {
+        let text = values::reference_text(item)?;
+        let target = match text.strip_prefix('#') {
+            Some(id) => self.world.contained(place, id)?,
+            None => match values::link(&self.world.base_url, &text)? {
+                Link::Local { resource_type, id } => self.world.place(&format!("{resource_type}/{id}"))?,
+                Link::Url { .. } => *self.world.named(&text).first()?,
+            },
+        };
+        Some(self.world.resources[target].resource_type)
     }
 }

@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use fhir::definitions::{SearchKind, SearchParameter};
 use fhir::fhirpath::{Context, ElementNode, Expression, Item};
-use fhir::json::Document;
+use fhir::json::{Document, Node};
 use fhir::{Definitions, Instant};
+
+use super::values;
 
 /// What one parameter finds in one resource.
 pub(super) type Values = Rc<Vec<Item<'static>>>;
 
 /// All that there is to search.
 pub(super) struct World {
-    /// In the order in which they were created.
+    /// In the order in which they were created; after them all that they contain.
     pub(super) resources: Vec<Resource>,
     /// This server's, without a final `/`.
     pub(super) base_url: String,
@@ -22,6 +24,10 @@ pub(super) struct World {
     pub(super) now: RefCell<i64>,
     places: HashMap<String, usize>,
     by_type: HashMap<&'static str, Vec<usize>>,
+    /// What stands inside a resource, by its place and the id inside.
+    inside: HashMap<(usize, String), usize>,
+    /// Resources that are known by a canonical URL, with and without version.
+    named: HashMap<String, Vec<usize>>,
     values: RefCell<HashMap<(usize, &'static str), Values>>,
     expressions: RefCell<HashMap<&'static str, &'static Expression>>,
 }
@@ -37,9 +43,29 @@ impl Resource {
     pub(super) fn new(text: &str) -> Resource {
         let document = Document::parse(text.as_bytes()).expect("JSON");
         let document: &'static Document = Box::leak(Box::new(document));
-        let root = ElementNode::resource(Definitions::r4(), document.root()).expect("a resource");
-        let id = document.root().get("id").and_then(|id| id.as_str()).expect("an id").into_owned();
-        Resource { resource_type: root.structure.name, id, root }
+        Resource::of(document.root()).expect("a resource with an id")
+    }
+
+    fn of(node: Node<'static>) -> Option<Resource> {
+        let root = ElementNode::resource(Definitions::r4(), node)?;
+        Some(Resource { resource_type: root.structure.name, id: values::member(node, "id")?, root })
+    }
+
+    /// What it contains.
+    fn contained(&self) -> Vec<Resource> {
+        let contained = self.root.value.and_then(|node| node.get("contained"));
+        contained.into_iter().flat_map(Node::each).filter_map(Resource::of).collect()
+    }
+
+    /// The canonical URL, alone and with the version, of a type that has all that such a one needs.
+    fn names(&self) -> Vec<String> {
+        let has = |name| self.root.structure.element(name).is_some_and(|element| element.max == Some(1));
+        let Some(node) = self.root.value.filter(|_| has("url") && has("version") && has("status")) else {
+            return Vec::new();
+        };
+        let Some(url) = values::member(node, "url") else { return Vec::new() };
+        let versioned = values::member(node, "version").map(|version| format!("{url}|{version}"));
+        [Some(url), versioned].into_iter().flatten().collect()
     }
 
     pub(super) fn key(&self) -> String {
@@ -48,14 +74,27 @@ impl Resource {
 }
 
 impl World {
-    pub(super) fn new(base_url: &str, resources: Vec<Resource>) -> World {
+    pub(super) fn new(base_url: &str, mut resources: Vec<Resource>) -> World {
         let places = resources.iter().enumerate().map(|(place, resource)| (resource.key(), place)).collect();
         let mut by_type: HashMap<_, Vec<_>> = HashMap::new();
         for (place, resource) in resources.iter().enumerate() {
             by_type.entry(resource.resource_type).or_default().push(place);
         }
+        let mut named: HashMap<_, Vec<_>> = HashMap::new();
+        for (place, resource) in resources.iter().enumerate() {
+            resource.names().into_iter().for_each(|name| named.entry(name).or_default().push(place));
+        }
+        let mut inside = HashMap::new();
+        for place in 0..resources.len() {
+            for inner in resources[place].contained() {
+                inside.insert((place, inner.id.clone()), resources.len());
+                resources.push(inner);
+            }
+        }
         World {
             resources,
+            inside,
+            named,
             base_url: base_url.to_owned(),
             now: RefCell::default(),
             places,
@@ -68,6 +107,25 @@ impl World {
     /// Where the resources of a type stand.
     pub(super) fn of_type(&self, resource_type: &str) -> &[usize] {
         self.by_type.get(resource_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the resource stands that a resource, or what contains that, holds under an id.
+    pub(super) fn contained(&self, place: usize, id: &str) -> Option<usize> {
+        let container = self.inside.iter().find(|(_, inner)| **inner == place).map_or(place, |((outer, _), _)| *outer);
+        self.inside.get(&(container, id.to_owned())).copied()
+    }
+
+    /// Where resources of a type stand that others contain.
+    pub(super) fn contained_of_type(&self, resource_type: &str) -> Vec<usize> {
+        let mut places: Vec<_> = self.inside.values().copied().collect();
+        places.retain(|place| self.resources[*place].resource_type == resource_type);
+        places.sort_unstable();
+        places
+    }
+
+    /// Where the resources of a canonical URL stand.
+    pub(super) fn named(&self, canonical: &str) -> &[usize] {
+        self.named.get(canonical).map_or(&[], Vec::as_slice)
     }
 
     /// The types of which there is a resource, sorted.
