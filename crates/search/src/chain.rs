@@ -288,7 +288,10 @@ mod tests {
                 ("subjekt.name=x", "parameter `subjekt` of Observation is unknown, known are subject, "),
                 ("patient.birthdate=x", "parameter `birthdate` has the value `x`, expected a date"),
                 ("subject.birthdate=x", "parameter `birthdate` has the value `x`, expected a date"),
-                ("patient.link.link.link.link.link.name=x", "a parameter may chain 5 times"),
+                (
+                    "patient.link.link.link.link.link.name=x",
+                    "parameter `patient.link.link.link.link.link.name`: a parameter may chain 5 times",
+                ),
                 ("_has:Provenance=x", "must be `_has:Type:reference:parameter`"),
                 ("_has:Prov:target:agent=x", "`Prov` in `_has` is no resource type"),
                 ("_has:Provenance:tar:agent=x", "parameter `tar` of Provenance is unknown"),

@@ -232,7 +232,7 @@ fn add_condition(
             Refusal::Unknown(outcome) if types.len() > 1 && !is_known(&outcome) => {
                 Refusal::unknown(format!("parameter `{}` is not common to all types searched", shortened(name)))
             }
-            refusal => refusal,
+            refusal => refusal.naming(name),
         })?;
     }
     Ok(Effect::Applied)
@@ -498,7 +498,10 @@ mod tests {
         // Open chains over references to anything grow with each step.
         check_refused(
             "Provenance",
-            &[("target.subject.subject.subject.subject._id=x", "a query may compare 20000 values")],
+            &[(
+                "target.subject.subject.subject.subject._id=x",
+                "parameter `target.subject.subject.subject.subject._id`: a query may compare 20000 values",
+            )],
         );
         assert!(query("Provenance", "target._id=x", Handling::Strict).is_ok());
     }

@@ -31,6 +31,29 @@ impl Refusal {
         matches!(self, Refusal::Bad(outcome) if outcome.issues.iter().any(|issue| issue.code == IssueType::TooCostly))
     }
 
+    /// A limit that a parameter reached somewhere within, with the parameter's name before it.
+    pub(crate) fn naming(self, name: &str) -> Refusal {
+        match self {
+            Refusal::Bad(mut outcome) => {
+                for issue in outcome.issues.iter_mut().filter(|issue| issue.code == IssueType::TooCostly) {
+                    if !issue.diagnostics.starts_with("parameter `") {
+                        issue.diagnostics = format!("parameter `{}`: {}", shortened(name), issue.diagnostics);
+                    }
+                }
+                Refusal::Bad(outcome)
+            }
+            refusal => refusal,
+        }
+    }
+
+    /// What the client is told.
+    pub(crate) fn outcome(self) -> Outcome {
+        match self {
+            Refusal::Ignored(issue) => Outcome { issues: vec![issue] },
+            Refusal::Unknown(outcome) | Refusal::Bad(outcome) => outcome,
+        }
+    }
+
     pub(crate) fn unknown(diagnostics: String) -> Refusal {
         Refusal::Unknown(Outcome::new(IssueType::BadRequest, diagnostics))
     }
