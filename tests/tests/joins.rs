@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 fn filled() -> Flint {
     let flint = Flint::start();
     let put = |resource: Value| {
-        let path = format!("{}/{}", resource["resourceType"].as_str().unwrap(), resource["id"].as_str().unwrap());
+        let path = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().expect("a type"),
+            resource["id"].as_str().expect("an id")
+        );
         flint.send(&format!("PUT /{path}"), resource).expect(201);
     };
     put(json!({"resourceType": "Patient", "id": "ann", "gender": "female", "name": [{"family": "Ash"}]}));
@@ -86,7 +90,7 @@ fn refuses_what_it_does_not_serve() {
         ("Patient?_filter=gender%20is%20male", "operator `is` is unknown"),
         ("Patient?_filter=gender%20eq", "expected a value"),
         ("Patient?_count=1&_count=2", "parameter `_count` stands more than once"),
-        ("Patient?_contained=true", "parameter `_contained` is not served"),
+        ("Patient?_contained=yes", "parameter `_contained` has the value `yes`, expected `false`, `true` or `both`"),
     ] {
         let reply = flint.get(&format!("/{search}")).expect(400);
         reply.facts(&[("/issue/0/diagnostics", &format!("*{message}*"))]);

@@ -8,6 +8,8 @@ mod bad_input;
 mod bundle;
 /// Conditional create, update, patch, delete and read; versions that must be current.
 mod conditional;
+/// `_contained`: what is found inside other resources.
+mod contained;
 /// kill -9 while several clients write.
 mod crash;
 /// Create, read, update, patch and delete one resource.

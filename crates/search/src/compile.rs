@@ -69,6 +69,7 @@ pub(crate) fn compile(
         let text = "`_include` and `_revinclude` do not go with `_summary=text`";
         return Err(Outcome::new(IssueType::BadRequest, text));
     }
+    result::check_contained(&query, as_written).map_err(Refusal::outcome)?;
     query.criterion = Criterion::any(conditions.into_iter().map(Conditions::all).collect());
     Ok(query)
 }
@@ -355,9 +356,7 @@ mod tests {
     #[test]
     fn leniency_leaves_out_what_is_unknown_and_nothing_else() {
         let lenient = |text: &str| query("Patient", text, Handling::Lenient);
-        for text in
-            ["famly=x", "name:foo=x", "_contained=both", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"]
-        {
+        for text in ["famly=x", "name:foo=x", "_sort=nam", "_include=Patient:nothing", "_has:Nothing:x:y=z"] {
             let query = lenient(&format!("gender=male&{text}")).expect("lenient");
             assert_eq!(query.applied, [("gender".to_owned(), "male".to_owned())], "{text}");
             assert_eq!(query.warnings.len(), 1, "{text}");

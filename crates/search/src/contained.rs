@@ -3,9 +3,13 @@
 //! A contained resource has the rows it would have on its own, in indexes of the container that are numbered by the way that leads to
 //! it: a chain over `MedicationRequest.medication` that asks a Medication for its code also looks in the index of that code inside that
 //! reference. Several resources of one type behind one reference parameter are asked as one.
+//!
+//! A search for contained resources themselves looks in the indexes that any way leads to, where all that one container holds stands
+//! together: that gives candidates, and each resource of a candidate is asked alone.
 
 use fhir::fhirpath::ElementNode;
-use store::{Filter, Index, Match};
+use fhir::json::Document;
+use store::{Filter, Index, Match, Row};
 
 use crate::Criterion;
 use crate::registry::Registry;
@@ -17,31 +21,83 @@ const STEPS_MAX: usize = 2;
 /// Stands for any way from a container to what it contains.
 const ANY_WAY: Index = Index(0);
 
+/// A contained resource as a search for such resources sees it.
+#[derive(Clone, Debug)]
+pub struct ContainedResource<'a> {
+    /// Within its container.
+    pub id: String,
+    /// Its JSON.
+    pub text: &'a str,
+    /// Its rows and words alone, as [`Registry::contained_criterion`] asks for them.
+    pub rows: Vec<Row>,
+}
+
 /// A contained resource with its own rows.
 struct Contained<'a> {
     id: String,
     resource_type: &'a str,
+    text: &'a str,
     rows: Rows,
 }
 
 /// Adds the rows of what a resource contains.
 pub(crate) fn rows(registry: &Registry, container: ElementNode<'_>, rows: &mut Rows) {
     let ways = rows.take_ways();
-    let Some(contained) = container.value.and_then(|node| node.get("contained")) else { return };
-    let resources = contained.each().filter_map(|node| ElementNode::resource(registry.site().definitions, node));
-    let contained: Vec<_> = resources.filter_map(|resource| Contained::new(registry, resource)).collect();
+    let contained = all(registry, container);
     for resource in &contained {
-        add(resource, &[ANY_WAY], rows);
+        add_anywhere(resource, &contained, rows);
     }
     follow(&ways, &contained, &mut Vec::new(), rows);
 }
 
+impl Registry {
+    /// What a resource contains, each with its rows.
+    pub fn contained<'d>(&self, container: &'d Document) -> Vec<ContainedResource<'d>> {
+        let Some(root) = ElementNode::resource(self.site().definitions, container.root()) else { return Vec::new() };
+        let contained = all(self, root);
+        let alone = |resource: &Contained<'d>| {
+            let mut rows = Rows::default();
+            add_anywhere(resource, &contained, &mut rows);
+            // There are no more than the container has, which was stored.
+            let rows = rows.finish().map_or(Vec::new(), crate::Rows::together);
+            ContainedResource { id: resource.id.clone(), text: resource.text, rows }
+        };
+        contained.iter().map(alone).collect()
+    }
+
+    /// What is asked of resources, asked of contained ones: of the rows that [`Registry::contained`] gives.
+    pub fn contained_criterion(&self, criterion: &Criterion) -> Criterion {
+        behind(ANY_WAY, criterion)
+    }
+
+    /// All that may contain a resource which satisfies `filter`, made of a [`Registry::contained_criterion`], and perhaps more: of all
+    /// that one container holds together, only what is there can be asked.
+    pub fn containers_of(&self, filter: &Filter) -> Filter {
+        let each = |filters: &[Filter]| filters.iter().map(|filter| self.containers_of(filter)).collect();
+        match filter {
+            Filter::All(filters) => Filter::All(each(filters)),
+            Filter::Any(filters) => Filter::Any(each(filters)),
+            Filter::Not(_) => Filter::everything(),
+            there => there.clone(),
+        }
+    }
+}
+
+fn all<'a>(registry: &Registry, container: ElementNode<'a>) -> Vec<Contained<'a>> {
+    let contained = container.value.and_then(|node| node.get("contained"));
+    let nodes = contained.into_iter().flat_map(|contained| contained.each());
+    let resources = nodes.filter_map(|node| ElementNode::resource(registry.site().definitions, node));
+    resources.filter_map(|resource| Contained::new(registry, resource)).collect()
+}
+
 impl<'a> Contained<'a> {
     fn new(registry: &Registry, resource: ElementNode<'a>) -> Option<Contained<'a>> {
-        let id = resource.value?.get("id")?.as_str()?.into_owned();
+        let node = resource.value?;
+        let id = node.get("id")?.as_str()?.into_owned();
         let mut rows = Rows::default();
         registry.add_rows(resource, &mut rows);
-        Some(Contained { id, resource_type: resource.structure.name, rows })
+        registry.add_words(resource, &mut rows);
+        Some(Contained { id, resource_type: resource.structure.name, text: node.raw(), rows })
     }
 }
 
@@ -70,10 +126,17 @@ fn follow(ways: &[Way], contained: &[Contained<'_>], path: &mut Vec<Index>, rows
     }
 }
 
+/// Adds the rows that a search for contained resources asks for.
+fn add_anywhere(resource: &Contained<'_>, contained: &[Contained<'_>], rows: &mut Rows) {
+    add(resource, &[ANY_WAY], rows);
+    follow(resource.rows.ways(), contained, &mut vec![ANY_WAY], rows);
+}
+
 fn add(resource: &Contained<'_>, path: &[Index], rows: &mut Rows) {
     for row in resource.rows.all() {
         rows.push(along(path, row.index), row.value.clone());
     }
+    rows.words.add_all(&resource.rows.words, |index| along(path, index));
 }
 
 fn along(path: &[Index], index: Index) -> Index {
@@ -121,9 +184,11 @@ pub(crate) fn behind_filter(reference: Index, filter: &Filter) -> Filter {
 mod tests {
     use rustc_hash::FxHashSet;
 
-    use crate::row::inside;
-    use crate::testing::registry;
     use fhir::Definitions;
+
+    use super::*;
+    use crate::Handling;
+    use crate::testing::{query, registry, rows};
 
     #[test]
     fn no_two_indexes_of_a_container_share_a_number() {
@@ -144,7 +209,54 @@ mod tests {
                 }
             }
         }
-        assert!(count > 5_000, "{count}");
+        let anywhere = types.iter().flat_map(|name| table(name)).map(|parameter| inside(ANY_WAY, parameter.index));
+        let mut seen: FxHashSet<_> =
+            types.iter().flat_map(|name| table(name)).map(|parameter| parameter.index).collect();
+        for index in anywhere {
+            count += 1;
+            shared += usize::from(!seen.insert(index));
+        }
+        assert!(count > 8_000, "{count}");
         assert_eq!(shared, 0, "of {count}");
+    }
+
+    #[test]
+    fn a_container_is_a_candidate_and_what_it_contains_decides() {
+        let container = r##"{"resourceType":"MedicationRequest","id":"r","status":"active","intent":"order","subject":{"reference":"#a"},
+            "contained":[{"resourceType":"Patient","id":"a","gender":"female","name":[{"family":"Ash"}]},
+            {"resourceType":"Patient","id":"b","name":[{"family":"Birch"}],"managingOrganization":{"reference":"#o"},
+                "maritalStatus":{"text":"long since married"}},
+            {"resourceType":"Organization","id":"o","name":"Hill Surgery"}]}"##;
+        // Whether the container is a candidate, and the ids of what satisfies the query.
+        let cases = [
+            ("", true, "a b"),
+            ("family=ash", true, "a"),
+            ("family=ash&gender=female", true, "a"),
+            // Each is there, but not in one of them.
+            ("family=birch&gender=female", true, ""),
+            ("family=ash,birch", true, "a b"),
+            ("family=cedar", false, ""),
+            ("gender:missing=true", true, "b"),
+            ("gender:not=female", true, "b"),
+            ("family:contains=c", true, "b"),
+            ("_id=a", true, "a"),
+            ("_id=r", false, ""),
+            ("_content=married", true, "b"),
+            ("_content=divorced", false, ""),
+            ("_filter=not(family eq \"ash\")", true, "b"),
+            ("_lastUpdated=gt2000", false, ""),
+            ("organization:missing=false", true, "b"),
+        ];
+        let rows = rows(container);
+        let document = Document::parse(container.as_bytes()).expect("JSON");
+        for (text, is_candidate, expected) in cases {
+            let query = query("Patient", text, Handling::Strict).expect(text);
+            let Criterion::Filter(filter) = registry().contained_criterion(&query.criterion) else { panic!("{text}") };
+            assert_eq!(registry().containers_of(&filter).accepts(&rows), is_candidate, "{text}");
+            let mut contained = registry().contained(&document);
+            contained.retain(|resource| filter.accepts(&resource.rows));
+            let ids: Vec<_> = contained.iter().map(|resource| resource.id.as_str()).collect();
+            assert_eq!(ids.join(" "), expected, "{text}");
+        }
     }
 }

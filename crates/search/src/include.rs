@@ -24,9 +24,13 @@ pub(crate) fn apply(
         Some("iterate") => true,
         Some(_) => return Err(Refusal::unknown(format!("a modifier of `{name}` is unknown, allowed is :iterate"))),
     };
-    // A lone `*` follows every reference of what is found.
+    // A lone `*` follows every reference of what is found, or to it.
     let sources = match value {
-        "*" if !reverse => query.types.iter().map(|name| format!("{name}:*")).collect(),
+        "*" if reverse => {
+            query.includes.push(every_reference(registry, iterate, &query.types));
+            Vec::new()
+        }
+        "*" => query.types.iter().map(|name| format!("{name}:*")).collect(),
         _ => vec![value.to_owned()],
     };
     for source in sources {
@@ -62,7 +66,26 @@ fn include(registry: &Registry, name: &str, iterate: bool, value: &str) -> Resul
     targets.retain(|target| followed.iter().any(|parameter| parameter.leads_to(target)));
     targets.retain(|target| target_type.is_none_or(|wanted| wanted == *target));
     let names = targets.into_iter().filter_map(|target| Some((target, canonical::name(registry, target)?))).collect();
-    Ok(Include { reverse: name == "_revinclude", iterate, source_type, references, target_type, names })
+    Ok(Include {
+        reverse: name == "_revinclude",
+        iterate,
+        source_type: Some(source_type),
+        references,
+        target_type,
+        names,
+    })
+}
+
+/// `_revinclude=*`: every reference of every type to resources of these types.
+fn every_reference(registry: &Registry, iterate: bool, types: &[&'static str]) -> Include {
+    let all = registry.site().definitions.resource_types();
+    // Each further step begins at other types.
+    let targets = if iterate { all } else { types };
+    let of_all = all.iter().flat_map(|source| all_references(registry, source));
+    let leading = of_all.filter(|parameter| targets.iter().any(|target| parameter.leads_to(target)));
+    let references = leading.map(|parameter| parameter.index).collect();
+    let names = targets.iter().filter_map(|target| Some((*target, canonical::name(registry, target)?))).collect();
+    Include { reverse: true, iterate, source_type: None, references, target_type: None, names }
 }
 
 fn all_references<'r>(registry: &'r Registry, resource_type: &str) -> impl Iterator<Item = &'r Indexed> {
@@ -86,7 +109,7 @@ mod tests {
         let include = |reverse, iterate, source_type, code: &str, target_type| Include {
             reverse,
             iterate,
-            source_type,
+            source_type: Some(source_type),
             references: vec![parameter_index(source_type, code)],
             target_type,
             names: Vec::new(),
@@ -111,7 +134,15 @@ mod tests {
         for text in ["_include=*", "_include=Observation:*"] {
             let includes = query("Observation", text, Handling::Strict).expect("valid").includes;
             assert_eq!(includes.len(), 1);
-            assert!(includes[0].references.len() > 10 && includes[0].source_type == "Observation");
+            assert!(includes[0].references.len() > 10 && includes[0].source_type == Some("Observation"));
+        }
+        let include = query("Patient", "_revinclude=*", Handling::Strict).expect("valid").includes.remove(0);
+        assert!(include.reverse && include.source_type.is_none());
+        for (source_type, code, is_followed) in
+            [("Observation", "patient", true), ("Account", "subject", true), ("Observation", "encounter", false)]
+        {
+            let follows = include.references.contains(&parameter_index(source_type, code));
+            assert_eq!(follows, is_followed, "{source_type}.{code}");
         }
     }
 
@@ -130,7 +161,6 @@ mod tests {
                 ("_include=Observation:code", "expected a reference, and a type that it leads to"),
                 ("_include=Observation:subject:Slot", "expected a reference, and a type that it leads to"),
                 ("_include:deep=Observation:subject", "a modifier of `_include` is unknown, allowed is :iterate"),
-                ("_revinclude=*", "parameter `_revinclude` has the value `*`"),
                 (&many, "a query may have 50 includes"),
             ],
         );

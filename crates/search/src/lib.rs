@@ -37,8 +37,9 @@ mod union;
 mod testing;
 
 pub use addition::{Addition, Progress};
+pub use contained::ContainedResource;
 pub use dialect::Dialect;
-pub use query::{Compartment, Criterion, Handling, Include, Query, Scope, Summary, Total};
+pub use query::{Compartment, Contained, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};
 pub use row::ROWS_FORMAT;

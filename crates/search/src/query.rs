@@ -44,6 +44,9 @@ pub struct Query {
     pub count: Option<usize>,
     pub total: Total,
     pub summary: Summary,
+    pub contained: Contained,
+    /// `_containedType=contained`: what is found inside another resource stands alone in the answer, not with its container.
+    pub contained_alone: bool,
     /// `_explain`, a parameter of this server: whether to tell what the search did.
     pub explain: bool,
     /// `_elements`: top-level element names.
@@ -89,14 +92,24 @@ pub struct Include {
     /// `_revinclude`: from others to the matches.
     pub reverse: bool,
     pub iterate: bool,
-    /// The type that holds the reference.
-    pub source_type: &'static str,
+    /// The type that holds the reference; `None` for every type, which only a `_revinclude` asks for.
+    pub source_type: Option<&'static str>,
     /// The reference indexes to follow (several for `*`).
     pub references: Vec<Index>,
     /// Only targets of this type.
     pub target_type: Option<&'static str>,
     /// The types with canonical URLs that the references may lead to, each with the index of those names.
     pub names: Vec<(&'static str, Index)>,
+}
+
+/// `_contained`, <https://hl7.org/fhir/R4/search.html#contained>: whether resources inside others are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Contained {
+    #[default]
+    False,
+    /// Only those.
+    True,
+    Both,
 }
 
 /// `_total`, <https://hl7.org/fhir/R4/search.html#total>.
@@ -131,6 +144,8 @@ impl Query {
             count: None,
             total: Total::default(),
             summary: Summary::default(),
+            contained: Contained::default(),
+            contained_alone: false,
             explain: false,
             elements: Vec::new(),
             warnings: Vec::new(),

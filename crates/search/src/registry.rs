@@ -146,9 +146,7 @@ impl Registry {
         let mut rows = row::Rows::with_capacity(ROWS_EXPECTED);
         self.add_rows(resource, &mut rows);
         contained::rows(self, resource, &mut rows);
-        let table = self.table(resource.structure.name);
-        let index = |code: &str| table?.get(code).map(|parameter| parameter.index);
-        text::index_content(self.definitions, resource, index("_content"), index("_text"), &mut rows.words);
+        self.add_words(resource, &mut rows);
         rows.finish().ok_or_else(|| {
             let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
             Outcome::new(IssueType::TooCostly, text)
@@ -164,6 +162,13 @@ impl Registry {
             table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
         extraction.rows(self.site(), &table.parameters, resource, rows);
         canonical::rows(self.site(), resource, rows);
+    }
+
+    /// Adds the words of one resource's texts: those of what it contains are its own as well.
+    pub(crate) fn add_words(&self, resource: ElementNode<'_>, rows: &mut row::Rows) {
+        let table = self.table(resource.structure.name);
+        let index = |code: &str| table?.get(code).map(|parameter| parameter.index);
+        text::index_content(self.definitions, resource, index("_content"), index("_text"), &mut rows.words);
     }
 
     /// The filter that whatever contains a resource of this type satisfies: what it contains has its rows there.

@@ -1,10 +1,8 @@
 //! Parameters about the answer rather than the matches: `_count`, `_total`, `_summary`, `_elements`, `_contained`, `_explain`,
 //! <https://hl7.org/fhir/R4/search.html#return>.
 
-use fhir::{IssueType, Outcome};
-
 use crate::refusal::{Refusal, shortened};
-use crate::{Query, Summary, Total};
+use crate::{Contained, Query, Summary, Total};
 
 /// What a query says once; `_elements` may be said in parts.
 const ONCE: [&str; 6] = ["_count", "_total", "_summary", "_explain", "_contained", "_containedType"];
@@ -46,11 +44,17 @@ pub(crate) fn apply(query: &mut Query, name: &str, value: &str) -> Option<Result
             }
             query.elements.extend(value.split(',').map(str::to_owned));
         }
-        "_contained" if value == "false" => {}
-        "_contained" | "_containedType" => {
-            let text = format!("parameter `{name}` is not served: only resources of their own are found");
-            return Some(Err(Refusal::Unknown(Outcome::new(IssueType::NotSupported, text))));
-        }
+        "_contained" => match value {
+            "false" => query.contained = Contained::False,
+            "true" => query.contained = Contained::True,
+            "both" => query.contained = Contained::Both,
+            _ => return wrong("`false`, `true` or `both`"),
+        },
+        "_containedType" => match value {
+            "container" => query.contained_alone = false,
+            "contained" => query.contained_alone = true,
+            _ => return wrong("`container` or `contained`"),
+        },
         "_query" => {
             let text =
                 format!("parameter `_query` has the value `{}`, this server has no named queries", shortened(value));
@@ -59,6 +63,26 @@ pub(crate) fn apply(query: &mut Query, name: &str, value: &str) -> Option<Result
         _ => return None,
     }
     Some(Ok(()))
+}
+
+/// Refuses what a search for contained resources cannot answer: it has no order but that of their containers, and does not count.
+pub(crate) fn check_contained(query: &Query, is_condition: bool) -> Result<(), Refusal> {
+    if query.contained == Contained::False {
+        return Ok(());
+    }
+    let others = [
+        (is_condition, "a condition"),
+        (!query.sort.is_empty(), "`_sort`"),
+        (query.includes.iter().any(|include| !include.reverse), "`_include`"),
+        (query.includes.iter().any(|include| include.reverse), "`_revinclude`"),
+        (query.total == Total::Accurate, "`_total=accurate`"),
+        (query.summary == Summary::Count, "`_summary=count`"),
+        (query.count == Some(0), "`_count=0`"),
+    ];
+    match others.iter().find(|(is_there, _)| *is_there) {
+        Some((_, other)) => Err(Refusal::bad(format!("parameter `_contained` does not go with {other}"))),
+        None => Ok(()),
+    }
 }
 
 /// A number too large to count to is as good as any.
@@ -109,7 +133,17 @@ mod tests {
                 ("_total=none&_total=none", "parameter `_total` stands more than once"),
                 ("_summary=true&_summary=text", "parameter `_summary` stands more than once"),
                 ("_query=mine", "parameter `_query` has the value `mine`, this server has no named queries"),
-                ("_contained=both", "parameter `_contained` is not served"),
+                ("_contained=yes", "parameter `_contained` has the value `yes`, expected `false`, `true` or `both`"),
+                (
+                    "_containedType=all",
+                    "parameter `_containedType` has the value `all`, expected `container` or `contained`",
+                ),
+                ("_contained=both&_sort=_id", "parameter `_contained` does not go with `_sort`"),
+                ("_include=*&_contained=true", "parameter `_contained` does not go with `_include`"),
+                ("_contained=true&_revinclude=*", "parameter `_contained` does not go with `_revinclude`"),
+                ("_contained=true&_total=accurate", "parameter `_contained` does not go with `_total=accurate`"),
+                ("_contained=true&_summary=count", "parameter `_contained` does not go with `_summary=count`"),
+                ("_contained=true&_count=0", "parameter `_contained` does not go with `_count=0`"),
             ],
         );
     }

@@ -178,7 +178,8 @@ fn operations(out: &mut String, serves: impl Fn(&dyn Operation) -> bool) {
 /// For each type the references of others that may lead to it: `Observation:subject`.
 fn reverse_includes(state: &State) -> BTreeMap<&'static str, Vec<String>> {
     let (definitions, registry) = (state.definitions, state.repository.registry());
-    let mut reverse: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
+    let types = definitions.resource_types();
+    let mut reverse: BTreeMap<_, _> = types.iter().map(|name| (*name, vec!["*".to_owned()])).collect();
     for &source in definitions.resource_types() {
         for parameter in registry.parameters(source) {
             for target in parameter.targets {

@@ -11,6 +11,9 @@ use super::{Runner, keys_only};
 /// How many resources one page may include; fewer where they come to more than [`PAGE_BYTES_MAX`].
 pub(super) const INCLUDES_MAX: usize = 1_000;
 
+/// How many values of references one `find` compares.
+const COMPARED_MAX: usize = 20_000;
+
 /// How many steps `:iterate` may take from a match.
 const STEPS_MAX: usize = 16;
 
@@ -79,7 +82,7 @@ impl Runner<'_> {
         seen: &BTreeSet<Key>,
         room: &mut Room,
     ) -> Result<Vec<Hit>, Outcome> {
-        let filters: Vec<_> = includes.iter().filter_map(|include| self.one(include, hits, seen)).collect();
+        let filters: Vec<_> = includes.iter().flat_map(|include| self.one(include, hits, seen)).collect();
         let mut fresh = Vec::new();
         let mut known = seen.clone();
         for filter in filters {
@@ -98,11 +101,11 @@ impl Runner<'_> {
         Ok(fresh)
     }
 
-    /// The filter of what one include adds to these hits, as far as the caller may see it; `None` when that is nothing.
-    fn one(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Option<Filter> {
+    /// Filters of what one include adds to these hits, as far as the caller may see it.
+    fn one(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Vec<Filter> {
         match include.reverse {
             true => self.one_reverse(include, hits),
-            false => self.one_forward(include, hits, seen),
+            false => self.one_forward(include, hits, seen).into_iter().collect(),
         }
     }
 
@@ -110,7 +113,7 @@ impl Runner<'_> {
         let of_type = |key: &Key| include.target_type.is_none_or(|wanted| key.collection() == wanted);
         let mut keys = BTreeSet::new();
         let mut urls = BTreeSet::new();
-        for hit in hits.iter().filter(|hit| hit.key.collection() == include.source_type) {
+        for hit in hits.iter().filter(|hit| Some(hit.key.collection()) == include.source_type) {
             for row in hit.rows.iter().filter(|row| include.references.contains(&row.index)) {
                 match self.session.registry().target(&row.value) {
                     Some(key) if of_type(&key) && !seen.contains(&key) => drop(keys.insert(key)),
@@ -135,7 +138,7 @@ impl Runner<'_> {
         (!filters.is_empty()).then_some(Filter::Any(filters))
     }
 
-    fn one_reverse(&self, include: &Include, hits: &[Hit]) -> Option<Filter> {
+    fn one_reverse(&self, include: &Include, hits: &[Hit]) -> Vec<Filter> {
         let of_type = |hit: &&Hit| include.target_type.is_none_or(|wanted| hit.key.collection() == wanted);
         let mut values = BTreeSet::new();
         for hit in hits.iter().filter(of_type) {
@@ -143,8 +146,16 @@ impl Runner<'_> {
             values.extend(names.map(|row| row.value.clone()));
             values.insert(hit.key.to_link());
         }
-        let references = include.references.iter();
-        let equal = references.flat_map(|index| values.iter().map(|value| Filter::equal(*index, value.clone())));
-        (!values.is_empty()).then(|| self.visible(&[include.source_type], Filter::Any(equal.collect())))
+        let values: Vec<_> = values.into_iter().collect();
+        let filters = values.chunks((COMPARED_MAX / include.references.len().max(1)).max(1)).map(|values| {
+            let references = include.references.iter();
+            let equal = references.flat_map(|index| values.iter().map(|value| Filter::equal(*index, value.clone())));
+            let equal = Filter::Any(equal.collect());
+            match include.source_type {
+                Some(source_type) => self.visible(&[source_type], equal),
+                None => self.visible_of_any_type(equal),
+            }
+        });
+        filters.collect()
     }
 }

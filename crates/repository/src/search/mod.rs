@@ -2,6 +2,7 @@
 //!
 //! What the access hides takes part in nothing: not in matches and totals, not on either side of a join, not in includes.
 
+mod contained;
 mod include;
 mod join;
 mod terms;
@@ -11,8 +12,10 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
-use search::Query;
+use search::{Contained, Query};
 use store::{Count, Counted, Filter, Find, Found, Index, Page, Snapshot, Step, StoreError, Version};
+
+pub use contained::ContainedMatch;
 
 use crate::{Session, fault};
 
@@ -36,6 +39,8 @@ pub struct SearchRequest<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct SearchPage {
     pub matches: Vec<Version>,
+    /// Matches inside other resources, where they are to stand alone.
+    pub contained: Vec<ContainedMatch>,
     pub included: Vec<Version>,
     pub next: Option<store::Cursor>,
     pub previous: Option<store::Cursor>,
@@ -59,30 +64,11 @@ impl Session<'_> {
         self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot);
         runner.plan = request.explain.then(RefCell::default);
-        let filter = runner.visible(&query.types, runner.filter(&query.criterion)?);
-        runner.stage.set("search");
-        let found = runner.find(Find {
-            filter,
-            sort: query.sort.clone(),
-            page: request.page.clone(),
-            limit: request.limit,
-            total: request.total,
-            bodies: true,
-            values: include::values(&query.includes),
-            ..Find::new(Filter::everything(), 0)
-        })?;
-        runner.stage.set("include");
-        let (included, includes_cut) = runner.includes(&query.includes, &found.hits)?;
-        Ok(SearchPage {
-            matches: found.hits.into_iter().filter_map(|hit| hit.version).collect(),
-            included,
-            next: found.next,
-            previous: found.previous,
-            total: found.total,
-            includes_cut,
-            rows: runner.rows.get(),
-            plan: runner.plan.map_or(Vec::new(), RefCell::into_inner),
-        })
+        let page = match query.contained {
+            Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
+            Contained::True | Contained::Both => runner.search_contained(request)?,
+        };
+        Ok(SearchPage { rows: runner.rows.get(), plan: runner.plan.map_or(Vec::new(), RefCell::into_inner), ..page })
     }
 }
 
@@ -113,6 +99,31 @@ impl<'a> Runner<'a> {
             stage: Cell::new("join"),
             loaded: terms::Loaded::default(),
         }
+    }
+
+    /// One page of the resources of their own, which nothing contains.
+    fn search_own(&self, query: &Query, page: Page, limit: usize, total: Count) -> Result<SearchPage, Outcome> {
+        let filter = self.visible(&query.types, self.filter(&query.criterion)?);
+        self.stage.set("search");
+        let found = self.find(Find {
+            sort: query.sort.clone(),
+            page,
+            total,
+            bodies: true,
+            values: include::values(&query.includes),
+            ..Find::new(filter, limit)
+        })?;
+        self.stage.set("include");
+        let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
+        Ok(SearchPage {
+            matches: found.hits.into_iter().filter_map(|hit| hit.version).collect(),
+            included,
+            next: found.next,
+            previous: found.previous,
+            total: found.total,
+            includes_cut,
+            ..SearchPage::default()
+        })
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.
@@ -174,6 +185,23 @@ impl<'a> Runner<'a> {
                 (Ok(()), Some(seen)) => filter.and(Filter::Any(vec![others(), seen.clone()])),
             }
         })
+    }
+
+    /// What of `filter` the caller may see, where it can match every type.
+    fn visible_of_any_type(&self, filter: Filter) -> Filter {
+        let (access, registry) = (&self.session.access, self.session.registry());
+        if access.is_full() {
+            return filter;
+        }
+        let types = self.session.setup().definitions.resource_types().iter();
+        let seen = types.filter(|name| access.permit_read(name).is_ok()).map(|name| {
+            let of_type = registry.all_of(name);
+            match access.filter(name) {
+                None => of_type,
+                Some(only) => of_type.and(only.clone()),
+            }
+        });
+        filter.and(Filter::Any(seen.collect()))
     }
 }
 

@@ -238,6 +238,113 @@ fn chains_into_what_is_contained() {
     check(&house, &cases);
 }
 
+#[test]
+fn finds_what_is_contained() {
+    let house = House::new();
+    house.hold(&[
+        r#"{"resourceType":"Organization","id":"trust","name":"Trust"}"#,
+        r#"{"resourceType":"Patient","id":"own","name":[{"family":"Ash"}]}"#,
+        r##"{"resourceType":"Observation","id":"two","status":"final","code":{"text":"x"},"subject":{"reference":"#a"},
+            "contained":[{"resourceType":"Patient","id":"a","name":[{"family":"Ash"}],"managingOrganization":{"reference":"#o"},
+                "link":[{"other":{"reference":"#b"},"type":"seealso"}]},
+            {"resourceType":"Patient","id":"b","gender":"male","name":[{"family":"Ash"}]},
+            {"resourceType":"Organization","id":"o","name":"Hill"}]}"##,
+        r##"{"resourceType":"Condition","id":"one","subject":{"reference":"#a"},"contained":[{"resourceType":"Patient","id":"a",
+            "name":[{"family":"Ashley"}],"managingOrganization":{"reference":"Organization/trust"}}]}"##,
+        // One that contains its like, and matches as well.
+        r##"{"resourceType":"Patient","id":"like","name":[{"family":"Ash"}],"link":[{"other":{"reference":"#a"},"type":"seealso"}],
+            "contained":[{"resourceType":"Patient","id":"a","gender":"other","name":[{"family":"Ash"}]}]}"##,
+    ]);
+    // Query, its matches with their containers, and those that stand alone.
+    let cases = [
+        ("name=ash", "like own", ""),
+        ("name=ash&_contained=true", "like one two", ""),
+        ("name=ash&_contained=both", "like one own two", ""),
+        ("name=ash&_contained=true&_containedType=contained", "", "one#a two#a two#b like#a"),
+        ("name=ash&_contained=both&_containedType=contained", "like own", "one#a two#a two#b like#a"),
+        ("name=ash&_containedType=contained", "like own", ""),
+        ("gender:missing=true&_contained=true&_containedType=contained", "", "one#a two#a"),
+        ("organization.name=trust&_contained=true", "one", ""),
+        ("organization.name=hill&_contained=true", "two", ""),
+        ("link:Patient.gender=male&_contained=true&_containedType=contained", "", "two#a"),
+        ("_has:Observation:patient:status=final&_contained=true", "", ""),
+        ("name=birch&_contained=true", "", ""),
+    ];
+    for (query, matches, alone) in cases {
+        let page = house.search("Patient", query).unwrap_or_else(|outcome| panic!("{query}: {outcome}"));
+        assert_eq!((ids(&page.matches), insides(&page)), (matches.to_owned(), sorted(alone)), "{query}");
+        assert!(page.next.is_none(), "{query}");
+        assert!(page.total.is_none() || !query.contains("_contained="), "{query}");
+    }
+}
+
+/// Who may not see a container learns nothing of what it contains.
+#[test]
+fn what_is_contained_is_hidden_with_its_container() {
+    let house = House::new();
+    let observation = |id: &str, family: &str| {
+        format!(
+            r##"{{"resourceType":"Observation","id":"{id}","status":"final","code":{{"text":"x"}},"subject":{{"reference":"#a"}},
+                "contained":[{{"resourceType":"Patient","id":"a","name":[{{"family":"{family}"}}]}}]}}"##
+        )
+    };
+    house.hold(&[
+        &observation("shown", "Ash"),
+        &observation("hidden", "Ash"),
+        r##"{"resourceType":"Condition","id":"c","subject":{"reference":"#a"},"contained":[{"resourceType":"Patient","id":"a",
+            "name":[{"family":"Ash"}]}]}"##,
+    ]);
+    let registry = house.repository.registry();
+    let shown = registry.identity(&crate::testing::key("Observation/shown"));
+    let rights = |only| crate::Rights { read: true, only, ..crate::Rights::default() };
+    let access = crate::Access::limited([("Patient", rights(None)), ("Observation", rights(Some(shown.clone())))]);
+    for contained in ["true", "both"] {
+        for (kind, matches, alone) in [("container", "shown", ""), ("contained", "", "shown#a")] {
+            let query = format!("name=ash&_contained={contained}&_containedType={kind}&_explain=true");
+            let page = house.search_as(access.clone(), "Patient", &query).expect("found");
+            assert_eq!((ids(&page.matches).as_str(), insides(&page)), (matches, sorted(alone)), "{query}");
+            assert!(page.next.is_none() && page.total.is_none(), "{query}");
+            let digits = |step: &String| step.contains(|letter: char| letter.is_ascii_digit());
+            assert!(!page.plan.iter().any(digits), "{:?}", page.plan);
+        }
+    }
+    let only_observations = crate::Access::limited([("Observation", rights(None))]);
+    assert!(house.search_as(only_observations, "Patient", "_contained=true").is_err());
+}
+
+/// Containers and ids of what stands alone.
+fn insides(page: &SearchPage) -> Vec<String> {
+    let insides = page.contained.iter().map(|contained| format!("{}#{}", contained.container.id(), contained.id));
+    let mut insides: Vec<_> = insides.collect();
+    insides.sort();
+    insides
+}
+
+fn sorted(names: &str) -> Vec<String> {
+    let mut names: Vec<_> = names.split_whitespace().map(str::to_owned).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn includes_whatever_refers_to_the_matches() {
+    let house = house();
+    let cases = [
+        ("Patient", "_id=ann&_revinclude=*", "ann", "o1 o2"),
+        ("Patient", "_revinclude=*", "ann bob", "o1 o2 o3"),
+        ("Organization", "_id=trust&_revinclude=*", "trust", "gp"),
+        ("Organization", "_id=trust&_revinclude:iterate=*", "trust", "ann gp o1 o2"),
+        ("Practitioner", "_revinclude=*&_include=*", "doc", "bob o1"),
+    ];
+    check(&house, &cases);
+    check(&forms(), &[("Questionnaire", "_id=q1&_revinclude=*", "q1", "r r1")]);
+    let rights = |only| crate::Rights { read: true, only, ..crate::Rights::default() };
+    let first = house.repository.registry().identity(&crate::testing::key("Observation/o1"));
+    let access = crate::Access::limited([("Patient", rights(None)), ("Observation", rights(Some(first)))]);
+    let page = house.search_as(access, "Patient", "_revinclude=*").expect("found");
+    assert_eq!((ids(&page.matches).as_str(), ids(&page.included).as_str()), ("ann bob", "o1"));
+}
+
 /// Type, query, ids of the matches, ids of what is included.
 fn check(house: &House, cases: &[(&str, &str, &str, &str)]) {
     for (resource_type, query, matches, included) in cases {

@@ -37,6 +37,11 @@ impl Words {
         each(text, |word| indexes.iter().for_each(|index| self.push(*index, word.as_bytes())));
     }
 
+    /// Adds the words of others, each to the index that stands for theirs.
+    pub(crate) fn add_all(&mut self, others: &Words, index: impl Fn(Index) -> Index) {
+        others.spans.iter().for_each(|span| self.push(index(span.index), span.word(&others.bytes)));
+    }
+
     fn push(&mut self, index: Index, word: &[u8]) {
         let next = self.spans.len();
         let last = self.by_hash.entry(hash(index, word)).or_insert(next);

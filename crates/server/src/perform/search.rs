@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use fhir::json::quote;
 use fhir::{Issue, IssueType, Outcome};
-use repository::{Count, Counted, SearchPage, SearchRequest, Version};
+use repository::{ContainedMatch, Count, Counted, SearchPage, SearchRequest, Version};
 use search::{Query, Scope, Summary, Total};
 
 use super::pages::{Pages, push_bytes, write_entries};
@@ -48,16 +49,20 @@ fn searchset(caller: &Caller<'_>, query: &Query, pages: &Pages<'_>, page: Search
         (next, previous) = (None, None);
     }
     let bodies = page.matches.iter().chain(&page.included).filter_map(|version| version.body.as_ref());
+    let bodies = bodies.chain(page.contained.iter().map(|contained| &contained.body));
     let bytes: usize = bodies.map(|body| body.len() + ENTRY_BYTES).sum();
     let mut out = String::with_capacity(bytes + ENTRY_BYTES * 4);
     pages.open_bundle(&mut out, "searchset", page.total.or(pages.position.total), next, previous);
     let view = View::of_query(query);
     let included_view = if let View::Elements(_) = view { View::Whole } else { view.clone() };
     let matches = page.matches.iter().map(|version| Entry::Resource(version, "match", &view));
+    let contained = page.contained.iter().map(|contained| Entry::Contained(contained, &view));
     let included = page.included.iter().map(|version| Entry::Resource(version, "include", &included_view));
     let outcome = notes(query, page.includes_cut, page.plan);
     let outcome = outcome.as_ref().map(Entry::Outcome);
-    write_entries(&mut out, matches.chain(included).chain(outcome), |out, entry| entry.write(out, caller));
+    write_entries(&mut out, matches.chain(contained).chain(included).chain(outcome), |out, entry| {
+        entry.write(out, caller)
+    });
     out.push('}');
     out
 }
@@ -67,6 +72,8 @@ const ENTRY_BYTES: usize = 160;
 
 enum Entry<'a> {
     Resource(&'a Version, &'static str, &'a View),
+    /// A match inside another resource.
+    Contained(&'a ContainedMatch, &'a View),
     Outcome(&'a Outcome),
 }
 
@@ -79,6 +86,12 @@ impl Entry<'_> {
                 let body = version.body.as_ref().map(|body| view.of(body, caller.state.definitions));
                 push_bytes(out, &body.unwrap_or_default());
                 let _ = write!(out, r#","search":{{"mode":"{mode}"}}}}"#);
+            }
+            Entry::Contained(contained, view) => {
+                let url = format!("{}/{}#{}", caller.state.base_url, contained.container, contained.id);
+                let _ = write!(out, r#"{{"fullUrl":{},"resource":"#, quote(&url));
+                push_bytes(out, &view.of(&contained.body, caller.state.definitions));
+                out.push_str(r#","search":{"mode":"match"}}"#);
             }
             Entry::Outcome(outcome) => {
                 let _ = write!(out, r#"{{"resource":{},"search":{{"mode":"outcome"}}}}"#, outcome.to_json());
