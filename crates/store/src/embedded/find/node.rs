@@ -57,7 +57,7 @@ impl<'f> Links<'f> {
 }
 
 /// Finds the documents with a word.
-type Words<'w> = &'w dyn Fn(Index, &[u8]) -> Result<RoaringTreemap, StoreError>;
+type Words<'w> = &'w dyn Fn(Index, &[u8]) -> Result<Rc<RoaringTreemap>, StoreError>;
 
 impl<'f> Node<'f> {
     pub(super) fn new(filter: &'f Filter, words: Words<'_>) -> Result<Node<'f>, StoreError> {
@@ -72,7 +72,7 @@ impl<'f> Node<'f> {
             Filter::Match(wanted) => Node::matching(wanted),
             Filter::Word { index, word } => match words(*index, word)? {
                 set if set.is_empty() => Node::Nothing,
-                set => Node::Word(*index, Rc::new(set)),
+                set => Node::Word(*index, set),
             },
             Filter::LinksTo { links, names, to } => {
                 Node::joined(Node::LinksTo, Links::new(links, names), Node::new(to, words)?)

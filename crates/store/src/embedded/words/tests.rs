@@ -96,6 +96,22 @@ fn large_texts_do_not_wait() {
     assert_eq!((find(&store, "all").0 as u64, store.verify()), (documents, Ok(())));
 }
 
+/// A search that repeats a word pays for it once.
+#[test]
+fn finds_each_word_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    write(&store, (1..=100).map(|number| put(number, 1, words(&["all", "other"]))).collect());
+    let rows = |words: &[&str]| {
+        let filter = Filter::All(words.iter().map(|word| Filter::word(TEXT, *word)).collect());
+        let found = store.snapshot().unwrap().find(&Find::new(filter, 1_000)).unwrap();
+        assert_eq!(found.hits.len(), 100);
+        found.rows
+    };
+    assert_eq!(rows(&["all"; 5_000]), rows(&["all"]));
+    assert_eq!(rows(&["all", "other", "all"]), rows(&["other", "all"]));
+}
+
 #[test]
 fn finds_damage() {
     type Damage = fn(&Files, &mut RwTxn<'_>) -> heed::Result<()>;
