@@ -165,7 +165,7 @@ impl Reader<'_> {
                 rows += 1;
                 hits += u64::from(wanted.test.as_ref().is_none_or(|test| test.accepts(value)));
             }
-            self.spend(sample);
+            self.spend(sample)?;
             // One more: a sample that has none does not say that there are none.
             guess = Guess { rows: (rows + 1) * share(level), hits: (hits + 1) * share(level) };
             if rows >= ENOUGH {

@@ -26,6 +26,8 @@ pub(super) struct Reader<'t> {
     rows_max: u64,
     limit: u64,
     until: Option<Instant>,
+    /// How many rows may be touched before the next look at the clock.
+    next_look: Cell<u64>,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<Step>>>,
 }
@@ -77,6 +79,7 @@ impl<'t> Reader<'t> {
             rows_max: find.rows_max,
             limit: find.rows_max,
             until: find.until,
+            next_look: Cell::new(CLOCK_ROWS),
             plan: find.explain.then(RefCell::default),
         }
     }
@@ -95,13 +98,15 @@ impl<'t> Reader<'t> {
             rows_max: rows.min(self.rows_max - self.touched()),
             limit: self.limit,
             until: self.until,
+            next_look: Cell::new(CLOCK_ROWS),
             plan: None,
         }
     }
 
     /// Counts what another reader has touched.
-    pub(super) fn spend(&self, other: Reader<'t>) {
+    pub(super) fn spend(&self, other: Reader<'t>) -> Result<(), StoreError> {
         self.touched.set(self.touched() + other.touched());
+        self.look_at_clock(None)
     }
 
     /// What `read` finds in a population; `None` when so many rows, or those that are left, do not suffice.
@@ -113,7 +118,7 @@ impl<'t> Reader<'t> {
     ) -> Result<Option<T>, StoreError> {
         let part = self.part(level, rows);
         let found = read(&part);
-        self.spend(part);
+        self.spend(part)?;
         match found {
             Ok(found) => Ok(Some(found)),
             Err(StoreError::TooCostly(TooCostly { limit: Limit::Rows(_), .. })) => Ok(None),
@@ -147,10 +152,21 @@ impl<'t> Reader<'t> {
             return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Rows(self.limit) }));
         }
         self.touched.set(touched);
-        if touched.is_multiple_of(CLOCK_ROWS) && self.until.is_some_and(|until| Instant::now() >= until) {
-            return Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Time }));
+        self.look_at_clock(index)
+    }
+
+    /// Refuses to go on with this index when the time is over, at every so many rows.
+    fn look_at_clock(&self, index: Option<Index>) -> Result<(), StoreError> {
+        if self.touched() < self.next_look.get() {
+            return Ok(());
         }
-        Ok(())
+        self.next_look.set(self.touched() + CLOCK_ROWS);
+        match self.until {
+            Some(until) if Instant::now() >= until => {
+                Err(StoreError::TooCostly(TooCostly { index, limit: Limit::Time }))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Rows between two bounds on (value, number).
@@ -356,4 +372,26 @@ pub(super) fn row_bounds(range: &Range) -> (RowBound<'_>, RowBound<'_>) {
         Bound::Excluded(high) => Bound::Excluded((high.as_slice(), 0)),
     };
     (low, high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestClock;
+    use crate::{Embedded, Filter};
+
+    #[test]
+    fn looks_at_the_clock_whoever_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Embedded::open(directory.path(), TestClock::new(0)).unwrap();
+        let txn = store.files.env.read_txn().unwrap();
+        let view = View { txn: &txn, tables: &store.files.tables };
+        let in_parts = |until| {
+            let reader = Reader::new(view, &Find { until, ..Find::new(Filter::everything(), 1) });
+            (0..CLOCK_ROWS).try_for_each(|_| reader.attempt(None, 3, |part| part.touch(None)).map(drop))
+        };
+        let refusal = TooCostly { index: None, limit: Limit::Time };
+        assert_eq!(in_parts(Some(Instant::now())), Err(StoreError::TooCostly(refusal)));
+        assert_eq!(in_parts(None), Ok(()));
+    }
 }
