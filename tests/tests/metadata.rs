@@ -10,6 +10,10 @@ fn states_what_is_served() {
         ("/patchFormat/0", "application/json-patch+json"),
         ("/implementation/url", flint.base_url()),
         ("/rest/0/security/cors", "true"),
+        (
+            "/rest/0/documentation",
+            "*searches end after 10 seconds, chain 5 times, list 2000 values*include 1000 resources on a page.",
+        ),
     ]);
     let statement = reply.json();
     let resources = statement["rest"][0]["resource"].as_array().expect("resources");
@@ -100,4 +104,25 @@ fn takes_only_so_many_requests() {
     let flint = Flint::start_with(|config| config.limits.requests = 0);
     let reply = flint.get("/Patient/none").expect(503);
     reply.facts(&[("/issue/0/code", "transient"), ("retry-after", "1")]);
+}
+
+/// A clock that is behind.
+struct Year2020;
+
+impl server::Clock for Year2020 {
+    fn now(&self) -> server::Millis {
+        1_577_836_800_000
+    }
+}
+
+#[test]
+fn is_never_older_than_what_is_served() {
+    let flint = Flint::start_with(|config| config.clock = std::sync::Arc::new(Year2020));
+    let date = flint.get("/metadata").expect(200).pointer("/date");
+    let parameter = json!({"resourceType": "SearchParameter", "id": "x", "url": "urn:x", "name": "X", "status": "active", "description": "x",
+        "code": "x", "base": ["Patient"], "type": "token", "expression": "Patient.extension('urn:x').value"});
+    flint.send("PUT /SearchParameter/x", parameter).expect(201);
+    flint.index();
+    let reply = flint.get("/metadata").expect(200).facts(&[("/date", &date)]);
+    assert!(reply.text.contains("urn:x"), "the parameter is listed");
 }

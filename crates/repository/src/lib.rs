@@ -25,7 +25,7 @@ pub use fault::HTTP_ERROR_CODES;
 pub use note::Note;
 pub use parameters::ParameterState;
 pub use rule::{Planned, Rule};
-pub use search::{ContainedMatch, SearchPage, SearchRequest};
+pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
 

@@ -10,7 +10,7 @@ use crate::{Criterion, canonical, contained, row};
 pub(crate) type Ask<'a> = dyn Fn(&'static str, Asked<'_>) -> Result<Criterion, Refusal> + 'a;
 
 /// How many joins one parameter may take.
-pub(crate) const DEPTH_MAX: usize = 5;
+pub const CHAINS_MAX: usize = 5;
 
 /// `subject.name`, `subject:Patient.name`: resources with a reference to one that satisfies the rest. Without a type, every type
 /// that the reference may lead to and that knows the rest counts.
@@ -123,10 +123,10 @@ pub(crate) fn has(
 }
 
 fn check_depth(name: &str, depth: usize) -> Result<(), Refusal> {
-    match depth < DEPTH_MAX {
+    match depth < CHAINS_MAX {
         true => Ok(()),
         false => Err(Refusal::too_costly(format!(
-            "parameter `{}` is chained too deep: a parameter may chain {DEPTH_MAX} times",
+            "parameter `{}` is chained too deep: a parameter may chain {CHAINS_MAX} times",
             shortened(name)
         ))),
     }

@@ -37,8 +37,10 @@ mod union;
 mod testing;
 
 pub use addition::{Addition, Progress};
+pub use chain::CHAINS_MAX;
 pub use contained::ContainedResource;
 pub use dialect::Dialect;
+pub use parameter::VALUES_MAX;
 pub use query::{Compartment, Contained, Criterion, Handling, Include, Query, Scope, Summary, Total};
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};

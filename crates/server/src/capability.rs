@@ -11,7 +11,8 @@ use fhir::json::quote;
 use fhir::{Instant, IssueType, Outcome};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use repository::Millis;
+use repository::{INCLUDES_MAX, Millis};
+use search::{CHAINS_MAX, VALUES_MAX};
 use services::{OPERATIONS, Operation};
 
 use crate::State;
@@ -21,7 +22,7 @@ use crate::perform::{COUNT_MAX, Call, ENTRIES_MAX};
 use crate::respond::{Answer, Content, Refused};
 
 /// When what is served last changed.
-const DATE: &str = "2026-11-22";
+const DATE: &str = "2026-11-23";
 
 /// The statement as it goes out.
 #[derive(Debug)]
@@ -66,10 +67,9 @@ fn current(state: &State) -> Arc<Statement> {
 
 impl Statement {
     fn new(state: &State, generation: u64, changed: Millis) -> Statement {
-        let date = match generation {
-            0 => DATE.to_owned(),
-            _ => Instant::from_millis(changed).to_string(),
-        };
+        // What was changed before this program was made is not the last change; dates in this form compare as texts.
+        let changed = (generation > 0).then(|| Instant::from_millis(changed).to_string());
+        let date = changed.filter(|changed| changed.as_str() > DATE).unwrap_or_else(|| DATE.to_owned());
         let text = statement(state, &date);
         let hash = blake3::hash(text.as_bytes()).to_hex();
         let etag =
@@ -112,7 +112,8 @@ fn limits(state: &State) -> String {
     let limits = &state.limits;
     format!(
         "Request bodies up to {} bytes; up to {ENTRIES_MAX} entries in a batch or transaction; up to {COUNT_MAX} matches on a page, \
-         a larger _count is lowered; up to {} requests at a time; searches end after {} seconds.",
+         a larger _count is lowered; up to {} requests at a time; searches end after {} seconds, \
+         chain {CHAINS_MAX} times, list {VALUES_MAX} values in one parameter and include {INCLUDES_MAX} resources on a page.",
         limits.body_bytes,
         limits.requests,
         limits.search_timeout.as_secs(),

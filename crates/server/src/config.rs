@@ -144,7 +144,7 @@ pub struct Settings {
     /// Requests in progress at one time [default: 1024]
     #[arg(long, env = "FLINT_REQUESTS_MAX", value_name = "N")]
     requests_max: Option<usize>,
-    /// Seconds that one search may run [default: 10]
+    /// Seconds that one search may run, 1 to 60 [default: 10]
     #[arg(long, env = "FLINT_SEARCH_TIMEOUT", value_name = "SECONDS")]
     search_timeout: Option<u64>,
     /// How log lines are written [default: text]
@@ -255,11 +255,20 @@ impl Settings {
             body_bytes: self.body_max.unwrap_or(default.body_bytes),
             bodies_bytes: default.bodies_bytes.max(self.body_max.unwrap_or(0)),
             requests: self.requests_max.unwrap_or(default.requests),
-            search_timeout: self.search_timeout.map_or(default.search_timeout, Duration::from_secs),
+            search_timeout: self.search_timeout.map_or(Ok(default.search_timeout), check_search_timeout)?,
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
         Ok(Config { data, listen, auth, base_url, references, dialect, load: self.load, limits, ..Config::default() })
+    }
+}
+
+/// A search that runs on when its answer is given up serves nobody.
+fn check_search_timeout(seconds: u64) -> Result<Duration, SettingsError> {
+    let most = Limits::default().answer_timeout.as_secs();
+    match (1..=most).contains(&seconds) {
+        true => Ok(Duration::from_secs(seconds)),
+        false => Err(SettingsError(format!("search-timeout: `{seconds}` is not from 1 to {most} seconds"))),
     }
 }
 
@@ -309,6 +318,8 @@ mod tests {
             ("base-url = 'ftp://x'", "no http or https URL"),
             ("base-url = 'http://'", "no http or https URL"),
             ("base-url = 'http://x/?a'", "no http or https URL"),
+            ("search-timeout = 0", "search-timeout: `0` is not from 1 to 60 seconds"),
+            ("search-timeout = 9223372036854775807", "is not from 1 to 60 seconds"),
             ("auth = 'maybe'", "unknown variant"),
             ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),

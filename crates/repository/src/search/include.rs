@@ -9,7 +9,7 @@ use store::{Filter, Find, Hit, Index, Key, PAGE_BYTES_MAX, Version};
 use super::{Runner, keys_only};
 
 /// How many resources one page may include; fewer where they come to more than [`PAGE_BYTES_MAX`].
-pub(super) const INCLUDES_MAX: usize = 1_000;
+pub const INCLUDES_MAX: usize = 1_000;
 
 /// How many values of references one `find` compares.
 const COMPARED_MAX: usize = 20_000;

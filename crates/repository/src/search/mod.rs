@@ -7,6 +7,8 @@ mod include;
 mod join;
 mod terms;
 
+pub use self::include::INCLUDES_MAX;
+
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::time::Instant;

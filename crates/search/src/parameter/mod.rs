@@ -39,7 +39,7 @@ use crate::terms::{Relation, Terms};
 use crate::text;
 
 /// How many values one parameter may list.
-pub(crate) const VALUES_MAX: usize = 2_000;
+pub const VALUES_MAX: usize = 2_000;
 
 /// A search parameter of one resource type, and where its rows stand.
 pub(crate) struct Indexed {
