@@ -9,6 +9,8 @@ mod corpus;
 mod escapes;
 /// Every parameter with every modifier.
 mod every_parameter;
+/// What belongs with what is found.
+mod includes;
 /// Bad values, and strange ones.
 mod malformed;
 /// One value against one element.

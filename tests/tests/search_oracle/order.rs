@@ -3,16 +3,16 @@
 use std::cmp::Ordering;
 
 use fhir::Decimal;
-use fhir::definitions::{SearchKind, SearchParameter};
+use fhir::definitions::SearchKind;
 
 use super::spans::Span;
 use super::values;
-use super::world::World;
+use super::world::{World, parameter};
 
 /// One parameter to sort by.
 #[derive(Clone)]
 pub(super) struct By {
-    pub(super) parameter: &'static SearchParameter,
+    pub(super) code: &'static str,
     pub(super) descending: bool,
 }
 
@@ -72,8 +72,9 @@ struct Unspecified;
 fn sort_key(world: &World, place: usize, by: &By) -> Result<Option<SortKey>, Unspecified> {
     let mut keys = Vec::new();
     let mut all = Vec::new();
-    for item in world.values(place, by.parameter).iter() {
-        match by.parameter.kind {
+    let parameter = parameter(world.resources[place].resource_type, by.code).expect("a parameter");
+    for item in world.values(place, parameter).iter() {
+        match parameter.kind {
             SearchKind::Number => {
                 let number = values::number(item);
                 all.push(format!("{number:?}"));

@@ -172,7 +172,8 @@ impl<'w> Search<'w> {
         places.map(|place| truths.get(place).copied().filter(|_| leads_here).unwrap_or(Some(false))).collect()
     }
 
-    fn target(&self, item: &fhir::fhirpath::Item<'static>) -> Option<Target> {
+    /// Where one value of a reference parameter leads.
+    pub(super) fn target(&self, item: &fhir::fhirpath::Item<'static>) -> Option<Target> {
         let text = values::reference_text(item)?;
         if let Some(id) = text.strip_prefix('#') {
             return Some(Target::Inside(id.to_owned()));
@@ -193,7 +194,7 @@ impl<'w> Search<'w> {
 }
 
 /// Where a reference leads.
-enum Target {
+pub(super) enum Target {
     Resource(usize),
     /// What the resource itself contains under an id.
     Inside(String),

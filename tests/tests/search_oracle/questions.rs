@@ -6,17 +6,20 @@ use fhir::{Decimal, Definitions};
 use store::testing::Random;
 
 use super::escapes::escape;
+use super::includes::Include;
 use super::order::By;
 use super::spans::PREFIXES;
 use super::units::{self, UCUM};
 use super::values::{self, Link, System};
-use super::world::{World, components};
+use super::world::{World, components, parameter};
 
-/// One search of one type.
+/// One search.
 pub(super) struct Question {
-    pub(super) resource_type: &'static str,
+    /// Several for a search of the whole server.
+    pub(super) types: Vec<&'static str>,
     pub(super) conditions: Vec<(String, String)>,
     pub(super) sort: Vec<By>,
+    pub(super) includes: Vec<Include>,
     /// How many resources one page holds.
     pub(super) count: usize,
 }
@@ -25,14 +28,18 @@ impl Question {
     /// The URL below the base.
     pub(super) fn url(&self) -> String {
         let mut pairs = self.conditions.clone();
-        let sort = self.sort.iter().map(|by| format!("{}{}", if by.descending { "-" } else { "" }, by.parameter.code));
+        let sort = self.sort.iter().map(|by| format!("{}{}", if by.descending { "-" } else { "" }, by.code));
         let sort: Vec<_> = sort.collect();
         if !sort.is_empty() {
             pairs.push(("_sort".to_owned(), sort.join(",")));
         }
+        pairs.extend(self.includes.iter().map(Include::pair));
         pairs.push(("_count".to_owned(), self.count.to_string()));
         let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        format!("/{}?{}", self.resource_type, pairs.join("&"))
+        match self.types.as_slice() {
+            [only] => format!("/{only}?{}", pairs.join("&")),
+            several => format!("/?_type={}&{}", several.join(","), pairs.join("&")),
+        }
     }
 }
 
@@ -61,14 +68,79 @@ impl<'w> Asker<'w> {
     }
 
     pub(super) fn question(&mut self) -> Question {
+        if self.random.one_in(8) {
+            return self.wide_question();
+        }
         let resource_type = *self.random.pick(&self.types);
         let mut conditions = Vec::new();
         for _ in 0..*self.random.pick(&[0, 1, 1, 1, 1, 1, 2, 2, 3]) {
             conditions.extend(self.condition(resource_type, 0));
         }
-        let found = self.world.of_type(resource_type).len() as u64;
-        let count = *self.random.pick(&[found / 3 + 1, found / 2 + 1, 100, 1000]) as usize;
-        Question { resource_type, conditions, sort: self.sort(resource_type), count }
+        let count = self.count(&[resource_type]);
+        let sort = self.sort(resource_type);
+        let includes = self.includes(resource_type);
+        Question { types: vec![resource_type], conditions, sort, includes, count }
+    }
+
+    /// One that several types are asked.
+    fn wide_question(&mut self) -> Question {
+        let mut types: Vec<_> = (0..2 + self.random.below(3)).map(|_| *self.random.pick(&self.types)).collect();
+        types.sort_unstable();
+        types.dedup();
+        let is_common = |code: &str, kind: SearchKind| {
+            types.iter().all(|name| parameter(name, code).is_some_and(|parameter| parameter.kind == kind))
+        };
+        let mut conditions = Vec::new();
+        for _ in 0..self.random.below(3) {
+            let condition = (0..TRIES).find_map(|_| {
+                let first = *self.random.pick(&types);
+                let (name, value) = self.plain(first)?;
+                let (code, modifier) = name.split_once(':').unwrap_or((&name, ""));
+                let is_wide = is_common(code, parameter(first, code)?.kind)
+                    && ["", "missing", "not", "exact", "contains", "below", "above"].contains(&modifier);
+                is_wide.then_some((name, value))
+            });
+            conditions.extend(condition);
+        }
+        let mut sort = Vec::new();
+        for _ in 0..self.random.below(3) {
+            let code = *self.random.pick(&["_lastUpdated", "_id", "_source", "identifier", "status", "date", "name"]);
+            let has_order = |kind| is_common(code, kind);
+            let kinds = [SearchKind::Date, SearchKind::Token, SearchKind::Uri, SearchKind::String];
+            if kinds.into_iter().any(has_order) {
+                sort.push(By { code, descending: self.random.one_in(2) });
+            }
+        }
+        let count = self.count(&types);
+        let includes = if self.random.one_in(3) { self.includes(types[0]) } else { Vec::new() };
+        Question { types, conditions, sort, includes, count }
+    }
+
+    fn count(&mut self, types: &[&str]) -> usize {
+        let found = types.iter().map(|name| self.world.of_type(name).len() as u64).sum::<u64>();
+        *self.random.pick(&[found / 3 + 1, found / 2 + 1, 100, 1000]) as usize
+    }
+
+    fn includes(&mut self, resource_type: &'static str) -> Vec<Include> {
+        let mut includes = Vec::new();
+        for _ in 0..*self.random.pick(&[0, 0, 0, 1, 1, 2, 3]) {
+            let reverse = self.random.one_in(3);
+            let iterate = self.random.one_in(3);
+            let anywhere = reverse || (iterate && self.random.one_in(2));
+            let source_type = if anywhere { *self.random.pick(&self.types) } else { resource_type };
+            let reference = match reverse && self.random.one_in(2) {
+                true => self.parameter_of(source_type, resource_type),
+                false => self.parameter(source_type, |kind| kind == SearchKind::Reference),
+            };
+            let Some(reference) = reference else { continue };
+            let targets: Vec<_> = reference.targets.iter().copied().filter(|name| self.types.contains(name)).collect();
+            let is_open = self.random.one_in(2) || targets.is_empty();
+            let target_type = if is_open { None } else { Some(*self.random.pick(&targets)) };
+            let code = if self.random.one_in(6) { "*".to_owned() } else { reference.code.to_string() };
+            let target_type = target_type.filter(|_| code != "*");
+            includes.push(Include { reverse, iterate, source_type, code, target_type });
+        }
+        includes
     }
 
     fn sort(&mut self, resource_type: &str) -> Vec<By> {
@@ -79,7 +151,7 @@ impl<'w> Asker<'w> {
                 !matches!(kind, SearchKind::Composite | SearchKind::Special | SearchKind::Reference)
             });
             let descending = self.random.one_in(2);
-            sort.extend(parameter.map(|parameter| By { parameter, descending }));
+            sort.extend(parameter.map(|parameter| By { code: &parameter.code, descending }));
         }
         sort
     }
