@@ -43,8 +43,8 @@ struct Place<'p> {
 impl Place<'_> {
     fn expression(self, expression: &Expression<'_>) -> Result<Criterion, Refusal> {
         Ok(match expression {
-            Expression::And(left, right) => Criterion::all(vec![self.expression(left)?, self.expression(right)?]),
-            Expression::Or(left, right) => Criterion::any(vec![self.expression(left)?, self.expression(right)?]),
+            Expression::All(parts) => Criterion::all(self.each(parts)?),
+            Expression::Any(parts) => Criterion::any(self.each(parts)?),
             Expression::Not(inner) => {
                 // What is left out is left out of the type, not of everything.
                 let inner = match self.expression(inner)? {
@@ -55,6 +55,10 @@ impl Place<'_> {
             }
             Expression::Test(test) => self.path(&test.path, test)?,
         })
+    }
+
+    fn each(self, parts: &[Expression<'_>]) -> Result<Vec<Criterion>, Refusal> {
+        parts.iter().map(|part| self.expression(part)).collect()
     }
 
     /// What a test asks from here on: `path` is what is left of its path, at least one step.
@@ -181,6 +185,8 @@ mod tests {
             (format!("not ({t} or {f})"), false),
             (format!("not({t}) or {t}"), true),
             (format!("(({t}))"), true),
+            (vec![t; 300].join(" and "), true),
+            (vec![f; 300].join(" or "), false),
             (format!("  {t}   and not(not({t}))  "), true),
         ];
         check_all(PATIENT, &cases.iter().map(|(text, expected)| (text.as_str(), *expected)).collect::<Vec<_>>());
@@ -198,6 +204,8 @@ mod tests {
     fn refuses_what_is_not_well_formed() {
         let deep = format!("_filter={}active eq true{}", "(".repeat(40), ")".repeat(40));
         let long = format!("_filter=family eq {}", "x".repeat(LENGTH_MAX));
+        let mixed = format!("_filter=id eq p{}", " or id eq p and id eq p".repeat(17));
+        let leaning = format!("_filter={}id eq p{}", "(".repeat(17), " or id eq p and id eq p)".repeat(17));
         let followed = format!("_filter={}.active eq true", ["link"; 6].join("."));
         check_refused(
             "Patient",
@@ -225,6 +233,8 @@ mod tests {
                 ("_filter=nothing eq x", "parameter `nothing` of Patient is unknown"),
                 ("_filter=name.family eq x", "parameter `name` of Patient is no reference to follow"),
                 (&deep, "may nest 32 deep"),
+                (&mixed, "may nest 32 deep"),
+                (&leaning, "may nest 32 deep"),
                 (&long, "parameter `_filter` may have 8000 bytes"),
                 (&followed, "a parameter may chain 5 times"),
             ],

@@ -8,12 +8,12 @@ use fhir::json::Document;
 use super::operator::Operator;
 use crate::refusal::{Refusal, shortened};
 
-/// How deep parentheses, brackets and `not` may nest.
+/// How deep parentheses, brackets and `not` may nest; `and` after `or` and `or` after `and` nest what is left of them.
 const NESTING_MAX: usize = 32;
 
 pub(super) enum Expression<'a> {
-    And(Box<Expression<'a>>, Box<Expression<'a>>),
-    Or(Box<Expression<'a>>, Box<Expression<'a>>),
+    All(Vec<Expression<'a>>),
+    Any(Vec<Expression<'a>>),
     Not(Box<Expression<'a>>),
     Test(Test<'a>),
 }
@@ -36,8 +36,48 @@ pub(super) fn expression(text: &str) -> Result<Expression<'_>, Refusal> {
     let mut parser = Parser { text, at: 0 };
     let expression = parser.expression(0)?;
     match parser.rest().is_empty() {
+        true if expression.height() > NESTING_MAX => Err(too_deep()),
         true => Ok(expression),
         false => Err(parser.expected("`and` or `or`")),
+    }
+}
+
+fn too_deep() -> Refusal {
+    Refusal::too_costly(format!("an expression of `_filter` may nest {NESTING_MAX} deep"))
+}
+
+impl<'a> Expression<'a> {
+    fn and(self, other: Expression<'a>) -> Expression<'a> {
+        match self {
+            Expression::All(mut parts) => {
+                parts.push(other);
+                Expression::All(parts)
+            }
+            one => Expression::All(vec![one, other]),
+        }
+    }
+
+    fn or(self, other: Expression<'a>) -> Expression<'a> {
+        match self {
+            Expression::Any(mut parts) => {
+                parts.push(other);
+                Expression::Any(parts)
+            }
+            one => Expression::Any(vec![one, other]),
+        }
+    }
+
+    /// How many expressions stand inside one another.
+    fn height(&self) -> usize {
+        let highest = |parts: &[Expression<'_>]| parts.iter().map(Expression::height).max().unwrap_or(0);
+        match self {
+            Expression::All(parts) | Expression::Any(parts) => 1 + highest(parts),
+            Expression::Not(inner) => 1 + inner.height(),
+            Expression::Test(test) => {
+                let filters = test.path.iter().filter_map(|step| step.filter.as_deref());
+                filters.map(|filter| 1 + filter.height()).max().unwrap_or(0)
+            }
+        }
     }
 }
 
@@ -92,20 +132,19 @@ impl<'a> Parser<'a> {
         let mut left = self.term(depth)?;
         loop {
             self.skip_spaces();
-            let join = if self.takes_word("and") {
-                Expression::And
+            left = if self.takes_word("and") {
+                left.and(self.term(depth)?)
             } else if self.takes_word("or") {
-                Expression::Or
+                left.or(self.term(depth)?)
             } else {
                 return Ok(left);
             };
-            left = join(Box::new(left), Box::new(self.term(depth)?));
         }
     }
 
     fn term(&mut self, depth: usize) -> Result<Expression<'a>, Refusal> {
         if depth >= NESTING_MAX {
-            return Err(Refusal::too_costly(format!("an expression of `_filter` may nest {NESTING_MAX} deep")));
+            return Err(too_deep());
         }
         self.skip_spaces();
         if self.takes('(') {
