@@ -83,7 +83,7 @@ impl Default for Limits {
             connections: 4096,
             threads: 64,
             receive_timeout: Duration::from_secs(30),
-            count_rows: 20_000,
+            count_rows: 4_000,
             search_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),

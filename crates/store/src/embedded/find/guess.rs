@@ -3,7 +3,7 @@
 use roaring::RoaringTreemap;
 
 use super::node::{Links, Node};
-use super::scan::Reader;
+use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify;
 use crate::embedded::layout::{SAMPLE_SHARES, share};
@@ -19,7 +19,7 @@ const ENOUGH: u64 = 16;
 const SAMPLED_MAX: usize = 1024;
 
 /// Of more values than these only some are looked up.
-const VALUES_LOOKED_UP: usize = 64;
+const VALUES_LOOKED_UP: usize = 32;
 
 /// How many documents are taken to name one document that is not known to be named by many.
 const LINKS: u64 = 16;
@@ -64,9 +64,12 @@ impl Reader<'_> {
                 let step = values.len().div_ceil(VALUES_LOOKED_UP);
                 let mut sum = 0;
                 for value in values.iter().step_by(step) {
-                    sum += self.view.kept_count(*index, value)?.unwrap_or(RARE);
+                    sum += match self.view.kept_count(*index, value)? {
+                        Some(count) => count,
+                        None => self.count_rare(*index, value)?,
+                    };
                 }
-                Guess::same(sum.saturating_mul(step as u64))
+                Guess::same(sum.saturating_mul(step as u64).max(values.len() as u64))
             }
             Node::Match(wanted) => self.guess_range(wanted)?,
             Node::Word(_, set) => Guess { rows: 0, hits: set.len() },
@@ -90,6 +93,16 @@ impl Reader<'_> {
                 Guess { rows: far.rows.saturating_add(far.hits.saturating_mul(PROBE_ROWS)), hits: far.hits }
             }
         })
+    }
+
+    /// How many rows a rare value has, up to [`RARE`]. A list of values is mostly one of ids, each with a single row.
+    fn count_rare(&self, index: Index, value: &[u8]) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for row in self.equal(index, value, 0, u64::MAX, Way::Up)?.take(RARE as usize) {
+            row?;
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// About how many documents name those that satisfy `to`. Many may name one, so these are looked up where they are found with few
@@ -150,6 +163,8 @@ impl Reader<'_> {
         for node in ranges {
             parts.push((if least > CHEAP { self.guess(node)?.rows } else { u64::MAX }, node));
         }
+        // Of parts that look alike the last: the first of a search is mostly its collection.
+        parts.reverse();
         parts.sort_by_key(|(rows, _)| *rows);
         Ok(parts.into_iter().map(|(_, node)| node).collect())
     }

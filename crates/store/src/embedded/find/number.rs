@@ -55,7 +55,7 @@ impl Reader<'_> {
         Ok(Some(found))
     }
 
-    /// The rarest single value that every hit must have.
+    /// The rarest single value that every hit must have; of several the last, as the first is mostly that of the collection.
     pub(super) fn driver<'f>(
         &self,
         node: &Node<'f>,
@@ -65,7 +65,7 @@ impl Reader<'_> {
         for part in node.conjunction() {
             if let Node::Equal(index, value) = part {
                 let count = self.view.kept_count(*index, value)?.unwrap_or(0);
-                if best.is_none_or(|(least, _)| count < least) {
+                if best.is_none_or(|(least, _)| count <= least) {
                     best = Some((count, (*index, *value)));
                 }
             }

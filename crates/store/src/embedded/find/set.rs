@@ -9,7 +9,7 @@ use crate::embedded::layout::{sample_member, share};
 use crate::{Index, StoreError};
 
 /// Checking one candidate costs about as much as reading this many rows in a row.
-pub(super) const PROBE_ROWS: u64 = 8;
+pub(super) const PROBE_ROWS: u64 = 16;
 
 /// Candidates that cost no more rows than this are checked without a thought about other ways.
 const PROBES_ALWAYS: u64 = 256;

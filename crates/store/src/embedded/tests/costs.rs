@@ -120,7 +120,7 @@ fn touches_few_rows_where_others_touch_many() {
         ("all but one value", everyone().and(odd), vec![], 5_000, [400, 400, 400]),
         ("all but a value of others too", everyone().and(quarter("a").not()), vec![], 7_500, [400, 400, 13_000]),
         ("without a date", everyone().and(Filter::present(Index(5)).not()), vec![], 200, [3_000, 3_000, 21_000]),
-        ("a thousand ids", everyone().and(units), vec![], 1_000, [600, 600, 1_200]),
+        ("a thousand ids", everyone().and(units), vec![], 1_000, [1_100, 1_100, 1_200]),
         ("dates", everyone().and(dates(1_000, 9_000)), vec![], 7_840, [3_000, 3_000, 11_000]),
         ("dates before", everyone().and(dates(0, 500)), vec![], 490, [700, 700, 700]),
         ("dates before, the latest", everyone().and(before), by_date(true), 4_900, [400, 500, 6_000]),

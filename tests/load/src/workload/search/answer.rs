@@ -11,9 +11,11 @@ pub(super) struct Answer {
     pub(super) rows: Option<u64>,
 }
 
-/// How far an estimated total may be off: five times the standard deviation where one in 64 is looked at.
+/// How far an estimated total may be off: five times the standard deviation where one in 64 is looked at, and for large numbers, which
+/// are estimated from fewer, half of it.
 fn estimate_error_max(expected: u64) -> f64 {
-    5.0 * (64.0 * expected.max(1) as f64).sqrt()
+    let expected = expected.max(1) as f64;
+    (5.0 * (64.0 * expected).sqrt()).max(expected / 2.0)
 }
 
 impl Answer {
