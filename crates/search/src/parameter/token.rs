@@ -201,7 +201,8 @@ pub(super) fn filter(
         return of_type_filter(site, index, value);
     }
     if modifier == Some(TEXT) {
-        return every_word(row::secondary(index, TEXT), &unescape(value)).ok_or(BadValue("at least one word"));
+        let (filter, _) = every_word(row::secondary(index, TEXT), &unescape(value))?;
+        return filter.ok_or(BadValue("at least one word"));
     }
     let wanted = Wanted::parse(value)?;
     match &wanted {

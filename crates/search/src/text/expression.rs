@@ -5,18 +5,15 @@
 
 use store::{Filter, Index};
 
-use super::words::every_word;
+use super::words::{check_asked, every_word};
 use crate::parameter::BadValue;
-
-/// How many words and phrases one expression may have.
-const TERMS_MAX: usize = 100;
 
 /// How deep parentheses and `not` may nest.
 const DEPTH_MAX: usize = 16;
 
 /// The filter of an expression over the words of an index; `text` is not escaped.
 pub(crate) fn filter(index: Index, text: &str) -> Result<Filter, BadValue> {
-    let mut parser = Parser { index, rest: text, terms: 0 };
+    let mut parser = Parser { index, rest: text, words: 0 };
     let filter = parser.any(0)?;
     match parser.next()? {
         None => filter.ok_or(BadValue("at least one word")),
@@ -36,7 +33,8 @@ enum Token<'a> {
 struct Parser<'a> {
     index: Index,
     rest: &'a str,
-    terms: usize,
+    /// How many were met.
+    words: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -86,11 +84,10 @@ impl<'a> Parser<'a> {
                 }
             }
             Some(Token::Words(words)) => {
-                self.terms += 1;
-                match self.terms <= TERMS_MAX {
-                    true => Ok(every_word(self.index, words)),
-                    false => Err(BadValue("at most 100 words")),
-                }
+                let (filter, words) = every_word(self.index, words)?;
+                self.words += words.max(1);
+                check_asked(self.words)?;
+                Ok(filter)
             }
             Some(Token::And | Token::Or | Token::Close) | None => {
                 Err(BadValue("a word on both sides of `and` and `or`, and after `not`"))

@@ -1,11 +1,12 @@
 //! Cutting text into words, and collecting those of one resource.
 
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 
 use rustc_hash::{FxHashMap, FxHasher};
 use store::{Filter, Index, Row};
 
-use crate::parameter::fold;
+use crate::parameter::{BadValue, fold};
 
 /// The longest word in bytes; of longer ones the beginning.
 pub(crate) const WORD_MAX: usize = 64;
@@ -13,6 +14,9 @@ const _: () = assert!(WORD_MAX <= store::WORD_MAX);
 
 /// How many words of one resource are indexed; what comes after is not found.
 pub(super) const WORDS_MAX: usize = 100_000;
+
+/// How many words one value of a search may ask for. Each is looked for in all documents.
+const ASKED_MAX: usize = 100;
 
 /// The words of one resource while they are collected. Their bytes stand one after the other, and a repeated word is met by its hash,
 /// so that it costs little.
@@ -94,13 +98,28 @@ pub(super) fn each(text: &str, mut visit: impl FnMut(&str)) {
     }
 }
 
-/// Resources that have every word of a text; `None` when it has none.
-pub(crate) fn every_word(index: Index, text: &str) -> Option<Filter> {
-    let mut filters = Vec::new();
-    each(text, |word| filters.push(Filter::word(index, word)));
-    match filters.len() {
+/// Resources that have every word of a text, and how many different ones these are; `None` when it has none.
+pub(crate) fn every_word(index: Index, text: &str) -> Result<(Option<Filter>, usize), BadValue> {
+    let mut words = BTreeSet::new();
+    each(text, |word| {
+        if words.len() <= ASKED_MAX && !words.contains(word) {
+            words.insert(word.to_owned());
+        }
+    });
+    check_asked(words.len())?;
+    let mut filters: Vec<_> = words.iter().map(|word| Filter::word(index, word.as_str())).collect();
+    let filter = match filters.len() {
         0 | 1 => filters.pop(),
         _ => Some(Filter::All(filters)),
+    };
+    Ok((filter, words.len()))
+}
+
+/// Refuses more than [`ASKED_MAX`] words.
+pub(super) fn check_asked(words: usize) -> Result<(), BadValue> {
+    match words <= ASKED_MAX {
+        true => Ok(()),
+        false => Err(BadValue("at most 100 words")),
     }
 }
 
@@ -126,6 +145,24 @@ mod tests {
             each(text, |word| words.push(word.to_owned()));
             assert_eq!(words, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn asks_for_each_word_once_and_not_for_too_many() {
+        let words = |words: usize| (0..words).map(|word| format!("w{word}")).collect::<Vec<_>>().join("-");
+        let asks = |text: &str| every_word(Index(1), text).map(|(_, words)| words).map_err(|bad| bad.0);
+        let repeated = ["Heart heart", &"-heart".repeat(10_000)].concat();
+        let cases = [
+            ("", Ok(0)),
+            ("--", Ok(0)),
+            (&repeated, Ok(1)),
+            (&words(ASKED_MAX), Ok(ASKED_MAX)),
+            (&words(ASKED_MAX + 1), Err("at most 100 words")),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(asks(text), expected);
+        }
+        assert_eq!(every_word(Index(1), &repeated).unwrap().0, Some(Filter::word(Index(1), "heart")));
     }
 
     #[test]
