@@ -15,6 +15,8 @@ mod includes;
 mod malformed;
 /// One value against one element.
 mod matching;
+/// Words, lists and terminology.
+mod meaning;
 /// Who comes before whom.
 mod order;
 /// Whole queries: chains, `_has`, alternatives.

@@ -4,6 +4,7 @@ use fhir::definitions::{SearchKind, SearchParameter};
 
 use super::escapes::split;
 use super::matching::{composite, has_components, item_matches};
+use super::meaning;
 use super::truth::{Truth, all, any, not};
 use super::values::{self, Link};
 use super::world::{World, parameter};
@@ -43,10 +44,8 @@ impl<'w> Search<'w> {
             None => match name.split_once('.') {
                 Some((reference, rest)) => self.chain(resource_type, reference, rest, value),
                 None => {
-                    let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
-                    let parameter = parameter(resource_type, code).expect("a parameter");
-                    let places = self.world.of_type(resource_type);
-                    places.iter().map(|place| self.matches(*place, parameter, modifier, value)).collect()
+                    let places = self.world.of_type(resource_type).iter();
+                    places.map(|place| self.plain(*place, resource_type, name, value)).collect()
                 }
             },
         });
@@ -64,8 +63,27 @@ impl<'w> Search<'w> {
             let columns = self.targets_that_hold(resource_type, reference, rest, value);
             return self.leads_to(place, resource_type, reference, rest, value, &columns);
         }
+        self.plain(place, resource_type, name, value)
+    }
+
+    /// A condition on a resource alone.
+    fn plain(&self, place: usize, resource_type: &str, name: &str, value: &str) -> Truth {
+        if name == "_list" {
+            return Some(meaning::is_listed(self.world, place, value));
+        }
         let (code, modifier) = name.split_once(':').unwrap_or((name, ""));
-        self.matches(place, parameter(resource_type, code).expect("a parameter"), modifier, value)
+        let parameter = parameter(resource_type, code).expect("a parameter");
+        match (code, modifier) {
+            ("_text" | "_content", "") => meaning::has_words(self.world, place, code, value),
+            (_, "text") => {
+                let texts: Vec<_> = self.world.values(place, parameter).iter().map(meaning::token_text).collect();
+                Some(meaning::words(value).is_subset(&meaning::words(&texts.join(" "))))
+            }
+            (_, "in" | "not-in" | "below" | "above") if parameter.kind == SearchKind::Token => {
+                meaning::means(self.world, &self.world.values(place, parameter), modifier, value)
+            }
+            _ => self.matches(place, parameter, modifier, value),
+        }
     }
 
     /// One parameter of one resource.
@@ -222,7 +240,7 @@ fn target_types(resource_type: &str, reference: &str, rest: &str) -> Vec<&'stati
 /// Whether a type has the parameter that a name begins with.
 fn knows(resource_type: &str, name: &str) -> bool {
     let code = name.split([':', '.']).next().expect("at least one piece");
-    name.starts_with("_has:") || parameter(resource_type, code).is_some()
+    name.starts_with("_has:") || name == "_list" || parameter(resource_type, code).is_some()
 }
 
 /// Whether an element has a value; a primitive may have no more than extensions.

@@ -7,6 +7,7 @@ use store::testing::Random;
 
 use super::escapes::escape;
 use super::includes::Include;
+use super::meaning::{self, token_text};
 use super::order::By;
 use super::spans::PREFIXES;
 use super::units::{self, UCUM};
@@ -176,6 +177,9 @@ impl<'w> Asker<'w> {
     }
 
     fn plain(&mut self, resource_type: &'static str) -> Option<(String, String)> {
+        if self.random.one_in(8) {
+            return self.meaning(resource_type);
+        }
         let parameter = self.parameter(resource_type, |kind| kind != SearchKind::Special)?;
         if self.random.one_in(12) {
             return Some((format!("{}:missing", parameter.code), self.random.one_in(2).to_string()));
@@ -188,6 +192,71 @@ impl<'w> Asker<'w> {
         let name =
             if modifier.is_empty() { parameter.code.to_string() } else { format!("{}:{modifier}", parameter.code) };
         (!alternatives.is_empty()).then(|| (name, alternatives.join(",")))
+    }
+
+    /// A condition on words, lists or the meaning of codes.
+    fn meaning(&mut self, resource_type: &'static str) -> Option<(String, String)> {
+        match self.random.below(6) {
+            0 if self.world.of_type("List").is_empty() => None,
+            0 => {
+                let list = *self.random.pick(self.world.of_type("List"));
+                Some(("_list".to_owned(), self.world.resources[list].id.clone()))
+            }
+            1 => {
+                let place = *self.random.pick(self.world.of_type(resource_type));
+                let text = values::member(self.world.node(place).get("text")?, "div")?;
+                let text = text.split_once('>')?.1.to_owned();
+                parameter(resource_type, "_text").and(Some(("_text".to_owned(), self.words(&text)?)))
+            }
+            2 => {
+                let string = self.parameter(resource_type, |kind| kind == SearchKind::String)?;
+                let (_, item) = self.item(resource_type, string)?;
+                let text = values::strings(&item).join(" ");
+                parameter(resource_type, "_content").and(Some(("_content".to_owned(), self.words(&text)?)))
+            }
+            3 => {
+                let token = self.parameter(resource_type, |kind| kind == SearchKind::Token)?;
+                let (_, item) = self.item(resource_type, token)?;
+                Some((format!("{}:text", token.code), self.words(&token_text(&item))?))
+            }
+            _ => (0..TRIES).find_map(|_| self.terms(resource_type)),
+        }
+    }
+
+    /// One or two words of a text.
+    fn words(&mut self, text: &str) -> Option<String> {
+        let words: Vec<_> = meaning::words(text).into_iter().collect();
+        let words: Vec<_> = words.iter().filter(|word| !["and", "or", "not"].contains(&word.as_str())).collect();
+        let first = (!words.is_empty()).then(|| *self.random.pick(&words))?;
+        Some(if self.random.one_in(2) { first.clone() } else { format!("{first} {}", self.random.pick(&words)) })
+    }
+
+    /// `:in`, `:not-in`, `:below` and `:above`.
+    fn terms(&mut self, resource_type: &'static str) -> Option<(String, String)> {
+        let token = self.parameter(resource_type, |kind| kind == SearchKind::Token)?;
+        let (_, item) = self.item(resource_type, token)?;
+        if !["Coding", "CodeableConcept"].contains(&values::type_name(&item)) {
+            return None;
+        }
+        let system = values::tokens(&item).into_iter().find_map(|token| match token.system {
+            System::Given(system) => Some((system, token.code?)),
+            _ => None,
+        });
+        let (system, code) = system.filter(|(system, _)| !self.world.named(system).is_empty())?;
+        let modifier = *self.random.pick(&["in", "not-in", "below", "above"]);
+        let value = match modifier {
+            "in" | "not-in" => {
+                let sets = self.world.of_type("ValueSet").iter().copied();
+                let sets: Vec<_> = sets.filter(|set| self.world.node(*set).get("compose").is_some()).collect();
+                let set = *self.random.pick(&sets);
+                match self.random.one_in(2) {
+                    true => self.world.resources[set].key(),
+                    false => values::member(self.world.node(set), "url")?,
+                }
+            }
+            _ => format!("{}|{}", escape(&system), escape(&code)),
+        };
+        Some((format!("{}:{modifier}", token.code), value))
     }
 
     fn modifier(&mut self, parameter: &SearchParameter) -> String {

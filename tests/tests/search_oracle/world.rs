@@ -109,6 +109,11 @@ impl World {
         self.by_type.get(resource_type).map_or(&[], Vec::as_slice)
     }
 
+    /// A resource as JSON.
+    pub(super) fn node(&self, place: usize) -> Node<'static> {
+        self.resources[place].root.value.expect("a resource")
+    }
+
     /// Where the resource stands that a resource, or what contains that, holds under an id.
     pub(super) fn contained(&self, place: usize, id: &str) -> Option<usize> {
         let container = self.inside.iter().find(|(_, inner)| **inner == place).map_or(place, |((outer, _), _)| *outer);
