@@ -210,7 +210,7 @@ fn chains_into_what_is_contained() {
     let house = House::new();
     house.hold(&[
         r##"{"resourceType":"MedicationRequest","id":"own","status":"active","intent":"order","subject":{"reference":"#p"},
-            "contained":[{"resourceType":"Medication","id":"m","ingredient":[{"itemCodeableConcept":{"coding":[{"code":"abc"}]}}],
+            "contained":[{"resourceType":"Medication","id":"m","code":{"text":"Sleeping draught"},"ingredient":[{"itemCodeableConcept":{"coding":[{"code":"abc"}]}}],
                 "manufacturer":{"reference":"#o"}},{"resourceType":"Organization","id":"o","name":"Acme"},
                 {"resourceType":"Patient","id":"p","gender":"female","generalPractitioner":[{"reference":"Practitioner/doc"}]}],
             "medicationReference":{"reference":"#m"}}"##,
@@ -228,6 +228,9 @@ fn chains_into_what_is_contained() {
         ("MedicationRequest", "medication.manufacturer:Organization.name=acme", "own", ""),
         ("MedicationRequest", "medication.manufacturer.name=other", "", ""),
         ("MedicationRequest", "medication.manufacturer:missing=true", "other", ""),
+        ("MedicationRequest", "medication.code:text=sleeping", "own", ""),
+        ("MedicationRequest", "medication._content=draught", "own", ""),
+        ("MedicationRequest", "medication._content=draft", "", ""),
         ("MedicationRequest", "patient.gender=female", "own", ""),
         ("MedicationRequest", "patient:missing=false", "other own", ""),
         ("MedicationRequest", "subject:Patient.general-practitioner:Practitioner.name=young", "own", ""),

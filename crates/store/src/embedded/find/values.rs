@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use super::node::Node;
 use super::scan::{Reader, Way, row_bounds};
+use crate::embedded::homes;
 use crate::{Match, StoreError};
 
 /// How many values a range may have to be replaced by them. Looking for them takes a row each and one more.
@@ -29,6 +30,8 @@ pub(super) fn with_values<'f>(reader: &Reader<'f>, node: Node<'f>) -> Result<Nod
             }
             None => Node::Match(wanted),
         },
+        // Who asks for all that refers to something lists its names for many indexes that have never had a row.
+        Node::OneOf(index, _) if homes::read(reader.view.txn, reader.view.tables, index)?.is_none() => Node::Nothing,
         node => node,
     })
 }
