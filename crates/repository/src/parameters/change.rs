@@ -138,10 +138,8 @@ fn jobs_after(
             waiting.retain(|waiting| waiting != id);
             waiting.extend(gains.contains(name).then(|| id.to_owned()));
             let total = if containers { transaction.containers(name)? } else { count(name) };
-            // What others write until the commit has its rows; what stands in this transaction was prepared before.
-            if total > 0 || !containers || transaction.writes.len() > 1 {
-                jobs.push(Job { resource_type: name.clone(), containers, done: 0, total, after: None, waiting });
-            }
+            // Even where there is nothing yet: what this transaction and others write until it is committed was prepared before.
+            jobs.push(Job { resource_type: name.clone(), containers, done: 0, total, after: None, waiting });
         }
     }
     Ok(jobs)

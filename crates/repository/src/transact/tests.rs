@@ -383,6 +383,34 @@ fn conditions_over_joins_are_checked_again() {
     }
 }
 
+/// A parameter and what it is to find are written at the same time, neither knowing of the other.
+#[test]
+fn what_is_written_beside_a_new_parameter_is_found_by_it() {
+    let parameter = r#"{"resourceType":"SearchParameter","id":"eyes","url":"urn:eyes","name":"Eyes","status":"active","description":"d",
+        "code":"eyes","base":["Patient"],"type":"token","expression":"Patient.extension('urn:eyes').value"}"#;
+    let patient = r#"{"resourceType":"Patient","id":"p","extension":[{"url":"urn:eyes","valueCode":"blue"}]}"#;
+    let observation = format!(
+        r##"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"contained":[{patient}],"subject":{{"reference":"#p"}}}}"##
+    );
+    let cases = [(patient, "Patient", "eyes=blue"), (&observation, "Observation", "subject:Patient.eyes=blue")];
+    for (written, resource_type, query) in cases {
+        let house = House::new();
+        let session = house.session();
+        let drafts = draft::all(&session, vec![put(parameter)]).expect("well-formed");
+        let mut kept = Kept { fresh: vec![None], contents: vec![None] };
+        let batch = {
+            let snapshot = session.snapshot().expect("a snapshot");
+            let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept).expect("planned");
+            plan.batch().expect("a batch").0
+        };
+        house.hold(&[written]);
+        house.repository.store().commit(batch).expect("committed");
+        while house.repository.index_batch().expect("a store that works") {}
+        let found = house.search(resource_type, query).expect("a search");
+        assert_eq!(found.matches.len(), 1, "{query}");
+    }
+}
+
 #[test]
 fn large_transactions_keep_order() {
     let house = House::new();
