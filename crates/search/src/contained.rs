@@ -9,6 +9,7 @@
 
 use fhir::fhirpath::ElementNode;
 use fhir::json::Document;
+use rustc_hash::{FxHashMap, FxHashSet};
 use store::{Filter, Index, Match, Row};
 
 use crate::Criterion;
@@ -44,10 +45,10 @@ struct Contained<'a> {
 pub(crate) fn rows(registry: &Registry, container: ElementNode<'_>, rows: &mut Rows) {
     let ways = rows.take_ways();
     let contained = all(registry, container);
-    for resource in &contained {
-        add_anywhere(resource, &contained, rows);
-    }
-    follow(&ways, &contained, &mut Vec::new(), rows);
+    let by_id = by_id(&contained);
+    let mut collected = Collected { by_id: &by_id, seen: FxHashSet::default(), rows };
+    contained.iter().for_each(|resource| collected.add_anywhere(resource));
+    collected.follow(&ways, &mut Vec::new());
 }
 
 impl Registry {
@@ -55,9 +56,10 @@ impl Registry {
     pub fn contained<'d>(&self, container: &'d Document) -> Vec<ContainedResource<'d>> {
         let Some(root) = ElementNode::resource(self.site().definitions, container.root()) else { return Vec::new() };
         let contained = all(self, root);
+        let by_id = by_id(&contained);
         let alone = |resource: &Contained<'d>| {
             let mut rows = Rows::default();
-            add_anywhere(resource, &contained, &mut rows);
+            Collected { by_id: &by_id, seen: FxHashSet::default(), rows: &mut rows }.add_anywhere(resource);
             // There are no more than the container has, which was stored.
             let rows = rows.finish().map_or(Vec::new(), crate::Rows::together);
             ContainedResource { id: resource.id.clone(), text: resource.text, rows }
@@ -110,33 +112,51 @@ pub(crate) struct Way {
     pub(crate) target_type: Option<Box<str>>,
 }
 
-fn follow(ways: &[Way], contained: &[Contained<'_>], path: &mut Vec<Index>, rows: &mut Rows) {
-    for way in ways {
-        let Some(resource) = contained.iter().find(|resource| *resource.id == *way.id) else { continue };
-        if way.target_type.as_deref().is_some_and(|wanted| wanted != resource.resource_type) {
-            continue;
-        }
-        rows.push(along(path, row::secondary(way.index, OTHER)), Vec::new());
-        path.push(way.index);
-        add(resource, path, rows);
-        if path.len() < STEPS_MAX {
-            follow(resource.rows.ways(), contained, path, rows);
-        }
-        path.pop();
-    }
+/// Of two with one id the first counts.
+fn by_id<'c, 'a>(contained: &'c [Contained<'a>]) -> FxHashMap<&'c str, &'c Contained<'a>> {
+    contained.iter().rev().map(|resource| (resource.id.as_str(), resource)).collect()
 }
 
-/// Adds the rows that a search for contained resources asks for.
-fn add_anywhere(resource: &Contained<'_>, contained: &[Contained<'_>], rows: &mut Rows) {
-    add(resource, &[ANY_WAY], rows);
-    follow(resource.rows.ways(), contained, &mut vec![ANY_WAY], rows);
+/// The rows of a container while those of what it contains are added.
+struct Collected<'c, 'a, 'r> {
+    by_id: &'c FxHashMap<&'c str, &'c Contained<'a>>,
+    /// What has been added, by path and id: however many references lead along one path to one resource, it is added once.
+    seen: FxHashSet<(Vec<Index>, &'c str)>,
+    rows: &'r mut Rows,
 }
 
-fn add(resource: &Contained<'_>, path: &[Index], rows: &mut Rows) {
-    for row in resource.rows.all() {
-        rows.push(along(path, row.index), row.value.clone());
+impl<'c> Collected<'c, '_, '_> {
+    fn follow(&mut self, ways: &[Way], path: &mut Vec<Index>) {
+        for way in ways {
+            let Some(resource) = self.by_id.get(&*way.id).copied() else { continue };
+            if way.target_type.as_deref().is_some_and(|wanted| wanted != resource.resource_type) {
+                continue;
+            }
+            path.push(way.index);
+            if self.seen.insert((path.clone(), &resource.id)) {
+                let (_, before) = path.split_last().expect("a way was pushed");
+                self.rows.push(along(before, row::secondary(way.index, OTHER)), Vec::new());
+                self.add(resource, path);
+                if path.len() < STEPS_MAX {
+                    self.follow(resource.rows.ways(), path);
+                }
+            }
+            path.pop();
+        }
     }
-    rows.words.add_all(&resource.rows.words, |index| along(path, index));
+
+    /// Adds the rows that a search for contained resources asks for.
+    fn add_anywhere(&mut self, resource: &'c Contained<'_>) {
+        self.add(resource, &[ANY_WAY]);
+        self.follow(resource.rows.ways(), &mut vec![ANY_WAY]);
+    }
+
+    fn add(&mut self, resource: &Contained<'_>, path: &[Index]) {
+        for row in resource.rows.all() {
+            self.rows.push(along(path, row.index), row.value.clone());
+        }
+        self.rows.words.add_all(&resource.rows.words, |index| along(path, index));
+    }
 }
 
 fn along(path: &[Index], index: Index) -> Index {
@@ -182,13 +202,23 @@ pub(crate) fn behind_filter(reference: Index, filter: &Filter) -> Filter {
 
 #[cfg(test)]
 mod tests {
-    use rustc_hash::FxHashSet;
-
     use fhir::Definitions;
 
     use super::*;
     use crate::Handling;
     use crate::testing::{query, registry, rows};
+
+    #[test]
+    fn many_references_to_one_resource_cost_as_one() {
+        let report = |references: usize| {
+            let result = vec![r##"{"reference":"#o"}"##; references].join(",");
+            rows(&format!(
+                r#"{{"resourceType":"DiagnosticReport","id":"r","status":"final","code":{{"text":"x"}},"contained":[
+                    {{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"code":"a"}}]}}}}],"result":[{result}]}}"#
+            ))
+        };
+        assert_eq!(report(50_000), report(1));
+    }
 
     #[test]
     fn no_two_indexes_of_a_container_share_a_number() {
