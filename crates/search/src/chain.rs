@@ -23,7 +23,7 @@ pub(crate) fn follow(
     rest: Asked<'_>,
     ask: &Ask<'_>,
 ) -> Result<Criterion, Refusal> {
-    check_depth(reference, rest.depth)?;
+    check_depth(rest.depth)?;
     let (code, target) = split_modifier(reference);
     let parameter = reference_parameter(registry, resource_type, code)?;
     let rest = Asked { depth: rest.depth + 1, ..rest };
@@ -96,7 +96,7 @@ pub(crate) fn has(
     asked: Asked<'_>,
     ask: &Ask<'_>,
 ) -> Result<Criterion, Refusal> {
-    check_depth("_has", asked.depth)?;
+    check_depth(asked.depth)?;
     let mut parts = asked.name.splitn(3, ':');
     let (Some(source), Some(code), Some(rest)) = (parts.next(), parts.next(), parts.next()) else {
         let path = shortened(asked.name);
@@ -122,13 +122,10 @@ pub(crate) fn has(
     })
 }
 
-fn check_depth(name: &str, depth: usize) -> Result<(), Refusal> {
+fn check_depth(depth: usize) -> Result<(), Refusal> {
     match depth < CHAINS_MAX {
         true => Ok(()),
-        false => Err(Refusal::too_costly(format!(
-            "parameter `{}` is chained too deep: a parameter may chain {CHAINS_MAX} times",
-            shortened(name)
-        ))),
+        false => Err(Refusal::too_costly(format!("a parameter may chain {CHAINS_MAX} times"))),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn expression(text: &str) -> Result<Expression<'_>, Refusal> {
 }
 
 fn too_deep() -> Refusal {
-    Refusal::too_costly(format!("an expression of `_filter` may nest {NESTING_MAX} deep"))
+    Refusal::too_costly(format!("an expression may nest {NESTING_MAX} deep"))
 }
 
 impl<'a> Expression<'a> {
