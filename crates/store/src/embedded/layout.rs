@@ -66,8 +66,7 @@ impl State {
             next_sequence: fields.u64()?,
             time: fields.time()?,
             unmerged: fields.u64()?,
-            // Some stores of this format have not counted them yet.
-            waiting_bytes: fields.u64().unwrap_or_default(),
+            waiting_bytes: fields.u64()?,
         })
     }
 }

@@ -6,6 +6,7 @@ use heed::RwTxn;
 
 use super::merge::{FRESH_BYTES, FRESH_MAX, MERGE_BYTES};
 use super::{posting, record};
+use crate::embedded::layout::State;
 use crate::embedded::tables::{Files, View};
 use crate::testing::TestClock;
 use crate::{Batch, Embedded, Filter, Find, Index, Key, Put, Row, Store, Write};
@@ -116,7 +117,7 @@ fn finds_each_word_once() {
 fn finds_damage() {
     type Damage = fn(&Files, &mut RwTxn<'_>) -> heed::Result<()>;
     // What is changed behind the store's back, and what is said about it. Of the documents 1 to 3, 2 has changed since it was merged.
-    let cases: [(&str, Damage, &str); 10] = [
+    let cases: [(&str, Damage, &str); 11] = [
         (
             "a lost posting",
             |f, t| f.tables.postings.delete(t, &posting::key(TEXT, 0, b"both")).map(drop),
@@ -154,6 +155,14 @@ fn finds_damage() {
             "a change of what was never merged",
             |f, t| f.tables.fresh.put(t, &1_000_000_u64.to_be_bytes(), &[]),
             "never merged has merged words",
+        ),
+        (
+            "words that wait uncounted",
+            |f, t| {
+                let state = f.tables.meta.get(t, b"state")?.and_then(State::decode).unwrap();
+                f.tables.meta.put(t, b"state", &State { waiting_bytes: 3, ..state }.encode())
+            },
+            "only `3` are counted",
         ),
     ];
     for (name, damage, expected) in cases {

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use roaring::RoaringBitmap;
 
 use super::record::{Words, encode};
-use super::{number, posting};
+use super::{fresh_documents, number, posting};
 use crate::embedded::homes;
 use crate::embedded::layout::State;
 use crate::embedded::tables::{View, damaged};
@@ -39,8 +39,18 @@ pub(in crate::embedded) fn verify(view: View<'_>, state: &State) -> Result<Optio
         Some((at, _)) if number(at)? >= state.unmerged => {
             Ok(Some("a document that was never merged has merged words".to_owned()))
         }
-        _ => Ok(None),
+        _ => waiting(view, state),
     }
+}
+
+/// No more waits to be merged than is counted.
+fn waiting(view: View<'_>, state: &State) -> Result<Option<String>, StoreError> {
+    let mut bytes = 0;
+    for document in fresh_documents(view, state)? {
+        bytes += document?.1.0.len() as u64;
+    }
+    let counted = state.waiting_bytes;
+    Ok((bytes > counted).then(|| format!("`{bytes}` bytes of words wait, and only `{counted}` are counted")))
 }
 
 /// Every record is as it should be, of a current document, and of indexes that are at home there.
