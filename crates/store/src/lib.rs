@@ -59,8 +59,8 @@ pub trait Snapshot: Send {
     /// The current documents that satisfy a filter, in order, one page.
     fn find(&self, find: &Find) -> Result<Found, StoreError>;
 
-    /// The current documents of a collection in order of id, deletions left out: how all of it is gone through. At most `limit`, fewer
-    /// where one more would bring their bodies over [`PAGE_BYTES_MAX`]; the cost is that of the page and of the deletions it passes.
+    /// The current documents of a collection in order of id, deletions left out: how all of it is gone through. At most `limit`, which is
+    /// not 0, fewer where one more would bring their bodies over [`PAGE_BYTES_MAX`]; the cost is that of the page and of the deletions it passes.
     fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError>;
 
     /// The value of a claim or setting.

@@ -14,6 +14,9 @@ pub(super) fn documents(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Documents, StoreError> {
+    if limit == 0 {
+        return Err(StoreError::Misuse("pages of `0` documents come to no end".to_owned()));
+    }
     // `0` is the byte after `/`.
     let (first, end) = (format!("{collection}/"), format!("{collection}0"));
     let low = match after {

@@ -76,4 +76,5 @@ fn refuses_foreign_cursors(make: Make<'_>) {
         let refusal = snapshot.documents(collection, Some(&cursor), 1).map(drop);
         assert!(matches!(refusal, Err(StoreError::Misuse(_))), "{cursor:?}: {refusal:?}");
     }
+    assert!(matches!(snapshot.documents("P", None, 0), Err(StoreError::Misuse(_))));
 }
