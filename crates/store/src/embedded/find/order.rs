@@ -48,12 +48,14 @@ impl Direction {
 
 impl Order<'_> {
     pub(super) fn position(&self, number: u64, rows: Packed<'_>) -> Position {
-        let value = |key: &SortKey| {
-            let values = key.indexes.iter().filter_map(|index| {
-                let mut values = rows.values(*index);
-                if key.descending { values.last() } else { values.next() }
-            });
-            if key.descending { values.max() } else { values.min() }
+        let value = |key: &SortKey| match key.indexes.as_slice() {
+            [index] if key.descending => rows.values(*index).last(),
+            [index] => rows.values(*index).next(),
+            // All types together have an index each: rows are gone through once, not once for each of those.
+            indexes => {
+                let values = rows.filter(|(index, _)| indexes.contains(index)).map(|(_, value)| value);
+                if key.descending { values.max() } else { values.min() }
+            }
         };
         Position { values: self.keys.iter().map(|key| value(key).map(Box::from)).collect(), number }
     }
