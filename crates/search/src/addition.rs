@@ -1,5 +1,7 @@
 //! Search parameters that are stated by resources, <https://hl7.org/fhir/R4/searchparameter.html>, beside those that are always there.
 
+mod limits;
+
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,10 +10,10 @@ use fhir::fhirpath::Expression;
 use fhir::json::{Document, Node};
 use fhir::{Definitions, IssueType, Outcome};
 
-use crate::escape::split;
+pub(crate) use self::limits::Limits;
 use crate::extract::{Source, branches};
 use crate::parameter::composite_kinds;
-use crate::refusal::{Refusal, shortened};
+use crate::refusal::shortened;
 
 /// How many bytes a code, an expression and a url may have.
 const CODE_MAX: usize = 64;
@@ -29,21 +31,6 @@ pub struct Addition {
     /// The kinds of its components.
     pub(crate) kinds: Vec<SearchKind>,
     pub(crate) limits: Limits,
-}
-
-/// What a definition leaves out of what its kind could do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// The only modifiers.
-    pub(crate) modifiers: Option<Vec<String>>,
-    /// The only prefixes; none at all is always fine.
-    pub(crate) comparators: Option<Vec<String>>,
-    /// The only parameters that may follow in a chain.
-    pub(crate) chains: Option<Vec<String>>,
-    /// One value each time.
-    pub(crate) single_or: bool,
-    /// Once in a query.
-    pub(crate) single_and: bool,
 }
 
 /// How far the rows of a type are made anew. Shared between a registry and what indexes.
@@ -141,71 +128,6 @@ impl Addition {
         let SearchParameter { code, kind, expression, targets, components, .. } = &self.definition;
         let text = format!("{code}\0{kind:?}\0{expression}\0{targets:?}\0{components:?}\0{:?}", self.kinds);
         blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
-    }
-}
-
-impl Limits {
-    fn read(root: Node<'_>) -> Limits {
-        let list = |name: &str| {
-            let values: Vec<_> = items(root, name).map(|value| value.into_owned()).collect();
-            (!values.is_empty()).then_some(values)
-        };
-        let is_false = |name: &str| root.get(name).is_some_and(|node| node.raw() == "false");
-        Limits {
-            modifiers: list("modifier"),
-            comparators: list("comparator"),
-            chains: list("chain"),
-            single_or: is_false("multipleOr"),
-            single_and: is_false("multipleAnd"),
-        }
-    }
-
-    /// Refuses a use that the definition leaves out.
-    pub(crate) fn check(
-        &self,
-        definition: &SearchParameter,
-        modifier: Option<&str>,
-        value: &str,
-    ) -> Result<(), Refusal> {
-        let code = &definition.code;
-        let unlisted = |list: &Option<Vec<String>>, name: &str| {
-            list.as_ref().filter(|list| !list.iter().any(|listed| listed == name)).map(|list| list.join(", "))
-        };
-        // The value set of modifiers names them as in a query, but for these two.
-        let named = modifier.map(|modifier| match modifier {
-            "of-type" => "ofType",
-            _ if modifier.starts_with(|char: char| char.is_ascii_uppercase()) => "type",
-            _ => modifier,
-        });
-        if let Some(allowed) = named.and_then(|name| unlisted(&self.modifiers, name)) {
-            let modifier = shortened(modifier.unwrap_or_default());
-            return Err(Refusal::unknown(format!("modifier `:{modifier}` of `{code}` is not allowed, only {allowed}")));
-        }
-        if self.single_or && split(value, b',').count() > 1 {
-            return Err(Refusal::bad(format!("parameter `{code}` takes one value, not several with commas")));
-        }
-        let is_ordered = matches!(definition.kind, SearchKind::Number | SearchKind::Date | SearchKind::Quantity);
-        if is_ordered && modifier != Some("missing") {
-            for value in split(value, b',') {
-                let letters = value.bytes().take_while(u8::is_ascii_lowercase).count();
-                let prefix = &value[..letters];
-                if let Some(allowed) = unlisted(&self.comparators, prefix).filter(|_| !prefix.is_empty()) {
-                    return Err(Refusal::bad(format!("prefix `{prefix}` of `{code}` is not allowed, only {allowed}")));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Refuses a chain that the definition leaves out.
-    pub(crate) fn check_chain(&self, code: &str, next: &str) -> Result<(), Refusal> {
-        match &self.chains {
-            Some(chains) if !chains.iter().any(|chain| chain == next) => {
-                let (next, chains) = (shortened(next), chains.join(", "));
-                Err(Refusal::unknown(format!("`{code}` does not chain to `{next}`, only to {chains}")))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -418,6 +340,7 @@ fn targets(definitions: &'static Definitions, root: Node<'_>) -> Result<Vec<&'st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::refusal::Refusal;
 
     fn read(members: &str) -> Result<Option<Addition>, Outcome> {
         let text = format!(
