@@ -18,7 +18,7 @@ use super::item::{member, node, text};
 use super::token::{self, Wanted};
 use super::{BadValue, Narrowing, Site, number};
 use crate::escape::{split, unescape};
-use crate::row::{KEY_LENGTH, ROWS_MAX, Rows};
+use crate::row::{KEY_LENGTH, ROWS_MAX, Rows, push_part};
 use crate::shape::Shape;
 
 pub(super) const MODIFIERS: &[&str] = &["missing"];
@@ -117,6 +117,9 @@ fn key(combination: &[u8]) -> [u8; KEY_LENGTH] {
     std::array::from_fn(|at| hash.as_bytes()[at])
 }
 
+/// How many bytes of a part make a form; of a longer one its beginning and a hash, so that combinations stay small.
+const PART_MAX: usize = 200;
+
 /// How exactly a form names a value.
 const LOOSELY: u8 = 1;
 const EXACTLY: u8 = 2;
@@ -155,7 +158,7 @@ fn reference_forms(site: Site<'_>, reference: &str) -> Vec<Vec<u8>> {
 fn form(exactness: u8, parts: &[&str]) -> Vec<u8> {
     let mut form = vec![exactness];
     for part in parts {
-        form.extend_from_slice(part.as_bytes());
+        push_part(&mut form, part, PART_MAX);
         form.push(0);
     }
     form
@@ -426,6 +429,14 @@ mod tests {
                 ("code-value-concept=c0$v0", true),
                 ("code-value-concept=c300$v2", false),
             ],
+        );
+        let (long, other) = ("c".repeat(1_000), "c".repeat(1_001));
+        let observation = format!(
+            r#"{{"resourceType":"Observation","id":"o","status":"final","code":{{"coding":[{{"code":"{long}"}}]}},"valueString":"high"}}"#
+        );
+        check(
+            &observation,
+            &[(&format!("code-value-string={long}$high"), true), (&format!("code-value-string={other}$high"), false)],
         );
     }
 
