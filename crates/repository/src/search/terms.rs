@@ -4,6 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::Instant;
 
 use fhir::json::Document;
 use fhir::terminology::{Canonical, CodeSystem, Source, ValueSet};
@@ -46,6 +47,11 @@ impl Source for Runner<'_> {
     }
 
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
+        // An expansion asks here at least once; a query may ask for thousands that touch no rows.
+        if Instant::now() > self.until {
+            let text = "the time of the search ran out while expanding value sets";
+            return Err(Outcome::new(IssueType::TooCostly, text));
+        }
         cached(&self.loaded.value_sets, canonical, || {
             let stored = match self.local("ValueSet", canonical.url) {
                 Some(key) => self.by_key(&key)?,
