@@ -107,7 +107,9 @@ fn long_and_strange_values_find_nothing() {
     let long = "x".repeat(100_000);
     let many = vec!["x"; 50_000].join(",");
     let deep = "link.".repeat(20_000);
-    let nested = |test: &str, times: usize| test.to_owned() + &format!(" or {test} and {test}").repeat(times);
+    let nested = |test: &str, times: usize| {
+        (test.to_owned() + &format!(" or {test} and {test}").repeat(times)).replace(' ', "+")
+    };
     let queries = [
         format!("name={long}"),
         format!("name={many}"),
