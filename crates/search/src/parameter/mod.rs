@@ -189,9 +189,10 @@ impl Indexed {
                 Kind::LastUpdated | Kind::Words | Kind::Special => return,
             }
         }
-        let is_there = match &self.kind {
-            Kind::Composite(_) => rows.len() > start,
-            _ => !items.is_empty() && target_type.is_none(),
+        // Not every component may be there, nor every reference be one to the type.
+        let is_there = match (&self.kind, target_type) {
+            (Kind::Composite(_), _) | (_, Some(_)) => rows.len() > start,
+            _ => !items.is_empty(),
         };
         if is_there && !rows.has_since(start, self.index) {
             rows.push(row::secondary(self.index, OTHER), Vec::new());

@@ -259,7 +259,12 @@ mod tests {
         check(&of(r#"{"reference":"https://a.example/Patient/p"}"#), &[("patient=https://a.example/Patient/p", true)]);
         check(
             &of(r#"{"type":"Patient","identifier":{"value":"1"}}"#),
-            &[("patient:identifier=1", true), ("subject:identifier=1", true), ("patient=1", false)],
+            &[
+                ("patient:missing=true", false),
+                ("patient:identifier=1", true),
+                ("subject:identifier=1", true),
+                ("patient=1", false),
+            ],
         );
         check(&of(r#"{"type":"Group","identifier":{"value":"1"}}"#), &[("patient:identifier=1", false)]);
     }

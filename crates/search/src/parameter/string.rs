@@ -102,6 +102,9 @@ pub(crate) fn fold(text: &str) -> String {
             'đ' | 'Đ' => folded.push('d'),
             'ł' | 'Ł' => folded.push('l'),
             'ı' => folded.push('i'),
+            'ſ' => folded.push('s'),
+            'ς' => folded.push('σ'),
+            '\u{fb00}'..='\u{fb06}' => folded.extend(std::iter::once(char).nfkc()),
             _ => folded.extend(char.to_lowercase().filter(|char| !is_accent(*char))),
         }
     };
@@ -249,7 +252,8 @@ mod tests {
             ("ÀÉÎÕÜ çñ Å", "aeiou cn a"),
             ("Straße ẞ Æther œuvre Øre Đorđe Łódź", "strasse ss aether oeuvre ore dorde lodz"),
             ("İstanbul ISPARTA ısparta", "istanbul isparta isparta"),
-            ("ΑΘΗΝΑ Σίσυφος", "αθηνα σισυφος"),
+            ("ΑΘΗΝΑ Σίσυφος ΣΊΣΥΦΟΣ", "αθηνα σισυφοσ σισυφοσ"),
+            ("ﬁne ﬄ Weſt ﬆ", "fine ffl west st"),
             ("हिन्दी", "हिन्दी"),
             ("日本語", "日本語"),
             ("a\0b", "a b"),
