@@ -153,7 +153,13 @@ fn pages(flint: &Flint, world: &World, question: &Question) -> Result<Vec<Page>,
         if matches.len() > question.count || (next.is_some() && matches.len() < question.count) {
             return Err(format!("a page of {} holds {}", question.count, matches.len()));
         }
-        total = page.pointer("/total");
+        if page.pointer("/_total").is_empty() {
+            total = page.pointer("/total");
+        } else if total.is_empty() {
+            // Only an estimate, which says so.
+            let accurate = format!("{}&_total=accurate&_elements=id", question.url());
+            total = flint.get(&accurate).pointer("/total");
+        }
         found += matches.len();
         pages.push(Page { matches, included });
     }

@@ -9,6 +9,8 @@ mod corpus;
 mod escapes;
 /// Every parameter with every modifier.
 mod every_parameter;
+/// The same questions as `_filter`.
+mod expressions;
 /// What belongs with what is found.
 mod includes;
 /// Bad values, and strange ones.
@@ -17,6 +19,8 @@ mod malformed;
 mod matching;
 /// Words, lists and terminology.
 mod meaning;
+/// Places and distances.
+mod near;
 /// Who comes before whom.
 mod order;
 /// Whole queries: chains, `_has`, alternatives.
@@ -27,6 +31,8 @@ mod questions;
 mod samples;
 /// What prefixes say.
 mod spans;
+/// Totals, near and exact.
+mod totals;
 /// Yes, no, or the server's choice.
 mod truth;
 /// What units measure.

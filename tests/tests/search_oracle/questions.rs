@@ -44,7 +44,7 @@ impl Question {
     }
 }
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
     let byte = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
     text.bytes().map(byte).collect()
@@ -72,8 +72,19 @@ impl<'w> Asker<'w> {
         if self.random.one_in(8) {
             return self.wide_question();
         }
-        let resource_type = *self.random.pick(&self.types);
+        let mut resource_type = *self.random.pick(&self.types);
         let mut conditions = Vec::new();
+        // Few types have a text or a code whose meaning is known.
+        if self.random.one_in(10) {
+            let wanted = self.random.below(5);
+            for _ in 0..40 * TRIES {
+                resource_type = *self.random.pick(&self.types);
+                if let Some(condition) = self.meaning(resource_type, wanted) {
+                    conditions.push(condition);
+                    break;
+                }
+            }
+        }
         for _ in 0..*self.random.pick(&[0, 1, 1, 1, 1, 1, 2, 2, 3]) {
             conditions.extend(self.condition(resource_type, 0));
         }
@@ -178,7 +189,8 @@ impl<'w> Asker<'w> {
 
     fn plain(&mut self, resource_type: &'static str) -> Option<(String, String)> {
         if self.random.one_in(8) {
-            return self.meaning(resource_type);
+            let wanted = self.random.below(5);
+            return self.meaning(resource_type, wanted);
         }
         let parameter = self.parameter(resource_type, |kind| kind != SearchKind::Special)?;
         if self.random.one_in(12) {
@@ -195,8 +207,8 @@ impl<'w> Asker<'w> {
     }
 
     /// A condition on words, lists or the meaning of codes.
-    fn meaning(&mut self, resource_type: &'static str) -> Option<(String, String)> {
-        match self.random.below(6) {
+    fn meaning(&mut self, resource_type: &'static str, wanted: u64) -> Option<(String, String)> {
+        match wanted {
             0 if self.world.of_type("List").is_empty() => None,
             0 => {
                 let list = *self.random.pick(self.world.of_type("List"));
@@ -219,7 +231,7 @@ impl<'w> Asker<'w> {
                 let (_, item) = self.item(resource_type, token)?;
                 Some((format!("{}:text", token.code), self.words(&token_text(&item))?))
             }
-            _ => (0..TRIES).find_map(|_| self.terms(resource_type)),
+            _ => self.terms(resource_type),
         }
     }
 

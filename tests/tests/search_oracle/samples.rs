@@ -52,7 +52,7 @@ fn object(structure: &'static Structure, number: usize, inside: &mut Vec<&'stati
     inside.push(structure.name);
     for element in structure.elements.iter().filter(|element| !SKIPPED.contains(&element.name)) {
         // Most quantities are known exactly.
-        if element.types.is_empty() || (element.name == "comparator" && number % 5 != 0) {
+        if element.types.is_empty() || (element.name == "comparator" && !number.is_multiple_of(5)) {
             continue;
         }
         let data_type = &element.types[number % element.types.len()];
@@ -98,7 +98,7 @@ fn primitive(element: &Element, code: &str, number: usize) -> Value {
     });
     match code {
         "code" => bound.map_or_else(|| format!("code-{number}"), str::to_owned).into(),
-        "boolean" => (number % 2 == 0).into(),
+        "boolean" => number.is_multiple_of(2).into(),
         "integer" | "positiveInt" | "unsignedInt" => (10 * number + 3).into(),
         "decimal" => json!(10 * number + 3),
         "date" => format!("{year}-03-0{}", number % 9 + 1).into(),

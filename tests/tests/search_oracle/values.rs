@@ -132,7 +132,7 @@ pub(super) fn strings(item: &Item<'_>) -> Vec<String> {
 /// Without case and accents, white space as single spaces.
 pub(super) fn fold(text: &str) -> String {
     let bare = text.nfd().filter(|char| !is_accent(*char)).collect::<String>().to_uppercase();
-    let bare = bare.to_lowercase().nfd().filter(|char| !is_accent(*char)).collect::<String>();
+    let bare = bare.to_lowercase().nfd().filter(|char| !is_accent(*char)).collect::<String>().replace('ς', "σ");
     bare.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
