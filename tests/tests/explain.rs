@@ -32,7 +32,7 @@ fn steps(reply: &Reply) -> String {
 fn tells_what_was_done() {
     let flint = filled();
     // The query, and what the steps mention in this order.
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 6] = [
         (
             "/Patient?family=ann",
             &["search: find by a value of `Patient", "check each for `Patient", "intersect", "1 resources"],
@@ -40,6 +40,10 @@ fn tells_what_was_done() {
         ("/Observation?date=ge2027&_sort=-date&_total=none", &["search: ", "sort all"]),
         ("/Observation?subject.family=ben", &["search: ", "check each for `Observation.subject`"]),
         ("/Observation?date=2027-02-01&_include=Observation:subject", &["search: ", "include: ", "`Patient._id`"]),
+        (
+            "/Patient?name:contains=ANN",
+            &["search: find by a word of `Patient.name`", "check each for `Patient.name`", "1 resources"],
+        ),
         ("/Patient?_sort=family", &["search: find by a value of `Patient`"]),
     ];
     for (query, expected) in cases {

@@ -11,7 +11,7 @@ use crate::contained::Way;
 use crate::text::Words;
 
 /// Counts the forms that rows have had: with any change of what a resource's rows or words are it grows, and stores index everything anew.
-pub const ROWS_FORMAT: u32 = 6;
+pub const ROWS_FORMAT: u32 = 7;
 
 /// How many bytes of a row's value name the leading components of a composite.
 pub(crate) const KEY_LENGTH: usize = 16;
@@ -28,9 +28,10 @@ pub(crate) fn type_index(resource_type: &str) -> Index {
 }
 
 /// The names of all further indexes that a parameter may have.
-pub(crate) const SECONDARY: [&str; 15] = [
+pub(crate) const SECONDARY: [&str; 16] = [
     OTHER,
     "rest",
+    "trigram",
     "of-type",
     "of-type-exact",
     "exact",
@@ -127,6 +128,11 @@ impl Rows {
             true => self.rows.push(Row { index, value }),
             false => self.is_cut = true,
         }
+    }
+
+    /// The rows since there were `start`, and the words to add theirs to.
+    pub(crate) fn with_words(&mut self, start: usize) -> (&[Row], &mut Words) {
+        (&self.rows[start..], &mut self.words)
     }
 
     pub(crate) fn len(&self) -> usize {

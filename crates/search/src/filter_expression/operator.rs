@@ -4,12 +4,12 @@ use std::ops::Bound;
 use std::str::FromStr;
 
 use fhir::definitions::SearchKind;
-use store::{Filter, Index, Match, Test as RowTest};
+use store::{Filter, Index, Match};
 
 use super::parse::Test;
 use crate::Criterion;
 use crate::compile::{Asked, criterion as parameter_criterion, parameter};
-use crate::parameter::{Indexed, Kind, fold};
+use crate::parameter::{Indexed, Kind, ending, fold};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
@@ -126,11 +126,7 @@ fn text(parameter: &Indexed, operator: &str, value: &str, asks: &Asks<'_>) -> Re
     match operator {
         "co" => asks(":contains", &plain),
         "sw" => asks("", &plain),
-        "ew" => {
-            let ends = RowTest::Contains { skip: 0, needle: whole };
-            let range = store::Range::full();
-            Ok(each(&|index| Filter::Match(Match { index, range: range.clone(), test: Some(ends.clone()) })))
-        }
+        "ew" => Ok(each(&|index| ending(index, &folded))),
         "ne" => unequal(each(&|index| Filter::prefix(index, whole.clone()))),
         _ => Ok(each(&|index| Filter::prefix(index, whole.clone()))),
     }

@@ -17,7 +17,7 @@ mod uri;
 pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
 pub(crate) use reference::{local_value, push_reference};
-pub(crate) use string::fold;
+pub(crate) use string::{ending, fold};
 pub(crate) use token::{Wanted, codes_filter, identity};
 pub(crate) use uri::same_uri;
 
@@ -188,6 +188,9 @@ impl Indexed {
                 Kind::Near => near::rows(item, self.index, rows),
                 Kind::LastUpdated | Kind::Words | Kind::Special => return,
             }
+        }
+        if let Kind::Simple(SearchKind::String) = &self.kind {
+            string::words(self.index, rows.with_words(start));
         }
         // Not every component may be there, nor every reference be one to the type.
         let is_there = match (&self.kind, target_type) {

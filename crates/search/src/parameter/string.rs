@@ -3,17 +3,19 @@
 //! A row is `folded 0 original`. Folding drops case and accents and makes runs of white space one space, so a plain search is a
 //! prefix, `:exact` an equality, `:contains` a search inside, and the order of the rows is the order of the text. The original is
 //! left out where it equals the folded text. Text too long for a row is cut, with a hash of the original for `:exact`; what was
-//! cut stands in overlapping pieces in the index `rest`, for `:contains`.
+//! cut stands in overlapping pieces in the index `rest`, for `:contains`. Of all that this searches, the words of the index
+//! `trigram` find the resources to look at.
 
 use fhir::fhirpath::Item;
 use fhir::json::{Kind, Node};
-use store::{Filter, Index, Match, Range, Test};
+use store::{Filter, Index, Match, Range, Row, Test};
 use unicode_normalization::UnicodeNormalization;
 
 use super::BadValue;
 use super::item::{node, text, type_name};
 use crate::escape::unescape;
 use crate::row::{self, HASH_LENGTH, Rows, SIMPLE_MAX, printed_hash};
+use crate::text::{Words, index_trigrams, may_contain};
 
 pub(super) const MODIFIERS: &[&str] = &["missing", "exact", "contains"];
 
@@ -24,6 +26,7 @@ const PIECES_MAX: usize = 32;
 /// How much of a long folded text its main row holds.
 const FOLDED_MAX: usize = SIMPLE_MAX - 1 - HASH_LENGTH;
 const REST: &str = "rest";
+const TRIGRAM: &str = "trigram";
 
 const NAME_PARTS: &[&str] = &["family", "given", "prefix", "suffix", "text"];
 const ADDRESS_PARTS: &[&str] = &["line", "city", "district", "state", "postalCode", "country", "text"];
@@ -60,6 +63,16 @@ fn text_rows(text: &str, index: Index, rows: &mut Rows) {
         rows.push(row::secondary(index, REST), value.as_bytes().to_vec());
         before = start + value.len();
         rest = &folded[before..];
+    }
+}
+
+/// Adds the trigrams of the folded texts in a parameter's rows.
+pub(super) fn words(index: Index, (rows, words): (&[Row], &mut Words)) {
+    let texts = [index, row::secondary(index, REST)];
+    let trigrams = row::secondary(index, TRIGRAM);
+    for row in rows.iter().filter(|row| texts.contains(&row.index)) {
+        let folded = row.value.split(|byte| *byte == 0).next().unwrap_or_default();
+        index_trigrams(trigrams, std::str::from_utf8(folded).unwrap_or_default(), words);
     }
 }
 
@@ -130,15 +143,26 @@ pub(super) fn filter(index: Index, modifier: Option<&str>, value: &str) -> Resul
     match modifier {
         Some("exact") => Ok(Filter::equal(index, row_value(&folded, &text))),
         Some("contains") if folded.len() > NEEDLE_MAX => Err(BadValue("at most 128 bytes of text")),
-        Some("contains") => Ok(Filter::Any(
-            [index, row::secondary(index, REST)]
-                .map(|index| {
-                    let test = Test::Contains { skip: 0, needle: folded.clone().into_bytes() };
-                    Filter::Match(Match { index, range: Range::full(), test: Some(test) })
-                })
-                .into(),
-        )),
+        Some("contains") => Ok(containing(index, &folded, &[index, row::secondary(index, REST)], folded.as_bytes())),
         _ => Ok(Filter::prefix(index, piece(&folded, FOLDED_MAX))),
+    }
+}
+
+/// Resources with a folded text that ends with a folded one, as far as their main rows tell.
+pub(crate) fn ending(index: Index, folded: &str) -> Filter {
+    containing(index, folded, &[index], &[folded.as_bytes(), &[0]].concat())
+}
+
+/// Resources with `needle`, which begins with a folded text, in a row of one of `places`.
+fn containing(index: Index, folded: &str, places: &[Index], needle: &[u8]) -> Filter {
+    let matching = places.iter().map(|place| {
+        let test = Test::Contains { skip: 0, needle: needle.to_vec() };
+        Filter::Match(Match { index: *place, range: Range::full(), test: Some(test) })
+    });
+    let exact = row::any(matching.collect());
+    match may_contain(row::secondary(index, TRIGRAM), folded) {
+        Some(candidates) => candidates.and(exact),
+        None => exact,
     }
 }
 
@@ -240,6 +264,41 @@ mod tests {
         check(&value_set, &cases.each_ref().map(|(query, expected)| (query.as_str(), *expected)));
         for pair in words.windows(15) {
             check(&value_set, &[(&format!("description:contains={}", pair.join(" ")), true)]);
+        }
+    }
+
+    #[test]
+    fn finds_inside_whatever_the_length() {
+        let long = "x".repeat(NEEDLE_MAX - 8);
+        let patient = format!(
+            r#"{{"resourceType":"Patient","id":"p","name":[{{"family":"Ünal-日本語だ","given":["Jo","O","{long}müllerin"]}}]}}"#
+        );
+        let cases = [
+            ("ü", true),
+            ("q", false),
+            ("ON", false),
+            ("jo", true),
+            ("nal", true),
+            ("ÜNA", true),
+            ("naal", false),
+            ("unal", true),
+            ("una-", false),
+            // What stands apart is not contained, though every trigram of it may be there.
+            ("unal-日本語だ", true),
+            ("本", true),
+            ("日本語", true),
+            ("本語だ", true),
+            ("語日本", false),
+            ("xmüller", true),
+            ("mullerxx", false),
+            (&format!("{long}Müllerin"), true),
+            (&format!("{long}Müllerin")[1..], true),
+        ];
+        let cases = cases.map(|(needle, expected)| (needle.to_owned(), expected));
+        let long_needles = [(format!("{long}muller"), true), (format!("{}mulleri", &long[1..]), true)];
+        for (needle, expected) in cases.into_iter().chain(long_needles) {
+            check(&patient, &[(&format!("name:contains={needle}"), expected)]);
+            check(&patient, &[(&format!("_filter=name co \"{needle}\""), expected)]);
         }
     }
 

@@ -6,10 +6,12 @@
 mod content;
 mod expression;
 mod narrative;
+mod trigrams;
 mod words;
 
 pub(crate) use content::index_content;
 pub(crate) use expression::filter;
+pub(crate) use trigrams::{index_trigrams, may_contain};
 #[cfg(doc)]
 use words::WORD_MAX;
 pub(crate) use words::{Words, every_word};

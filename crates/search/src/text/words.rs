@@ -12,8 +12,11 @@ use crate::parameter::{BadValue, fold};
 pub(crate) const WORD_MAX: usize = 64;
 const _: () = assert!(WORD_MAX <= store::WORD_MAX);
 
-/// How many words of one resource are indexed; what comes after is not found.
+/// How many words of one resource are indexed; what comes after is not found, and [`CUT`] says so.
 pub(super) const WORDS_MAX: usize = 100_000;
+
+/// The word in an index that stands for those which had no room any more.
+pub(super) const CUT: &[u8] = b"";
 
 /// How many words one value of a search may ask for. Each is looked for in all documents.
 const ASKED_MAX: usize = 100;
@@ -46,11 +49,12 @@ impl Words {
         others.spans.iter().for_each(|span| self.push(index(span.index), span.word(&others.bytes)));
     }
 
-    fn push(&mut self, index: Index, word: &[u8]) {
+    pub(super) fn push(&mut self, index: Index, word: &[u8]) {
         let next = self.spans.len();
+        let word = if next < WORDS_MAX { word } else { CUT };
         let last = self.by_hash.entry(hash(index, word)).or_insert(next);
         let is_known = |span: &Span| span.index == index && span.word(&self.bytes) == word;
-        if next >= WORDS_MAX || self.spans.get(*last).is_some_and(is_known) {
+        if self.spans.get(*last).is_some_and(is_known) {
             return;
         }
         // Of two words with one hash both stay; a repetition of the earlier one is found when all are sorted.
@@ -175,7 +179,10 @@ mod tests {
         let expected = [(1, "a"), (1, "b"), (2, "a"), (2, "b"), (2, "c")];
         assert_eq!(rows, expected.map(|(index, word)| (index, word.to_owned())));
         let mut words = Words::default();
-        (0..=WORDS_MAX).for_each(|word| words.add(&[Index(1)], &word.to_string()));
-        assert_eq!(words.finish().len(), WORDS_MAX);
+        (0..WORDS_MAX + 5).for_each(|word| words.add(&[Index(1), Index(2)], &word.to_string()));
+        let all = words.finish();
+        assert_eq!(all.len(), WORDS_MAX + 2);
+        let cut: Vec<_> = all.iter().filter(|row| row.value == CUT).map(|row| row.index).collect();
+        assert_eq!(cut, [Index(1), Index(2)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::rc::Rc;
 
@@ -101,6 +102,10 @@ impl<'f> Node<'f> {
                 node => parts.push(node),
             }
         }
+        gather_words(&mut parts, |set, other| *set &= other);
+        if parts.iter().any(|part| matches!(part, Node::Word(_, set) if set.is_empty())) {
+            return Node::Nothing;
+        }
         match parts.len() {
             0 => Node::Everything,
             1 => parts.remove(0),
@@ -119,6 +124,7 @@ impl<'f> Node<'f> {
             }
         }
         gather_values(&mut parts);
+        gather_words(&mut parts, |set, other| *set |= other);
         match parts.len() {
             0 => Node::Nothing,
             1 => parts.remove(0),
@@ -258,6 +264,20 @@ fn gather_values(parts: &mut Vec<Node<'_>>) {
             _ => Node::OneOf(index, values),
         });
     }
+}
+
+/// Puts the sets of words of one index together; they come first, as nothing is easier to check.
+fn gather_words(parts: &mut Vec<Node<'_>>, join: impl Fn(&mut RoaringTreemap, &RoaringTreemap)) {
+    let mut sets = BTreeMap::<Index, Rc<RoaringTreemap>>::new();
+    parts.retain(|part| {
+        let Node::Word(index, set) = part else { return true };
+        match sets.entry(*index) {
+            Entry::Occupied(mut known) => join(Rc::make_mut(known.get_mut()), set),
+            Entry::Vacant(vacant) => drop(vacant.insert(set.clone())),
+        }
+        false
+    });
+    parts.splice(0..0, sets.into_iter().map(|(index, set)| Node::Word(index, set)));
 }
 
 fn exact_value(range: &Range) -> Option<&[u8]> {

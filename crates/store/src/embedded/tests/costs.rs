@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use crate::{Count, Counted, Cursor, Filter, Find, Found, Page, SortKey};
+use crate::{Count, Counted, Cursor, Filter, Find, Found, Match, Page, Range, SortKey, Test};
 
 use super::*;
 
@@ -184,6 +184,59 @@ fn gives_a_page_whatever_its_total_would_cost() {
         let find = Find { total: Count::Exact, rows_max: rows + 100, ..page };
         assert!(matches!(snapshot.find(&find), Err(StoreError::TooCostly(_))));
     }
+}
+
+/// A search inside texts looks at those that words say may be it, and at those alone.
+#[test]
+fn touches_few_rows_inside_texts() {
+    const TEXT: Index = Index(9);
+    const TRIGRAM: Index = Index(10);
+    let row = |index, value: &[u8]| Row { index, value: value.to_vec() };
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path(), clock()).unwrap();
+    // The last of each thousand has a text of its own, and the one before has more words than are kept.
+    let text = |number: u64| match number % 1_000 {
+        999 => format!("anna ravenna {number}"),
+        _ => format!("anna novak {number}"),
+    };
+    let document = |number: u64| {
+        let Write::Put(put) = put(&format!("D/{number}"), 1, &[(1, b"all"), (9, text(number).as_bytes())]) else {
+            unreachable!("it is a put")
+        };
+        let text = text(number);
+        let mut words: Vec<_> = match number % 1_000 {
+            998 => vec![row(TRIGRAM, b"")],
+            _ => text.as_bytes().windows(3).map(|trigram| row(TRIGRAM, trigram)).collect(),
+        };
+        words.sort();
+        words.dedup();
+        Write::Put(Put { words, ..put })
+    };
+    for first in (0..DOCUMENTS).step_by(2_500) {
+        write(&store, (first..first + 2_500).map(document).collect());
+    }
+    let containing = |needle: &str| {
+        let trigrams = needle.as_bytes().windows(3).map(|trigram| Filter::word(TRIGRAM, trigram));
+        let candidates = Filter::Any(vec![Filter::All(trigrams.collect()), Filter::word(TRIGRAM, "")]);
+        let test = Some(Test::Contains { skip: 0, needle: needle.into() });
+        everyone().and(candidates).and(Filter::Match(Match { index: TEXT, range: Range::full(), test }))
+    };
+    for (needle, sort, count, rows) in [
+        ("ravenna", vec![], 10, 200),
+        ("ravenna", by(9, false), 10, 400),
+        // Some have every trigram of it, but not in this order.
+        ("venna ra", vec![], 0, 200),
+        ("ravennanova", vec![], 0, 40),
+        ("nowhere", vec![], 0, 40),
+        ("novak 1998", vec![], 1, 40),
+        ("anna", vec![], DOCUMENTS, 400),
+    ] {
+        let find = Find { sort, ..Find::new(containing(needle), 20) };
+        let found = store.snapshot().unwrap().find(&find).unwrap();
+        assert_eq!(found.hits.len() as u64, count.min(20), "{needle}");
+        assert!(found.rows <= rows, "{needle} touches {} rows, not {rows}", found.rows);
+    }
+    assert_eq!(store.verify(), Ok(()));
 }
 
 #[test]
