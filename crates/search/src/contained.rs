@@ -4,6 +4,9 @@
 //! it: a chain over `MedicationRequest.medication` that asks a Medication for its code also looks in the index of that code inside that
 //! reference. Several resources of one type behind one reference parameter are asked as one.
 //!
+//! A reference parameter may find a resource itself where others find a reference: `Bundle.entry[0].resource`. Its rows stand in the
+//! container in the same way, and its name in the index `held` of the parameter. It is no link to a resource of that name that the server has.
+//!
 //! A search for contained resources themselves looks in the indexes that any way leads to, where all that one container holds stands
 //! together: that gives candidates, and each resource of a candidate is asked alone.
 
@@ -13,8 +16,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use store::{Filter, Index, Match, Row};
 
 use crate::Criterion;
+use crate::parameter::local_value;
 use crate::registry::Registry;
-use crate::row::{self, OTHER, Rows, inside};
+use crate::row::{self, HELD, OTHER, Rows, inside};
 
 /// How many references inside a container a chain follows.
 const STEPS_MAX: usize = 2;
@@ -41,14 +45,39 @@ struct Contained<'a> {
     rows: Rows,
 }
 
-/// Adds the rows of what a resource contains.
-pub(crate) fn rows(registry: &Registry, container: ElementNode<'_>, rows: &mut Rows) {
+/// A resource that a reference parameter of its container finds.
+pub(crate) struct Held<'a> {
+    pub(crate) index: Index,
+    pub(crate) resource: ElementNode<'a>,
+}
+
+/// Adds the rows of what a resource contains and holds.
+pub(crate) fn rows(registry: &Registry, container: ElementNode<'_>, held: &[Held<'_>], rows: &mut Rows) {
+    held.iter().for_each(|held| held.rows(registry, rows));
+    rows_of_contained(registry, container, rows);
+}
+
+fn rows_of_contained(registry: &Registry, container: ElementNode<'_>, rows: &mut Rows) {
     let ways = rows.take_ways();
     let contained = all(registry, container);
     let by_id = by_id(&contained);
     let mut collected = Collected { by_id: &by_id, seen: FxHashSet::default(), rows };
     contained.iter().for_each(|resource| collected.add_anywhere(resource));
     collected.follow(&ways, &mut Vec::new());
+}
+
+impl Held<'_> {
+    /// What it contains is there with it; what it holds, as a Bundle in a Bundle does, is left out.
+    fn rows(&self, registry: &Registry, rows: &mut Rows) {
+        let mut own = Rows::default();
+        registry.add_rows(self.resource, &mut own);
+        registry.add_words(self.resource, &mut own);
+        rows_of_contained(registry, self.resource, &mut own);
+        if let Some(id) = self.resource.value.and_then(|node| node.get("id")?.as_str()) {
+            rows.push(row::secondary(self.index, HELD), local_value(self.resource.structure.name, &id));
+        }
+        add_behind(&own, &[self.index], rows);
+    }
 }
 
 impl Registry {
@@ -152,11 +181,15 @@ impl<'c> Collected<'c, '_, '_> {
     }
 
     fn add(&mut self, resource: &Contained<'_>, path: &[Index]) {
-        for row in resource.rows.all() {
-            self.rows.push(along(path, row.index), row.value.clone());
-        }
-        self.rows.words.add_all(&resource.rows.words, |index| along(path, index));
+        add_behind(&resource.rows, path, self.rows);
     }
+}
+
+fn add_behind(inner: &Rows, path: &[Index], rows: &mut Rows) {
+    for row in inner.all() {
+        rows.push(along(path, row.index), row.value.clone());
+    }
+    rows.words.add_all(&inner.words, |index| along(path, index));
 }
 
 fn along(path: &[Index], index: Index) -> Index {
@@ -227,7 +260,7 @@ mod tests {
         let mut shared = 0;
         let mut count = 0;
         for container in
-            ["MedicationRequest", "Observation", "Encounter", "Patient", "DiagnosticReport", "ServiceRequest"]
+            ["MedicationRequest", "Observation", "Encounter", "Patient", "DiagnosticReport", "ServiceRequest", "Bundle"]
         {
             let mut seen: FxHashSet<_> = table(container).iter().map(|parameter| parameter.index).collect();
             for reference in table(container).iter().filter(|parameter| parameter.is_reference()) {
@@ -248,6 +281,72 @@ mod tests {
         }
         assert!(count > 8_000, "{count}");
         assert_eq!(shared, 0, "of {count}");
+    }
+
+    #[test]
+    fn a_bundle_is_found_by_what_it_begins_with() {
+        let bundle = |kind: &str, resource: &str| {
+            let resource =
+                format!(r#"{{"fullUrl":"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0","resource":{resource}}}"#);
+            let other = r#"{"resource":{"resourceType":"Composition","id":"2","status":"amended"}}"#;
+            format!(r#"{{"resourceType":"Bundle","id":"b","type":"{kind}","entry":[{resource},{other}]}}"#)
+        };
+        let composition = r##"{"resourceType":"Composition","id":"1","status":"final","title":"Discharge",
+            "type":{"coding":[{"system":"http://loinc.org","code":"18842-5"}]},"subject":{"reference":"Patient/ann"},
+            "author":[{"reference":"#p"}],"contained":[{"resourceType":"Practitioner","id":"p","name":[{"family":"Ash"}]}]}"##;
+        let header = r#"{"resourceType":"MessageHeader","eventCoding":{"system":"urn:e","code":"admit"},"source":{"endpoint":"urn:s"}}"#;
+        let patient = r#"{"resourceType":"Patient","id":"1"}"#;
+        // Of a document, of a message whose header has no id, and of a Bundle that begins with something else.
+        let bundles = [bundle("document", composition), bundle("message", header), bundle("collection", patient)];
+        let cases = [
+            ("composition=Composition/1", "y--"),
+            ("composition=https://flint.example/fhir/Composition/1", "y--"),
+            ("composition=1", "y--"),
+            ("composition:Composition=1", "y--"),
+            ("composition=Composition/2", "---"),
+            ("composition:missing=false", "y--"),
+            ("composition:missing=true", "-yy"),
+            ("message:missing=false", "-y-"),
+            ("message:missing=true", "y-y"),
+            ("message=Composition/1", "---"),
+            ("composition.type=http://loinc.org|18842-5", "y--"),
+            ("composition:Composition.type=18842-5", "y--"),
+            ("composition.type=9", "---"),
+            ("composition.status=final", "y--"),
+            ("composition.status=amended", "---"),
+            ("composition.status:not=amended", "y--"),
+            ("composition._id=1", "y--"),
+            ("composition.title:contains=charge", "y--"),
+            ("composition.patient=ann", "y--"),
+            ("composition.patient=Patient/bob", "---"),
+            ("composition.author:Practitioner.family=ash", "y--"),
+            ("composition.author:Practitioner.family=birch", "---"),
+            ("message.event=admit", "-y-"),
+            ("message.event=urn:e|leave", "---"),
+        ];
+        let bundles = bundles.map(|text| rows(&text));
+        for (text, expected) in cases {
+            let query = query("Bundle", text, Handling::Strict).expect(text);
+            let found = bundles.each_ref().map(|rows| if in_container(&query.criterion, rows) { 'y' } else { '-' });
+            assert_eq!(found.iter().collect::<String>(), expected, "{text}");
+        }
+        let link = registry().table("Bundle").and_then(|table| table.get("composition"));
+        let link = link.expect("a parameter").index;
+        assert!(
+            bundles[0].iter().all(|row| row.index != link),
+            "no include, no join and no check of references may follow it"
+        );
+    }
+
+    /// What the rows of a container decide without those of any other resource.
+    fn in_container(criterion: &Criterion, rows: &[Row]) -> bool {
+        match criterion {
+            Criterion::Filter(filter) => filter.accepts(rows),
+            Criterion::All(criteria) => criteria.iter().all(|inner| in_container(inner, rows)),
+            Criterion::Any(criteria) => criteria.iter().any(|inner| in_container(inner, rows)),
+            Criterion::Not(inner) => !in_container(inner, rows),
+            Criterion::Chain { .. } | Criterion::Has { .. } | Criterion::Terms(_) => false,
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use fhir::definitions::Structure;
 use fhir::fhirpath::{Context, ElementNode, Expression, Item};
 use rustc_hash::FxHashMap;
 
+use crate::contained::Held;
 use crate::parameter::{Component, Indexed, Kind, Site, resolve_extension};
 use crate::row::Rows;
 
@@ -87,8 +88,15 @@ impl Extraction {
         }
     }
 
-    /// Adds the rows of a resource. An expression that cannot be evaluated on it gives none.
-    pub(crate) fn rows(&self, site: Site<'_>, parameters: &[Indexed], resource: ElementNode<'_>, rows: &mut Rows) {
+    /// Adds the rows of a resource, but for those of the resources that it gives, which it holds itself. An expression that cannot be
+    /// evaluated on it gives none.
+    pub(crate) fn rows<'a>(
+        &'a self,
+        site: Site<'_>,
+        parameters: &[Indexed],
+        resource: ElementNode<'a>,
+        rows: &mut Rows,
+    ) -> Vec<Held<'a>> {
         let members = resource.value.into_iter().flat_map(|node| node.members());
         let by_member = members.filter_map(|(name, _)| self.by_member.get(name)).flatten();
         let mut due: Vec<_> = self.always.iter().chain(by_member).copied().collect();
@@ -98,14 +106,17 @@ impl Extraction {
         let definitions = site.definitions;
         // No expression of a parameter asks for the time: rows must not depend on it.
         let context = Context { definitions, resource, root_resource: resource, resolver: None, now: Instant(0) };
+        let mut held = Vec::new();
         for step in due.into_iter().map(|step| &self.steps[step]) {
             let Ok(mut items) = step.expression.evaluate(&context, Item::Element(resource)) else { continue };
             items.iter_mut().for_each(|item| resolve_extension(definitions, item));
             for feed in &step.feeds {
                 let parameter = &parameters[feed.parameter];
                 parameter.rows(site, &feed.components, &context, &items, feed.target_type, rows);
+                held.extend(parameter.held(&items).map(|resource| Held { index: parameter.index, resource }));
             }
         }
+        held
     }
 }
 
@@ -299,6 +310,25 @@ mod tests {
             let expected = expected.map_or(Starts::Always, |members| Starts::With(members.to_vec()));
             assert_eq!(Starts::new(observation, expression), expected, "{expression}");
         }
+    }
+
+    #[test]
+    fn an_extension_says_which_answer_counts() {
+        let url = "http://hl7.org/fhir/StructureDefinition/questionnaireresponse-isSubject";
+        let response = format!(
+            r#"{{"resourceType":"QuestionnaireResponse","id":"r","status":"completed","item":[
+                {{"linkId":"1","extension":[{{"url":"{url}","valueBoolean":true}}],"answer":[{{"valueReference":{{"reference":"Patient/ann"}}}}]}},
+                {{"linkId":"2","answer":[{{"valueReference":{{"reference":"Patient/bob"}}}}]}}]}}"#
+        );
+        check(
+            &response,
+            &[
+                ("item-subject=Patient/ann", true),
+                ("item-subject:Patient=ann", true),
+                ("item-subject=Patient/bob", false),
+                ("item-subject:missing=false", true),
+            ],
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use store::{Filter, Index, Key, Row};
 
 use crate::addition::{Addition, Progress};
+use crate::contained::Held;
 use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site, special};
 use crate::row::{self, ROWS_MAX};
@@ -144,8 +145,8 @@ impl Registry {
             return Err(Outcome::new(IssueType::Invalid, "the resource has no known `resourceType`"));
         };
         let mut rows = row::Rows::with_capacity(ROWS_EXPECTED);
-        self.add_rows(resource, &mut rows);
-        contained::rows(self, resource, &mut rows);
+        let held = self.add_rows(resource, &mut rows);
+        contained::rows(self, resource, &held, &mut rows);
         self.add_words(resource, &mut rows);
         rows.finish().ok_or_else(|| {
             let text = format!("the resource has more than {ROWS_MAX} values and combinations of values to search for");
@@ -153,15 +154,16 @@ impl Registry {
         })
     }
 
-    /// Adds the rows of one resource, what it contains left out.
-    pub(crate) fn add_rows(&self, resource: ElementNode<'_>, rows: &mut row::Rows) {
+    /// Adds the rows of one resource, what it contains and holds left out; gives what it holds.
+    pub(crate) fn add_rows<'a>(&'a self, resource: ElementNode<'a>, rows: &mut row::Rows) -> Vec<Held<'a>> {
         let structure = resource.structure;
-        let Some(table) = self.table(structure.name) else { return };
+        let Some(table) = self.table(structure.name) else { return Vec::new() };
         rows.push(row::type_index(structure.name), Vec::new());
         let extraction =
             table.extraction.get_or_init(|| Extraction::new(self.definitions, structure, &table.parameters));
-        extraction.rows(self.site(), &table.parameters, resource, rows);
+        let held = extraction.rows(self.site(), &table.parameters, resource, rows);
         canonical::rows(self.site(), resource, rows);
+        held
     }
 
     /// Adds the words of one resource's texts: those of what it contains are its own as well.

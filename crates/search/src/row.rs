@@ -11,7 +11,7 @@ use crate::contained::Way;
 use crate::text::Words;
 
 /// Counts the forms that rows have had: with any change of what a resource's rows or words are it grows, and stores index everything anew.
-pub const ROWS_FORMAT: u32 = 7;
+pub const ROWS_FORMAT: u32 = 8;
 
 /// How many bytes of a row's value name the leading components of a composite.
 pub(crate) const KEY_LENGTH: usize = 16;
@@ -22,14 +22,18 @@ pub(crate) const SIMPLE_MAX: usize = VALUE_MAX - KEY_LENGTH;
 /// The secondary index that says that a parameter has a value although its main index holds no row for it.
 pub(crate) const OTHER: &str = "other";
 
+/// The secondary index of what a reference parameter finds itself where others find a reference to it: see [`crate::contained`].
+pub(crate) const HELD: &str = "held";
+
 /// The index with one empty row for every resource of a type.
 pub(crate) fn type_index(resource_type: &str) -> Index {
     Index(hash(FNV_OFFSET, resource_type))
 }
 
 /// The names of all further indexes that a parameter may have.
-pub(crate) const SECONDARY: [&str; 16] = [
+pub(crate) const SECONDARY: [&str; 17] = [
     OTHER,
+    HELD,
     "rest",
     "trigram",
     "of-type",

@@ -25,7 +25,18 @@ pub(super) fn sample(resource_type: &'static str, number: usize) -> Value {
     if !extensions.is_empty() {
         resource.insert("extension".into(), extensions.into());
     }
+    for parameter in parameters {
+        mark(&mut resource, resource_type, parameter);
+    }
     resource.into()
+}
+
+/// Puts the extension into an element by which a parameter tells the element from others.
+fn mark(resource: &mut Map<String, Value>, resource_type: &str, parameter: &SearchParameter) {
+    let path = parameter.expression.strip_prefix(resource_type).and_then(|path| path.strip_prefix('.'));
+    let Some((element, rest)) = path.and_then(|path| path.split_once(".where(extension('")) else { return };
+    let (url, _) = rest.split_once('\'').expect("a url");
+    resource[element][0]["extension"] = json!([{"url": url, "valueBoolean": true}]);
 }
 
 /// The extension that a parameter looks for.

@@ -2,7 +2,7 @@
 
 use fhir::fhirpath::Item;
 use fhir::json::{Kind, Node};
-use fhir::{DateTime, Decimal};
+use fhir::{DateTime, Decimal, Definitions};
 use unicode_normalization::UnicodeNormalization;
 
 use super::spans::Span;
@@ -275,10 +275,11 @@ pub(super) fn link(base_url: &str, reference: &str) -> Option<Link> {
     }
 }
 
-/// The text of a reference or canonical.
+/// The text of a reference or canonical, or the name of the resource that stands in its place.
 pub(super) fn reference_text(item: &Item<'_>) -> Option<String> {
     match type_name(item) {
         "Reference" => member(node(item)?, "reference"),
+        name if Definitions::r4().is_resource_type(name) => Some(format!("{name}/{}", member(node(item)?, "id")?)),
         _ => text(item),
     }
 }

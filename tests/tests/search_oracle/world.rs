@@ -151,7 +151,12 @@ impl World {
             return values.clone();
         }
         let root = self.resources[place].root;
-        let values = Rc::new(self.evaluate(place, &parameter.expression, Item::Element(root)));
+        let mut values = self.evaluate(place, &parameter.expression, Item::Element(root));
+        if parameter.kind == SearchKind::Reference {
+            let is_target = |name: &str| parameter.targets.contains(&name) || !Definitions::r4().is_resource_type(name);
+            values.retain(|item| is_target(values::type_name(item)));
+        }
+        let values = Rc::new(values);
         self.values.borrow_mut().insert((place, &*parameter.url), values.clone());
         values
     }

@@ -257,13 +257,18 @@ fn search_parameters(resource_types: &[&'static str]) -> &'static [SearchParamet
     let parameters = [SEARCH_PARAMETERS, NHS_SEARCH_PARAMETERS].map(|table| {
         groups(table, |lines| SearchParameter {
             components: lines[1..].iter().map(inner).map(|mut it| component(it.next(), it.next())).collect(),
-            ..search_parameter(Fields::of(lines[0]), &any)
+            ..search_parameter(Fields::of(lines[0]), &any, &corrections)
         })
     });
     parameters.into_iter().flatten().collect::<Vec<_>>().leak()
 }
 
-fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter {
+fn search_parameter(
+    mut fields: Fields,
+    any: &[&'static str],
+    corrections: &FxHashMap<&'static str, &'static str>,
+) -> SearchParameter {
+    let corrected = |published| corrections.get(published).copied().unwrap_or(published);
     SearchParameter {
         code: fields.next().into(),
         kind: match fields.next() {
@@ -280,7 +285,7 @@ fn search_parameter(mut fields: Fields, any: &[&'static str]) -> SearchParameter
         },
         base: words(fields.next()),
         url: fields.next().into(),
-        expression: fields.next().into(),
+        expression: corrected(fields.next()).into(),
         targets: match fields.next() {
             "*" => any.to_vec(),
             targets => words(targets),

@@ -240,12 +240,16 @@ fn errata_replace_what_was_published() {
         let invariants = &Definitions::r4().structure(structure).unwrap().invariants;
         assert_eq!(invariants.iter().find(|it| it.key == key).unwrap().expression, expression);
     }
+    let mut parameters = Definitions::r4().search_parameters("QuestionnaireResponse").iter();
+    let item_subject = parameters.find(|it| it.code == "item-subject").unwrap();
+    assert!(item_subject.expression.contains(".exists()).answer"), "{}", item_subject.expression);
     for line in load::ERRATA.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         assert_eq!(fields.len(), 3, "expression, correction, reason: {line}");
         let is_invariant = load::INVARIANTS.contains(&format!("\t{}\t", fields[0]));
         let is_component = load::SEARCH_PARAMETERS.contains(&format!("\t{}\n", fields[0].replacen(' ', "\t", 1)));
-        assert!(is_invariant || is_component, "nothing is published as `{}`", fields[0]);
+        let is_parameter = load::SEARCH_PARAMETERS.contains(&format!("\t{}\t", fields[0]));
+        assert!(is_invariant || is_component || is_parameter, "nothing is published as `{}`", fields[0]);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use fhir::Definitions;
+use fhir::definitions::StructureKind;
 use fhir::fhirpath::{ElementNode, Item};
 use fhir::json::{Kind, Node};
 
@@ -18,6 +19,14 @@ pub(super) fn type_name(item: &Item<'_>) -> &'static str {
 pub(super) fn node<'a>(item: &Item<'a>) -> Option<Node<'a>> {
     match item {
         Item::Element(element) => element.value,
+        _ => None,
+    }
+}
+
+/// The item as a resource, if it is one.
+pub(super) fn resource<'a>(item: &Item<'a>) -> Option<ElementNode<'a>> {
+    match item {
+        Item::Element(element) if element.structure.kind == StructureKind::Resource => Some(*element),
         _ => None,
     }
 }

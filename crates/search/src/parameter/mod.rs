@@ -16,6 +16,7 @@ mod uri;
 
 pub(crate) use composite::{Component, composite_kinds};
 pub(crate) use item::resolve_extension;
+use item::resource;
 pub(crate) use reference::{local_value, push_reference};
 pub(crate) use string::{ending, fold};
 pub(crate) use token::{Wanted, codes_filter, identity};
@@ -25,7 +26,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use fhir::definitions::{SearchKind, SearchParameter};
-use fhir::fhirpath::{Context, Item};
+use fhir::fhirpath::{Context, ElementNode, Item};
 use fhir::{Definitions, Instant, IssueType, Outcome, Reference};
 use store::{Filter, Index};
 
@@ -33,7 +34,7 @@ use crate::Criterion;
 use crate::addition::{Addition, Limits, Progress};
 use crate::escape::{is_escaped_well, split, unescape};
 use crate::refusal::Refusal;
-use crate::row::{self, OTHER, Rows};
+use crate::row::{self, HELD, OTHER, Rows};
 use crate::shape::Shape;
 use crate::terms::{Relation, Terms};
 use crate::text;
@@ -195,11 +196,23 @@ impl Indexed {
         // Not every component may be there, nor every reference be one to the type.
         let is_there = match (&self.kind, target_type) {
             (Kind::Composite(_), _) | (_, Some(_)) => rows.len() > start,
+            (Kind::Simple(SearchKind::Reference), None) => items.iter().any(|item| self.takes(item)),
             _ => !items.is_empty(),
         };
         if is_there && !rows.has_since(start, self.index) {
             rows.push(row::secondary(self.index, OTHER), Vec::new());
         }
+    }
+
+    /// The resources among the items of a reference parameter, of the types that it leads to.
+    pub(crate) fn held<'a>(&self, items: &[Item<'a>]) -> impl Iterator<Item = ElementNode<'a>> {
+        let items = if self.is_reference() { items } else { &[] };
+        items.iter().filter(|item| self.takes(item)).filter_map(resource)
+    }
+
+    /// Whether an item of a reference parameter is none that it leaves out: a resource of another type.
+    fn takes(&self, item: &Item<'_>) -> bool {
+        resource(item).is_none_or(|resource| self.leads_to(resource.structure.name))
     }
 
     /// The condition of one `name:modifier=value`; the values separated by commas are alternatives.
@@ -271,6 +284,11 @@ impl Indexed {
         value: &str,
     ) -> Result<Filter, BadValue> {
         match &self.kind {
+            Kind::Simple(SearchKind::Reference) if !site.definitions.is_a(self.resource_type, "DomainResource") => {
+                // Only such resources hold others outside `contained`.
+                let filter = |index| reference::filter(site, modifier, narrowing, index, value);
+                Ok(Filter::Any(vec![filter(index)?, filter(row::secondary(index, HELD))?]))
+            }
             Kind::Simple(kind) => simple_filter(*kind, site, modifier, narrowing, index, value),
             Kind::Words => text::filter(index, &unescape(value)),
             Kind::LastUpdated => date::moment_filter(index, value, narrowing.now),
