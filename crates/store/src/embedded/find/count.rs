@@ -56,15 +56,13 @@ impl Search<'_, '_> {
         if let Some(known) = self.known_count()? {
             return Ok(known);
         }
-        let estimate = self.estimate()?;
+        let is_cheap = self.guess()?.rows <= rows || self.estimate()?.rows <= rows;
         let start = self.reader.touched();
-        if estimate.rows <= rows
-            && let Some(set) = self.reader.attempt(None, rows, |reader| reader.whole_set(self.node))?
-        {
+        if is_cheap && let Some(set) = self.reader.attempt(None, rows, |reader| reader.whole_set(self.node))? {
             self.reader.note("count", None, start, set.len());
             return Ok(Counted::exactly(self.set.insert(set).len()));
         }
-        Ok(Counted { count: estimate.hits.max(shown + 1), exact: false })
+        Ok(Counted { count: self.estimate()?.hits.max(shown + 1), exact: false })
     }
 
     /// The number of all hits where it is known already or kept.

@@ -9,7 +9,8 @@ use super::simplify;
 use crate::embedded::layout::{SAMPLE_SHARES, share};
 use crate::{Index, Match, StoreError};
 
-/// What is taken for the number of rows of a value that is too rare for its number to be kept.
+/// Up to how many rows of a value are counted that is too rare for its number to be kept, and what is taken for the number where they are
+/// not counted.
 const RARE: u64 = 64;
 
 /// How many rows of a sample tell enough of a range.
@@ -59,15 +60,12 @@ impl Reader<'_> {
         Ok(match node {
             Node::Everything | Node::Not(_) => Guess::same(self.documents_in_all()?),
             Node::Nothing => Guess::same(0),
-            Node::Equal(index, value) => Guess::same(self.view.kept_count(*index, value)?.unwrap_or(RARE)),
+            Node::Equal(index, value) => Guess::same(self.guess_value(*index, value)?),
             Node::OneOf(index, values) => {
                 let step = values.len().div_ceil(VALUES_LOOKED_UP);
                 let mut sum = 0;
                 for value in values.iter().step_by(step) {
-                    sum += match self.view.kept_count(*index, value)? {
-                        Some(count) => count,
-                        None => self.count_rare(*index, value)?,
-                    };
+                    sum += self.guess_value(*index, value)?;
                 }
                 Guess::same(sum.saturating_mul(step as u64).max(values.len() as u64))
             }
@@ -95,14 +93,21 @@ impl Reader<'_> {
         })
     }
 
-    /// How many rows a rare value has, up to [`RARE`]. A list of values is mostly one of ids, each with a single row.
-    fn count_rare(&self, index: Index, value: &[u8]) -> Result<u64, StoreError> {
-        let mut count = 0;
-        for row in self.equal(index, value, 0, u64::MAX, Way::Up)?.take(RARE as usize) {
-            row?;
-            count += 1;
+    /// About how many documents have this row; those of a rare value are counted, up to [`RARE`].
+    fn guess_value(&self, index: Index, value: &[u8]) -> Result<u64, StoreError> {
+        match (self.view.kept_count(index, value)?, self.level()) {
+            (Some(count), _) => Ok(count),
+            // A sample has too few of the rows to tell.
+            (None, Some(_)) => Ok(RARE),
+            (None, None) => {
+                let mut count = 0;
+                for row in self.equal(index, value, 0, u64::MAX, Way::Up)?.take(RARE as usize) {
+                    row?;
+                    count += 1;
+                }
+                Ok(count)
+            }
         }
-        Ok(count)
     }
 
     /// About how many documents name those that satisfy `to`. Many may name one, so these are looked up where they are found with few
