@@ -201,22 +201,12 @@ fn is_restated(
 }
 
 fn kind(code: &str) -> Result<SearchKind, Outcome> {
-    Ok(match code {
-        "number" => SearchKind::Number,
-        "date" => SearchKind::Date,
-        "string" => SearchKind::String,
-        "token" => SearchKind::Token,
-        "reference" => SearchKind::Reference,
-        "composite" => SearchKind::Composite,
-        "quantity" => SearchKind::Quantity,
-        "uri" => SearchKind::Uri,
-        _ => {
-            let text = format!(
-                "the type `{}` cannot be indexed, only number, date, string, token, reference, composite, quantity and uri",
-                shortened(code)
-            );
-            return Err(bad("type", text));
-        }
+    SearchKind::parse(code).filter(|kind| *kind != SearchKind::Special).ok_or_else(|| {
+        let text = format!(
+            "the type `{}` cannot be indexed, only number, date, string, token, reference, composite, quantity and uri",
+            shortened(code)
+        );
+        bad("type", text)
     })
 }
 

@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fhir::definitions::SearchKind;
 use fhir::json::quote;
 use fhir::{Instant, IssueType, Outcome};
 use hyper::StatusCode;
@@ -139,7 +138,7 @@ fn resource(out: &mut String, state: &State, name: &'static str, reverse: &[Stri
     strings(out, "searchRevInclude", reverse);
     let mut separator = r#","searchParam":["#;
     for parameter in registry.parameters(name) {
-        let (code, kind) = (quote(&parameter.code), kind(parameter.kind));
+        let (code, kind) = (quote(&parameter.code), parameter.kind.code());
         let definition = match parameter.url.as_str() {
             "" => String::new(),
             url => format!(r#","definition":{}"#, quote(url)),
@@ -189,20 +188,6 @@ fn reverse_includes(state: &State) -> BTreeMap<&'static str, Vec<String>> {
         }
     }
     reverse
-}
-
-fn kind(kind: SearchKind) -> &'static str {
-    match kind {
-        SearchKind::Number => "number",
-        SearchKind::Date => "date",
-        SearchKind::String => "string",
-        SearchKind::Token => "token",
-        SearchKind::Reference => "reference",
-        SearchKind::Composite => "composite",
-        SearchKind::Quantity => "quantity",
-        SearchKind::Uri => "uri",
-        SearchKind::Special => "special",
-    }
 }
 
 fn uncapital(name: &str) -> String {

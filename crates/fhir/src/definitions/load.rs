@@ -271,17 +271,9 @@ fn search_parameter(
     let corrected = |published| corrections.get(published).copied().unwrap_or(published);
     SearchParameter {
         code: fields.next().into(),
-        kind: match fields.next() {
-            "number" => SearchKind::Number,
-            "date" => SearchKind::Date,
-            "string" => SearchKind::String,
-            "token" => SearchKind::Token,
-            "reference" => SearchKind::Reference,
-            "composite" => SearchKind::Composite,
-            "quantity" => SearchKind::Quantity,
-            "uri" => SearchKind::Uri,
-            "special" => SearchKind::Special,
-            kind => panic!("type `{kind}` of a search parameter is unknown"),
+        kind: {
+            let code = fields.next();
+            SearchKind::parse(code).unwrap_or_else(|| panic!("type `{code}` of a search parameter is unknown"))
         },
         base: words(fields.next()),
         url: fields.next().into(),

@@ -173,6 +173,30 @@ pub enum SearchKind {
     Special,
 }
 
+impl SearchKind {
+    const CODES: [(SearchKind, &str); 9] = [
+        (SearchKind::Number, "number"),
+        (SearchKind::Date, "date"),
+        (SearchKind::String, "string"),
+        (SearchKind::Token, "token"),
+        (SearchKind::Reference, "reference"),
+        (SearchKind::Composite, "composite"),
+        (SearchKind::Quantity, "quantity"),
+        (SearchKind::Uri, "uri"),
+        (SearchKind::Special, "special"),
+    ];
+
+    /// Its code in `SearchParameter.type`.
+    pub fn code(self) -> &'static str {
+        SearchKind::CODES[self as usize].1
+    }
+
+    /// The type with this code.
+    pub fn parse(code: &str) -> Option<SearchKind> {
+        SearchKind::CODES.iter().find(|(_, known)| *known == code).map(|(kind, _)| *kind)
+    }
+}
+
 /// A compartment: for each resource type the codes of the search parameters that put it inside,
 /// <https://hl7.org/fhir/R4/compartmentdefinition.html>.
 #[derive(Debug)]

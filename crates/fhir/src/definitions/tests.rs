@@ -313,3 +313,22 @@ fn compartments_name_search_parameters() {
         }
     }
 }
+
+#[test]
+fn search_kinds_read_back() {
+    let kinds = [
+        (SearchKind::Number, "number"),
+        (SearchKind::Date, "date"),
+        (SearchKind::String, "string"),
+        (SearchKind::Token, "token"),
+        (SearchKind::Reference, "reference"),
+        (SearchKind::Composite, "composite"),
+        (SearchKind::Quantity, "quantity"),
+        (SearchKind::Uri, "uri"),
+        (SearchKind::Special, "special"),
+    ];
+    for (kind, code) in kinds {
+        assert_eq!((kind.code(), SearchKind::parse(code)), (code, Some(kind)));
+    }
+    assert_eq!((SearchKind::parse("Token"), SearchKind::parse("")), (None, None));
+}

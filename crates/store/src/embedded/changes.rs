@@ -11,6 +11,31 @@ use crate::{Index, Row, StoreError};
 /// Values with at least about this many rows have their number of rows kept, so that counting them does not read them.
 const FREQUENT: u64 = 512;
 
+/// Calls `note` for each entry that is in only one of two lists: with `true` when that is the second. Both are sorted and without
+/// repetition.
+pub(super) fn differences<'a>(
+    before: impl Iterator<Item = (Index, &'a [u8])>,
+    after: impl Iterator<Item = (Index, &'a [u8])>,
+    mut note: impl FnMut(Index, &'a [u8], bool),
+) {
+    let (mut before, mut after) = (before.peekable(), after.peekable());
+    loop {
+        let (entry, is_new) = match (before.peek(), after.peek()) {
+            (None, None) => return,
+            (Some(old), Some(new)) if old == new => {
+                before.next();
+                after.next();
+                continue;
+            }
+            (Some(old), new) if new.is_none_or(|new| old < new) => (before.next(), false),
+            _ => (after.next(), true),
+        };
+        if let Some((index, value)) = entry {
+            note(index, value, is_new);
+        }
+    }
+}
+
 /// Rows to put and to remove.
 #[derive(Default)]
 pub(super) struct RowChanges {
@@ -30,23 +55,8 @@ struct Change {
 impl RowChanges {
     /// Notes what leads from the rows of the version before to those of the next. Both are sorted and without repetition.
     pub(super) fn replace(&mut self, number: u64, before: Option<Packed<'_>>, after: &[Row]) {
-        let mut before = before.into_iter().flatten().peekable();
-        let mut after = after.iter().map(|row| (row.index, row.value.as_slice())).peekable();
-        loop {
-            let (row, put) = match (before.peek(), after.peek()) {
-                (None, None) => return,
-                (Some(old), Some(new)) if old == new => {
-                    before.next();
-                    after.next();
-                    continue;
-                }
-                (Some(old), new) if new.is_none_or(|new| old < new) => (before.next(), false),
-                _ => (after.next(), true),
-            };
-            if let Some((index, value)) = row {
-                self.push(index, value, number, put);
-            }
-        }
+        let after = after.iter().map(|row| (row.index, row.value.as_slice()));
+        differences(before.into_iter().flatten(), after, |index, value, put| self.push(index, value, number, put));
     }
 
     fn push(&mut self, index: Index, value: &[u8], number: u64, put: bool) {

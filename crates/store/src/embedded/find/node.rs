@@ -1,6 +1,7 @@
 //! A filter made ready to run: flattened, with constants folded away.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
@@ -205,40 +206,22 @@ impl Node<'_> {
             }
             Node::Any(nodes) => {
                 let spans = nodes.iter().map(|node| node.span(index)).collect::<Option<Vec<_>>>()?;
-                spans.into_iter().reduce(|a, b| (lower(a.0, b.0), higher(a.1, b.1)))
+                spans.into_iter().reduce(|a, b| (outer(a.0, b.0, Ordering::Less), outer(a.1, b.1, Ordering::Greater)))
             }
             _ => None,
         }
     }
 }
 
-fn lower<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>) -> Bound<&'s [u8]> {
+/// Of two bounds on one side the one that lets more pass; of two ends it is the one that compares as `outward` with the other.
+fn outer<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>, outward: Ordering) -> Bound<&'s [u8]> {
     match (a, b) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => Bound::Unbounded,
-        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
-            if x < y {
-                a
-            } else {
-                b
-            }
-        }
-        (Bound::Included(_), _) => a,
-        _ => b,
-    }
-}
-
-fn higher<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>) -> Bound<&'s [u8]> {
-    match (a, b) {
-        (Bound::Unbounded, _) | (_, Bound::Unbounded) => Bound::Unbounded,
-        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) if x != y => {
-            if x > y {
-                a
-            } else {
-                b
-            }
-        }
-        (Bound::Included(_), _) => a,
-        _ => b,
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => match x.cmp(y) {
+            Ordering::Equal if matches!(a, Bound::Included(_)) => a,
+            order if order == outward => a,
+            _ => b,
+        },
     }
 }
 

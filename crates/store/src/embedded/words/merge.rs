@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::record::Words;
 use super::{number, posting};
+use crate::embedded::changes::differences;
 use crate::embedded::layout::State;
 use crate::embedded::tables::{Tables, View};
 use crate::{Index, StoreError};
@@ -105,11 +106,11 @@ fn apply(txn: &mut RwTxn<'_>, tables: &Tables, documents: &[Waiting]) -> Result<
     let mut changes = FxHashMap::<(Index, u32, &[u8]), Change>::default();
     for document in documents {
         let block = posting::block(document.number);
-        let mut note = |index, word, gets| {
+        let note = |index, word, gets| {
             let change = changes.entry((index, block, word)).or_default();
             if gets { &mut change.get } else { &mut change.lose }.push(document.number as u32);
         };
-        Words(&document.before).differences(Words(&document.after), &mut note);
+        differences(Words(&document.before).iter(), Words(&document.after).iter(), note);
     }
     let mut changes: Vec<_> = changes.into_iter().collect();
     changes.sort_unstable_by_key(|(key, _)| *key);

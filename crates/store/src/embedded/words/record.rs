@@ -44,26 +44,6 @@ impl<'a> Words<'a> {
             Some((index, Each(fields.take(length as usize)?)))
         })
     }
-
-    /// Calls `note` for each word that is in only one of the two: with `true` when that is the other.
-    pub(super) fn differences(self, other: Words<'a>, note: &mut impl FnMut(Index, &'a [u8], bool)) {
-        let (mut before, mut after) = (self.iter().peekable(), other.iter().peekable());
-        loop {
-            let (word, is_new) = match (before.peek(), after.peek()) {
-                (None, None) => return,
-                (Some(old), Some(new)) if old == new => {
-                    before.next();
-                    after.next();
-                    continue;
-                }
-                (Some(old), new) if new.is_none_or(|new| old < new) => (before.next(), false),
-                _ => (after.next(), true),
-            };
-            if let Some((index, word)) = word {
-                note(index, word, is_new);
-            }
-        }
-    }
 }
 
 struct Each<'a>(&'a [u8]);
@@ -83,6 +63,7 @@ impl<'a> Iterator for Each<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::embedded::changes::differences;
 
     fn words(words: &[(u32, &str)]) -> Vec<u8> {
         let row = |(index, word): &(u32, &str)| Row { index: Index(*index), value: word.as_bytes().to_vec() };
@@ -122,7 +103,7 @@ mod tests {
         for (before, after, expected) in cases {
             let (before, after) = (words(before), words(after));
             let mut noted = Vec::new();
-            Words(&before).differences(Words(&after), &mut |index, word, new| {
+            differences(Words(&before).iter(), Words(&after).iter(), |index, word, new| {
                 noted.push((index.0, std::str::from_utf8(word).unwrap(), new));
             });
             assert_eq!(noted, expected);
