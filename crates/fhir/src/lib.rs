@@ -8,11 +8,15 @@
 pub mod definitions;
 pub mod fhirpath;
 pub mod json;
+pub mod library;
 pub mod outcome;
+pub mod profile;
+pub mod published;
 pub mod reference;
 pub mod terminology;
 pub mod ucum;
 pub mod validate;
+pub mod xml;
 
 mod datetime;
 mod decimal;
@@ -21,5 +25,6 @@ mod narrative;
 pub use datetime::{CalendarUnit, DateTime, Instant, Precision, Time, is_date, is_datetime, is_instant, is_time};
 pub use decimal::Decimal;
 pub use definitions::Definitions;
+pub use library::Library;
 pub use outcome::{Issue, IssueType, Outcome, Severity};
 pub use reference::Reference;

@@ -105,7 +105,15 @@ impl Extraction {
 
         let definitions = site.definitions;
         // No expression of a parameter asks for the time: rows must not depend on it.
-        let context = Context { definitions, resource, root_resource: resource, resolver: None, now: Instant(0) };
+        let context = Context {
+            definitions,
+            resource,
+            root_resource: resource,
+            resolver: None,
+            library: None,
+            variables: &[],
+            now: Instant(0),
+        };
         let mut held = Vec::new();
         for step in due.into_iter().map(|step| &self.steps[step]) {
             let Ok(mut items) = step.expression.evaluate(&context, Item::Element(resource)) else { continue };

@@ -1,6 +1,7 @@
 //! What patients come for: the rules of the services, and operations.
 
 mod appointments;
+mod inputs;
 mod operation;
 mod search_parameters;
 

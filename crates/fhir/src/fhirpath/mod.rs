@@ -92,6 +92,10 @@ pub struct Context<'a> {
     /// `%rootResource`.
     pub root_resource: ElementNode<'a>,
     pub resolver: Option<&'a dyn Resolver>,
+    /// For `memberOf()`, `conformsTo()` and other questions of definitions.
+    pub library: Option<&'a dyn crate::Library>,
+    /// Variables of the caller, by name without `%`.
+    pub variables: &'a [(&'a str, Collection<'a>)],
     /// `now()` and `today()`.
     pub now: crate::Instant,
 }

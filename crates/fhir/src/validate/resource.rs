@@ -35,7 +35,8 @@ pub(super) fn validate(definitions: &'static Definitions, root: Node<'_>) -> Vec
     };
     // No invariant of R4 asks for the time.
     let now = crate::Instant(0);
-    let context = Context { definitions, resource, root_resource: resource, resolver: None, now };
+    let context =
+        Context { definitions, resource, root_resource: resource, resolver: None, library: None, variables: &[], now };
     let mut walk = Walk { definitions, issues, context, contained: Contained::default(), bundle: None };
     walk.independent(resource, root, &Path::root(resource.structure.name));
     walk.issues.finish()

@@ -40,7 +40,15 @@ fn evaluate(resource: &str, expression: &str) -> String {
     let document = Document::parse(resource.as_bytes()).expect("test resource is JSON");
     let definitions = Definitions::r4();
     let root = ElementNode::resource(definitions, document.root()).expect("test resource has a type");
-    let context = Context { definitions, resource: root, root_resource: root, resolver: None, now: NOW };
+    let context = Context {
+        definitions,
+        resource: root,
+        root_resource: root,
+        resolver: None,
+        library: None,
+        variables: &[],
+        now: NOW,
+    };
     let expression = match Expression::parse(expression) {
         Ok(expression) => expression,
         Err(error) => return format!("parse error at {}: {}", error.at, error.message),

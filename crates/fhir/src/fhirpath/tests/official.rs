@@ -60,7 +60,15 @@ fn passes_the_official_suite() {
 fn run(case: &Case, document: &Document) -> Result<(), String> {
     let definitions = Definitions::r4();
     let root = ElementNode::resource(definitions, document.root()).expect("input has a type");
-    let context = Context { definitions, resource: root, root_resource: root, resolver: None, now: NOW };
+    let context = Context {
+        definitions,
+        resource: root,
+        root_resource: root,
+        resolver: None,
+        library: None,
+        variables: &[],
+        now: NOW,
+    };
     let is_invalid = !case.invalid.is_empty();
     let expression = match Expression::parse(&case.expression) {
         Ok(expression) => expression,

@@ -1,0 +1,109 @@
+//! What an operation was given, in whichever way: query parameters, a Parameters resource, or a resource alone,
+//! <https://hl7.org/fhir/R4/operations.html#request>.
+
+use std::borrow::Cow;
+
+use fhir::json::{Document, Kind, Node};
+use fhir::{IssueType, Outcome};
+
+use crate::Invocation;
+
+/// The inputs of one call by name.
+pub(crate) struct Inputs<'a> {
+    query: &'a [(String, String)],
+    /// The Parameters resource.
+    parameters: Option<Node<'a>>,
+    /// A resource that was sent alone: the value of the operation's only resource parameter, whatever that is called.
+    alone: Option<&'a Document>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Refuses names that are not among `known`: a misspelled input must not be passed over.
+    pub(crate) fn of(invocation: &'a Invocation, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
+        let resource = invocation.resource.as_ref();
+        let is_parameters = resource.is_some_and(|it| it.root().resource_type().as_deref() == Some("Parameters"));
+        let inputs = Inputs {
+            query: &invocation.parameters,
+            parameters: resource.filter(|_| is_parameters).map(Document::root),
+            alone: resource.filter(|_| !is_parameters),
+        };
+        let names = inputs.query.iter().map(|(name, _)| Cow::Borrowed(name.as_str()));
+        let unknown = names.chain(inputs.parts().map(|(name, _)| name)).find(|name| !known.contains(&name.as_ref()));
+        match unknown {
+            Some(name) => {
+                let text =
+                    format!("the operation has no input {}; it has {}", fhir::outcome::quoted(&name), known.join(", "));
+                Err(Outcome::new(IssueType::BadRequest, text))
+            }
+            None => Ok(inputs),
+        }
+    }
+
+    /// Every parameter of the Parameters resource with its name, in order; only the outermost.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> + use<'a> {
+        parts(self.parameters, "parameter")
+    }
+
+    /// The texts of an input that may repeat: of the query, and of values that are strings, codes, uris, numbers or booleans.
+    pub(crate) fn texts(&self, name: &str) -> Vec<Cow<'a, str>> {
+        let query =
+            self.query.iter().filter(|(known, _)| known == name).map(|(_, value)| Cow::Borrowed(value.as_str()));
+        let values = self.parts().filter(|(known, _)| known == name).filter_map(|(_, part)| text(value(part)?));
+        query.chain(values).collect()
+    }
+
+    /// The text of an input; refused when there are several.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Outcome> {
+        let mut texts = self.texts(name);
+        match texts.len() {
+            0 | 1 => Ok(texts.pop()),
+            _ => Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` is given more than once"))),
+        }
+    }
+
+    /// A yes or no.
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, Outcome> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        match text.as_ref() {
+            "true" => Ok(Some(true)),
+            "false" => Ok(Some(false)),
+            other => {
+                let other = fhir::outcome::quoted(other);
+                Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` is {other}, not true or false")))
+            }
+        }
+    }
+
+    /// The values of an input of any data type.
+    pub(crate) fn values(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
+        self.parts().filter(move |(known, _)| known == name).filter_map(|(_, part)| value(part))
+    }
+
+    /// The resource of an input, or the one that was sent alone.
+    pub(crate) fn resource(&self, name: &str) -> Option<Node<'a>> {
+        let named = self.parts().find(|(known, _)| known == name).and_then(|(_, part)| part.get("resource"));
+        named.or(self.alone.map(Document::root))
+    }
+}
+
+/// The parts of a parameter that is made of parts.
+pub(crate) fn parts<'a>(
+    of: Option<Node<'a>>,
+    member: &'static str,
+) -> impl Iterator<Item = (Cow<'a, str>, Node<'a>)> + use<'a> {
+    let parts = of.and_then(|of| of.get(member)).into_iter().flat_map(Node::items);
+    parts.filter_map(|part| Some((part.get("name")?.as_str()?, part)))
+}
+
+/// `value[x]` of a parameter.
+pub(crate) fn value(part: Node<'_>) -> Option<Node<'_>> {
+    part.members().find(|(name, _)| name.starts_with("value")).map(|(_, value)| value)
+}
+
+fn text(value: Node<'_>) -> Option<Cow<'_, str>> {
+    match value.as_str() {
+        Some(text) => Some(text),
+        None if matches!(value.kind(), Kind::Array | Kind::Object) => None,
+        None => Some(Cow::Borrowed(value.raw())),
+    }
+}
