@@ -165,7 +165,15 @@ impl World {
     pub(super) fn evaluate(&self, place: usize, expression: &'static str, input: Item<'static>) -> Vec<Item<'static>> {
         let resource = self.resources[place].root;
         let definitions = Definitions::r4();
-        let context = Context { definitions, resource, root_resource: resource, resolver: None, library: None, variables: &[], now: Instant(0) };
+        let context = Context {
+            definitions,
+            resource,
+            root_resource: resource,
+            resolver: None,
+            library: None,
+            variables: &[],
+            now: Instant(0),
+        };
         let mut items = Vec::new();
         for branch in branches(expression) {
             let parse = || -> &'static Expression { Box::leak(Box::new(Expression::parse(branch).expect(branch))) };

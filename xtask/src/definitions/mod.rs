@@ -1,5 +1,6 @@
 //! Turns the official R4 package into the tables of `profiles/r4`: `profiles/README.md` describes their columns.
 
+mod conformance;
 mod package;
 mod search;
 mod structures;
@@ -18,23 +19,23 @@ pub(crate) fn write(package: &Path) -> Result<(), Failure> {
     let package = Package::read(package)?;
     let structures = structures::tables(&package)?;
     let tables = [
-        ("structures.tsv", structures.elements),
-        ("invariants.tsv", structures.invariants),
-        ("value-sets.tsv", value_sets::table(&package, &structures.bindings)?),
-        ("search-parameters.tsv", search::parameters(&package)?),
-        ("compartments.tsv", search::compartments(&package)?),
+        ("structures.tsv", structures.elements.into_bytes()),
+        ("invariants.tsv", structures.invariants.into_bytes()),
+        ("value-sets.tsv", value_sets::table(&package, &structures.bindings)?.into_bytes()),
+        ("search-parameters.tsv", search::parameters(&package)?.into_bytes()),
+        ("compartments.tsv", search::compartments(&package)?.into_bytes()),
+        ("conformance.bin", conformance::archive(&package)?),
     ];
     let profiles = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../profiles"));
     let readme = profiles.join("README.md");
     let mut text = fs::read_to_string(&readme).map_err(|error| format!("cannot read {}: {error}", readme.display()))?;
     for (name, table) in &tables {
-        let hash = blake3::hash(table.as_bytes()).to_hex();
-        let (bytes, lines) = (table.len(), table.lines().count());
+        let hash = blake3::hash(table).to_hex();
         text = with_hash(&text, name, &hash)?;
         save(&profiles.join("r4").join(name), table)?;
-        println!("{name}: {bytes} bytes, {lines} lines, blake3 {hash}");
+        println!("{name}: {} bytes, blake3 {hash}", table.len());
     }
-    save(&readme, &text)
+    save(&readme, text.as_bytes())
 }
 
 /// The readme with the hash of one table replaced: its line is `| r4/NAME | HASH | ..`.
@@ -46,8 +47,8 @@ fn with_hash(readme: &str, table: &str, hash: &str) -> Result<String, Failure> {
     Ok(format!("{}{hash}{}", &readme[..at], &rest[end..]))
 }
 
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+fn save(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    fs::write(path, content).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// Appends one line of a table. A tab or a line break inside a field would shift every column after it, so they are refused.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fhir::json::Document;
 use serde_json::Value;
 
 use super::Failure;
@@ -28,6 +29,19 @@ impl Package {
 
     /// All resources of one type, in the order of their file names.
     pub(crate) fn resources(&self, resource_type: &str) -> Result<Vec<Value>, Failure> {
+        self.paths(resource_type)?.iter().map(|path| json(path)).collect()
+    }
+
+    /// The same to the last digit.
+    pub(crate) fn documents(&self, resource_type: &str) -> Result<Vec<Document>, Failure> {
+        let document = |path: &PathBuf| {
+            let bytes = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            Document::parse(&bytes).map_err(|error| format!("{} is no JSON: {error}", path.display()))
+        };
+        self.paths(resource_type)?.iter().map(document).collect()
+    }
+
+    fn paths(&self, resource_type: &str) -> Result<Vec<PathBuf>, Failure> {
         let start = format!("{resource_type}-");
         let unreadable = |error| format!("cannot list {}: {error}", self.folder.display());
         let mut paths = Vec::new();
@@ -38,7 +52,7 @@ impl Package {
             }
         }
         paths.sort();
-        paths.iter().map(|path| json(path)).collect()
+        Ok(paths)
     }
 }
 
