@@ -23,7 +23,7 @@ mod testing;
 pub use access::{Access, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
-pub use library::Shelf;
+pub use library::{Shelf, TerminologyServer};
 pub use note::Note;
 pub use parameters::ParameterState;
 pub use rule::{Planned, Rule};

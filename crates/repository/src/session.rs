@@ -11,7 +11,7 @@ use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
 use crate::parameters::{Live, Work};
-use crate::{Access, Rule, fault};
+use crate::{Access, Rule, TerminologyServer, fault};
 
 /// What a repository is made of.
 pub struct Setup {
@@ -27,6 +27,8 @@ pub struct Setup {
     pub base_url: String,
     pub references: References,
     pub validation: Validation,
+    /// Who is asked about value sets and code systems that are not known here.
+    pub terminology: Option<Arc<dyn TerminologyServer>>,
     /// How long one search may run, its joins and includes counted.
     pub search_time: Duration,
 }

@@ -52,6 +52,7 @@ impl House {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::On,
+            terminology: None,
             search_time: Duration::from_secs(60),
         };
         House { repository: Repository::new(setup).expect("an empty store"), _directory: directory }

@@ -29,6 +29,8 @@ pub struct Config {
     pub references: References,
     /// Which clients' spellings are understood.
     pub dialect: Dialect,
+    /// Base URL of the terminology server that is asked about value sets and code systems which are not known here, without a final `/`.
+    pub terminology_server: Option<String>,
     /// Files and folders to import before anything is served.
     pub load: Vec<PathBuf>,
     /// Whether a thread indexes what search parameters need that come while it serves; else [`Indexing`](crate::Indexing) does.
@@ -68,6 +70,8 @@ pub struct Limits {
     pub count_rows: u64,
     /// For one search to run, its joins and includes counted.
     pub search_timeout: Duration,
+    /// For the terminology server to answer.
+    pub terminology_timeout: Duration,
     /// For a search or a read to be answered, and for any request to get its turn.
     pub answer_timeout: Duration,
     /// For requests in progress to end when the server stops.
@@ -85,6 +89,7 @@ impl Default for Limits {
             receive_timeout: Duration::from_secs(30),
             count_rows: 4_000,
             search_timeout: Duration::from_secs(10),
+            terminology_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
         }
@@ -103,6 +108,7 @@ impl Default for Config {
             base_url: None,
             references: References::default(),
             dialect: Dialect::default(),
+            terminology_server: None,
             indexes: true,
             load: Vec::new(),
             limits: Limits::default(),
@@ -147,6 +153,12 @@ pub struct Settings {
     /// Seconds that one search may run, 1 to 60 [default: 10]
     #[arg(long, env = "FLINT_SEARCH_TIMEOUT", value_name = "SECONDS")]
     search_timeout: Option<u64>,
+    /// Base URL of a FHIR terminology server, asked about value sets and code systems that are not known here
+    #[arg(long, env = "FLINT_TERMINOLOGY_SERVER", value_name = "URL")]
+    terminology_server: Option<String>,
+    /// Seconds that it may take for an answer, 1 to 60 [default: 5]
+    #[arg(long, env = "FLINT_TERMINOLOGY_TIMEOUT", value_name = "SECONDS")]
+    terminology_timeout: Option<u64>,
     /// How log lines are written [default: text]
     #[arg(long, env = "FLINT_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,
@@ -229,6 +241,8 @@ impl Settings {
             body_max: self.body_max.or(other.body_max),
             requests_max: self.requests_max.or(other.requests_max),
             search_timeout: self.search_timeout.or(other.search_timeout),
+            terminology_server: self.terminology_server.or(other.terminology_server),
+            terminology_timeout: self.terminology_timeout.or(other.terminology_timeout),
             log_format: self.log_format.or(other.log_format),
             log: self.log.or(other.log),
         }
@@ -247,7 +261,9 @@ impl Settings {
                 "listen: `{ip}` can be reached from other machines, and without authentication only a loopback address such as `127.0.0.1` may be served"
             )));
         }
-        let base_url = self.base_url.map(|url| check_base_url(&url)).transpose()?;
+        let base_url = self.base_url.map(|url| check_url("base-url", &url)).transpose()?;
+        let terminology_server =
+            self.terminology_server.map(|url| check_url("terminology-server", &url)).transpose()?;
         let references = self.references.map_or(References::Check, References::from);
         let dialect = self.dialect.map_or(Dialect::R4, Dialect::from);
         let default = Limits::default();
@@ -255,31 +271,50 @@ impl Settings {
             body_bytes: self.body_max.unwrap_or(default.body_bytes),
             bodies_bytes: default.bodies_bytes.max(self.body_max.unwrap_or(0)),
             requests: self.requests_max.unwrap_or(default.requests),
-            search_timeout: self.search_timeout.map_or(Ok(default.search_timeout), check_search_timeout)?,
+            search_timeout: check_timeout("search-timeout", self.search_timeout, default.search_timeout)?,
+            terminology_timeout: check_timeout(
+                "terminology-timeout",
+                self.terminology_timeout,
+                default.terminology_timeout,
+            )?,
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
-        Ok(Config { data, listen, auth, base_url, references, dialect, load: self.load, limits, ..Config::default() })
+        let load = self.load;
+        let config = Config {
+            data,
+            listen,
+            auth,
+            base_url,
+            references,
+            dialect,
+            terminology_server,
+            load,
+            limits,
+            ..Config::default()
+        };
+        Ok(config)
     }
 }
 
-/// A search that runs on when its answer is given up serves nobody.
-fn check_search_timeout(seconds: u64) -> Result<Duration, SettingsError> {
+/// What runs on when the answer that needs it is given up serves nobody.
+fn check_timeout(name: &str, seconds: Option<u64>, default: Duration) -> Result<Duration, SettingsError> {
     let most = Limits::default().answer_timeout.as_secs();
-    match (1..=most).contains(&seconds) {
-        true => Ok(Duration::from_secs(seconds)),
-        false => Err(SettingsError(format!("search-timeout: `{seconds}` is not from 1 to {most} seconds"))),
+    match seconds {
+        None => Ok(default),
+        Some(seconds) if (1..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        Some(seconds) => Err(SettingsError(format!("{name}: `{seconds}` is not from 1 to {most} seconds"))),
     }
 }
 
-fn check_base_url(url: &str) -> Result<String, SettingsError> {
+fn check_url(name: &str, url: &str) -> Result<String, SettingsError> {
     let trimmed = url.trim_end_matches('/');
     let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(['?', '#', ' ', '"', '\\', '<', '>']) => {
             Ok(trimmed.to_owned())
         }
-        _ => Err(SettingsError(format!("base-url: `{url}` is no http or https URL without query and fragment"))),
+        _ => Err(SettingsError(format!("{name}: `{url}` is no http or https URL without query and fragment"))),
     }
 }
 
@@ -320,6 +355,8 @@ mod tests {
             ("base-url = 'http://x/?a'", "no http or https URL"),
             ("search-timeout = 0", "search-timeout: `0` is not from 1 to 60 seconds"),
             ("search-timeout = 9223372036854775807", "is not from 1 to 60 seconds"),
+            ("terminology-server = 'tx.example'", "terminology-server: `tx.example` is no http or https URL"),
+            ("terminology-timeout = 61", "terminology-timeout: `61` is not from 1 to 60 seconds"),
             ("auth = 'maybe'", "unknown variant"),
             ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),

@@ -22,6 +22,7 @@ mod perform;
 mod pretty;
 mod progress;
 mod project;
+mod remote;
 mod respond;
 mod state;
 mod telemetry;

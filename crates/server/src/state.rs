@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
-use repository::{References, Repository, Setup, Validation};
+use repository::{References, Repository, Setup, TerminologyServer, Validation};
 use smart::Authority;
 use store::{Embedded, Store, StoreError};
 use tokio::sync::Semaphore;
@@ -15,6 +15,7 @@ use crate::capability::Statement;
 use crate::config::{Auth, Config, Limits};
 use crate::page::Signer;
 use crate::progress::Progress;
+use crate::remote::Remote;
 use crate::telemetry::Metrics;
 
 /// The server behind the doors.
@@ -48,6 +49,10 @@ impl State {
         let authority = match config.auth {
             Auth::Off => Authority::Off,
         };
+        let terminology = config.terminology_server.map(|url| {
+            Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
+                as Arc<dyn TerminologyServer>
+        });
         let repository = Repository::new(Setup {
             store,
             definitions,
@@ -58,6 +63,7 @@ impl State {
             base_url: base_url.clone(),
             references: config.references,
             validation: Validation::On,
+            terminology,
             search_time: config.limits.search_timeout,
         })
         .map_err(unusable)?;

@@ -2,6 +2,8 @@
 //!
 //! They are read whatever the access: only what they say about other resources takes part, as in a terminology server.
 
+mod elsewhere;
+
 use std::sync::Arc;
 
 use fhir::json::Document;
@@ -10,11 +12,12 @@ use fhir::published::Published;
 use fhir::terminology::{Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
 use fhir::{Library, Outcome};
 
+pub use self::elsewhere::TerminologyServer;
+
 use crate::Session;
 
 /// The definitions as a session sees them.
 pub struct Shelf<'a> {
-    #[expect(dead_code, reason = "a first form")]
     session: &'a Session<'a>,
 }
 
@@ -22,6 +25,13 @@ impl Session<'_> {
     /// The definitions of this session: those of the moment when it was opened.
     pub fn library(&self) -> Shelf<'_> {
         Shelf { session: self }
+    }
+}
+
+impl Shelf<'_> {
+    /// The terminology server that knows what is not known here, if there is one.
+    pub fn elsewhere(&self) -> Option<&dyn TerminologyServer> {
+        self.session.setup().terminology.as_deref()
     }
 }
 
@@ -49,7 +59,10 @@ impl Library for Shelf<'_> {
     }
 
     fn member(&self, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-        Published.member(value_set, coded)
+        match (Published.member(value_set, coded), self.elsewhere()) {
+            (Membership::Unknown(_), Some(server)) => elsewhere::member(server, value_set, coded),
+            (known, _) => known,
+        }
     }
 
     fn resource(&self, reference: &str) -> Option<Arc<Document>> {

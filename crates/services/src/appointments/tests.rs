@@ -73,6 +73,7 @@ impl Surgery {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::On,
+            terminology: None,
             search_time: Duration::from_secs(60),
         });
         let repository = repository.expect("an empty store");
