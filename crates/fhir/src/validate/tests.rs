@@ -5,6 +5,7 @@ mod bundles;
 mod contained;
 mod elements;
 mod invariants;
+mod own;
 mod published;
 mod references;
 

@@ -32,14 +32,14 @@ fn shared(folder: &str) -> Option<Vec<PathBuf>> {
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(folder))
 }
 
-fn files(folder: &Path) -> Option<Vec<PathBuf>> {
+pub(super) fn files(folder: &Path) -> Option<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).ok()?;
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
     paths.sort();
     Some(paths)
 }
 
-fn read(path: &Path) -> Document {
+pub(super) fn read(path: &Path) -> Document {
     let bytes = std::fs::read(path).expect("a readable file");
     let mut text = Vec::new();
     match path.extension().is_some_and(|extension| extension == "gz") {

@@ -1,0 +1,68 @@
+//! Our own definitions, from `profiles/nhs`: what the services ask of the resources that they work with.
+
+use std::sync::LazyLock;
+
+use crate::json::{Document, Node};
+
+const TEXTS: &[&str] = &[
+    include_str!("../../../../profiles/nhs/definitions/CodeSystem-faith-declaration.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-estimated.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-faith-declaration.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-appointment.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-data-opt-out.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-organ-donation.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-patient-vital-sign.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-patient.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-proxy-consent.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-repeat-order.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-repeat-plan.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-sharing-consent.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-faith-declaration.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-opt-out-purpose.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-patient-observation-status.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-patient-vital-signs.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-preference-status.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-proxy-legal-basis.json"),
+    include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-repeat-order-status.json"),
+];
+
+/// A definition under the names that it is asked for by.
+pub(super) struct Own {
+    pub(super) resource_type: String,
+    pub(super) url: String,
+    pub(super) document: Document,
+}
+
+/// Sorted by type and url.
+pub(super) static OWN: LazyLock<Vec<Own>> = LazyLock::new(|| {
+    let mut all: Vec<_> = TEXTS.iter().filter_map(|text| own(text)).collect();
+    all.sort_by(|left, right| (&left.resource_type, &left.url).cmp(&(&right.resource_type, &right.url)));
+    all
+});
+
+fn own(text: &str) -> Option<Own> {
+    let document = Document::parse(text.as_bytes()).ok()?;
+    let resource_type = document.root().resource_type()?.to_owned();
+    let url = document.root().get("url").and_then(Node::as_str)?.into_owned();
+    Some(Own { resource_type, url, document })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_embedded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../profiles/nhs/definitions");
+        let mut files: Vec<_> =
+            std::fs::read_dir(folder).expect("a folder").map(|it| it.expect("a file").path()).collect();
+        files.sort();
+        assert_eq!(files.len(), TEXTS.len());
+        for (file, text) in files.iter().zip(TEXTS) {
+            assert_eq!(std::fs::read_to_string(file).expect("readable"), *text, "{}", file.display());
+            let url = own(text).map(|own| own.url).expect("a definition");
+            assert!(url.starts_with("https://flint.example/fhir/"), "{url}");
+        }
+        assert_eq!(OWN.len(), TEXTS.len());
+    }
+}
