@@ -10,6 +10,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
+use crate::library::Library;
 use crate::parameters::{Live, Work};
 use crate::{Access, Rule, TerminologyServer, fault};
 
@@ -59,6 +60,8 @@ pub struct Repository {
     pub(crate) setup: Setup,
     /// The search parameters as they are now.
     pub(crate) live: ArcSwap<Live>,
+    /// The definitions that were looked up.
+    pub(crate) library: Library,
     /// Held while they are read from the store.
     pub(crate) renewing: Mutex<()>,
     /// What is to be indexed.
@@ -87,6 +90,7 @@ impl Repository {
         Ok(Repository {
             setup,
             live: ArcSwap::from_pointee(live),
+            library: Library::default(),
             renewing: Mutex::new(()),
             work: Work::default(),
             turn: Mutex::new(()),

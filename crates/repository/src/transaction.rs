@@ -11,7 +11,7 @@ use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 use crate::parameters::Generation;
 use crate::session::parse_stored;
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Session, fault};
+use crate::{Method, Planned, Session, fault, library};
 
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
@@ -84,7 +84,8 @@ impl<'a> Transaction<'a> {
 
     /// Plans a new version with this content (validated and indexed like any other), in place of an earlier plan for the same key.
     pub fn put(&mut self, key: &Key, document: Document) -> Result<(), Outcome> {
-        let content = Some(Arc::new(Content::new(self.session, &arrange(&document, key, &[]))?));
+        let content =
+            Some(Arc::new(Content::new(self.session, &self.session.library(), &arrange(&document, key, &[]))?));
         match self.by_key.get(key) {
             Some(&at) => self.writes[at].content = content,
             None => {
@@ -208,14 +209,15 @@ impl<'a> Transaction<'a> {
                 batch.writes.push(Write::Claim { name: name.clone(), value: value.clone() });
             }
         }
+        let versions = written.iter().map(|&at| (&self.writes[at].key, self.writes[at].next_version()));
+        batch.writes.extend(library::Generation::begun_by(versions));
         let settings = self.settings.iter();
         batch.writes.extend(settings.map(|(name, value)| Write::Set { name: name.clone(), value: value.clone() }));
         Ok((batch, written))
     }
 
     fn write(&self, write: &PlannedWrite) -> Write {
-        let version = write.current.as_ref().map_or(0, |version| version.version) + 1;
-        let (key, mark) = (write.key.clone(), write.method.mark());
+        let (key, mark, version) = (write.key.clone(), write.method.mark(), write.next_version());
         let Some(content) = &write.content else { return Write::Delete { key, version, mark } };
         let (body, stamp_at) = content.body(&key, version);
         let time_index = Some(self.session.registry().time_index(key.collection()));
@@ -233,6 +235,11 @@ impl<'a> Transaction<'a> {
 }
 
 impl PlannedWrite {
+    /// The number of the version it makes.
+    fn next_version(&self) -> u64 {
+        self.current.as_ref().map_or(0, |version| version.version) + 1
+    }
+
     /// Whether the content is that of the current version.
     pub(crate) fn changes_nothing(&self) -> bool {
         let (Some(content), Some(current)) = (&self.content, &self.current) else { return false };

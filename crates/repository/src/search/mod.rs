@@ -14,12 +14,12 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
-use search::{Contained, Query};
+use search::{Contained, Query, TERMS_CODES_MAX};
 use store::{Count, Counted, Filter, Find, Found, Index, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
 
-use crate::{Session, fault};
+use crate::{Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
 const ROWS_MAX: u64 = 20_000_000;
@@ -85,8 +85,10 @@ pub(crate) struct Runner<'a> {
     plan: Option<RefCell<Vec<String>>>,
     /// What is being run, for the plan.
     stage: Cell<&'static str>,
-    /// The definitions looked up so far.
-    loaded: terms::Loaded,
+    /// Where value sets and code systems are looked up.
+    shelf: Shelf<'a>,
+    /// How many codes may still be compared.
+    codes_left: Cell<usize>,
 }
 
 impl<'a> Runner<'a> {
@@ -99,7 +101,8 @@ impl<'a> Runner<'a> {
             until,
             plan: None,
             stage: Cell::new("join"),
-            loaded: terms::Loaded::default(),
+            shelf: session.library(),
+            codes_left: Cell::new(TERMS_CODES_MAX),
         }
     }
 

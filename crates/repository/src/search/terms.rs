@@ -1,49 +1,18 @@
-//! Definitions for [`search::Terms`]: CodeSystem and ValueSet resources of the store, then R4's own.
-//!
-//! They are read whatever the access: only their codes take part in a search, as they would in a terminology server.
+//! Definitions for [`search::Terms`], looked up in the session's [`crate::Shelf`].
 
-use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Instant;
 
-use fhir::json::Document;
 use fhir::terminology::{Canonical, CodeSystem, Source, ValueSet};
-use fhir::{Definitions, IssueType, Outcome, Reference};
-use rustc_hash::FxHashMap;
-use search::{TERMS_CODES_MAX, Terms};
-use store::{Filter, Find, Key};
+use fhir::{IssueType, Outcome};
+use search::Terms;
+use store::Filter;
 
 use super::Runner;
-use crate::fault;
-use crate::session::parse_stored;
-
-/// How many versions of one definition are looked at for the latest.
-const VERSIONS_MAX: usize = 100;
-
-/// Definitions that one search has looked up.
-pub(super) struct Loaded {
-    /// How many codes may still be compared.
-    codes_left: Cell<usize>,
-    code_systems: RefCell<FxHashMap<String, Option<Arc<CodeSystem>>>>,
-    value_sets: RefCell<FxHashMap<String, Option<Arc<ValueSet>>>>,
-}
-
-impl Default for Loaded {
-    fn default() -> Loaded {
-        Loaded {
-            codes_left: Cell::new(TERMS_CODES_MAX),
-            code_systems: RefCell::default(),
-            value_sets: RefCell::default(),
-        }
-    }
-}
 
 impl Source for Runner<'_> {
     fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        cached(&self.loaded.code_systems, canonical, || match self.stored("CodeSystem", canonical)? {
-            Some(document) => Ok(Some(Arc::new(CodeSystem::new(document.root())))),
-            None => Definitions::r4().code_system(canonical),
-        })
+        self.shelf.code_system(canonical)
     }
 
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
@@ -52,79 +21,14 @@ impl Source for Runner<'_> {
             let text = "the time of the search ran out while expanding value sets";
             return Err(Outcome::new(IssueType::TooCostly, text));
         }
-        cached(&self.loaded.value_sets, canonical, || {
-            let stored = match self.local("ValueSet", canonical.url) {
-                Some(key) => self.by_key(&key)?,
-                None => self.stored("ValueSet", canonical)?,
-            };
-            match stored {
-                Some(document) => Ok(Some(Arc::new(ValueSet::new(document.root())))),
-                None => Source::value_set(Definitions::r4(), canonical),
-            }
-        })
+        self.shelf.value_set(canonical)
     }
-}
-
-fn cached<T>(
-    loaded: &RefCell<FxHashMap<String, Option<Arc<T>>>>,
-    canonical: Canonical<'_>,
-    load: impl FnOnce() -> Result<Option<Arc<T>>, Outcome>,
-) -> Result<Option<Arc<T>>, Outcome> {
-    let name = canonical.to_string();
-    if let Some(known) = loaded.borrow().get(&name) {
-        return Ok(known.clone());
-    }
-    let found = load()?;
-    loaded.borrow_mut().insert(name, found.clone());
-    Ok(found)
 }
 
 impl Runner<'_> {
     /// What is asked of terminology, as a filter.
     pub(super) fn terms(&self, terms: &Terms) -> Result<Filter, Outcome> {
-        terms.filter(self, &self.loaded.codes_left)
-    }
-
-    /// The definition of this url: of the version named, else the latest.
-    fn stored(&self, resource_type: &str, canonical: Canonical<'_>) -> Result<Option<Document>, Outcome> {
-        let filter = self.session.registry().by_url(resource_type, canonical.url);
-        let mut latest: Option<(Option<String>, Document)> = None;
-        for document in self.documents(filter, canonical.url)? {
-            let version = document.root().get("version").and_then(|version| version.as_str()).map(String::from);
-            let is_later =
-                |known: &Option<String>| Canonical::compare_versions(version.as_deref(), known.as_deref()).is_ge();
-            if canonical.takes(version.as_deref()) && latest.as_ref().is_none_or(|(known, _)| is_later(known)) {
-                latest = Some((version, document));
-            }
-        }
-        Ok(latest.map(|(_, document)| document))
-    }
-
-    fn documents(&self, filter: Filter, url: &str) -> Result<Vec<Document>, Outcome> {
-        let found = self.find(Find { bodies: true, ..Find::new(filter, VERSIONS_MAX) })?;
-        if found.next.is_some() {
-            let text = format!("more than {VERSIONS_MAX} definitions have the url `{url}`");
-            return Err(Outcome::new(IssueType::TooCostly, text));
-        }
-        let bodies = found.hits.iter().filter_map(|hit| Some((&hit.key, hit.version.as_ref()?.body.as_ref()?)));
-        bodies.map(|(key, body)| parse_stored(key, body)).collect()
-    }
-
-    fn by_key(&self, key: &Key) -> Result<Option<Document>, Outcome> {
-        let version = self.snapshot.read(key).map_err(fault::outcome)?;
-        version.and_then(|version| version.body).map(|body| parse_stored(key, &body)).transpose()
-    }
-
-    /// The resource of this server that a reference names.
-    fn local(&self, wanted: &str, reference: &str) -> Option<Key> {
-        let (resource_type, id) = match Reference::parse(reference)? {
-            Reference::Relative { resource_type, id, .. } => (resource_type, id),
-            Reference::Absolute { base, resource_type, id, .. } if base == self.session.setup().base_url => {
-                (resource_type, id)
-            }
-            _ => return None,
-        };
-        Key::new(resource_type, id).filter(|_| resource_type == wanted)
+        terms.filter(self, &self.codes_left)
     }
 }
 

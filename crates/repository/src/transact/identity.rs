@@ -33,7 +33,7 @@ impl Aims {
         snapshot: &dyn Snapshot,
         drafts: &[Draft],
         fresh: &mut [Option<Key>],
-        matching: &mut Matching<'_>,
+        matching: &mut Matching<'_, '_>,
     ) -> Result<Aims, Refusal> {
         let mut aims = Aims { aims: vec![None; drafts.len()], writers: FxHashMap::default() };
         let mut order: Vec<_> = (0..drafts.len()).collect();
@@ -95,7 +95,7 @@ struct Settler<'a> {
 }
 
 impl Settler<'_> {
-    fn settle(&mut self, matching: &mut Matching<'_>, aims: &Aims) -> Result<Aim, Outcome> {
+    fn settle(&mut self, matching: &mut Matching<'_, '_>, aims: &Aims) -> Result<Aim, Outcome> {
         if let Some(key) = &self.draft.target {
             return Ok(Aim::Write(key.clone()));
         }

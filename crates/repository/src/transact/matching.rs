@@ -17,10 +17,10 @@ use crate::{Method, Session};
 const MATCHES_MAX: usize = 2;
 
 /// The conditions of one try, each asked once.
-pub(super) struct Matching<'a> {
+pub(super) struct Matching<'m, 'a> {
     session: &'a Session<'a>,
-    runner: &'a Runner<'a>,
-    drafts: &'a [Draft],
+    runner: &'m Runner<'a>,
+    drafts: &'m [Draft],
     asked: FxHashMap<(&'static str, String), Asked>,
     planned: FxHashMap<&'static str, PlannedRows>,
     /// What it rests on that planned writes satisfy conditions about other resources.
@@ -40,8 +40,8 @@ struct PlannedRows {
     by_row: BTreeMap<Row, Vec<usize>>,
 }
 
-impl<'a> Matching<'a> {
-    pub(super) fn new(session: &'a Session<'a>, runner: &'a Runner<'a>, drafts: &'a [Draft]) -> Matching<'a> {
+impl<'m, 'a> Matching<'m, 'a> {
+    pub(super) fn new(session: &'a Session<'a>, runner: &'m Runner<'a>, drafts: &'m [Draft]) -> Matching<'m, 'a> {
         Matching {
             session,
             runner,
@@ -77,7 +77,7 @@ impl<'a> Matching<'a> {
     }
 
     /// What the commit must find as it was found here.
-    pub(super) fn preconditions(self) -> impl Iterator<Item = Precondition> {
+    pub(super) fn preconditions(self) -> impl Iterator<Item = Precondition> + use<> {
         let asked = self.asked.into_values();
         let asked = asked.map(|asked| Precondition::Finds { filter: asked.filter, keys: asked.stored });
         asked.chain(self.rests_on)

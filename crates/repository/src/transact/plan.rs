@@ -206,7 +206,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Rewrites the references of all content, or refuses the first change with one that does not resolve.
-    fn resolve(&mut self, resolver: &mut Resolver<'_, '_>) -> Result<(), Refusal> {
+    fn resolve(&mut self, resolver: &mut Resolver<'_, '_, '_>) -> Result<(), Refusal> {
         for job in &mut self.jobs {
             let draft = &self.drafts[job.change];
             let found;
@@ -226,12 +226,12 @@ impl<'a> Planner<'a> {
     /// Validates and indexes all content, what an earlier try has done already left out.
     fn prepare(&mut self, kept: &mut Kept) -> Result<(), Refusal> {
         let session = self.session;
-        let contents = &kept.contents;
+        let (contents, shelf) = (&kept.contents, &session.library());
         let prepared = prepare_all(&self.jobs, |job| {
             let text = arrange(&job.document, &job.key, &job.edits);
             match &contents[job.change] {
                 Some(content) if content.document.text() == text => Ok(content.clone()),
-                _ => Content::new(session, &text).map(Arc::new),
+                _ => Content::new(session, shelf, &text).map(Arc::new),
             }
         });
         for (job, content) in self.jobs.drain(..).zip(prepared) {

@@ -13,25 +13,25 @@ use super::references::{Site, SiteKind, expression};
 use crate::{HTTP_ERROR_CODES, Method, References, Session, fault};
 
 /// Everything that a reference may lead to.
-pub(super) struct Resolver<'a, 'm> {
+pub(super) struct Resolver<'a, 'm, 's> {
     session: &'a Session<'a>,
     snapshot: &'a dyn Snapshot,
     drafts: &'a [Draft],
     aims: &'a Aims,
-    matching: &'m mut Matching<'a>,
+    matching: &'m mut Matching<'a, 's>,
     by_full_url: FxHashMap<&'a str, &'a Key>,
     conditions: FxHashMap<String, Result<Key, Outcome>>,
     exists: FxHashMap<Key, bool>,
 }
 
-impl<'a, 'm> Resolver<'a, 'm> {
+impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
     pub(super) fn new(
         session: &'a Session<'a>,
         snapshot: &'a dyn Snapshot,
         drafts: &'a [Draft],
         aims: &'a Aims,
-        matching: &'m mut Matching<'a>,
-    ) -> Resolver<'a, 'm> {
+        matching: &'m mut Matching<'a, 's>,
+    ) -> Resolver<'a, 'm, 's> {
         let by_full_url = drafts.iter().enumerate().filter_map(|(change, draft)| match aims.of(change) {
             Aim::Write(key) | Aim::Existing(key) => Some((draft.full_url.as_deref()?, key)),
             Aim::Nothing => None,

@@ -1,0 +1,158 @@
+//! The definitions as a session sees them.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use fhir::json::Document;
+use fhir::profile::Profile;
+use fhir::published::Published;
+use fhir::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
+use fhir::{Library, Outcome, Reference};
+use store::{Key, Snapshot};
+
+use super::lookup::{self, Caches};
+use super::{TerminologyServer, elsewhere};
+use crate::session::parse_stored;
+use crate::{Session, fault};
+
+/// The definitions of one moment, which is that of the first look-up.
+pub struct Shelf<'a> {
+    session: &'a Session<'a>,
+    opened: OnceLock<Opened<'a>>,
+}
+
+/// What is opened when something is looked up: most writes look nothing up.
+struct Opened<'a> {
+    snapshot: Mutex<Box<dyn Snapshot + 'a>>,
+    caches: Arc<Caches>,
+}
+
+impl Session<'_> {
+    /// The definitions as they are when something is first looked up in them.
+    pub fn library(&self) -> Shelf<'_> {
+        Shelf { session: self, opened: OnceLock::new() }
+    }
+}
+
+impl<'a> Shelf<'a> {
+    /// The terminology server that knows what is not known here, if there is one.
+    pub fn elsewhere(&self) -> Option<&dyn TerminologyServer> {
+        self.session.setup().terminology.as_deref()
+    }
+
+    /// The conformance resource of this type and canonical url: of the version named, else the latest; from the store, then R4's own.
+    pub fn definition(
+        &self,
+        resource_type: &'static str,
+        canonical: Canonical<'_>,
+    ) -> Result<Option<Arc<Document>>, Outcome> {
+        Ok(match self.stored(resource_type, canonical)? {
+            Some(stored) => Some(stored),
+            None => lookup::published(resource_type, canonical),
+        })
+    }
+
+    /// The same, of the store alone.
+    fn stored(&self, resource_type: &'static str, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+        let opened = self.opened()?;
+        opened.caches.document(resource_type, canonical, || {
+            let key = self.local(canonical.url).filter(|key| key.collection() == resource_type);
+            let snapshot = opened.snapshot();
+            let named = key.map(|key| lookup::by_key(&**snapshot, &key)).transpose()?.flatten();
+            match named {
+                Some(named) => Ok(Some(named)),
+                None => lookup::by_url(self.session.registry(), &**snapshot, resource_type, canonical),
+            }
+        })
+    }
+
+    fn opened(&self) -> Result<&Opened<'a>, Outcome> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let snapshot = self.session.snapshot()?;
+        let caches = self.session.repository.library.of(&*snapshot)?;
+        Ok(self.opened.get_or_init(|| Opened { snapshot: Mutex::new(snapshot), caches }))
+    }
+
+    /// The resource of this server that a reference names.
+    fn local(&self, reference: &str) -> Option<Key> {
+        match Reference::parse(reference)? {
+            Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
+            Reference::Absolute { base, resource_type, id, .. } if base == self.session.setup().base_url => {
+                Key::new(resource_type, id)
+            }
+            _ => None,
+        }
+    }
+
+    fn visible(&self, key: &Key) -> Result<Option<Document>, Outcome> {
+        if self.session.access.permit_read(key.collection()).is_err() {
+            return Ok(None);
+        }
+        let version = self.opened()?.snapshot().read(key).map_err(fault::outcome)?;
+        let Some(version) = version else { return Ok(None) };
+        match &version.body {
+            Some(body) if self.session.sees(&version)? => parse_stored(key, body).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<'a> Opened<'a> {
+    fn snapshot(&self) -> std::sync::MutexGuard<'_, Box<dyn Snapshot + 'a>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for Shelf<'_> {
+    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+        let stored = self.opened()?.caches.code_system(canonical, || {
+            let document = self.stored("CodeSystem", canonical)?;
+            Ok(document.map(|document| (Arc::new(CodeSystem::new(document.root())), document.text().len())))
+        })?;
+        stored.map_or_else(|| Published.code_system(canonical), |stored| Ok(Some(stored)))
+    }
+
+    fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
+        let stored = self.opened()?.caches.value_set(canonical, || {
+            let document = self.stored("ValueSet", canonical)?;
+            Ok(document.map(|document| (Arc::new(ValueSet::new(document.root())), document.text().len())))
+        })?;
+        stored.map_or_else(|| Published.value_set(canonical), |stored| Ok(Some(stored)))
+    }
+}
+
+impl Library for Shelf<'_> {
+    fn structure_definition(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+        self.definition("StructureDefinition", canonical)
+    }
+
+    fn profile(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Profile>>, Outcome> {
+        let stored =
+            self.opened()?.caches.profile(canonical, || match self.stored("StructureDefinition", canonical)? {
+                Some(document) => Ok(Some((Profile::compile(self, &document), document.text().len()))),
+                None => Ok(None),
+            })?;
+        stored.map_or_else(|| Published.profile(canonical), |stored| stored.map(Some))
+    }
+
+    fn questionnaire(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+        self.definition("Questionnaire", canonical)
+    }
+
+    fn member(&self, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
+        let known = match self.opened() {
+            Ok(opened) => opened.caches.membership(value_set, coded, || terminology::member(self, value_set, coded)),
+            Err(outcome) => Membership::Unknown(outcome.to_string()),
+        };
+        match (known, self.elsewhere()) {
+            (Membership::Unknown(_), Some(server)) => elsewhere::member(server, value_set, coded),
+            (known, _) => known,
+        }
+    }
+
+    fn resource(&self, reference: &str) -> Option<Arc<Document>> {
+        let found = self.visible(&self.local(reference)?);
+        found.inspect_err(|outcome| tracing::error!(%outcome, "a reference is not followed")).ok()?.map(Arc::new)
+    }
+}
