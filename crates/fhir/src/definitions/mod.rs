@@ -270,9 +270,15 @@ impl Structure {
     /// The element that owns a JSON member name, and which of its types: `valueQuantity` gives (`value[x]`, `Quantity`). For a
     /// single-typed element `name` gives its only type. `resourceType`, and names with a leading underscore, are no elements.
     pub fn member(&self, json_name: &str) -> Option<(&Element, &ElementType)> {
+        let (position, element_type) = self.position(json_name)?;
+        Some((&self.elements[position], element_type))
+    }
+
+    /// Like [`member`](Structure::member), with the element's position among `elements`, which is the order of XML.
+    pub fn position(&self, json_name: &str) -> Option<(usize, &ElementType)> {
         let member = self.members.get(json_name)?;
-        let element = &self.elements[usize::from(member.element)];
-        Some((element, &element.types[usize::from(member.data_type?)]))
+        let position = usize::from(member.element);
+        Some((position, &self.elements[position].types[usize::from(member.data_type?)]))
     }
 
     /// The element by its FHIRPath name: `value` for `value[x]`.

@@ -82,7 +82,7 @@ pub fn quote(text: &str) -> String {
 }
 
 /// Writes a string as JSON, like [`quote`].
-pub(super) fn write_quoted(out: &mut impl Write, text: &str) -> std::fmt::Result {
+pub(crate) fn write_quoted(out: &mut impl Write, text: &str) -> std::fmt::Result {
     out.write_char('"')?;
     let mut from = 0;
     loop {

@@ -1,16 +1,23 @@
 //! Resources as XML, <https://hl7.org/fhir/R4/xml.html>, equal in meaning to their JSON.
+//!
+//! Nothing is ever fetched or expanded: a document type, and with it every entity of its own, is refused. What is read and
+//! written is bounded by the text itself and by [`json::DEPTH_MAX`](crate::json::DEPTH_MAX).
 
-use crate::json::Document;
-use crate::{Definitions, IssueType, Outcome};
+mod escape;
+mod narrative;
+mod read;
+mod scan;
+mod write;
 
-/// Reads a resource. External entities, document types and processing instructions are refused.
-pub fn parse(definitions: &'static Definitions, text: &[u8]) -> Result<Document, Outcome> {
-    let _ = (definitions, text);
-    Err(Outcome::new(IssueType::NotSupported, "XML is not read yet"))
-}
+pub use read::parse;
+pub use write::{write, write_pretty};
 
-/// A resource of which the JSON is at hand, as XML.
-pub fn write(definitions: &'static Definitions, document: &Document) -> Result<String, Outcome> {
-    let _ = (definitions, document);
-    Err(Outcome::new(IssueType::NotSupported, "XML is not written yet"))
-}
+/// The namespace of FHIR's elements.
+pub(crate) const FHIR: &str = "http://hl7.org/fhir";
+/// The namespace of narrative.
+pub(crate) const XHTML: &str = "http://www.w3.org/1999/xhtml";
+/// The namespace of `schemaLocation`, which is the one foreign attribute a resource may have.
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,17 @@ struct Fault {
 
 impl Fault {
     fn locate(self, bytes: &[u8]) -> SyntaxError {
-        let before = &bytes[..self.at];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-        SyntaxError { line, column: self.at - start + 1, message: self.message }
+        let (line, column) = line_and_column(bytes, self.at);
+        SyntaxError { line, column, message: self.message }
     }
+}
+
+/// The line and column of a byte of a text, both counted from 1; the column in bytes.
+pub(crate) fn line_and_column(text: &[u8], at: usize) -> (usize, usize) {
+    let before = &text[..at.min(text.len())];
+    let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+    (line, before.len() - start + 1)
 }
 
 struct Parser<'a> {

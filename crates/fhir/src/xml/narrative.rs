@@ -1,0 +1,182 @@
+//! The XHTML of narratives, which JSON holds as a string and XML as elements, <https://hl7.org/fhir/R4/narrative.html#xhtml>.
+
+use super::XHTML;
+use super::escape::{encode, reference};
+use super::scan::{Fault, Scanner, Tag, Token};
+use crate::json::{Edit, splice};
+
+/// HTML's named characters, one to a line with its code: XML knows none of them, but narratives in JSON use them all the same.
+const ENTITIES: &str = include_str!("entities.txt");
+
+/// Reads the narrative that `div` opens, up to its end: as it is written, but with its namespace on the outermost element and
+/// without prefixes, which nothing declares in JSON.
+pub(super) fn read(scanner: &mut Scanner<'_>, div: &Tag<'_>) -> Result<String, Fault> {
+    if div.qualified != div.name {
+        return rebuild(scanner, div);
+    }
+    let mut edits = Vec::new();
+    if !scanner.declares_default() {
+        let after_name = div.name.len() + 1;
+        edits.push(Edit { range: after_name..after_name, text: format!(" xmlns=\"{XHTML}\"") });
+    }
+    let mut depth = 1;
+    while depth > 0 {
+        let at = scanner.position();
+        match scanner.next()? {
+            Token::Open(tag) if tag.qualified == tag.name => {
+                check(&tag)?;
+                depth += 1;
+            }
+            Token::Open(tag) => {
+                let message = format!("`<{}>` has a prefix, its narrative has none", tag.qualified);
+                return Err(Fault::structure(tag.at, message));
+            }
+            Token::Close => depth -= 1,
+            Token::Text { raw, is_literal: true } => {
+                let range = scanner.position() - raw.len() - "<![CDATA[]]>".len() - div.at..scanner.position() - div.at;
+                edits.push(Edit { range, text: encoded(raw, at)? });
+            }
+            Token::Text { .. } => {}
+            Token::End => return Err(Fault::syntax(at, "the text ends inside a narrative")),
+        }
+    }
+    Ok(splice(&scanner.text[div.at..scanner.position()], edits))
+}
+
+/// Reads a narrative whose elements have a prefix.
+fn rebuild(scanner: &mut Scanner<'_>, div: &Tag<'_>) -> Result<String, Fault> {
+    let mut text = format!("<div xmlns=\"{XHTML}\"");
+    attributes(&mut text, div)?;
+    let mut open = vec!["div"];
+    while let Some(&innermost) = open.last() {
+        let at = scanner.position();
+        match scanner.next()? {
+            Token::Open(tag) => {
+                check(&tag)?;
+                text.push('<');
+                text.push_str(tag.name);
+                attributes(&mut text, &tag)?;
+                open.push(tag.name);
+            }
+            Token::Close => {
+                text.push_str("</");
+                text.push_str(innermost);
+                text.push('>');
+                open.pop();
+            }
+            Token::Text { raw, is_literal: true } => text.push_str(&encoded(raw, at)?),
+            Token::Text { raw, is_literal: false } => text.push_str(raw),
+            Token::End => return Err(Fault::syntax(at, "the text ends inside a narrative")),
+        }
+    }
+    Ok(text)
+}
+
+fn check(tag: &Tag<'_>) -> Result<(), Fault> {
+    if tag.namespace == XHTML {
+        return Ok(());
+    }
+    let message = format!("`<{}>` is in the namespace `{}`, narrative is in `{XHTML}`", tag.qualified, tag.namespace);
+    Err(Fault::structure(tag.at, message))
+}
+
+fn attributes(text: &mut String, tag: &Tag<'_>) -> Result<(), Fault> {
+    for attribute in &tag.attributes {
+        text.push(' ');
+        text.push_str(attribute.qualified);
+        text.push_str("=\"");
+        text.push_str(&encoded(&attribute.value, tag.at)?);
+        text.push('"');
+    }
+    text.push('>');
+    Ok(())
+}
+
+fn encoded(text: &str, at: usize) -> Result<String, Fault> {
+    let mut out = String::with_capacity(text.len());
+    match encode(&mut out, text) {
+        Ok(()) => Ok(out),
+        Err(character) => Err(Fault::syntax(at, format!("XML cannot hold `{}`", character.escape_default()))),
+    }
+}
+
+/// The narrative of a resource in JSON as XML: well formed, and in its namespace. An error says why it cannot be.
+pub(super) fn write(out: &mut String, text: &str) -> Result<(), String> {
+    let text = with_references(text.trim());
+    let mut scanner = Scanner::new(&text);
+    let message = |fault: Fault| format!("the narrative is no XML: {}", fault.message);
+    let Token::Open(div) = scanner.next().map_err(message)? else {
+        return Err("the narrative is no XML: it does not begin with an element".to_owned());
+    };
+    let start = div.at;
+    let after_name = start + 1 + div.qualified.len();
+    let is_bare = div.namespace.is_empty();
+    while !matches!(scanner.next().map_err(message)?, Token::End) {}
+    out.push_str(&text[start..after_name]);
+    if is_bare {
+        out.push_str(" xmlns=\"");
+        out.push_str(XHTML);
+        out.push('"');
+    }
+    out.push_str(&text[after_name..]);
+    Ok(())
+}
+
+/// The text with each `&` part of a reference that XML knows.
+fn with_references(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let name = rest.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= ENTITY_LENGTH_MAX);
+        match name.map(|name| (name, reference(name).is_ok(), named(name))) {
+            Some((name, false, Some(character))) => {
+                out.push(character);
+                rest = &rest[name.len() + 1..];
+            }
+            Some((_, true, _)) => out.push('&'),
+            _ => out.push_str("&amp;"),
+        }
+    }
+    out + rest
+}
+
+/// The longest name is `thetasym`, the longest number `#x10FFFF`, and either may have zeros before it.
+const ENTITY_LENGTH_MAX: usize = 16;
+
+fn named(name: &str) -> Option<char> {
+    let code = ENTITIES.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    char::from_u32(code.parse().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_well_formed_text_in_its_namespace() {
+        let x = format!(" xmlns=\"{XHTML}\"");
+        let cases = [
+            (format!("<div{x}>x</div>"), format!("<div{x}>x</div>")),
+            (" <div>x</div>\n".to_owned(), format!("<div{x}>x</div>")),
+            ("<div/>".to_owned(), format!("<div{x}/>")),
+            (
+                format!("<div{x}>a&nbsp;b &amp; c & d &unknown; &#160; &eacute;&Alpha;</div>"),
+                format!("<div{x}>a\u{a0}b &amp; c &amp; d &amp;unknown; &#160; éΑ</div>"),
+            ),
+            (
+                format!("<div{x}><a href='x?a=1&b=2'>y</a></div>"),
+                format!("<div{x}><a href='x?a=1&amp;b=2'>y</a></div>"),
+            ),
+        ];
+        for (text, expected) in cases {
+            let mut out = String::new();
+            assert_eq!(write(&mut out, &text), Ok(()), "{text}");
+            assert_eq!(out, expected);
+        }
+        for text in ["", "x", "<div>", "<div><p></div>", "<div></div><div></div>", "<div a='1' a='2'/>", "<h:div/>"] {
+            assert!(write(&mut String::new(), text).is_err(), "{text}");
+        }
+    }
+}
