@@ -208,7 +208,7 @@ pub(super) fn order(definitions: &Definitions, left: &Item<'_>, right: &Item<'_>
         (Item::Time(left), Item::Time(right)) => Ok(left.compare(right)),
         _ => match decimals(&left, &right) {
             Some((left, right)) => Ok(Some(left.cmp(&right))),
-            None => Err(EvaluationError(format!("{left:?} and {right:?} have no order"))),
+            None => Err(EvaluationError::new(format!("{left:?} and {right:?} have no order"))),
         },
     }
 }

@@ -1,13 +1,13 @@
 //! The evaluator: walks the compiled form over borrowed items.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use super::compare::{self, distinct};
-use super::expression::{Chain, Expr, Operator, Path, Step, Variable};
+use super::expression::{Chain, Expr, Member, Operation, Operator, Path, Step, Variable};
 use super::item::{one, optional, single, truth, truth_item};
 use super::types::TypeName;
-use super::{Collection, Context, ElementNode, EvaluationError, Item, operators};
+use super::{Collection, Context, ElementNode, EvaluationError, Item, Trace, operators, reflection};
 use crate::definitions::StructureKind;
 
 /// One evaluation visits at most this many items and operations: about a second of work.
@@ -24,8 +24,10 @@ pub(super) type Evaluated<T> = Result<T, EvaluationError>;
 pub(super) struct Evaluation<'a> {
     pub(super) context: Context<'a>,
     /// `%context`.
-    input: Item<'a>,
+    input: Option<Item<'a>>,
     steps_left: Cell<u32>,
+    /// Absent where nobody asks for traces.
+    traces: Option<RefCell<Vec<Trace<'a>>>>,
 }
 
 /// What `$this`, `$index` and `$total` are at one place of an expression.
@@ -48,8 +50,35 @@ impl<'a, 's> Scope<'a, 's> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(context: Context<'a>, input: Item<'a>) -> Evaluation<'a> {
-        Evaluation { context, input, steps_left: Cell::new(STEPS_MAX) }
+    pub(super) fn new(context: Context<'a>, input: Option<Item<'a>>) -> Evaluation<'a> {
+        Evaluation { context, input, steps_left: Cell::new(STEPS_MAX), traces: None }
+    }
+
+    /// One that keeps what `trace()` meets.
+    pub(super) fn traced(context: Context<'a>, input: Option<Item<'a>>) -> Evaluation<'a> {
+        Evaluation { traces: Some(RefCell::default()), ..Evaluation::new(context, input) }
+    }
+
+    pub(super) fn into_traces(self) -> Vec<Trace<'a>> {
+        self.traces.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    /// Whether traces are asked for, so that what they project is worth evaluating.
+    pub(super) fn is_traced(&self) -> bool {
+        self.traces.is_some()
+    }
+
+    /// Keeps a trace; all of them hold no more items than one collection may.
+    pub(super) fn keep_trace(&self, trace: Trace<'a>) -> Evaluated<()> {
+        let Some(traces) = &self.traces else { return Ok(()) };
+        let mut traces = traces.borrow_mut();
+        let length: usize = traces.iter().map(|trace| trace.items.len() + 1).sum();
+        self.spend(traces.len() + trace.items.len())?;
+        if length + trace.items.len() > COLLECTION_LENGTH_MAX {
+            return Err(EvaluationError::new(format!("traces have more than {COLLECTION_LENGTH_MAX} items")));
+        }
+        traces.push(trace);
+        Ok(())
     }
 
     /// Evaluates a whole expression on the input.
@@ -63,7 +92,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn scope(&self) -> Scope<'a, '_> {
-        Scope { this: Some(&self.input), index: 0, total: None }
+        Scope { this: self.input.as_ref(), index: 0, total: None }
     }
 
     /// Counts work; fails when an evaluation takes too much of it.
@@ -74,7 +103,7 @@ impl<'a> Evaluation<'a> {
                 self.steps_left.set(left);
                 Ok(())
             }
-            None => Err(EvaluationError(format!("evaluation takes more than {STEPS_MAX} steps"))),
+            None => Err(EvaluationError::new(format!("evaluation takes more than {STEPS_MAX} steps"))),
         }
     }
 
@@ -86,7 +115,7 @@ impl<'a> Evaluation<'a> {
     /// Counts the making of a string; refuses one that would become too long.
     pub(super) fn spend_string(&self, length: usize) -> Evaluated<()> {
         if length > STRING_LENGTH_MAX {
-            return Err(EvaluationError(format!("string of {length} bytes is longer than {STRING_LENGTH_MAX}")));
+            return Err(EvaluationError::new(format!("string of {length} bytes is longer than {STRING_LENGTH_MAX}")));
         }
         self.spend_text(length)
     }
@@ -95,7 +124,7 @@ impl<'a> Evaluation<'a> {
     pub(super) fn push(&self, collection: &mut Collection<'a>, item: Item<'a>) -> Evaluated<()> {
         self.spend(1)?;
         if collection.len() == COLLECTION_LENGTH_MAX {
-            return Err(EvaluationError(format!("collection has more than {COLLECTION_LENGTH_MAX} items")));
+            return Err(EvaluationError::new(format!("collection has more than {COLLECTION_LENGTH_MAX} items")));
         }
         if collection.len() == collection.capacity() {
             collection.reserve(collection.len().max(3));
@@ -112,10 +141,13 @@ impl<'a> Evaluation<'a> {
             Expr::This => Ok(optional(scope.this.cloned())),
             Expr::Index => Ok(one(Item::Integer(scope.index as i64))),
             Expr::Total => Ok(scope.total.cloned().unwrap_or_default()),
-            Expr::Variable(variable) => Ok(one(self.variable(*variable))),
+            Expr::Variable(variable) => Ok(self.variable(*variable)),
+            Expr::Named(at, name) => self.named(name).map_err(|error| error.within(*at)),
             Expr::Path(path) => self.path(path, scope),
             Expr::Chain(chain) => self.chain(chain, scope),
-            Expr::Negate(operand) => operators::negate(self, self.eval(operand, scope)?),
+            Expr::Negate(at, operand) => {
+                operators::negate(self, self.eval(operand, scope)?).map_err(|error| error.within(*at))
+            }
         }
     }
 
@@ -123,21 +155,34 @@ impl<'a> Evaluation<'a> {
     pub(super) fn truth(&self, expression: &'a Expr, scope: &Scope<'a, '_>) -> Evaluated<Option<bool>> {
         match expression {
             Expr::Chain(chain) => match chain.rest.as_slice() {
-                [(operator, right)] if operator.is_logical() => {
-                    self.logic(self.truth(&chain.first, scope)?, *operator, right, scope)
+                [operation] if operation.operator.is_logical() => {
+                    self.logic(self.truth(&chain.first, scope)?, operation, scope)
                 }
-                [(Operator::Equal, Expr::Literal(literal))] => self.equals_literal(&chain.first, literal, scope),
+                [Operation { operator: Operator::Equal, right: Expr::Literal(literal), .. }] => {
+                    self.equals_literal(&chain.first, literal, scope)
+                }
                 _ => truth(&self.chain(chain, scope)?),
             },
             _ => truth(&self.eval(expression, scope)?),
         }
     }
 
-    fn variable(&self, variable: Variable) -> Item<'a> {
+    fn variable(&self, variable: Variable) -> Collection<'a> {
+        let element = |element: ElementNode<'a>| optional((!element.is_type_only()).then_some(Item::Element(element)));
         match variable {
-            Variable::Context => self.input.clone(),
-            Variable::Resource => Item::Element(self.context.resource),
-            Variable::RootResource => Item::Element(self.context.root_resource),
+            Variable::Context => optional(self.input.clone()),
+            Variable::Resource => element(self.context.resource),
+            Variable::RootResource => element(self.context.root_resource),
+        }
+    }
+
+    fn named(&self, name: &str) -> Evaluated<Collection<'a>> {
+        match self.context.variables.iter().find(|(known, _)| *known == name) {
+            Some((_, items)) => {
+                self.spend(items.len())?;
+                Ok(items.clone())
+            }
+            None => Err(EvaluationError::new(format!("variable `%{name}` is unknown"))),
         }
     }
 
@@ -153,7 +198,7 @@ impl<'a> Evaluation<'a> {
                 }
                 items
             }
-            (Expr::This, [Step::Root(name), Step::Members(members), rest @ ..]) => {
+            (Expr::This, [Step::Root(_, name), Step::Members(members), rest @ ..]) => {
                 steps = rest;
                 let mut items = Collection::new();
                 if let Some(item @ Item::Element(element)) = scope.this
@@ -178,53 +223,45 @@ impl<'a> Evaluation<'a> {
                 for item in items {
                     match item {
                         Item::Element(element) => self.walk(element, members, &mut found)?,
-                        Item::Type(namespace, name) => self.type_member(namespace, name, members, &mut found)?,
+                        Item::Type(..) | Item::TypeElement(_) => reflection::walk(self, item, members, &mut found)?,
                         _ => {}
                     }
                 }
                 Ok(found)
             }
-            Step::Root(name) => self.filter(items, |item| self.is_root(name, item)),
-            Step::Is(name) => match single(&items)? {
-                Some(item) => Ok(one(Item::Boolean(name.includes(self.context.definitions, item)?))),
-                None => Ok(items),
-            },
-            Step::As(name) => self.filter(items, |item| name.selects(self.context.definitions, item)),
-            Step::At(index) => {
-                let index = self.integer(index, scope)?;
+            Step::Root(_, name) => self.filter(items, |item| self.is_root(name, item)),
+            Step::Is(at, name) => self.is(name, items).map_err(|error| error.within(*at)),
+            Step::As(at, name) | Step::OfType(at, name) => self
+                .filter(items, |item| name.selects(self.context.definitions, item))
+                .map_err(|error| error.within(*at)),
+            Step::At(at, index) => {
+                let index = self.integer(index, scope).map_err(|error| error.within(*at))?;
                 let position = index.and_then(|index| usize::try_from(index).ok());
                 Ok(position.and_then(|position| items.into_iter().nth(position)).into_iter().collect())
             }
-            Step::Call(function, arguments) => {
-                self.spend(1)?;
-                (function.body)(self, super::functions::Call { input: items, arguments, scope })
+            Step::Call(at, function, arguments) => {
+                let call = super::functions::Call { input: items, arguments, scope };
+                self.spend(1).and_then(|()| (function.body)(self, call)).map_err(|error| error.within(*at))
             }
+        }
+    }
+
+    fn is(&self, name: &TypeName, items: Collection<'a>) -> Evaluated<Collection<'a>> {
+        match single(&items)? {
+            Some(item) => Ok(one(Item::Boolean(name.includes(self.context.definitions, item)?))),
+            None => Ok(items),
         }
     }
 
     /// Follows member names depth first: the order is that of following them one collection after another. The recursion is
     /// bounded by the length of a run of members.
-    fn walk(&self, element: ElementNode<'a>, members: &[Box<str>], found: &mut Collection<'a>) -> Evaluated<()> {
+    fn walk(&self, element: ElementNode<'a>, members: &[Member], found: &mut Collection<'a>) -> Evaluated<()> {
         match members {
             [] => self.push(found, Item::Element(element)),
             [member, rest @ ..] => {
                 self.spend(1)?;
-                element.visit_member(self.context.definitions, member, &mut |child| self.walk(child, rest, found))
+                element.visit_member(self.context.definitions, &member.name, &mut |child| self.walk(child, rest, found))
             }
-        }
-    }
-
-    fn type_member(
-        &self,
-        namespace: &'static str,
-        name: &'a str,
-        members: &[Box<str>],
-        found: &mut Collection<'a>,
-    ) -> Evaluated<()> {
-        match members {
-            [member] if &**member == "namespace" => self.push(found, Item::String(namespace.into())),
-            [member] if &**member == "name" => self.push(found, Item::String(name.into())),
-            _ => Ok(()),
         }
     }
 
@@ -256,19 +293,37 @@ impl<'a> Evaluation<'a> {
         Ok(kept)
     }
 
+    /// What an expression gives for each item, one after another.
+    pub(super) fn project(
+        &self,
+        projection: &'a Expr,
+        items: &Collection<'a>,
+        scope: &Scope<'a, '_>,
+    ) -> Evaluated<Collection<'a>> {
+        let mut projected = Collection::new();
+        for (index, item) in items.iter().enumerate() {
+            for item in self.eval(projection, &scope.at(Some(item), index))? {
+                self.push(&mut projected, item)?;
+            }
+        }
+        Ok(projected)
+    }
+
     fn chain(&self, chain: &'a Chain, scope: &Scope<'a, '_>) -> Evaluated<Collection<'a>> {
-        let Some((first_operator, _)) = chain.rest.first() else { return self.eval(&chain.first, scope) };
+        let Some(first_operator) = chain.rest.first().map(|operation| operation.operator) else {
+            return self.eval(&chain.first, scope);
+        };
         if first_operator.is_logical() {
             let mut left = self.truth(&chain.first, scope)?;
-            for (operator, right) in &chain.rest {
-                left = self.logic(left, *operator, right, scope)?;
+            for operation in &chain.rest {
+                left = self.logic(left, operation, scope)?;
             }
             return Ok(truth_item(left));
         }
         let mut left = self.eval(&chain.first, scope)?;
-        if *first_operator == Operator::Union {
-            for (_, operand) in &chain.rest {
-                let right = self.eval(operand, scope)?;
+        if first_operator == Operator::Union {
+            for operation in &chain.rest {
+                let right = self.eval(&operation.right, scope)?;
                 if left.is_empty() {
                     left = right;
                 } else {
@@ -279,21 +334,17 @@ impl<'a> Evaluation<'a> {
             }
             return distinct(self, left);
         }
-        for (operator, operand) in &chain.rest {
-            left = operators::apply(self, *operator, left, self.eval(operand, scope)?)?;
+        for Operation { at, operator, right } in &chain.rest {
+            let right = self.eval(right, scope)?;
+            left = operators::apply(self, *operator, left, right).map_err(|error| error.within(*at))?;
         }
         Ok(left)
     }
 
     /// Three-valued logic; the right side is not evaluated when the left decides.
-    fn logic(
-        &self,
-        left: Option<bool>,
-        operator: Operator,
-        right: &'a Expr,
-        scope: &Scope<'a, '_>,
-    ) -> Evaluated<Option<bool>> {
+    fn logic(&self, left: Option<bool>, operation: &'a Operation, scope: &Scope<'a, '_>) -> Evaluated<Option<bool>> {
         self.spend(1)?;
+        let Operation { at, operator, right } = operation;
         let decided = match (operator, left) {
             (Operator::And, Some(false)) => Some(false),
             (Operator::Or, Some(true)) | (Operator::Implies, Some(false)) => Some(true),
@@ -302,7 +353,7 @@ impl<'a> Evaluation<'a> {
         if decided.is_some() {
             return Ok(decided);
         }
-        let right = self.truth(right, scope)?;
+        let right = self.truth(right, scope).map_err(|error| error.within(*at))?;
         Ok(match operator {
             Operator::And => match (left, right) {
                 (_, Some(false)) => Some(false),
@@ -347,7 +398,7 @@ impl<'a> Evaluation<'a> {
         match single(&value)?.map(|item| item.system(self.context.definitions)) {
             None => Ok(None),
             Some(Item::Integer(value)) => Ok(Some(value)),
-            Some(other) => Err(EvaluationError(format!("expected an integer, found {other:?}"))),
+            Some(other) => Err(EvaluationError::new(format!("expected an integer, found {other:?}"))),
         }
     }
 }

@@ -21,10 +21,12 @@ pub(super) enum Expr {
     /// `$total`.
     Total,
     Variable(Variable),
+    /// A variable of the caller.
+    Named(Place, Box<str>),
     Path(Box<Path>),
     Chain(Box<Chain>),
     /// Unary minus.
-    Negate(Box<Expr>),
+    Negate(Place, Box<Expr>),
 }
 
 /// The variables whose value is not known before evaluation.
@@ -33,6 +35,16 @@ pub(super) enum Variable {
     Context,
     Resource,
     RootResource,
+}
+
+/// Where something stands in the text of an expression, in bytes.
+pub(super) type Place = u32;
+
+/// A name in a path.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) at: Place,
+    pub(super) name: Box<str>,
 }
 
 /// `start.step.step`.
@@ -45,22 +57,31 @@ pub(super) struct Path {
 #[derive(Debug)]
 pub(super) enum Step {
     /// A run of member names: walked depth first without collections in between. At most [`super::parser::RUN_LENGTH_MAX`].
-    Members(Vec<Box<str>>),
+    Members(Vec<Member>),
     /// A type name at the start of an expression, as in `Patient.name`.
-    Root(TypeName),
-    Is(TypeName),
-    /// `as` and `ofType`: both keep what has the type. FHIRPath allows `as` one item only, but R4's search expressions use it on many.
-    As(TypeName),
+    Root(Place, TypeName),
+    Is(Place, TypeName),
+    /// Keeps what has the type. FHIRPath allows `as` one item only, but R4's search expressions use it on many.
+    As(Place, TypeName),
+    OfType(Place, TypeName),
     /// `[n]`.
-    At(Expr),
-    Call(&'static Function, Vec<Expr>),
+    At(Place, Expr),
+    Call(Place, &'static Function, Vec<Expr>),
 }
 
 /// `first op operand op operand`: operators of one level of precedence, from left to right.
 #[derive(Debug)]
 pub(super) struct Chain {
     pub(super) first: Expr,
-    pub(super) rest: Vec<(Operator, Expr)>,
+    pub(super) rest: Vec<Operation>,
+}
+
+/// An operator and its right side.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) at: Place,
+    pub(super) operator: Operator,
+    pub(super) right: Expr,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

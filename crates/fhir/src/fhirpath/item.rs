@@ -38,6 +38,7 @@ impl<'a> Item<'a> {
             Item::Time(_) => "Time",
             Item::Quantity(..) => "Quantity",
             Item::Type(..) => "TypeInfo",
+            Item::TypeElement(_) => "ClassInfoElement",
         }
     }
 
@@ -124,7 +125,7 @@ pub(super) fn single<'c, 'a>(collection: &'c Collection<'a>) -> Result<Option<&'
     match collection.as_slice() {
         [] => Ok(None),
         [item] => Ok(Some(item)),
-        items => Err(EvaluationError(format!("expected one item, found {}", items.len()))),
+        items => Err(EvaluationError::new(format!("expected one item, found {}", items.len()))),
     }
 }
 
@@ -176,6 +177,7 @@ impl fmt::Display for Item<'_> {
             Item::Time(value) => write!(f, "{value}"),
             Item::Quantity(value, unit) => quantity::write(f, value, unit),
             Item::Type(namespace, name) => write!(f, "{namespace}.{name}"),
+            Item::TypeElement(element) => f.write_str(element.path),
         }
     }
 }

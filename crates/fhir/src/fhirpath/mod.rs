@@ -12,6 +12,8 @@ mod outlook;
 mod parser;
 mod pattern;
 mod quantity;
+mod reflection;
+mod targets;
 mod types;
 
 #[cfg(test)]
@@ -20,6 +22,8 @@ mod tests;
 use std::borrow::Cow;
 
 use smallvec::SmallVec;
+
+pub use targets::Targets;
 
 use self::evaluate::Evaluation;
 use crate::definitions::{Definitions, Structure};
@@ -61,6 +65,8 @@ pub enum Item<'a> {
     Quantity(Decimal, Cow<'a, str>),
     /// What `type()` gives: a namespace (`FHIR`, `System`) and a name.
     Type(&'static str, &'a str),
+    /// What `type().element` gives: an element that the type has.
+    TypeElement(&'static crate::definitions::Element),
 }
 
 /// What an expression evaluates to: items in order. Most results are one item, which needs no allocation.
@@ -73,17 +79,46 @@ pub struct ParseError {
     pub message: String,
 }
 
-/// Why an evaluation failed (a singleton expected, a wrong type, a limit reached).
+/// Why an evaluation failed (a singleton expected, a wrong type, a limit reached); `at` is a byte offset into the expression, where it
+/// is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EvaluationError(pub String);
-
-/// Finds the target of a reference for `resolve()`.
-pub trait Resolver {
-    /// The resource, when it is at hand. Contained and same-Bundle targets are found without asking.
-    fn resolve<'a>(&'a self, reference: &str) -> Option<Node<'a>>;
+pub struct EvaluationError {
+    pub at: Option<usize>,
+    pub message: String,
 }
 
-/// What an evaluation stands in. `%resource` is the nearest resource around the input, `%rootResource` the outermost.
+impl EvaluationError {
+    fn new(message: impl Into<String>) -> EvaluationError {
+        EvaluationError { at: None, message: message.into() }
+    }
+
+    /// Names the place, unless a place further inside is named already.
+    fn within(mut self, at: u32) -> EvaluationError {
+        self.at = self.at.or(Some(at as usize));
+        self
+    }
+}
+
+/// What a `trace()` met on its way.
+#[derive(Clone)]
+pub struct Trace<'a> {
+    pub name: Cow<'a, str>,
+    pub items: Collection<'a>,
+}
+
+/// Finds the documents that an expression leads to, and keeps them for as long as its result. [`Targets`] is one over a library.
+pub trait Resolver {
+    /// The target of a reference for `resolve()`, when it is at hand. Contained and same-Bundle targets are found without asking.
+    fn resolve<'a>(&'a self, reference: &str) -> Option<Node<'a>>;
+
+    /// The StructureDefinition of a canonical url for `elementDefinition()`.
+    fn definition<'a>(&'a self, url: &str) -> Option<Node<'a>> {
+        let _ = url;
+        None
+    }
+}
+
+/// What an evaluation stands in. Without a library, R4's own definitions answer. `%resource` is the nearest resource around the input, `%rootResource` the outermost.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub definitions: &'static Definitions,
@@ -100,6 +135,22 @@ pub struct Context<'a> {
     pub now: crate::Instant,
 }
 
+impl<'a> Context<'a> {
+    /// The context of a resource that stands alone, or of none, with nothing else at hand.
+    pub fn of(
+        definitions: &'static Definitions,
+        resource: Option<ElementNode<'a>>,
+        now: crate::Instant,
+    ) -> Context<'a> {
+        let nothing = || {
+            let structure = definitions.structure("Resource").expect("R4 defines Resource");
+            ElementNode { value: None, sibling: None, structure, element: None }
+        };
+        let resource = resource.unwrap_or_else(nothing);
+        Context { definitions, resource, root_resource: resource, resolver: None, library: None, variables: &[], now }
+    }
+}
+
 impl Expression {
     /// Parses and compiles an expression.
     pub fn parse(text: &str) -> Result<Expression, ParseError> {
@@ -108,11 +159,22 @@ impl Expression {
 
     /// Evaluates on one input item.
     pub fn evaluate<'a>(&'a self, context: &Context<'a>, input: Item<'a>) -> Result<Collection<'a>, EvaluationError> {
-        Evaluation::new(*context, input).run(&self.0)
+        Evaluation::new(*context, Some(input)).run(&self.0)
+    }
+
+    /// Evaluates on one input item or on none, and gives what its calls of `trace()` met too: also when it fails.
+    pub fn trace<'a>(
+        &'a self,
+        context: &Context<'a>,
+        input: Option<Item<'a>>,
+    ) -> (Result<Collection<'a>, EvaluationError>, Vec<Trace<'a>>) {
+        let evaluation = Evaluation::traced(*context, input);
+        let result = evaluation.run(&self.0);
+        (result, evaluation.into_traces())
     }
 
     /// Evaluates a constraint: true when the result is true or, as FHIR reads invariants, empty.
     pub fn holds<'a>(&'a self, context: &Context<'a>, input: Item<'a>) -> Result<bool, EvaluationError> {
-        Ok(Evaluation::new(*context, input).run_truth(&self.0)?.unwrap_or(true))
+        Ok(Evaluation::new(*context, Some(input)).run_truth(&self.0)?.unwrap_or(true))
     }
 }

@@ -74,7 +74,7 @@ fn concatenate<'a>(
         match single(side)?.map(|item| item.system(evaluation.context.definitions)) {
             None => Ok(Cow::Borrowed("")),
             Some(Item::String(text)) => Ok(text),
-            Some(other) => Err(EvaluationError(format!("`&` joins strings, found {other:?}"))),
+            Some(other) => Err(EvaluationError::new(format!("`&` joins strings, found {other:?}"))),
         }
     };
     let (left, right) = (text(left)?, text(right)?);
@@ -138,7 +138,7 @@ fn shift<'a>(moment: &Item<'a>, amount: Decimal, unit: &str) -> Evaluated<Option
         "minute" | "min" => CalendarUnit::Minute,
         "second" | "s" => CalendarUnit::Second,
         "millisecond" | "ms" => CalendarUnit::Millisecond,
-        other => return Err(EvaluationError(format!("`{other}` is not a duration that dates can be moved by"))),
+        other => return Err(EvaluationError::new(format!("`{other}` is not a duration that dates can be moved by"))),
     };
     Ok(match moment {
         Item::Date(date) => date.add(amount, unit).map(Item::Date),
@@ -149,7 +149,7 @@ fn shift<'a>(moment: &Item<'a>, amount: Decimal, unit: &str) -> Evaluated<Option
 }
 
 fn undefined(operator: Operator, left: &Item<'_>, right: &Item<'_>) -> EvaluationError {
-    EvaluationError(format!("`{}` is not defined for {left:?} and {right:?}", operator.symbol()))
+    EvaluationError::new(format!("`{}` is not defined for {left:?} and {right:?}", operator.symbol()))
 }
 
 /// Unary minus.
@@ -159,7 +159,7 @@ pub(super) fn negate<'a>(evaluation: &Evaluation<'a>, operand: Collection<'a>) -
         Item::Integer(value) => value.checked_neg().map(Item::Integer),
         Item::Decimal(value) => Some(Item::Decimal(-value)),
         Item::Quantity(value, unit) => Some(Item::Quantity(-value, unit)),
-        other => return Err(EvaluationError(format!("`-` is not defined for {other:?}"))),
+        other => return Err(EvaluationError::new(format!("`-` is not defined for {other:?}"))),
     };
     Ok(optional(negated))
 }

@@ -1,7 +1,7 @@
 //! What can be said of an expression without evaluating it.
 
 use super::Expression;
-use super::expression::{Expr, Path, Step, Variable};
+use super::expression::{Expr, Member, Path, Step, Variable};
 use crate::Definitions;
 use crate::definitions::{Structure, StructureKind};
 
@@ -28,25 +28,26 @@ fn outside(expression: &Expr) -> Option<String> {
         Expr::Variable(Variable::Context) => Some("%context".to_owned()),
         Expr::Variable(Variable::Resource) => Some("%resource".to_owned()),
         Expr::Variable(Variable::RootResource) => Some("%rootResource".to_owned()),
+        Expr::Named(_, name) => Some(format!("%{name}")),
         Expr::Path(path) => outside_of_path(path, false),
         Expr::Chain(chain) => {
-            outside(&chain.first).or_else(|| chain.rest.iter().find_map(|(_, operand)| outside(operand)))
+            outside(&chain.first).or_else(|| chain.rest.iter().find_map(|operation| outside(&operation.right)))
         }
-        Expr::Negate(inner) => outside(inner),
+        Expr::Negate(_, inner) => outside(inner),
         Expr::Empty | Expr::Literal(_) | Expr::Pattern(_) | Expr::This | Expr::Index | Expr::Total => None,
     }
 }
 
 /// `typed`: what comes next asks only for the type of the path's end.
 fn outside_of_path(path: &Path, typed: bool) -> Option<String> {
-    let is_type = |step: Option<&Step>| matches!(step, Some(Step::Is(_)));
+    let is_type = |step: Option<&Step>| matches!(step, Some(Step::Is(..)));
     let start = match &path.start {
         Expr::Path(inner) => outside_of_path(inner, is_type(path.steps.first())),
         start => outside(start),
     };
     start.or_else(|| {
         path.steps.iter().enumerate().find_map(|(at, step)| match step {
-            Step::Call(function, arguments) => {
+            Step::Call(_, function, arguments) => {
                 let next = path.steps.get(at + 1);
                 let is_typed = is_type(next) || (next.is_none() && typed);
                 match function.name {
@@ -55,8 +56,8 @@ fn outside_of_path(path: &Path, typed: bool) -> Option<String> {
                     _ => arguments.iter().find_map(outside),
                 }
             }
-            Step::At(index) => outside(index),
-            Step::Members(_) | Step::Root(_) | Step::Is(_) | Step::As(_) => None,
+            Step::At(_, index) => outside(index),
+            Step::Members(_) | Step::Root(..) | Step::Is(..) | Step::As(..) | Step::OfType(..) => None,
         })
     })
 }
@@ -72,7 +73,7 @@ fn unknown_member(
     let path = match expression {
         Expr::Path(path) => path,
         Expr::Chain(chain) => {
-            let mut all = std::iter::once(&chain.first).chain(chain.rest.iter().map(|(_, operand)| operand));
+            let mut all = std::iter::once(&chain.first).chain(chain.rest.iter().map(|operation| &operation.right));
             return all.find_map(|operand| unknown_member(definitions, structure, operand));
         }
         _ => return None,
@@ -82,10 +83,10 @@ fn unknown_member(
     for step in &path.steps {
         match step {
             // Of another type: nothing there is about this one.
-            Step::Root(root) if !definitions.is_a(structure.name, &root.name) => return None,
-            Step::Root(_) => {}
+            Step::Root(_, root) if !definitions.is_a(structure.name, &root.name) => return None,
+            Step::Root(..) => {}
             Step::Members(names) => {
-                for name in names {
+                for Member { name, .. } in names {
                     let elements: Vec<_> = here.iter().filter_map(|structure| structure.element(name)).collect();
                     if elements.is_empty() {
                         return Some((name.to_string(), here.first()?.name));
@@ -98,11 +99,13 @@ fn unknown_member(
                     }
                 }
             }
-            Step::As(wanted) => here = vec![definitions.structure(&wanted.name)?],
-            Step::At(_) => {}
-            Step::Call(function, _) if NARROWING.contains(&function.name) => {}
-            Step::Call(function, _) if function.name == "extension" => here = vec![definitions.structure("Extension")?],
-            Step::Call(..) | Step::Is(_) => return None,
+            Step::As(_, wanted) | Step::OfType(_, wanted) => here = vec![definitions.structure(&wanted.name)?],
+            Step::At(..) => {}
+            Step::Call(_, function, _) if NARROWING.contains(&function.name) => {}
+            Step::Call(_, function, _) if function.name == "extension" => {
+                here = vec![definitions.structure("Extension")?]
+            }
+            Step::Call(..) | Step::Is(..) => return None,
         }
     }
     None

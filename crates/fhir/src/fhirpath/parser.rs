@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::expression::{Chain, Expr, OPERATORS, Operator, Path, Step, Variable};
+use super::expression::{Chain, Expr, Member, OPERATORS, Operation, Operator, Path, Place, Step, Variable};
 use super::functions::{self, Function};
 use super::lexer::{Token, tokens};
 use super::pattern::Pattern;
@@ -65,6 +65,15 @@ impl<'t> Parser<'t> {
         Err(ParseError { at: self.tokens[token].0, message })
     }
 
+    /// Where the next token stands.
+    fn place(&self) -> Place {
+        self.place_of(self.next)
+    }
+
+    fn place_of(&self, token: usize) -> Place {
+        self.tokens[token].0 as Place
+    }
+
     fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == NESTING_MAX {
             return self.error(&format!("expression nests deeper than {NESTING_MAX}"));
@@ -92,9 +101,10 @@ impl<'t> Parser<'t> {
                 let Some(operator) = parser.peek_operator().filter(|operator| operator.level() >= level_min) else {
                     return Ok(left);
                 };
+                let at = parser.place();
                 parser.take();
                 let right = parser.expression(operator.level() + 1)?;
-                left = with_operand(left, operator, right, level_open == Some(operator.level()));
+                left = with_operation(left, Operation { at, operator, right }, level_open == Some(operator.level()));
                 level_open = Some(operator.level());
             }
         })
@@ -116,8 +126,9 @@ impl<'t> Parser<'t> {
             Token::Word("as") => Step::As,
             _ => return Ok(None),
         };
+        let at = self.place();
         self.take();
-        Ok(Some(step(self.type_name()?)))
+        Ok(Some(step(at, self.type_name()?)))
     }
 
     /// A type specifier: `Patient`, `FHIR.Patient`, ``System.`String` ``.
@@ -153,8 +164,9 @@ impl<'t> Parser<'t> {
 
     /// Unary plus and minus bind less tightly than `.` and `[`.
     fn polarity(&mut self) -> Parsed<Expr> {
+        let at = self.place();
         if self.take_symbol("-") {
-            return Ok(Expr::Negate(Box::new(self.nested(Self::polarity)?)));
+            return Ok(Expr::Negate(at, Box::new(self.nested(Self::polarity)?)));
         }
         if self.take_symbol("+") {
             return self.nested(Self::polarity);
@@ -167,6 +179,7 @@ impl<'t> Parser<'t> {
         let mut steps = Vec::new();
         let start = self.term(&mut steps)?;
         loop {
+            let at = self.place();
             if self.take_symbol(".") {
                 match self.peek() {
                     Token::Special("this") => {
@@ -175,7 +188,7 @@ impl<'t> Parser<'t> {
                     _ => self.invocation(&mut steps)?,
                 }
             } else if self.take_symbol("[") {
-                steps.push(Step::At(self.expression(0)?));
+                steps.push(Step::At(at, self.expression(0)?));
                 self.expect("]")?;
             } else if steps.is_empty() {
                 return Ok(start);
@@ -210,10 +223,10 @@ impl<'t> Parser<'t> {
             },
             Token::Variable(name) => {
                 self.take();
-                variable(&name).ok_or_else(|| {
-                    let message = format!("variable `%{name}` is unknown");
-                    ParseError { at: self.tokens[at].0, message }
-                })
+                match &*name {
+                    "" => self.error_at(at, "`%` must be followed by a name such as `resource`".to_owned()),
+                    name => Ok(variable(name).unwrap_or_else(|| Expr::Named(self.place_of(at), name.into()))),
+                }
             }
             Token::Special(name) => {
                 self.take();
@@ -241,13 +254,14 @@ impl<'t> Parser<'t> {
             Token::Delimited(name) if !is_call && is_type(name) => {}
             _ => return self.invocation(steps),
         }
+        let at = self.place();
         let mut name = self.identifier()?;
         let mut namespace = Namespace::Any;
         if name == "FHIR" && self.take_symbol(".") {
             namespace = Namespace::Fhir;
             name = self.identifier()?;
         }
-        steps.push(Step::Root(TypeName { namespace, name: (&*name).into() }));
+        steps.push(Step::Root(at, TypeName { namespace, name: (&*name).into() }));
         Ok(())
     }
 
@@ -284,17 +298,18 @@ impl<'t> Parser<'t> {
         let at = self.next;
         let name = self.identifier()?;
         if !self.take_symbol("(") {
-            push_member(steps, &name);
+            push_member(steps, Member { at: self.place_of(at), name: (&*name).into() });
             return Ok(());
         }
         let type_step = match &*name {
-            "is" => Some(Step::Is as fn(TypeName) -> Step),
-            "as" | "ofType" => Some(Step::As as fn(TypeName) -> Step),
+            "is" => Some(Step::Is as fn(Place, TypeName) -> Step),
+            "as" => Some(Step::As as fn(Place, TypeName) -> Step),
+            "ofType" => Some(Step::OfType as fn(Place, TypeName) -> Step),
             _ => None,
         };
         let step = match type_step {
             Some(step) => {
-                let step = step(self.type_name()?);
+                let step = step(self.place_of(at), self.type_name()?);
                 self.expect(")")?;
                 step
             }
@@ -303,7 +318,7 @@ impl<'t> Parser<'t> {
                 if matches!(&*name, "matches" | "matchesFull" | "replaceMatches") {
                     self.compile_pattern(at, &mut arguments)?;
                 }
-                Step::Call(self.function(at, &name, arguments.len())?, arguments)
+                Step::Call(self.place_of(at), self.function(at, &name, arguments.len())?, arguments)
             }
         };
         steps.push(step);
@@ -363,10 +378,10 @@ fn describe(token: &Token<'_>) -> String {
     }
 }
 
-fn push_member(steps: &mut Vec<Step>, name: &str) {
+fn push_member(steps: &mut Vec<Step>, member: Member) {
     match steps.last_mut() {
-        Some(Step::Members(run)) if run.len() < RUN_LENGTH_MAX => run.push(name.into()),
-        _ => steps.push(Step::Members(vec![name.into()])),
+        Some(Step::Members(run)) if run.len() < RUN_LENGTH_MAX => run.push(member),
+        _ => steps.push(Step::Members(vec![member])),
     }
 }
 
@@ -380,13 +395,13 @@ fn with_step(left: Expr, step: Step, is_open: bool) -> Expr {
     }
 }
 
-fn with_operand(left: Expr, operator: Operator, right: Expr, is_open: bool) -> Expr {
+fn with_operation(left: Expr, operation: Operation, is_open: bool) -> Expr {
     match left {
         Expr::Chain(mut chain) if is_open => {
-            chain.rest.push((operator, right));
+            chain.rest.push(operation);
             Expr::Chain(chain)
         }
-        first => Expr::Chain(Box::new(Chain { first, rest: vec![(operator, right)] })),
+        first => Expr::Chain(Box::new(Chain { first, rest: vec![operation] })),
     }
 }
 
@@ -400,7 +415,7 @@ fn moment(text: &str) -> Option<Item<'static>> {
     DateTime::parse_partial(text).map(Item::Date)
 }
 
-/// The variables of <https://hl7.org/fhir/R4/fhirpath.html#variables>.
+/// The variables of <https://hl7.org/fhir/R4/fhirpath.html#variables>. Any other is the caller's.
 fn variable(name: &str) -> Option<Expr> {
     let text = match name {
         "context" => return Some(Expr::Variable(Variable::Context)),

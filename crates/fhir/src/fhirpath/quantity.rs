@@ -140,17 +140,29 @@ const CONVERTED_DIGITS: u32 = 16;
 
 /// In the unit of the left side.
 fn sum<'a>(left: (Decimal, &Cow<'a, str>), right: (Decimal, &Cow<'a, str>)) -> Option<Item<'a>> {
-    let right = if left.1 == right.1 {
-        right.0
-    } else {
-        let ((left_factor, left_base), (_, right_base)) = (factor(left.1)?, factor(right.1)?);
-        if left_base != right_base {
-            return None;
-        }
-        let (right, _) = in_base(right.0, right.1)?;
-        right.checked_div(left_factor)?.rounded_to_digits(CONVERTED_DIGITS)?
-    };
-    Some(Item::Quantity(left.0.checked_add(right)?, left.1.clone()))
+    Some(Item::Quantity(left.0.checked_add(converted(right.0, right.1, left.1)?)?, left.1.clone()))
+}
+
+/// The same quantity in another unit, a code of UCUM or a calendar word; `None` when that measures something else.
+pub(super) fn in_unit<'a>(value: Decimal, from: Cow<'a, str>, to: &str) -> Option<Item<'a>> {
+    let value = converted(value, &from, calendar_unit(to).unwrap_or(to))?;
+    if from == to {
+        return Some(Item::Quantity(value, from));
+    }
+    Some(Item::Quantity(value, calendar_unit(to).map_or_else(|| Cow::Owned(to.to_owned()), Cow::Borrowed)))
+}
+
+/// A value in another unit.
+fn converted(value: Decimal, from: &str, to: &str) -> Option<Decimal> {
+    if from == to {
+        return Some(value);
+    }
+    let ((factor, base), (_, from_base)) = (factor(to)?, factor(from)?);
+    if base != from_base {
+        return None;
+    }
+    let (value, _) = in_base(value, from)?;
+    value.checked_div(factor)?.rounded_to_digits(CONVERTED_DIGITS)
 }
 
 /// How many base units a unit is, and which; `None` where the zero of its scale lies elsewhere, as with degrees Celsius.

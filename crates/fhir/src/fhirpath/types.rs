@@ -53,7 +53,7 @@ impl TypeName {
             Namespace::Any | Namespace::Fhir if definitions.structure(name).is_some() => {}
             Namespace::Any if is_system => {}
             Namespace::System => {}
-            _ => return Err(EvaluationError(format!("type `{name}` is unknown"))),
+            _ => return Err(EvaluationError::new(format!("type `{name}` is unknown"))),
         }
         let is_value = !matches!(item, Item::Element(_));
         Ok(is_value && self.namespace != Namespace::Fhir && is_system && (name == "Any" || item.system_type() == name))

@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Some(Item::Decimal(value)) => integer(usize::try_from(value.scale()).unwrap_or(0)),
             Some(Item::Date(moment) | Item::DateTime(moment)) => integer(digits(split_offset(&moment.to_string()).0)),
             Some(Item::Time(time)) => integer(digits(&time.to_string())),
-            Some(other) => return Err(EvaluationError(format!("{other:?} has no precision"))),
+            Some(other) => return Err(EvaluationError::new(format!("{other:?} has no precision"))),
         })
     }),
     function("comparable", 1..=1, |evaluation, call| {
@@ -59,7 +59,7 @@ fn boundary<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>, side: Side) -> 
             let text = moment_boundary(&time.to_string(), &TIME_PARTS, precision.unwrap_or(9), side);
             text.and_then(|text| Time::parse(&text)).map(Item::Time)
         }
-        other => return Err(EvaluationError(format!("{other:?} has no boundary"))),
+        other => return Err(EvaluationError::new(format!("{other:?} has no boundary"))),
     }))
 }
 

@@ -23,8 +23,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("convertsToDateTime", 0..=0, |evaluation, call| converts(evaluation, call, to_date_time)),
     function("toTime", 0..=0, |evaluation, call| convert(evaluation, call, to_time)),
     function("convertsToTime", 0..=0, |evaluation, call| converts(evaluation, call, to_time)),
-    function("toQuantity", 0..=0, |evaluation, call| convert(evaluation, call, to_quantity)),
-    function("convertsToQuantity", 0..=0, |evaluation, call| converts(evaluation, call, to_quantity)),
+    function("toQuantity", 0..=1, |evaluation, call| {
+        let unit = call.text(evaluation, 0)?;
+        Ok(optional(call.input_value(evaluation)?.and_then(|value| to_quantity_in(value, unit.as_deref()))))
+    }),
+    function("convertsToQuantity", 0..=1, |evaluation, call| {
+        let unit = call.text(evaluation, 0)?;
+        let value = call.input_value(evaluation)?;
+        Ok(value.map(|value| boolean(to_quantity_in(value, unit.as_deref()).is_some())).unwrap_or_default())
+    }),
 ];
 
 type Conversion = for<'a> fn(Item<'a>) -> Option<Item<'a>>;
@@ -110,6 +117,14 @@ fn to_time(item: Item<'_>) -> Option<Item<'_>> {
         Item::Time(_) => Some(item),
         Item::String(text) => Time::parse(text.strip_prefix('T').unwrap_or(&text)).map(Item::Time),
         _ => None,
+    }
+}
+
+/// As a quantity of another unit, where one is given: `12 'cm'` in `m` is `0.12 'm'`.
+fn to_quantity_in<'a>(item: Item<'a>, unit: Option<&str>) -> Option<Item<'a>> {
+    match (to_quantity(item)?, unit) {
+        (Item::Quantity(value, from), Some(unit)) => quantity::in_unit(value, from, unit),
+        (value, _) => Some(value),
     }
 }
 

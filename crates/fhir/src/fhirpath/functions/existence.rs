@@ -55,8 +55,9 @@ fn all<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collect
 }
 
 fn booleans(call: &Call<'_, '_>) -> Evaluated<Vec<bool>> {
-    let boolean =
-        |found| item::boolean(found).ok_or_else(|| EvaluationError(format!("expected only booleans, found {found:?}")));
+    let boolean = |found| {
+        item::boolean(found).ok_or_else(|| EvaluationError::new(format!("expected only booleans, found {found:?}")))
+    };
     call.input.iter().map(boolean).collect()
 }
 

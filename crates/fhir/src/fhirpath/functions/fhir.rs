@@ -23,8 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         };
         Ok(boolean(call.input.iter().all(is_good)))
     }),
-    function("memberOf", 1..=1, member_of),
-    function("conformsTo", 1..=1, conforms_to),
+    function("checkModifiers", 1..=usize::MAX, check_modifiers),
 ];
 
 /// The only item, when it is a primitive with a value.
@@ -45,6 +44,30 @@ fn extension<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<C
         })?;
     }
     Ok(found)
+}
+
+/// The input, when it has no modifier extensions but the named ones (also several in one text, with commas).
+fn check_modifiers<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let mut known = Vec::new();
+    for position in 0..call.arguments.len() {
+        known.extend(call.text(evaluation, position)?);
+    }
+    let is_known = |url: &str| known.iter().flat_map(|urls| urls.split(',')).any(|known| known.trim() == url);
+    for element in call.input.iter().filter_map(Item::as_element) {
+        element.visit_member(evaluation.context.definitions, "modifierExtension", &mut |extension| {
+            evaluation.spend(known.len() + 1)?;
+            match extension.value.and_then(|value| value.get("url")?.as_str()) {
+                Some(url) if is_known(&url) => Ok(()),
+                url => {
+                    let url = url.unwrap_or_default();
+                    Err(EvaluationError::new(format!(
+                        "modifier extension `{url}` is none of those that are understood"
+                    )))
+                }
+            }
+        })?;
+    }
+    Ok(call.input)
 }
 
 fn resolve<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
@@ -127,47 +150,4 @@ fn in_bundle<'a>(evaluation: &Evaluation<'a>, reference: &str) -> Evaluated<Opti
         }
     }
     Ok(None)
-}
-
-/// Whether a code is in a value set that a required binding of R4 names; empty for every other value set, as it is not known here.
-fn member_of<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
-    let Some(url) = call.text(evaluation, 0)? else { return Ok(Collection::new()) };
-    let url = url.split_once('|').map_or(&*url, |(url, _)| url);
-    let Some(value_set) = evaluation.context.definitions.value_set(url).filter(|set| set.is_enumerated) else {
-        return Ok(Collection::new());
-    };
-    let has = |system: Option<&str>, code: &str| {
-        let systems = value_set.systems.iter().filter(|(name, _)| system.is_none_or(|system| system == *name));
-        systems.flat_map(|(_, codes)| codes).any(|found| *found == code)
-    };
-    let is_coding_in = |coding: Node<'_>| {
-        let (system, code) = (coding.get("system").and_then(Node::as_str), coding.get("code").and_then(Node::as_str));
-        code.is_some_and(|code| has(system.as_deref(), &code))
-    };
-    let is_member = match call.input.as_slice() {
-        [Item::String(code)] => has(None, code),
-        [Item::Element(element)] => match (element.text(), element.value) {
-            (Some(code), _) => has(None, &code),
-            (None, Some(concept)) if element.structure.name == "CodeableConcept" => {
-                concept.get("coding").is_some_and(|codings| codings.each().any(is_coding_in))
-            }
-            (None, Some(coding)) => is_coding_in(coding),
-            (None, None) => false,
-        },
-        _ => return Ok(Collection::new()),
-    };
-    Ok(boolean(is_member))
-}
-
-/// Conformance to one of R4's own types; other profiles are not known here.
-fn conforms_to<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
-    let definitions = evaluation.context.definitions;
-    let (Some(item), Some(url)) = (crate::fhirpath::item::single(&call.input)?, call.text(evaluation, 0)?) else {
-        return Ok(Collection::new());
-    };
-    let name = url.strip_prefix("http://hl7.org/fhir/StructureDefinition/");
-    match name.and_then(|name| definitions.structure(name)) {
-        Some(structure) => Ok(boolean(definitions.is_a(item.type_name(), structure.name))),
-        None => Err(EvaluationError(format!("profile `{url}` is unknown"))),
-    }
 }

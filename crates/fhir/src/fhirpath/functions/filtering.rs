@@ -29,13 +29,7 @@ fn keep<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collec
 }
 
 fn select<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
-    let mut selected = Collection::new();
-    for (index, item) in call.input.iter().enumerate() {
-        for item in evaluation.eval(&call.arguments[0], &call.scope.at(Some(item), index))? {
-            evaluation.push(&mut selected, item)?;
-        }
-    }
-    Ok(selected)
+    evaluation.project(&call.arguments[0], &call.input, call.scope)
 }
 
 /// Adds what the projection gives for the input, then for what was added, until nothing new comes.
@@ -69,12 +63,12 @@ fn aggregate<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<C
 /// Sorts by the keys that the arguments give, by the items themselves when there is none. A key with a minus sign before it
 /// sorts downwards; an empty key comes first either way.
 fn sort<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
-    let is_descending: Vec<bool> = call.arguments.iter().map(|key| matches!(key, Expr::Negate(_))).collect();
+    let is_descending: Vec<bool> = call.arguments.iter().map(|key| matches!(key, Expr::Negate(..))).collect();
     let mut rows = Vec::with_capacity(call.input.len());
     for (index, item) in call.input.iter().enumerate() {
         let mut keys = Vec::with_capacity(call.arguments.len());
         for argument in call.arguments {
-            let key = if let Expr::Negate(key) = argument { key } else { argument };
+            let key = if let Expr::Negate(_, key) = argument { key } else { argument };
             let value = evaluation.eval(key, &call.scope.at(Some(item), index))?;
             keys.push(single(&value)?.cloned());
         }

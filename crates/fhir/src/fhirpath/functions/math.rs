@@ -17,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("round", 0..=1, |evaluation, call| {
         let places = call.integer(evaluation, 0)?.unwrap_or(0);
         let Some(places) = i32::try_from(places).ok().filter(|places| *places >= 0) else {
-            return Err(EvaluationError(format!("round() expects a number of digits, found `{places}`")));
+            return Err(EvaluationError::new(format!("round() expects a number of digits, found `{places}`")));
         };
         with_number(evaluation, &call, |value| value.at_scale(places).map(Item::Decimal))
     }),
@@ -34,7 +34,7 @@ fn number(item: Item<'_>) -> Evaluated<Decimal> {
     match item {
         Item::Integer(value) => Ok(Decimal::from(value)),
         Item::Decimal(value) => Ok(value),
-        other => Err(EvaluationError(format!("expected a number, found {other:?}"))),
+        other => Err(EvaluationError::new(format!("expected a number, found {other:?}"))),
     }
 }
 

@@ -4,6 +4,7 @@
 mod boundary;
 mod combining;
 mod conversion;
+mod definitional;
 mod existence;
 mod fhir;
 mod filtering;
@@ -32,7 +33,7 @@ pub(super) struct Function {
 
 pub(super) type Body = for<'a> fn(&Evaluation<'a>, Call<'a, '_>) -> Evaluated<Collection<'a>>;
 
-const FAMILIES: [&[Function]; 11] = [
+const FAMILIES: [&[Function]; 12] = [
     existence::FUNCTIONS,
     filtering::FUNCTIONS,
     subsetting::FUNCTIONS,
@@ -44,6 +45,7 @@ const FAMILIES: [&[Function]; 11] = [
     navigation::FUNCTIONS,
     utility::FUNCTIONS,
     fhir::FUNCTIONS,
+    definitional::FUNCTIONS,
 ];
 
 /// The function of a name.
@@ -117,7 +119,7 @@ fn text(item: Item<'_>) -> Evaluated<Cow<'_, str>> {
         Item::String(text) => Ok(text),
         // A date that is asked for as text is the text that it was written as.
         Item::Date(_) | Item::DateTime(_) | Item::Time(_) => Ok(Cow::Owned(item.to_string())),
-        other => Err(EvaluationError(format!("expected a string, found {other:?}"))),
+        other => Err(EvaluationError::new(format!("expected a string, found {other:?}"))),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Call, Function, function};
 use crate::fhirpath::evaluate::{Evaluated, Evaluation};
+use crate::fhirpath::reflection::type_of;
 use crate::fhirpath::{Collection, Item};
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -38,11 +39,4 @@ fn descendants<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated
         next += 1;
     }
     Ok(found)
-}
-
-fn type_of<'a>(item: &Item<'a>) -> Item<'a> {
-    match item {
-        Item::Element(element) => Item::Type("FHIR", element.structure.name),
-        value => Item::Type("System", value.system_type()),
-    }
 }

@@ -93,7 +93,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 const HTML: [(&str, &str); 5] = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#39;")];
 
 fn unknown_form(form: &str, known: &str) -> EvaluationError {
-    EvaluationError(format!("form `{form}` is none of {known}"))
+    EvaluationError::new(format!("form `{form}` is none of {known}"))
 }
 
 /// Applies a function to the input's text; empty when there is none.
@@ -146,7 +146,7 @@ fn pattern<'a>(evaluation: &Evaluation<'a>, call: &Call<'a, '_>) -> Evaluated<Op
     }
     let Some(text) = call.text(evaluation, 0)? else { return Ok(None) };
     evaluation.spend(pattern::COMPILE_STEPS)?;
-    Pattern::new(&text).map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError)
+    Pattern::new(&text).map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError::new)
 }
 
 fn matches<'a>(

@@ -39,6 +39,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn count<'a>(evaluation: &Evaluation<'a>, call: &Call<'a, '_>) -> Evaluated<usize> {
     match call.integer(evaluation, 0)? {
         Some(count) => Ok(usize::try_from(count).unwrap_or(0)),
-        None => Err(EvaluationError("a number of items is expected, found nothing".to_owned())),
+        None => Err(EvaluationError::new("a number of items is expected, found nothing")),
     }
 }

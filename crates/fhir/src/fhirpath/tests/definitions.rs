@@ -21,15 +21,7 @@ fn evaluates_every_search_parameter() {
     for resource in [PATIENT, OBSERVATION, BUNDLE] {
         let document = Document::parse(resource.as_bytes()).expect("test resource is JSON");
         let root = ElementNode::resource(definitions, document.root()).expect("test resource has a type");
-        let context = Context {
-            definitions,
-            resource: root,
-            root_resource: root,
-            resolver: None,
-            library: None,
-            variables: &[],
-            now: NOW,
-        };
+        let context = Context::of(definitions, Some(root), NOW);
         for (text, expression) in &expressions {
             if let Err(error) = expression.evaluate(&context, Item::Element(root)) {
                 panic!("{text}: {error:?}");
@@ -105,15 +97,7 @@ fn broken(expressions: &BTreeMap<&'static str, Expression>, resource: &[u8]) -> 
     let definitions = Definitions::r4();
     let document = Document::parse(resource).ok()?;
     let root = ElementNode::resource(definitions, document.root())?;
-    let context = Context {
-        definitions,
-        resource: root,
-        root_resource: root,
-        resolver: None,
-        library: None,
-        variables: &[],
-        now: NOW,
-    };
+    let context = Context::of(definitions, Some(root), NOW);
     let mut walk = Walk { context, expressions, checked: 0, broken: Vec::new() };
     walk.check(root);
     Some((walk.checked, walk.broken))

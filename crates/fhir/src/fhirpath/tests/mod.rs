@@ -40,22 +40,14 @@ fn evaluate(resource: &str, expression: &str) -> String {
     let document = Document::parse(resource.as_bytes()).expect("test resource is JSON");
     let definitions = Definitions::r4();
     let root = ElementNode::resource(definitions, document.root()).expect("test resource has a type");
-    let context = Context {
-        definitions,
-        resource: root,
-        root_resource: root,
-        resolver: None,
-        library: None,
-        variables: &[],
-        now: NOW,
-    };
+    let context = Context::of(definitions, Some(root), NOW);
     let expression = match Expression::parse(expression) {
         Ok(expression) => expression,
         Err(error) => return format!("parse error at {}: {}", error.at, error.message),
     };
     match expression.evaluate(&context, Item::Element(root)) {
         Ok(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        Err(EvaluationError(message)) => format!("error: {message}"),
+        Err(error) => format!("error: {}", error.message),
     }
 }
 
@@ -249,7 +241,7 @@ fn refuses_what_is_no_expression() {
         ("nothing()", 0, "function `nothing` is unknown"),
         ("name.where()", 5, "function `where` has 0 arguments, 1 would be right"),
         ("name.substring(1, 2, 3)", 5, "function `substring` has 3 arguments, 1 to 2 would be right"),
-        ("%unknown", 0, "variable `%unknown` is unknown"),
+        ("1 + %", 4, "`%` must be followed by a name such as `resource`"),
         ("$that", 0, "`$that` is none of $this, $index, $total"),
         ("@2015-02-30", 0, "`@2015-02-30` is not a date or time"),
         ("@x", 1, "`@` must be followed by a date such as `2015-02-04` or a time such as `T14:30`"),
@@ -280,9 +272,6 @@ fn refuses_evaluations_without_a_result() {
             ("name.take('x')", "error: expected an integer, found String(x)"),
             ("name.first().startsWith('x')", "error: expected a string, found HumanName(.."),
             ("conformsTo('http://e.example/p')", "error: profile `http://e.example/p` is unknown"),
-            ("gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "true"),
-            ("'other'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender|4.0.1')", "true"),
-            ("'it'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "false"),
             ("gender.memberOf('http://e.example/v')", ""),
         ],
     );

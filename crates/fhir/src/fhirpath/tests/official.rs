@@ -60,15 +60,7 @@ fn passes_the_official_suite() {
 fn run(case: &Case, document: &Document) -> Result<(), String> {
     let definitions = Definitions::r4();
     let root = ElementNode::resource(definitions, document.root()).expect("input has a type");
-    let context = Context {
-        definitions,
-        resource: root,
-        root_resource: root,
-        resolver: None,
-        library: None,
-        variables: &[],
-        now: NOW,
-    };
+    let context = Context::of(definitions, Some(root), NOW);
     let is_invalid = !case.invalid.is_empty();
     let expression = match Expression::parse(&case.expression) {
         Ok(expression) => expression,
@@ -81,7 +73,7 @@ fn run(case: &Case, document: &Document) -> Result<(), String> {
         Err(error) => return Err(format!("{error:?}")),
     };
     if case.is_predicate {
-        items = item::truth_item(item::truth(&items).map_err(|error| error.0)?);
+        items = item::truth_item(item::truth(&items).map_err(|error| error.message)?);
     }
     let is_same = |(item, (expected_type, expected)): (&Item<'_>, &(String, String))| {
         let is_type = expected_type.is_empty() || item.type_name().eq_ignore_ascii_case(expected_type);
