@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Canonical, CodeSystem, Filter, Include, Operator, Source, ValueSet, unknown_code};
+use super::{Canonical, CodeSystem, Concept, Filter, Include, Operator, Source, ValueSet, unknown_code};
 use crate::outcome::quoted;
 use crate::{IssueType, Outcome};
 
@@ -153,13 +153,13 @@ impl Expander<'_> {
             codes.systems.insert(system.to_owned());
         } else {
             let known = self.known(system, include.version.as_deref())?;
-            let mut kept = vec![true; known.concepts().len()];
+            let mut kept = vec![true; known.count() as usize];
             for filter in &include.filters {
                 let fits = self.fitting(&known, system, filter)?;
                 kept.iter_mut().zip(fits).for_each(|(kept, fits)| *kept &= fits);
             }
-            let concepts = known.concepts().iter().zip(kept).filter(|(_, kept)| *kept);
-            codes.codes.insert(system.to_owned(), concepts.map(|(concept, _)| concept.code.clone()).collect());
+            let concepts = known.concepts().zip(kept).filter(|(_, kept)| *kept);
+            codes.codes.insert(system.to_owned(), concepts.map(|(concept, _)| concept.code().to_owned()).collect());
         }
         self.check_count(&codes)?;
         Ok(codes)
@@ -170,7 +170,7 @@ impl Expander<'_> {
         let name = self.open.last().map_or("", String::as_str);
         let text = |what: &str| format!("the value set `{name}` needs the code system `{system}`, {what}");
         match found {
-            Some(found) if found.is_complete => Ok(found),
+            Some(found) if found.is_complete() => Ok(found),
             Some(_) => Err(Outcome::new(IssueType::NotFound, text("whose concepts are not all known here"))),
             None => Err(Outcome::new(IssueType::NotFound, text("which is not known here; load it as a CodeSystem"))),
         }
@@ -182,7 +182,7 @@ impl Expander<'_> {
         for system in codes.codes.keys().filter(|system| from.systems.contains(*system)).cloned().collect::<Vec<_>>() {
             let known = self.known(&system, None)?;
             from.systems.remove(&system);
-            from.codes.insert(system, known.concepts().iter().map(|concept| concept.code.clone()).collect());
+            from.codes.insert(system, known.concepts().map(|concept| concept.code().to_owned()).collect());
             self.check_count(from)?;
         }
         for (system, kept) in &mut from.codes {
@@ -202,7 +202,6 @@ impl Expander<'_> {
 
     /// Which concepts satisfy a filter.
     fn fitting(&self, known: &CodeSystem, system: &str, filter: &Filter) -> Result<Vec<bool>, Outcome> {
-        let concepts = known.concepts();
         let Filter { property, operator, value } = filter;
         let refuse = |what: &str| {
             let name = self.open.last().map_or("", String::as_str);
@@ -211,11 +210,11 @@ impl Expander<'_> {
         };
         let Some(operator) = operator else { return refuse("with an operator that R4 does not have") };
         let is_code = matches!(property.as_str(), "concept" | "code");
-        let values = |at: usize| known.values(at, property);
-        let each = |fits: &dyn Fn(usize) -> bool| (0..concepts.len()).map(fits).collect::<Vec<_>>();
-        let related = |others: Vec<usize>, itself: Option<usize>| {
-            let mut fits = vec![false; concepts.len()];
-            others.into_iter().chain(itself).for_each(|at| fits[at] = true);
+        
+        let each = |fits: &dyn Fn(Concept<'_>) -> bool| known.concepts().map(fits).collect::<Vec<_>>();
+        let related = |others: Vec<u32>, itself: Option<u32>| {
+            let mut fits = vec![false; known.count() as usize];
+            others.into_iter().chain(itself).for_each(|at| fits[at as usize] = true);
             fits
         };
         let named = || known.position(value).ok_or_else(|| unknown_code(system, value));
@@ -229,42 +228,35 @@ impl Expander<'_> {
             Operator::IsNotA => {
                 related(known.descendants(named()?), Some(named()?)).into_iter().map(|fits| !fits).collect()
             }
-            Operator::Equal => each(&|at| values(at).any(|found| found == value)),
+            Operator::Equal => each(&|at| values(at, property).any(|found| found == value)),
             Operator::In => {
                 let list: BTreeSet<_> = value.split(',').map(str::trim).collect();
-                each(&|at| values(at).any(|found| list.contains(found)))
+                each(&|at| values(at, property).any(|found| list.contains(found)))
             }
             Operator::NotIn => {
                 let list: BTreeSet<_> = value.split(',').map(str::trim).collect();
-                each(&|at| !values(at).any(|found| list.contains(found)))
+                each(&|at| !values(at, property).any(|found| list.contains(found)))
             }
-            Operator::Exists => each(&|at| values(at).next().is_some() == (value == "true")),
+            Operator::Exists => each(&|at| values(at, property).next().is_some() == (value == "true")),
             Operator::Regex => match whole(value) {
-                Some(regex) => each(&|at| values(at).any(|found| regex.is_match(found))),
+                Some(regex) => each(&|at| values(at, property).any(|found| regex.is_match(found))),
                 None => return refuse("whose regular expression cannot be used"),
             },
         })
     }
 }
 
-impl CodeSystem {
-    /// The values that a concept has for a property of a filter.
-    fn values<'a>(&'a self, at: usize, property: &'a str) -> impl Iterator<Item = &'a str> {
-        let concept = &self.concepts()[at];
-        let own = match property {
-            "concept" | "code" => Some(concept.code.as_str()),
-            "display" => concept.display.as_deref(),
-            _ => None,
-        };
-        let links = match property {
-            "parent" => self.parents(at),
-            "child" => self.children(at),
-            _ => &[],
-        };
-        let links = links.iter().map(|other| self.concepts()[*other].code.as_str());
-        let named = concept.properties.iter().filter(move |(name, _)| name == property);
-        own.into_iter().chain(links).chain(named.map(|(_, value)| value.as_str()))
-    }
+/// The values that a concept has for a property of a filter.
+fn values<'a>(concept: Concept<'a>, property: &'a str) -> impl Iterator<Item = &'a str> {
+    let own = match property {
+        "concept" | "code" => Some(concept.code()),
+        "display" => concept.display(),
+        _ => None,
+    };
+    let parents = (property == "parent").then(|| concept.parents()).into_iter().flatten();
+    let children = (property == "child").then(|| concept.children()).into_iter().flatten();
+    let named = concept.properties().filter(move |(name, _)| *name == property);
+    own.into_iter().chain(parents.chain(children).map(Concept::code)).chain(named.map(|(_, value)| value.text()))
 }
 
 /// A regular expression that takes the whole text.

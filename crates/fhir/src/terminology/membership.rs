@@ -3,7 +3,7 @@
 use super::{Canonical, Source};
 
 /// A code as an instance has it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coded<'a> {
     /// Its system; `None` for an element of type code, whose value set says the system.
     pub system: Option<&'a str>,

@@ -16,7 +16,7 @@ mod value_set;
 use std::sync::Arc;
 
 pub use canonical::Canonical;
-pub use code_system::{CodeSystem, Concept};
+pub use code_system::{Builder, CodeSystem, Concept, Content, Declared, Designation, Header, PropertyValue};
 pub use expansion::{CODES_MAX, Codes, NESTING_MAX, VALUE_SETS_MAX, expand};
 pub use membership::{Coded, Membership, member};
 pub use value_set::{Filter, Include, Operator, ValueSet};
@@ -34,12 +34,12 @@ pub trait Source {
 
 /// The code and all below it; unknown systems and codes are refused.
 pub fn descendants(source: &dyn Source, system: &str, code: &str) -> Result<Vec<String>, Outcome> {
-    related(source, system, code, |known, at| known.descendants(at))
+    related(source, system, code, CodeSystem::descendants)
 }
 
 /// The code and all above it; unknown systems and codes are refused.
 pub fn ancestors(source: &dyn Source, system: &str, code: &str) -> Result<Vec<String>, Outcome> {
-    related(source, system, code, |known, at| known.ancestors(at))
+    related(source, system, code, CodeSystem::ancestors)
 }
 
 /// Whether `above` is `below` or stands above it; unknown systems and codes are refused.
@@ -47,20 +47,23 @@ pub fn subsumes(source: &dyn Source, system: &str, above: &str, below: &str) -> 
     let known = known_system(source, system)?;
     let at = known.position(above).ok_or_else(|| unknown_code(system, above))?;
     let below = known.position(below).ok_or_else(|| unknown_code(system, below))?;
-    Ok(at == below || known.ancestors(below).contains(&at))
+    Ok(at == below || known.is_below(below, at))
 }
 
 fn related(
     source: &dyn Source,
     system: &str,
     code: &str,
-    others: impl Fn(&CodeSystem, usize) -> Vec<usize>,
+    others: impl Fn(&CodeSystem, u32) -> Vec<u32>,
 ) -> Result<Vec<String>, Outcome> {
     let known = known_system(source, system)?;
     let at = known.position(code).ok_or_else(|| unknown_code(system, code))?;
     let found = others(&known, at);
     match found.len() < CODES_MAX {
-        true => Ok([at].into_iter().chain(found).map(|at| known.concepts()[at].code.clone()).collect()),
+        true => {
+            let codes = [at].into_iter().chain(found).filter_map(|at| known.concept(at));
+            Ok(codes.map(|concept| concept.code().to_owned()).collect())
+        }
         false => Err(Outcome::new(
             IssueType::TooCostly,
             format!("code `{code}` of `{system}` has more than {CODES_MAX} relatives"),

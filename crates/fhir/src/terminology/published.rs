@@ -1,33 +1,47 @@
-//! R4's own definitions as a source: the enumerated value sets of required bindings.
+//! The definitions that are always there as a source, each read once.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
-use super::{Canonical, CodeSystem, Include, Source, ValueSet};
+use rustc_hash::FxHashMap;
+
+use super::{Canonical, CodeSystem, Source, ValueSet};
+use crate::json::Node;
+use crate::published::{Published, resource};
 use crate::{Definitions, Outcome};
 
-/// The version of everything that R4 defines.
-const VERSION: &str = "4.0.1";
+/// Definitions that were read, by url. Bounded by what is published: what is not there is not remembered.
+type Read<T> = LazyLock<RwLock<FxHashMap<String, Arc<T>>>>;
 
-impl Source for Definitions {
-    /// None: the tables have the codes of value sets, not the hierarchies of code systems.
-    fn code_system(&self, _: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        Ok(None)
+static CODE_SYSTEMS: Read<CodeSystem> = LazyLock::new(RwLock::default);
+static VALUE_SETS: Read<ValueSet> = LazyLock::new(RwLock::default);
+
+fn read<T>(read: &Read<T>, resource_type: &str, url: &str, new: fn(Node<'_>) -> T) -> Option<Arc<T>> {
+    if let Some(known) = read.read().unwrap_or_else(PoisonError::into_inner).get(url) {
+        return Some(known.clone());
+    }
+    let found = Arc::new(new(resource(resource_type, url)?.root()));
+    let mut read = read.write().unwrap_or_else(PoisonError::into_inner);
+    Some(read.entry(url.to_owned()).or_insert(found).clone())
+}
+
+impl Source for Published {
+    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+        let found = read(&CODE_SYSTEMS, "CodeSystem", canonical.url, CodeSystem::new);
+        Ok(found.filter(|found| canonical.takes(found.version())))
     }
 
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
-        let known = Definitions::value_set(self, canonical.url).filter(|known| known.is_enumerated);
-        Ok(known.filter(|_| canonical.takes(Some(VERSION))).map(|known| {
-            let include = |(system, codes): &(&str, Vec<&str>)| Include {
-                system: Some((*system).to_owned()),
-                concepts: codes.iter().map(|code| (*code).to_owned()).collect(),
-                ..Include::default()
-            };
-            Arc::new(ValueSet {
-                url: known.url.to_owned(),
-                version: Some(VERSION.to_owned()),
-                includes: known.systems.iter().map(include).collect(),
-                ..ValueSet::default()
-            })
-        }))
+        let found = read(&VALUE_SETS, "ValueSet", canonical.url, ValueSet::new);
+        Ok(found.filter(|found| canonical.takes(found.version.as_deref())))
+    }
+}
+
+impl Source for Definitions {
+    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+        Published.code_system(canonical)
+    }
+
+    fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
+        Source::value_set(&Published, canonical)
     }
 }

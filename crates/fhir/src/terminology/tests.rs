@@ -27,7 +27,7 @@ impl World {
 
 impl Source for World {
     fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        let fits = |known: &&CodeSystem| known.url == canonical.url && canonical.takes(known.version.as_deref());
+        let fits = |known: &&CodeSystem| known.url() == canonical.url && canonical.takes(known.version());
         Ok(self.systems.iter().find(fits).cloned().map(Arc::new))
     }
 
@@ -214,7 +214,8 @@ fn walks_hierarchies() {
         ("urn:animals", "fish", "fish", "fish animal swimmer"),
         ("urn:animals|2", "cat", "cat", "cat mammal animal"),
         ("urn:parts", "leg", "Leg", "Leg"),
-        ("urn:parts", "A", "a b", "a b"),
+        // The link that would close the circle is left out.
+        ("urn:parts", "A", "a b", "a"),
     ];
     for (system, code, below, above) in cases {
         let sorted = |mut codes: Vec<String>, text: &str| {
