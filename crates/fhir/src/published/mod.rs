@@ -9,11 +9,11 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use flate2::read::DeflateDecoder;
 
 use self::own::OWN;
+use crate::Outcome;
 use crate::json::Document;
 use crate::library::Library;
 use crate::profile::Profile;
-use crate::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
-use crate::{Definitions, Outcome};
+use crate::terminology::{self, Canonical, Coded, Membership};
 
 static ARCHIVE: &[u8] = include_bytes!("../../../../profiles/r4/conformance.bin");
 
@@ -102,16 +102,6 @@ pub fn urls(resource_type: &str) -> impl Iterator<Item = &'static str> {
 /// The definitions that are always there as a library of their own, for where there is no store.
 #[derive(Clone, Copy, Debug)]
 pub struct Published;
-
-impl Source for Published {
-    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        Source::code_system(Definitions::r4(), canonical)
-    }
-
-    fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
-        Source::value_set(Definitions::r4(), canonical)
-    }
-}
 
 impl Library for Published {
     fn structure_definition(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {

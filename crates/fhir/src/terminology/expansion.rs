@@ -210,7 +210,7 @@ impl Expander<'_> {
         };
         let Some(operator) = operator else { return refuse("with an operator that R4 does not have") };
         let is_code = matches!(property.as_str(), "concept" | "code");
-        
+
         let each = |fits: &dyn Fn(Concept<'_>) -> bool| known.concepts().map(fits).collect::<Vec<_>>();
         let related = |others: Vec<u32>, itself: Option<u32>| {
             let mut fits = vec![false; known.count() as usize];

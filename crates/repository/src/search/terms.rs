@@ -85,8 +85,8 @@ mod tests {
             ),
             ("code:in=ValueSet/none", "the value set `ValueSet/none` is not known here"),
             (
-                "code:in=http://hl7.org/fhir/ValueSet/languages",
-                "`http://hl7.org/fhir/ValueSet/languages` is not known here",
+                "code:in=http://hl7.org/fhir/ValueSet/dialects",
+                "`http://hl7.org/fhir/ValueSet/dialects` is not known here",
             ),
             ("code:below=http://snomed.info/sct|1", "the code system `http://snomed.info/sct` is not known here"),
         ] {

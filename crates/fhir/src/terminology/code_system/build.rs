@@ -5,8 +5,8 @@ use rustc_hash::FxHashMap;
 use super::hierarchy::{Hierarchy, Lists};
 use super::texts::{NONE, Recurring, Texts};
 use super::{
-    ABSTRACT, CodeSystem, Declared, Designation, DesignationRow, Header, INACTIVE, Kind, PropertyRow, PropertyValue, Row,
-    coding_text,
+    ABSTRACT, CodeSystem, Declared, Designation, DesignationRow, Header, INACTIVE, Kind, PropertyRow, PropertyValue,
+    Row, coding_text,
 };
 use crate::{IssueType, Outcome};
 
@@ -191,7 +191,10 @@ impl CodeSystem {
     }
 
     /// The same with what supplements say of its concepts: their properties and designations.
-    pub fn supplemented<'s>(&self, supplements: impl IntoIterator<Item = &'s CodeSystem>) -> Result<CodeSystem, Outcome> {
+    pub fn supplemented<'s>(
+        &self,
+        supplements: impl IntoIterator<Item = &'s CodeSystem>,
+    ) -> Result<CodeSystem, Outcome> {
         let mut builder = Builder::new(self.header.clone());
         builder.declared.clone_from(&self.declared);
         builder.add(self, true);

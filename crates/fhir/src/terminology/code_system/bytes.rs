@@ -41,8 +41,7 @@ impl CodeSystem {
         let [version, name, title, language, supplements, value_set] = reader.maybe()?;
         let content = Content::parse(reader.text()?);
         let is_case_sensitive = reader.number()? == 1;
-        let header =
-            Header { url, version, name, title, language, content, supplements, value_set, is_case_sensitive };
+        let header = Header { url, version, name, title, language, content, supplements, value_set, is_case_sensitive };
         let declared = (0..reader.number()?).map(|_| reader.declared()).collect::<Option<Vec<_>>>()?;
         let text = reader.text()?.to_owned();
         let texts = Texts::of_parts(text, reader.rows()?.map(|[end]| end).collect())?;

@@ -106,7 +106,8 @@ impl Hierarchy {
             }
         }
         let is_labeled = walk.count <= SPANS_MAX;
-        let spans = walk.spans.into_iter().zip(0..).flat_map(|(spans, at)| spans.into_iter().map(move |span| (at, span)));
+        let spans =
+            walk.spans.into_iter().zip(0..).flat_map(|(spans, at)| spans.into_iter().map(move |span| (at, span)));
         self.further = is_labeled.then(|| Lists::new(count as usize, spans));
         walk.circles
     }
@@ -175,7 +176,9 @@ impl Hierarchy {
 
     /// Whether one stands below another, by any way.
     pub(super) fn is_below(&self, below: u32, above: u32) -> bool {
-        let (Some(own), Some(number)) = (self.own.get(above as usize), self.own.get(below as usize)) else { return false };
+        let (Some(own), Some(number)) = (self.own.get(above as usize), self.own.get(below as usize)) else {
+            return false;
+        };
         let number = number.start;
         if own.contains(&number) {
             return below != above;

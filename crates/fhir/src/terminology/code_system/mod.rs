@@ -213,7 +213,8 @@ impl CodeSystem {
 
     /// Where a code stands among the concepts.
     pub fn position(&self, code: &str) -> Option<u32> {
-        let found = self.by_code.binary_search_by(|at| self.compare(self.texts.get(self.rows[*at as usize].code), code));
+        let found =
+            self.by_code.binary_search_by(|at| self.compare(self.texts.get(self.rows[*at as usize].code), code));
         found.ok().map(|at| self.by_code[at])
     }
 
@@ -285,7 +286,8 @@ impl<'a> Concept<'a> {
         let spoken = self.designations().filter(|designation| designation.language.is_some_and(is));
         let (mut displays, mut others) = (None, None);
         for designation in spoken {
-            let is_display = designation.usage.is_none_or(|usage| matches!(usage.code, "display" | "900000000000013009"));
+            let is_display =
+                designation.usage.is_none_or(|usage| matches!(usage.code, "display" | "900000000000013009"));
             if is_display { &mut displays } else { &mut others }.get_or_insert(designation.value);
         }
         displays.or(others).or(self.display())

@@ -70,7 +70,7 @@ impl Builder {
         let Some(name) = text(node, "code") else { return };
         let Some((kind, value)) = node.members().find(|(name, _)| name.starts_with("value")) else { return };
         let raw = value.as_str().unwrap_or(Cow::Borrowed(value.raw()));
-        match kind.as_ref() {
+        match kind {
             "valueCode" => self.property(at, &name, PropertyValue::Code(&raw)),
             "valueCoding" => {
                 let [system, version, code, display] =

@@ -113,10 +113,10 @@ fn builds_in_any_order() {
     builder.designation(child, Designation { language: Some("en"), value: "Child", ..Designation::default() });
     assert_eq!(builder.concept("parent"), parent);
     let system = builder.build().expect("small");
-    assert_eq!(system.concepts().map(shown).collect::<Vec<_>>(), [
-        "child `` `` [inactive=true] [en/=Child] [] inactive",
-        "parent `Parent` `` [] [] [child] ",
-    ]);
+    assert_eq!(
+        system.concepts().map(shown).collect::<Vec<_>>(),
+        ["child `` `` [inactive=true] [en/=Child] [] inactive", "parent `Parent` `` [] [] [child] ",]
+    );
 }
 
 /// A hierarchy as large as a clinical terminology's: every concept below one or two that came before.
@@ -172,7 +172,10 @@ fn compares_concepts_of_a_large_hierarchy() {
         assert_eq!(system.count_descendants(at), below.len(), "{at}");
         assert_eq!(below, expected, "{at}");
     }
-    let pairs: Vec<_> = (0..100_000).map(|_| (100_000 + below(COUNT), 100_000 + below(2000))).map(|(low, high)| (low.to_string(), high.to_string())).collect();
+    let pairs: Vec<_> = (0..100_000)
+        .map(|_| (100_000 + below(COUNT), 100_000 + below(2000)))
+        .map(|(low, high)| (low.to_string(), high.to_string()))
+        .collect();
     let start = std::time::Instant::now();
     let found = pairs.iter().filter(|(low, high)| {
         let position = |code: &str| system.position(code);
