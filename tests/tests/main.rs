@@ -48,3 +48,5 @@ mod text;
 mod tidy;
 /// Totals: exact, estimated, none; and searches that take too long.
 mod total;
+/// `$validate`.
+mod validate;

@@ -205,12 +205,23 @@ impl Issue {
         self
     }
 
+    /// The same issue where the resource it is about stands inside another: `Patient.name` below `Bundle.entry[0].resource`.
+    pub fn below(mut self, place: &str) -> Issue {
+        for expression in &mut self.expression {
+            let inside = expression.find('.').map_or("", |dot| &expression[dot..]);
+            *expression = format!("{place}{inside}");
+        }
+        self
+    }
+
     fn to_json(&self) -> String {
         let mut json = format!(r#"{{"severity":"{}","code":"{}""#, self.severity.code(), self.code.code());
-        if let Some((system, code)) = self.coding {
-            json += &format!(r#","details":{{"coding":[{{"system":{},"code":{}}}]}}"#, quote(system), quote(code));
-        }
-        json += &format!(r#","diagnostics":{}"#, quote(&self.diagnostics));
+        let text = quote(&self.diagnostics);
+        let coding = self
+            .coding
+            .map(|(system, code)| format!(r#""coding":[{{"system":{},"code":{}}}],"#, quote(system), quote(code)));
+        let coding = coding.unwrap_or_default();
+        json += &format!(r#","details":{{{coding}"text":{text}}},"diagnostics":{text}"#);
         if !self.expression.is_empty() {
             let expressions = self.expression.iter().map(|text| quote(text)).collect::<Vec<_>>().join(",");
             json += &format!(r#","expression":[{expressions}]"#);
@@ -317,12 +328,12 @@ mod tests {
         let outcome = Outcome { issues: vec![Issue::information("n").at("Patient"), outcome.issues[1].clone()] };
         let outcome = outcome.at("Patient.id").coded("s", "c");
         assert_eq!(outcome.to_string(), "informational: n (Patient); required: e (Patient.id)");
-        let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}]},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}]},"diagnostics":"e","expression":["Patient.id"]}"#;
+        let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}],"text":"n"},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}],"text":"e"},"diagnostics":"e","expression":["Patient.id"]}"#;
         assert_eq!(outcome.to_json(), format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#));
         let plain = Outcome::new(IssueType::NotFound, "n").to_json();
         assert_eq!(
             plain,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","diagnostics":"n"}]}"#
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"n"},"diagnostics":"n"}]}"#
         );
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use fhir::json::Document;
-use fhir::{Definitions, Instant, IssueType, Outcome};
+use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
@@ -42,12 +42,20 @@ pub enum References {
     Accept,
 }
 
-/// Whether content is validated when it is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Validation {
-    #[default]
-    On,
-    Off,
+/// What content must be like to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validation {
+    /// The mildest severity that refuses a write; `None` when nothing is validated.
+    pub refuses: Option<Severity>,
+    /// How bad it is that a resource names a profile which is not known here.
+    pub unknown_profile: Severity,
+}
+
+impl Default for Validation {
+    /// Errors refuse, and profiles that are not known are noted.
+    fn default() -> Validation {
+        Validation { refuses: Some(Severity::Error), unknown_profile: Severity::Warning }
+    }
 }
 
 /// An id that no other resource has: a UUID, in order of creation, so that index rows of new resources are neighbors.

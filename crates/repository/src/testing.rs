@@ -51,7 +51,7 @@ impl House {
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),
             references,
-            validation: Validation::On,
+            validation: Validation::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };

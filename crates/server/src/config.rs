@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use repository::{References, new_id};
+use fhir::Severity;
+use repository::{References, Validation, new_id};
 use search::Dialect;
 use serde::Deserialize;
 use store::{Clock, SystemClock};
@@ -27,6 +28,8 @@ pub struct Config {
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
     pub references: References,
+    /// What content must be like to be written.
+    pub validation: Validation,
     /// Which clients' spellings are understood.
     pub dialect: Dialect,
     /// Base URL of the terminology server that is asked about value sets and code systems which are not known here, without a final `/`.
@@ -107,6 +110,7 @@ impl Default for Config {
             auth: Auth::Off,
             base_url: None,
             references: References::default(),
+            validation: Validation::default(),
             dialect: Dialect::default(),
             terminology_server: None,
             indexes: true,
@@ -137,6 +141,12 @@ pub struct Settings {
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
     pub(crate) references: Option<ReferencePolicy>,
+    /// The mildest severity of an issue that refuses a write [default: error]
+    #[arg(long, env = "FLINT_VALIDATION")]
+    validation: Option<ValidationPolicy>,
+    /// What it is that a resource names a profile which is not known here [default: warning]
+    #[arg(long, env = "FLINT_UNKNOWN_PROFILES")]
+    unknown_profiles: Option<UnknownProfiles>,
     /// Whose spellings of requests are understood besides those of R4 [default: r4]
     #[arg(long, env = "FLINT_DIALECT")]
     dialect: Option<DialectName>,
@@ -180,6 +190,45 @@ impl From<ReferencePolicy> for References {
         match policy {
             ReferencePolicy::Check => References::Check,
             ReferencePolicy::Accept => References::Accept,
+        }
+    }
+}
+
+/// Which severities refuse a write, as settings name them.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ValidationPolicy {
+    /// Errors refuse, warnings are noted
+    Error,
+    /// Warnings refuse as well
+    Warning,
+    /// Nothing is validated
+    Off,
+}
+
+/// What an unknown profile is, as settings name it.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum UnknownProfiles {
+    Warning,
+    Error,
+}
+
+impl ValidationPolicy {
+    fn refuses(self) -> Option<Severity> {
+        match self {
+            ValidationPolicy::Error => Some(Severity::Error),
+            ValidationPolicy::Warning => Some(Severity::Warning),
+            ValidationPolicy::Off => None,
+        }
+    }
+}
+
+impl From<UnknownProfiles> for Severity {
+    fn from(policy: UnknownProfiles) -> Severity {
+        match policy {
+            UnknownProfiles::Warning => Severity::Warning,
+            UnknownProfiles::Error => Severity::Error,
         }
     }
 }
@@ -236,6 +285,8 @@ impl Settings {
             auth: self.auth.or(other.auth),
             base_url: self.base_url.or(other.base_url),
             references: self.references.or(other.references),
+            validation: self.validation.or(other.validation),
+            unknown_profiles: self.unknown_profiles.or(other.unknown_profiles),
             dialect: self.dialect.or(other.dialect),
             load: if self.load.is_empty() { other.load } else { self.load },
             body_max: self.body_max.or(other.body_max),
@@ -265,6 +316,11 @@ impl Settings {
         let terminology_server =
             self.terminology_server.map(|url| check_url("terminology-server", &url)).transpose()?;
         let references = self.references.map_or(References::Check, References::from);
+        let default = Validation::default();
+        let validation = Validation {
+            refuses: self.validation.map_or(default.refuses, ValidationPolicy::refuses),
+            unknown_profile: self.unknown_profiles.map_or(default.unknown_profile, Severity::from),
+        };
         let dialect = self.dialect.map_or(Dialect::R4, Dialect::from);
         let default = Limits::default();
         let limits = Limits {
@@ -287,6 +343,7 @@ impl Settings {
             auth,
             base_url,
             references,
+            validation,
             dialect,
             terminology_server,
             load,
@@ -345,6 +402,19 @@ mod tests {
     }
 
     #[test]
+    fn says_what_refuses_a_write() {
+        for (toml, refuses, unknown_profile) in [
+            ("", Some(Severity::Error), Severity::Warning),
+            ("validation = 'error'\nunknown-profiles = 'warning'", Some(Severity::Error), Severity::Warning),
+            ("validation = 'warning'", Some(Severity::Warning), Severity::Warning),
+            ("unknown-profiles = 'error'", Some(Severity::Error), Severity::Error),
+            ("validation = 'off'", None, Severity::Warning),
+        ] {
+            assert_eq!(settings(toml).expect(toml).validation, Validation { refuses, unknown_profile }, "{toml}");
+        }
+    }
+
+    #[test]
     fn refuses_what_cannot_be_right() {
         let cases = [
             ("listen = '0.0.0.0:8080'", "loopback"),
@@ -358,6 +428,8 @@ mod tests {
             ("terminology-server = 'tx.example'", "terminology-server: `tx.example` is no http or https URL"),
             ("terminology-timeout = 61", "terminology-timeout: `61` is not from 1 to 60 seconds"),
             ("auth = 'maybe'", "unknown variant"),
+            ("validation = 'no'", "unknown variant `no`, expected one of `error`, `warning`, `off`"),
+            ("unknown-profiles = 'off'", "unknown variant `off`, expected `warning` or `error`"),
             ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),
         ];

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
-use repository::{References, Repository, Setup, TerminologyServer, Validation};
+use repository::{References, Repository, Setup, TerminologyServer};
 use smart::Authority;
 use store::{Embedded, Store, StoreError};
 use tokio::sync::Semaphore;
@@ -62,7 +62,7 @@ impl State {
             ids: config.ids,
             base_url: base_url.clone(),
             references: config.references,
-            validation: Validation::On,
+            validation: config.validation,
             terminology,
             search_time: config.limits.search_timeout,
         })

@@ -18,24 +18,33 @@ pub(crate) struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
+    /// Those of the query alone, when the body is not the inputs.
+    pub(crate) fn of_query(query: &'a [(String, String)], known: &[&str]) -> Result<Inputs<'a>, Outcome> {
+        Inputs { query, parameters: None, alone: None }.known(known)
+    }
+
     /// Refuses names that are not among `known`: a misspelled input must not be passed over.
     pub(crate) fn of(invocation: &'a Invocation, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
         let resource = invocation.resource.as_ref();
-        let is_parameters = resource.is_some_and(|it| it.root().resource_type().as_deref() == Some("Parameters"));
+        let is_parameters = resource.is_some_and(|it| it.root().resource_type() == Some("Parameters"));
         let inputs = Inputs {
             query: &invocation.parameters,
             parameters: resource.filter(|_| is_parameters).map(Document::root),
             alone: resource.filter(|_| !is_parameters),
         };
-        let names = inputs.query.iter().map(|(name, _)| Cow::Borrowed(name.as_str()));
-        let unknown = names.chain(inputs.parts().map(|(name, _)| name)).find(|name| !known.contains(&name.as_ref()));
+        inputs.known(known)
+    }
+
+    fn known(self, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
+        let names = self.query.iter().map(|(name, _)| Cow::Borrowed(name.as_str()));
+        let unknown = names.chain(self.parts().map(|(name, _)| name)).find(|name| !known.contains(&name.as_ref()));
         match unknown {
             Some(name) => {
                 let text =
                     format!("the operation has no input {}; it has {}", fhir::outcome::quoted(&name), known.join(", "));
                 Err(Outcome::new(IssueType::BadRequest, text))
             }
-            None => Ok(inputs),
+            None => Ok(self),
         }
     }
 

@@ -4,6 +4,7 @@ mod appointments;
 mod inputs;
 mod operation;
 mod search_parameters;
+mod validate;
 
 pub use operation::{Invocation, Operation, Subject};
 
@@ -13,4 +14,4 @@ use repository::Rule;
 pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
 
 /// Every operation.
-pub static OPERATIONS: &[&'static dyn Operation] = &[&search_parameters::SearchParameters];
+pub static OPERATIONS: &[&'static dyn Operation] = &[&search_parameters::SearchParameters, &validate::Validate];

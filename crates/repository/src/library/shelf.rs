@@ -6,6 +6,7 @@ use fhir::json::Document;
 use fhir::profile::Profile;
 use fhir::published::Published;
 use fhir::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
+use fhir::validate::{Depth, Validator};
 use fhir::{Library, Outcome, Reference};
 use store::{Key, Snapshot};
 
@@ -34,6 +35,18 @@ impl Session<'_> {
 }
 
 impl<'a> Shelf<'a> {
+    /// Validates with these definitions, as this server's settings say.
+    pub fn validator(&self, depth: Depth) -> Validator<'_> {
+        let setup = self.session.setup();
+        Validator {
+            definitions: setup.definitions,
+            library: self,
+            depth,
+            unknown_profile: setup.validation.unknown_profile,
+            now: self.session.repository.now(),
+        }
+    }
+
     /// The terminology server that knows what is not known here, if there is one.
     pub fn elsewhere(&self) -> Option<&dyn TerminologyServer> {
         self.session.setup().terminology.as_deref()

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use fhir::json::{Document, Edit, Node};
-use fhir::validate::{Depth, Validator};
-use fhir::{Issue, IssueType, Outcome, Severity};
+use fhir::validate::Depth;
+use fhir::{Issue, IssueType, Outcome};
 use search::Rows;
 use store::Key;
 
-use crate::{Session, Shelf, Validation};
+use crate::{Session, Shelf};
 
 /// What the server alone sets in `meta`.
 const OWN_META: [&str; 4] = ["versionId", "_versionId", "lastUpdated", "_lastUpdated"];
@@ -34,21 +34,12 @@ impl Content {
     /// Validates and indexes what [`arrange`] made. Profiles and value sets are those of the `shelf`.
     pub(crate) fn new(session: &Session<'_>, shelf: &Shelf<'_>, text: &str) -> Result<Content, Outcome> {
         let document = Document::parse(text.as_bytes())?;
-        let setup = session.setup();
-        let notes = match setup.validation {
-            Validation::On => {
-                let validator = Validator {
-                    definitions: setup.definitions,
-                    library: shelf,
-                    depth: Depth::Write,
-                    unknown_profile: Severity::Warning,
-                    now: session.repository.now(),
-                };
-                validator.validate(&document, &[])
-            }
-            Validation::Off => Vec::new(),
+        let refuses = session.setup().validation.refuses;
+        let notes = match refuses {
+            Some(_) => shelf.validator(Depth::Write).validate(&document, &[]),
+            None => Vec::new(),
         };
-        if notes.iter().any(|issue| issue.severity <= Severity::Error) {
+        if notes.iter().any(|issue| Some(issue.severity) <= refuses) {
             return Err(Outcome { issues: notes });
         }
         let rows = session.registry().rows(&document)?;

@@ -35,15 +35,22 @@ impl Session<'_> {
         self.transact_noting(changes, None)
     }
 
+    /// Whether [`Session::transact`] would take these changes now. Nothing is written.
+    pub fn rehearse(&self, changes: Vec<Change>) -> Result<(), Refusal> {
+        check_count(&changes)?;
+        let session = self.renewed();
+        let drafts = draft::all(&session, changes)?;
+        let snapshot = self.snapshot()?;
+        Plan::make(&session, &*snapshot, &drafts, &mut Kept::of(&drafts))?;
+        Ok(())
+    }
+
     /// [`Session::transact`], with a note in the same commit: it is there exactly when the changes are.
     pub fn transact_noting(&self, changes: Vec<Change>, note: Option<Note>) -> Result<Vec<Changed>, Refusal> {
-        if changes.len() > CHANGES_MAX {
-            let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
-            return Err(Outcome::new(IssueType::TooCostly, text).into());
-        }
+        check_count(&changes)?;
         let mut session = self.renewed();
         let mut drafts = draft::all(&session, changes)?;
-        let mut kept = Kept { fresh: vec![None; drafts.len()], contents: vec![None; drafts.len()] };
+        let mut kept = Kept::of(&drafts);
         let mut turn = None;
         for attempt in 0..TRIES_MAX {
             if attempt == TRIES_FREE {
@@ -83,11 +90,25 @@ impl Session<'_> {
     }
 }
 
+fn check_count(changes: &[Change]) -> Result<(), Outcome> {
+    if changes.len() <= CHANGES_MAX {
+        return Ok(());
+    }
+    let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
+    Err(Outcome::new(IssueType::TooCostly, text))
+}
+
 /// What one try leaves for the next.
 struct Kept {
     /// The keys made for new resources.
     fresh: Vec<Option<Key>>,
     contents: Vec<Option<Arc<Content>>>,
+}
+
+impl Kept {
+    fn of(drafts: &[draft::Draft]) -> Kept {
+        Kept { fresh: vec![None; drafts.len()], contents: vec![None; drafts.len()] }
+    }
 }
 
 #[cfg(test)]
