@@ -10,6 +10,7 @@ mod change;
 mod fault;
 mod library;
 mod note;
+mod packed;
 mod parameters;
 mod rule;
 mod search;

@@ -10,7 +10,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
-use crate::library::Library;
+use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::{Access, Rule, TerminologyServer, fault};
 
@@ -70,6 +70,8 @@ pub struct Repository {
     pub(crate) live: ArcSwap<Live>,
     /// The definitions that were looked up.
     pub(crate) library: Library,
+    /// The code systems that were imported and asked for.
+    pub(crate) imported: Imported,
     /// Held while they are read from the store.
     pub(crate) renewing: Mutex<()>,
     /// What is to be indexed.
@@ -99,6 +101,7 @@ impl Repository {
             setup,
             live: ArcSwap::from_pointee(live),
             library: Library::default(),
+            imported: Imported::default(),
             renewing: Mutex::new(()),
             work: Work::default(),
             turn: Mutex::new(()),

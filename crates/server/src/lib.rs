@@ -26,6 +26,7 @@ mod remote;
 mod respond;
 mod state;
 mod telemetry;
+mod terminology;
 
 pub use config::{Auth, Config, Limits, Settings};
 pub use http::app;

@@ -13,7 +13,9 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// The progress of one command, told to standard error. Shared between threads.
 pub(crate) struct Progress {
     begun: Instant,
-    resources: AtomicU64,
+    /// What is counted, in the plural.
+    noun: &'static str,
+    count: AtomicU64,
     /// Of the units that the end is known in: bytes of an import, resources of an export.
     done: AtomicU64,
     total: u64,
@@ -22,11 +24,17 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts the clock.
+    /// Starts the clock of a command that counts resources.
     pub(crate) fn new(total: u64) -> Progress {
+        Progress::of("resources", total)
+    }
+
+    /// The same, counting something else: a plural.
+    pub(crate) fn of(noun: &'static str, total: u64) -> Progress {
         let bar = std::io::stderr().is_terminal().then(|| bar(total));
         let begun = Instant::now();
-        Progress { begun, resources: AtomicU64::new(0), done: AtomicU64::new(0), total, bar, told: Mutex::new(begun) }
+        let (count, done) = (AtomicU64::new(0), AtomicU64::new(0));
+        Progress { begun, noun, count, done, total, bar, told: Mutex::new(begun) }
     }
 
     /// Notes that so much more is done of the total.
@@ -37,12 +45,12 @@ impl Progress {
         }
     }
 
-    /// Notes that so many more resources are done.
-    pub(crate) fn count(&self, resources: u64) {
-        let resources = self.resources.fetch_add(resources, Ordering::Relaxed) + resources;
+    /// Notes that so many more are done.
+    pub(crate) fn count(&self, more: u64) {
+        let count = self.count.fetch_add(more, Ordering::Relaxed) + more;
         match &self.bar {
-            Some(bar) => bar.set_message(rate(resources, self.begun.elapsed())),
-            None => self.tell(resources),
+            Some(bar) => bar.set_message(rate_of(self.noun, count, self.begun.elapsed())),
+            None => self.tell(count),
         }
     }
 
@@ -58,13 +66,13 @@ impl Progress {
         }
     }
 
-    fn tell(&self, resources: u64) {
+    fn tell(&self, count: u64) {
         let Ok(mut told) = self.told.try_lock() else { return };
         if told.elapsed() >= LINE_EVERY {
             *told = Instant::now();
             let elapsed = self.begun.elapsed();
-            let line = line(resources, elapsed, self.done.load(Ordering::Relaxed), self.total);
-            eprintln!("{line}");
+            let rate = rate_of(self.noun, count, elapsed);
+            eprintln!("{}", line(rate, elapsed, self.done.load(Ordering::Relaxed), self.total));
         }
     }
 }
@@ -78,12 +86,15 @@ fn bar(total: u64) -> ProgressBar {
 
 /// `36064 resources, 4100/s`.
 pub(crate) fn rate(resources: u64, elapsed: Duration) -> String {
-    let rate = resources as f64 / elapsed.as_secs_f64().max(0.001);
-    format!("{resources} resources, {rate:.0}/s")
+    rate_of("resources", resources, elapsed)
 }
 
-fn line(resources: u64, elapsed: Duration, done: u64, total: u64) -> String {
-    let rate = rate(resources, elapsed);
+fn rate_of(noun: &str, count: u64, elapsed: Duration) -> String {
+    let rate = count as f64 / elapsed.as_secs_f64().max(0.001);
+    format!("{count} {noun}, {rate:.0}/s")
+}
+
+fn line(rate: String, elapsed: Duration, done: u64, total: u64) -> String {
     let share = done.min(total) as f64 / total.max(1) as f64;
     if share == 0.0 {
         return rate;
@@ -105,7 +116,8 @@ mod tests {
             ((500, 10, 101, 100), "500 resources, 50/s, 100 % done, about 0 s left"),
         ];
         for ((resources, seconds, done, total), expected) in cases {
-            assert_eq!(line(resources, Duration::from_secs(seconds), done, total), expected);
+            let elapsed = Duration::from_secs(seconds);
+            assert_eq!(line(rate(resources, elapsed), elapsed, done, total), expected);
         }
     }
 }

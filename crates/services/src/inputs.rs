@@ -88,6 +88,46 @@ impl<'a> Inputs<'a> {
         self.parts().filter(move |(known, _)| known == name).filter_map(|(_, part)| value(part))
     }
 
+    /// The value of an input of a data type that has elements; refused in a query, which cannot hold it, and when there are several.
+    pub(crate) fn complex(&self, name: &str) -> Result<Option<Node<'a>>, Outcome> {
+        let mut values = self.values(name);
+        let refuse = |what: &str| Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` {what}")));
+        if self.query.iter().any(|(known, _)| known == name) {
+            return refuse("has elements, and so is sent in a Parameters resource, not in the query");
+        }
+        match (values.next(), values.next()) {
+            (Some(_), Some(_)) => refuse("is given more than once"),
+            (Some(value), None) if value.kind() != Kind::Object => refuse("must have a value with elements"),
+            (value, _) => Ok(value),
+        }
+    }
+
+    /// A number of things, such as a page's length.
+    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, Outcome> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        // No page reaches further than this; a number beyond says the same.
+        let number = text.parse::<u32>().ok().and_then(|number| usize::try_from(number).ok());
+        number.map(Some).ok_or_else(|| {
+            let text = format!("the input `{name}` is {}, not a number from 0 on", fhir::outcome::quoted(&text));
+            Outcome::new(IssueType::BadRequest, text)
+        })
+    }
+
+    /// Refuses an input that the operation has and this server does not serve, and says why.
+    pub(crate) fn refuse(&self, name: &str, why: &str) -> Result<(), Outcome> {
+        let is_given =
+            self.query.iter().any(|(known, _)| known == name) || self.parts().any(|(known, _)| known == name);
+        match is_given {
+            true => Err(Outcome::new(IssueType::NotSupported, format!("the input `{name}` is not served: {why}"))),
+            false => Ok(()),
+        }
+    }
+
+    /// The resources of an input that may repeat.
+    pub(crate) fn resources(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
+        self.parts().filter(move |(known, _)| known == name).filter_map(|(_, part)| part.get("resource"))
+    }
+
     /// The resource of an input, or the one that was sent alone.
     pub(crate) fn resource(&self, name: &str) -> Option<Node<'a>> {
         let named = self.parts().find(|(known, _)| known == name).and_then(|(_, part)| part.get("resource"));

@@ -4,6 +4,7 @@ mod appointments;
 mod inputs;
 mod operation;
 mod search_parameters;
+mod terminology;
 mod validate;
 
 pub use operation::{Invocation, Operation, Subject};
@@ -14,4 +15,11 @@ use repository::Rule;
 pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
 
 /// Every operation.
-pub static OPERATIONS: &[&'static dyn Operation] = &[&search_parameters::SearchParameters, &validate::Validate];
+pub static OPERATIONS: &[&'static dyn Operation] = &[
+    &search_parameters::SearchParameters,
+    &validate::Validate,
+    &terminology::Lookup,
+    &terminology::Subsumes,
+    &terminology::ValidateInCodeSystem,
+    &terminology::ValidateInValueSet,
+];

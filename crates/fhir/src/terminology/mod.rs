@@ -9,6 +9,7 @@
 mod canonical;
 mod code_system;
 mod expansion;
+mod implicit;
 mod membership;
 mod published;
 mod value_set;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 pub use canonical::Canonical;
 pub use code_system::{Builder, CodeSystem, Concept, Content, Declared, Designation, Header, PropertyValue};
 pub use expansion::{CODES_MAX, Codes, NESTING_MAX, VALUE_SETS_MAX, expand};
+pub use implicit::implicit;
 pub use membership::{Coded, Membership, member};
 pub use value_set::{Filter, Include, Operator, ValueSet};
 

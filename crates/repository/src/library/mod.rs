@@ -7,12 +7,14 @@
 
 mod elsewhere;
 mod generation;
+mod imported;
 mod lookup;
 mod recent;
 mod shelf;
 
 pub use elsewhere::TerminologyServer;
 pub(crate) use generation::Generation;
+pub(crate) use imported::Imported;
 pub(crate) use lookup::Library;
 pub use shelf::Shelf;
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use fhir::json::Document;
 use fhir::profile::Profile;
 use fhir::published::Published;
-use fhir::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
+use fhir::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet, implicit};
 use fhir::validate::{Depth, Validator};
 use fhir::{Library, Outcome, Reference};
 use store::{Key, Snapshot};
@@ -120,8 +120,10 @@ impl<'a> Opened<'a> {
 impl Source for Shelf<'_> {
     fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
         let stored = self.opened()?.caches.code_system(canonical, || {
-            let document = self.stored("CodeSystem", canonical)?;
-            Ok(document.map(|document| (Arc::new(CodeSystem::new(document.root())), document.text().len())))
+            let Some(document) = self.stored("CodeSystem", canonical)? else { return Ok(None) };
+            let imported = self.session.repository.imported.find(self.session, document.root())?;
+            let system = imported.unwrap_or_else(|| Arc::new(CodeSystem::new(document.root())));
+            Ok(Some((system, document.text().len())))
         })?;
         stored.map_or_else(|| Published.code_system(canonical), |stored| Ok(Some(stored)))
     }
@@ -131,7 +133,10 @@ impl Source for Shelf<'_> {
             let document = self.stored("ValueSet", canonical)?;
             Ok(document.map(|document| (Arc::new(ValueSet::new(document.root())), document.text().len())))
         })?;
-        stored.map_or_else(|| Published.value_set(canonical), |stored| Ok(Some(stored)))
+        match stored {
+            Some(stored) => Ok(Some(stored)),
+            None => Ok(Published.value_set(canonical)?.or_else(|| implicit(canonical).map(Arc::new))),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod export;
 mod import;
 mod serve;
+mod terminology;
 
 use std::error::Error;
 use std::fs;
@@ -30,6 +31,8 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Work with code systems that are not FHIR resources.
+    Terminology(terminology::Terminology),
 }
 
 /// The store that a command works on without a server.
@@ -89,6 +92,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::Terminology(terminology) => terminology.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,108 @@
+//! `$subsumes`: how two codes stand to one another, <https://hl7.org/fhir/R4/codesystem-operation-subsumes.html>.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use fhir::json::Node;
+use fhir::outcome::quoted;
+use fhir::terminology::{Canonical, CodeSystem, Source};
+use fhir::{IssueType, Outcome};
+use repository::Session;
+
+use super::answer::Answer;
+use super::code::{Code, Names, bad};
+use super::elsewhere;
+use super::lookup::unknown_code;
+use super::terms::{TX_RESOURCE, Terms, stored, unknown};
+use crate::inputs::Inputs;
+use crate::{Invocation, Operation, Subject};
+
+const INPUTS: &[&str] = &["codeA", "codeB", "system", "version", "codingA", "codingB", TX_RESOURCE];
+
+const A: Names = Names {
+    code: "codeA",
+    system: Some("system"),
+    version: "version",
+    display: None,
+    coding: "codingA",
+    concept: None,
+};
+const B: Names = Names { code: "codeB", coding: "codingB", ..A };
+
+pub(crate) struct Subsumes;
+
+impl Operation for Subsumes {
+    fn code(&self) -> &'static str {
+        "subsumes"
+    }
+
+    fn definition(&self) -> &'static str {
+        "http://hl7.org/fhir/OperationDefinition/CodeSystem-subsumes"
+    }
+
+    fn at_types(&self) -> &'static [&'static str] {
+        &["CodeSystem"]
+    }
+
+    fn at_instances(&self) -> &'static [&'static str] {
+        &["CodeSystem"]
+    }
+
+    fn affects_state(&self) -> bool {
+        false
+    }
+
+    fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
+        let inputs = Inputs::of(invocation, INPUTS)?;
+        let mut codes = [single(A.read(&inputs)?)?, single(B.read(&inputs)?)?];
+        if let Subject::Instance(key) = &invocation.subject {
+            let resource = stored(session, key)?;
+            let text = |name: &str| resource.root().get(name).and_then(Node::as_str).map(|text| text.into_owned());
+            for code in &mut codes {
+                code.system.get_or_insert_with(|| Cow::Owned(text("url").unwrap_or_default()));
+                code.version = code.version.take().or_else(|| text("version").map(Cow::Owned));
+            }
+        }
+        let [a, b] = &codes;
+        let (Some(system), Some(other)) = (&a.system, &b.system) else {
+            return Err(bad("codes are compared in their system: `system` must be given"));
+        };
+        if system != other {
+            let text = format!("codes of two systems are not compared, here {} and {}", quoted(system), quoted(other));
+            return Err(Outcome::new(IssueType::NotSupported, text));
+        }
+        let canonical = Canonical { url: system, version: a.version.as_deref().or(b.version.as_deref()) };
+        let terms = Terms::new(session, &inputs)?;
+        let Some(known) = terms.code_system(canonical)? else {
+            let refusal = unknown("code system", canonical);
+            return elsewhere::ask(&terms, "CodeSystem/$subsumes", &elsewhere::pair(&codes), refusal);
+        };
+        match (known.position(&a.code), known.position(&b.code)) {
+            (Some(a), Some(b)) => Ok(compared(&known, a, b)),
+            (position, _) => {
+                let missing = if position.is_none() { a } else { b };
+                let refusal = unknown_code(&known, &missing.code);
+                match known.is_complete() {
+                    true => Err(refusal),
+                    false => elsewhere::ask(&terms, "CodeSystem/$subsumes", &elsewhere::pair(&codes), refusal),
+                }
+            }
+        }
+    }
+}
+
+fn single(codes: Vec<Code<'_>>) -> Result<Code<'_>, Outcome> {
+    <[Code<'_>; 1]>::try_from(codes).map(|[code]| code).map_err(|_| bad("two codes are compared at a time"))
+}
+
+fn compared(known: &CodeSystem, a: u32, b: u32) -> Bytes {
+    let outcome = match () {
+        () if a == b => "equivalent",
+        () if known.is_below(b, a) => "subsumes",
+        () if known.is_below(a, b) => "subsumed-by",
+        () => "not-subsumed",
+    };
+    let mut answer = Answer::default();
+    answer.text("outcome", "Code", outcome);
+    answer.bytes()
+}
