@@ -12,7 +12,7 @@ impl<'a> ElementNode<'a> {
     }
 
     /// Gives the children of one name to `visit`, until it fails.
-    pub(super) fn visit_member<E>(
+    pub(crate) fn visit_member<E>(
         &self,
         definitions: &'static Definitions,
         name: &str,
@@ -32,7 +32,7 @@ impl<'a> ElementNode<'a> {
     }
 
     /// Gives all children to `visit`, in the order of the JSON, until it fails.
-    pub(super) fn visit_children<E>(
+    pub(crate) fn visit_children<E>(
         &self,
         definitions: &'static Definitions,
         visit: &mut impl FnMut(ElementNode<'a>) -> Result<(), E>,

@@ -8,11 +8,28 @@ use crate::outcome::{Issue, IssueType, Severity};
 #[derive(Default)]
 pub(super) struct Issues {
     listed: Vec<Issue>,
+    /// True when only the first error is of interest.
+    until_error: bool,
     errors_left_out: usize,
     warnings_left_out: usize,
 }
 
 impl Issues {
+    /// For a question of yes or no: only the first error is kept.
+    pub(super) fn until_error() -> Issues {
+        Issues { until_error: true, ..Issues::default() }
+    }
+
+    /// True when what is found is no issue by itself.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.until_error
+    }
+
+    /// True when nothing more can change the answer.
+    pub(super) fn is_decided(&self) -> bool {
+        self.until_error && !self.listed.is_empty()
+    }
+
     /// Notes an error; the message is made only if it will be listed.
     pub(super) fn error(&mut self, path: &Path<'_>, code: IssueType, message: impl FnOnce() -> String) {
         self.add(path, Severity::Error, code, message);
@@ -26,6 +43,9 @@ impl Issues {
         code: IssueType,
         message: impl FnOnce() -> String,
     ) {
+        if self.until_error && (severity > Severity::Error || !self.listed.is_empty()) {
+            return;
+        }
         if self.listed.len() + 1 < ISSUES_MAX {
             let issue = Issue { severity, ..Issue::error(code, message()) };
             self.listed.push(issue.at(path.to_string()));

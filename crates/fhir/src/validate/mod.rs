@@ -10,6 +10,7 @@ mod members;
 mod nearest;
 mod path;
 mod primitive;
+mod profile;
 mod reference;
 mod resource;
 
@@ -33,7 +34,7 @@ pub const ISSUES_MAX: usize = 100;
 /// Each issue names its element in `expression`: `Patient.name[1].given[0]`, `Bundle.entry[3].resource.birthDate`. Best practice
 /// (dom-6: a resource should have narrative) is not answered, and an invariant that cannot be evaluated is not the sender's fault.
 pub fn validate(definitions: &'static Definitions, document: &Document) -> Vec<Issue> {
-    resource::validate(definitions, document.root())
+    resource::validate(definitions, document.root()).finish()
 }
 
 /// Validation with all that it may look up.
@@ -63,7 +64,7 @@ pub enum Depth {
 impl Validator<'_> {
     /// What [`validate`] says, and what the profiles demand that the resource names in `meta.profile` or that are `asked` for.
     pub fn validate(&self, document: &Document, asked: &[Canonical<'_>]) -> Vec<Issue> {
-        let _ = asked;
-        validate(self.definitions, document)
+        let issues = resource::validate(self.definitions, document.root());
+        profile::validate(self, document.root(), asked, issues)
     }
 }

@@ -14,24 +14,31 @@ use crate::outcome::{IssueType, quoted};
 /// A Bundle, as far as references inside it are concerned.
 pub(super) struct Bundle<'a> {
     node: Node<'a>,
-    /// The types of its resources by fullUrl, made when first asked for; hashed at random, because callers choose the URLs.
-    types: OnceCell<HashMap<Cow<'a, str>, &'a str>>,
+    /// Its resources by fullUrl, and by type and id where that is a URL of a server; made when first asked for, hashed at random,
+    /// because callers choose the URLs.
+    resources: OnceCell<HashMap<Cow<'a, str>, Node<'a>>>,
 }
 
 impl<'a> Bundle<'a> {
     pub(super) fn of(node: Node<'a>) -> Bundle<'a> {
-        Bundle { node, types: OnceCell::new() }
+        Bundle { node, resources: OnceCell::new() }
     }
 
-    /// The type of the resource with this fullUrl.
-    fn resource_type(&self, full_url: &str) -> Option<&'a str> {
-        let entries = || self.node.get("entry").into_iter().flat_map(Node::items);
-        let types = self.types.get_or_init(|| {
-            let typed =
-                |entry: Node<'a>| Some((entry.get("fullUrl")?.as_str()?, entry.get("resource")?.resource_type()?));
-            entries().filter_map(typed).collect()
+    /// The resource that a reference inside it leads to, <https://hl7.org/fhir/R4/bundle.html#references>.
+    pub(super) fn resource(&self, reference: &str) -> Option<Node<'a>> {
+        let resources = self.resources.get_or_init(|| {
+            let mut resources = HashMap::new();
+            for entry in self.node.get("entry").into_iter().flat_map(Node::items) {
+                let full_url = entry.get("fullUrl").and_then(Node::as_str);
+                let Some((full_url, resource)) = full_url.zip(entry.get("resource")) else { continue };
+                if let Some(Reference::Absolute { resource_type, id, .. }) = Reference::parse(&full_url) {
+                    resources.entry(format!("{resource_type}/{id}").into()).or_insert(resource);
+                }
+                resources.entry(full_url).or_insert(resource);
+            }
+            resources
         });
-        types.get(full_url).copied()
+        resources.get(reference).copied()
     }
 
     /// True when the server is to act on its entries: only there may references be conditional.
@@ -75,7 +82,9 @@ impl<'a> Walk<'a> {
                 definitions.resource_type(resource_type)
             }
             Some(Reference::Contained(id)) => self.local_target(id, path),
-            Some(Reference::Urn(urn)) => definitions.resource_type(self.bundle.as_ref()?.resource_type(urn)?),
+            Some(Reference::Urn(urn)) => {
+                definitions.resource_type(self.bundle.as_ref()?.resource(urn)?.resource_type()?)
+            }
             Some(Reference::Conditional { resource_type, .. }) => {
                 if !self.bundle.as_ref().is_some_and(Bundle::is_transaction) {
                     let message =

@@ -9,7 +9,7 @@ use super::reference::Bundle;
 use crate::Definitions;
 use crate::fhirpath::{Context, ElementNode};
 use crate::json::{Kind, Node};
-use crate::outcome::{Issue, IssueType, quoted};
+use crate::outcome::{IssueType, quoted};
 
 /// The walk over one document.
 pub(super) struct Walk<'a> {
@@ -24,13 +24,13 @@ pub(super) struct Walk<'a> {
 }
 
 /// Validates the outermost resource.
-pub(super) fn validate(definitions: &'static Definitions, root: Node<'_>) -> Vec<Issue> {
+pub(super) fn validate(definitions: &'static Definitions, root: Node<'_>) -> Issues {
     let mut issues = Issues::default();
     let resource = match element_node(definitions, root) {
         Ok(resource) => resource,
         Err((code, message)) => {
             issues.without_place(code, message);
-            return issues.finish();
+            return issues;
         }
     };
     // No invariant of R4 asks for the time.
@@ -39,7 +39,7 @@ pub(super) fn validate(definitions: &'static Definitions, root: Node<'_>) -> Vec
         Context { definitions, resource, root_resource: resource, resolver: None, library: None, variables: &[], now };
     let mut walk = Walk { definitions, issues, context, contained: Contained::default(), bundle: None };
     walk.independent(resource, root, &Path::root(resource.structure.name));
-    walk.issues.finish()
+    walk.issues
 }
 
 /// The resource at `node`, or why it is none.
