@@ -213,7 +213,9 @@ impl<'d> Compiler<'_, 'd> {
             self.bases.insert(name.to_owned(), found);
         }
         let Some(Some(base)) = self.bases.get(name) else { return Ok(false) };
-        let mut elements = base.root().path(&["snapshot", "element"]).into_iter().flat_map(Node::items);
+        // The differential of a type lists all that is its own.
+        let listed = |name| base.root().path(&[name, "element"]);
+        let mut elements = listed("snapshot").or_else(|| listed("differential")).into_iter().flat_map(Node::items);
         let element = elements.find(|element| element.get("path").is_some_and(|found| found.is_str(&path)));
         let own = element.and_then(|element| bound(element.get("binding")?));
         Ok(own.is_some_and(|(own, same)| {

@@ -1,6 +1,7 @@
 //! A profile's own invariants, and the smallest and largest values, as FHIRPath.
 
 use super::CORE;
+use super::compile::texts;
 use super::rules::{Constraint, Limit};
 use crate::Definitions;
 use crate::definitions::{Element, Invariant, Structure};
@@ -25,8 +26,13 @@ pub(super) fn constraints(
         let stated = element.map_or(&[][..], |element| &element.invariants);
         let is_of_core =
             |source: &str| source.strip_prefix(CORE).is_some_and(|name| definitions.structure(name).is_some());
+        // Said again by the profile of the element's type, against which its values are checked.
+        let is_of_type = |source: &str| {
+            let mut types = definition.get("type").into_iter().flat_map(Node::items);
+            types.any(|found| texts(found, "profile").any(|profile| *profile == *source))
+        };
         if structure.invariants.iter().chain(stated).any(|it| is_same(&it))
-            || text("source").is_some_and(|source| is_of_core(&source))
+            || text("source").is_some_and(|source| is_of_core(&source) || is_of_type(&source))
         {
             continue;
         }

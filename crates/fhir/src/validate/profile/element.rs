@@ -120,7 +120,7 @@ impl<'a> Walk<'_, 'a> {
         };
         let Constraint { key, human, .. } = constraint;
         let held = match &constraint.expression {
-            Ok(expression) => expression.holds(&self.context(), Item::Element(node)).map_err(|error| error.0),
+            Ok(expression) => expression.holds(&self.context(), Item::Element(node)).map_err(|error| error.message),
             Err(why) => Err(why.clone()),
         };
         match held {
