@@ -1,5 +1,6 @@
 //! FHIRPath (<http://hl7.org/fhirpath/N1/>) over the JSON without copying it: parsed and compiled once, evaluated many times.
 
+mod check;
 mod compare;
 mod evaluate;
 mod expression;
@@ -23,6 +24,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+pub use check::{Checked, Problem};
 pub use targets::Targets;
 
 use self::evaluate::Evaluation;

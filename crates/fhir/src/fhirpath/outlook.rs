@@ -1,9 +1,9 @@
 //! What can be said of an expression without evaluating it.
 
 use super::Expression;
-use super::expression::{Expr, Member, Path, Step, Variable};
+use super::expression::{Expr, Path, Step, Variable};
 use crate::Definitions;
-use crate::definitions::{Structure, StructureKind};
+use crate::definitions::Structure;
 
 impl Expression {
     /// What the result rests on besides the element that the evaluation begins with, as it is written: the time, a variable, the target
@@ -12,14 +12,13 @@ impl Expression {
         outside(&self.0)
     }
 
-    /// The first member name on a path from `structure` that no element there has, with the type that lacks it. Looks as far as the
-    /// types are plain.
+    /// The first member name that no element at its place has when the input is of a type, with the type that lacks it.
     pub fn unknown_member(
         &self,
         definitions: &'static Definitions,
         structure: &'static Structure,
     ) -> Option<(String, &'static str)> {
-        unknown_member(definitions, structure, &self.0)
+        self.check(definitions, structure).problems.into_iter().find_map(|problem| problem.unknown)
     }
 }
 
@@ -60,55 +59,6 @@ fn outside_of_path(path: &Path, typed: bool) -> Option<String> {
             Step::Members(_) | Step::Root(..) | Step::Is(..) | Step::As(..) | Step::OfType(..) => None,
         })
     })
-}
-
-/// Functions whose result is some of their input.
-const NARROWING: [&str; 7] = ["where", "first", "last", "tail", "skip", "take", "single"];
-
-fn unknown_member(
-    definitions: &'static Definitions,
-    structure: &'static Structure,
-    expression: &Expr,
-) -> Option<(String, &'static str)> {
-    let path = match expression {
-        Expr::Path(path) => path,
-        Expr::Chain(chain) => {
-            let mut all = std::iter::once(&chain.first).chain(chain.rest.iter().map(|operation| &operation.right));
-            return all.find_map(|operand| unknown_member(definitions, structure, operand));
-        }
-        _ => return None,
-    };
-    let Expr::This = path.start else { return unknown_member(definitions, structure, &path.start) };
-    let mut here = vec![structure];
-    for step in &path.steps {
-        match step {
-            // Of another type: nothing there is about this one.
-            Step::Root(_, root) if !definitions.is_a(structure.name, &root.name) => return None,
-            Step::Root(..) => {}
-            Step::Members(names) => {
-                for Member { name, .. } in names {
-                    let elements: Vec<_> = here.iter().filter_map(|structure| structure.element(name)).collect();
-                    if elements.is_empty() {
-                        return Some((name.to_string(), here.first()?.name));
-                    }
-                    let types = elements.into_iter().flat_map(|element| &element.types);
-                    here = types.map(|found| definitions.structure_of(found)).collect();
-                    // Anything may be contained.
-                    if here.iter().any(|found| found.kind == StructureKind::Resource) {
-                        return None;
-                    }
-                }
-            }
-            Step::As(_, wanted) | Step::OfType(_, wanted) => here = vec![definitions.structure(&wanted.name)?],
-            Step::At(..) => {}
-            Step::Call(_, function, _) if NARROWING.contains(&function.name) => {}
-            Step::Call(_, function, _) if function.name == "extension" => {
-                here = vec![definitions.structure("Extension")?]
-            }
-            Step::Call(..) | Step::Is(..) => return None,
-        }
-    }
-    None
 }
 
 #[cfg(test)]

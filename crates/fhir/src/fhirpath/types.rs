@@ -21,6 +21,11 @@ pub(super) enum Namespace {
 const SYSTEM_TYPES: [&str; 9] =
     ["Any", "Boolean", "String", "Integer", "Decimal", "Date", "DateTime", "Time", "Quantity"];
 
+/// The program's own text for the name of a System type.
+pub(super) fn system_type(name: &str) -> Option<&'static str> {
+    SYSTEM_TYPES.into_iter().find(|known| *known == name)
+}
+
 impl TypeName {
     /// True when the item has this type or one that specializes it.
     pub(super) fn includes(&self, definitions: &Definitions, item: &Item<'_>) -> Result<bool, EvaluationError> {
@@ -48,7 +53,7 @@ impl TypeName {
         {
             return Ok(true);
         }
-        let is_system = SYSTEM_TYPES.contains(&name);
+        let is_system = system_type(name).is_some();
         match self.namespace {
             Namespace::Any | Namespace::Fhir if definitions.structure(name).is_some() => {}
             Namespace::Any if is_system => {}

@@ -48,9 +48,14 @@ const FAMILIES: [&[Function]; 12] = [
     definitional::FUNCTIONS,
 ];
 
+/// All of them.
+pub(super) fn all() -> impl Iterator<Item = &'static Function> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
 /// The function of a name.
 pub(super) fn find(name: &str) -> Option<&'static Function> {
-    FAMILIES.iter().flat_map(|family| family.iter()).find(|function| function.name == name)
+    all().find(|function| function.name == name)
 }
 
 const fn function(name: &'static str, arity: RangeInclusive<usize>, body: Body) -> Function {
