@@ -5,7 +5,9 @@
 
 mod merge;
 mod pool;
+mod slicing;
 mod tree;
+mod unfold;
 
 #[cfg(test)]
 mod tests;
@@ -33,15 +35,8 @@ const WAITING_MAX: usize = 32;
 /// Where the definitions of FHIR's own types are.
 const TYPES: &str = "http://hl7.org/fhir/StructureDefinition/";
 
-const EXTENSIONS_SLICING: &str = r#"{"discriminator":[{"type":"value","path":"url"}],"ordered":false,"rules":"open"}"#;
-const TYPES_SLICING: &str = r#"{"discriminator":[{"type":"type","path":"$this"}],"ordered":false,"rules":"open"}"#;
-/// What the short form implies: nothing but the types that are named.
-const TYPES_SLICING_CLOSED: &str =
-    r#"{"discriminator":[{"type":"type","path":"$this"}],"ordered":false,"rules":"closed"}"#;
-
 /// What a slice or element says of itself by the profile that it has as its type.
-const SAID_BY_PROFILE: [&str; 7] =
-    ["short", "definition", "comment", "requirements", "isModifier", "isModifierReason", "constraint"];
+const SAID_BY_PROFILE: [&str; 6] = ["short", "definition", "comment", "requirements", "isModifier", "isModifierReason"];
 
 /// The StructureDefinition with a snapshot made from its base and its differential; a snapshot that it brings is replaced.
 ///
@@ -205,11 +200,13 @@ impl<'a> Maker<'a> {
         path: &str,
         derived: Derived<'_>,
     ) -> Result<(), Outcome> {
-        self.say_by_profile(branch, differential)?;
+        if !derived.is_specialization {
+            self.say_by_profile(branch, differential)?;
+        }
         overlay(self.pool, branch, &differential.members, derived.url);
         if !differential.children.is_empty() {
             self.unfold(branch, path)?;
-            self.move_short_forms(branch, differential);
+            self.move_short_forms(branch, differential, derived);
             for child in &mut differential.children {
                 let path = format!("{path}.{}", child.name);
                 self.lay_child(branch, child, &path, derived)?;
@@ -256,14 +253,12 @@ impl<'a> Maker<'a> {
             // Rules of resources are on resources, and the types of FHIRPath have none.
             Some("Resource") => return Ok(child),
             Some(code) if code.contains(':') => return Ok(child),
-            Some("Extension") => &["Element", "Extension"][..],
-            _ => &["Element"],
+            Some("Extension") => "Extension",
+            _ => "Element",
         };
-        for name in ruled_by {
-            let url = format!("{TYPES}{name}");
-            let rules = self.root_of(&url)?.and_then(|root| root.get("constraint"));
-            if let Some(rules) = rules {
-                overlay(self.pool, &mut child, &[("constraint", rules)], &url);
+        for (source, root) in self.roots(&format!("{TYPES}{ruled_by}"))? {
+            if let Some(rules) = root.get("constraint") {
+                overlay(self.pool, &mut child, &[("constraint", rules)], &source);
             }
         }
         Ok(child)
@@ -300,11 +295,21 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// The root element of a definition, from its differential where it has no snapshot: no snapshot is made for it.
-    fn root_of(&self, canonical: &str) -> Result<Option<Node<'a>>, Outcome> {
-        let Some(definition) = self.definition(canonical)? else { return Ok(None) };
-        let elements = ["snapshot", "differential"].iter().find_map(|form| definition.path(&[form, "element"]));
-        Ok(elements.and_then(|elements| elements.items().next()))
+    /// The root elements of a definition and of its bases, the farthest first and each as it was stated: no snapshot is made for them.
+    fn roots(&self, canonical: &str) -> Result<Vec<(String, Node<'a>)>, Outcome> {
+        let mut roots = Vec::new();
+        let mut url = canonical.to_owned();
+        while let Some(definition) = self.definition(&url)?.filter(|_| roots.len() < WAITING_MAX) {
+            let elements = |form: &str| definition.path(&[form, "element"])?.items().next();
+            let snapshot = elements("snapshot");
+            roots.extend(snapshot.or_else(|| elements("differential")).map(|root| (url, root)));
+            url = match definition.get("baseDefinition").and_then(Node::as_str).filter(|_| snapshot.is_none()) {
+                Some(base) => base.into_owned(),
+                None => break,
+            };
+        }
+        roots.reverse();
+        Ok(roots)
     }
 
     /// Takes over what a profile says of itself, where the differential makes that profile the element's type.
@@ -313,157 +318,11 @@ impl<'a> Maker<'a> {
         let (Some(only), None) = (types.next(), types.next()) else { return Ok(()) };
         let mut profiles = only.get("profile").into_iter().flat_map(Node::items);
         let (Some(profile), None) = (profiles.next().and_then(Node::as_str), profiles.next()) else { return Ok(()) };
-        if let Some(root) = self.root_of(&profile)? {
-            let said: Vec<_> = root.members().filter(|(name, _)| SAID_BY_PROFILE.contains(name)).collect();
-            overlay(self.pool, branch, &said, &profile);
+        for (source, root) in self.roots(&profile)? {
+            let is_said = |name: &str| name == "constraint" || source == profile && SAID_BY_PROFILE.contains(&name);
+            let said: Vec<_> = root.members().filter(|(name, _)| is_said(name)).collect();
+            overlay(self.pool, branch, &said, &source);
         }
-        Ok(())
-    }
-
-    /// Lays a slice of the differential over the slice of the same name, or over a new one.
-    fn lay_slice(
-        &mut self,
-        branch: &mut Branch<'a>,
-        differential: &mut Branch<'a>,
-        path: &str,
-        derived: Derived<'_>,
-    ) -> Result<(), Outcome> {
-        let known = branch.slices.iter().position(|slice| slice.slice == differential.slice);
-        let at = match known {
-            Some(at) => at,
-            None => {
-                self.imply_slicing(branch);
-                let slice = self.new_slice(branch, differential)?;
-                branch.slices.push(slice);
-                branch.slices.len() - 1
-            }
-        };
-        self.lay(&mut branch.slices[at], differential, path, derived)
-    }
-
-    /// Extensions are sliced by url and choices by type, also where no one says so.
-    fn imply_slicing(&self, branch: &mut Branch<'a>) {
-        let implied = match &*branch.name {
-            "extension" | "modifierExtension" => EXTENSIONS_SLICING,
-            name if name.ends_with("[x]") => TYPES_SLICING,
-            _ => return,
-        };
-        if branch.get("slicing").is_none()
-            && let Some(slicing) = made(self.pool, implied.to_owned())
-        {
-            branch.set("slicing", slicing);
-        }
-    }
-
-    /// A slice begins as the element that it is a slice of; it need not be there unless it says so.
-    fn new_slice(&mut self, branch: &Branch<'a>, differential: &Branch<'a>) -> Result<Branch<'a>, Outcome> {
-        let mut slice = Branch {
-            name: branch.name.clone(),
-            slice: differential.slice.clone(),
-            members: branch.members.clone(),
-            children: branch.children.clone(),
-            slices: Vec::new(),
-        };
-        self.handle(slice.size())?;
-        slice.remove("slicing");
-        if let Some(zero) = made(self.pool, "0".to_owned()) {
-            slice.set("min", zero);
-        }
-        let slice_name = differential.slice.as_deref().unwrap_or_default();
-        if let Some(only) = type_named(branch, slice_name).filter(|_| differential.get("type").is_none()) {
-            self.narrow(&mut slice, &[only]);
-        }
-        Ok(slice)
-    }
-
-    fn narrow(&self, branch: &mut Branch<'a>, types: &[Node<'a>]) {
-        let types: Vec<_> = types.iter().map(|it| it.raw()).collect();
-        if let Some(types) = made(self.pool, format!("[{}]", types.join(","))) {
-            branch.set("type", types);
-        }
-    }
-
-    /// `valueQuantity` in a differential is a slice of `value[x]`, and says that no other types are allowed but those named so.
-    fn move_short_forms(&mut self, branch: &mut Branch<'a>, differential: &mut Branch<'a>) {
-        for choice in branch.children.iter_mut().filter(|child| child.name.ends_with("[x]")) {
-            let is_short = |child: &Branch<'a>| type_named(choice, &child.name).is_some();
-            if !differential.children.iter().any(is_short) {
-                continue;
-            }
-            let (short, mut others): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut differential.children).into_iter().partition(is_short);
-            let at = others.iter().position(|child| child.name == choice.name).unwrap_or_else(|| {
-                others.push(Branch::named(choice.name.clone()));
-                others.len() - 1
-            });
-            let types: Vec<_> = short.iter().filter_map(|child| type_named(choice, &child.name)).collect();
-            let is_sliced = choice.get("slicing").is_some() || others[at].get("slicing").is_some();
-            if !is_sliced && let Some(slicing) = made(self.pool, TYPES_SLICING_CLOSED.to_owned()) {
-                choice.set("slicing", slicing);
-                self.narrow(choice, &types);
-            }
-            for child in short {
-                let slice = others[at].place_slice(&child.name);
-                slice.members.extend(child.members);
-                slice.children.extend(child.children);
-            }
-            differential.children = others;
-        }
-    }
-
-    /// Gives an element the children of its type, or of the element that it refers to, unless it has them.
-    fn unfold(&mut self, branch: &mut Branch<'a>, path: &str) -> Result<(), Outcome> {
-        if !branch.children.is_empty() {
-            return Ok(());
-        }
-        if let Some(reference) = branch.get("contentReference").and_then(Node::as_str) {
-            return self.unfold_reference(branch, &reference);
-        }
-        let types: Vec<_> = branch.types().collect();
-        let url = match types[..] {
-            [] => return Ok(()),
-            [only] => {
-                let mut profiles = only.get("profile").into_iter().flat_map(Node::items).filter_map(Node::as_str);
-                let profile = profiles.next().filter(|_| profiles.next().is_none());
-                // A profile that is not known here says nothing; its type is known.
-                let known = match profile {
-                    Some(profile) => self.definition(&profile)?.map(|_| profile),
-                    None => None,
-                };
-                let code = only.get("code").and_then(Node::as_str).unwrap_or_default();
-                known.unwrap_or_else(|| match code.contains(':') {
-                    true => code,
-                    false => format!("{TYPES}{code}").into(),
-                })
-            }
-            // What all types have in common.
-            _ => format!("{TYPES}Element").into(),
-        };
-        // A path inside a type of FHIRPath leads nowhere, which is said where the child is looked for.
-        if url.starts_with("http://hl7.org/fhirpath/") {
-            return Ok(());
-        }
-        let tree = self.tree_of(&url).map_err(|outcome| outcome.at(path))?;
-        branch.children = self.copied(&tree)?.children;
-        Ok(())
-    }
-
-    /// `#Observation.referenceRange`, or the same after the definition's url.
-    fn unfold_reference(&mut self, branch: &mut Branch<'a>, reference: &str) -> Result<(), Outcome> {
-        let unknown = || {
-            let text = format!("the content reference {} leads to no element", quoted(reference));
-            Outcome::new(IssueType::Invalid, text)
-        };
-        let (url, target) = reference.split_once('#').ok_or_else(unknown)?;
-        let (type_name, path) = target.split_once('.').ok_or_else(unknown)?;
-        let url = if url.is_empty() { format!("{TYPES}{type_name}") } else { url.to_owned() };
-        let tree = self.tree_of(&url)?;
-        let target = self.copied(tree.find(path).ok_or_else(unknown)?)?;
-        branch.remove("contentReference");
-        if let Some(types) = target.get("type") {
-            branch.set("type", types);
-        }
-        branch.children = target.children;
         Ok(())
     }
 
@@ -480,15 +339,4 @@ impl<'a> Maker<'a> {
         }
         Ok(())
     }
-}
-
-/// The type of a choice that a short form names: `Quantity` of `value[x]` for `valueQuantity`.
-fn type_named<'a>(choice: &Branch<'a>, short: &str) -> Option<Node<'a>> {
-    let named = short.strip_prefix(choice.name.strip_suffix("[x]")?)?;
-    let (first, rest) = named.split_at_checked(1)?;
-    choice.types().find(|it| {
-        let code = it.get("code").and_then(Node::as_str).unwrap_or_default();
-        let known = code.split_at_checked(1);
-        known.is_some_and(|(known, known_rest)| known.eq_ignore_ascii_case(first) && known_rest == rest)
-    })
 }

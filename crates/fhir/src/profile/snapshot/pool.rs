@@ -8,11 +8,13 @@ use crate::json::Document;
 /// More chunks than memory could fill: each is twice as long as the one before.
 const CHUNKS: usize = 32;
 
+type Chunk = Box<[OnceCell<Arc<Document>>]>;
+
 /// Only grows: what it keeps stays where it is.
 #[derive(Default)]
 pub(super) struct Pool {
     count: Cell<usize>,
-    chunks: [OnceCell<Box<[OnceCell<Arc<Document>>]>>; CHUNKS],
+    chunks: [OnceCell<Chunk>; CHUNKS],
 }
 
 impl Pool {

@@ -1,65 +1,22 @@
 //! Published snapshots as the oracle.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::Arc;
 
+use super::Definitions;
 use crate::json::{Document, Node};
-use crate::profile::{Profile, snapshot};
-use crate::published;
-use crate::terminology::{Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
-use crate::{Library, Outcome};
-
-/// Definitions of a folder, and R4's own.
-#[derive(Default)]
-struct Folder {
-    own: HashMap<String, Arc<Document>>,
-    published: Mutex<HashMap<String, Option<Arc<Document>>>>,
-}
-
-impl Source for Folder {
-    fn code_system(&self, _: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        Ok(None)
-    }
-
-    fn value_set(&self, _: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
-        Ok(None)
-    }
-}
-
-impl Library for Folder {
-    fn structure_definition(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
-        if let Some(own) = self.own.get(canonical.url) {
-            return Ok(Some(own.clone()));
-        }
-        let mut published = self.published.lock().expect("not poisoned");
-        let find = || published::resource("StructureDefinition", canonical.url).map(Arc::new);
-        Ok(published.entry(canonical.url.to_owned()).or_insert_with(find).clone())
-    }
-
-    fn profile(&self, _: Canonical<'_>) -> Result<Option<Arc<Profile>>, Outcome> {
-        Ok(None)
-    }
-
-    fn questionnaire(&self, _: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
-        Ok(None)
-    }
-
-    fn member(&self, _: Canonical<'_>, _: &Coded<'_>) -> Membership {
-        Membership::Unknown(String::new())
-    }
-
-    fn resource(&self, _: &str) -> Option<Arc<Document>> {
-        None
-    }
-}
+use crate::profile::snapshot;
+use crate::{Outcome, published};
 
 /// What is compared of an element: all that validation goes by.
 fn facts(element: Node<'_>) -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     for (name, value) in element.members() {
         let fact = match name {
-            "path" | "sliceName" | "min" | "max" | "contentReference" | "maxLength" => value.raw().to_owned(),
+            "path" | "sliceName" | "min" | "max" | "maxLength" => value.raw().to_owned(),
+            // Later tools put the definition's url before the fragment.
+            "contentReference" => value.raw().rsplit('#').next().unwrap_or_default().to_owned(),
             "mustSupport" | "isModifier" if value.as_bool() == Some(true) => value.raw().to_owned(),
             "type" => {
                 let texts = |it: Node<'_>, member: &str| {
@@ -87,6 +44,8 @@ fn facts(element: Node<'_>) -> BTreeMap<String, String> {
                 keys.sort();
                 keys.join(",")
             }
+            // That extensions are sliced is stated here and there also where there are no slices.
+            "slicing" if element.get("path").is_some_and(|path| path.raw().ends_with("xtension\"")) => continue,
             "slicing" => {
                 let discriminators = value.get("discriminator").into_iter().flat_map(Node::items);
                 let discriminators = discriminators
@@ -118,7 +77,7 @@ fn differences(published: &Document, made: &Document) -> Vec<String> {
         match made_by_id.get(id) {
             None => found.push(format!("{id} is missing")),
             Some(made) if *made != facts => {
-                let names: std::collections::BTreeSet<_> = facts.keys().chain(made.keys()).collect();
+                let names: BTreeSet<_> = facts.keys().chain(made.keys()).collect();
                 for name in names.into_iter().filter(|name| facts.get(*name) != made.get(*name)) {
                     found.push(format!("{id} {name}: published {:?}, made {:?}", facts.get(name), made.get(name)));
                 }
@@ -135,42 +94,54 @@ fn differences(published: &Document, made: &Document) -> Vec<String> {
     found
 }
 
-fn definitions(folder: &Path) -> Vec<(PathBuf, Arc<Document>)> {
+/// The StructureDefinitions in a folder and those inside it.
+fn definitions(folder: &Path) -> Vec<Arc<Document>> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
     paths.sort();
-    let is_definition = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("StructureDefinition-"))
-    };
-    let read = |path: PathBuf| {
+    let mut found = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            found.extend(definitions(&path));
+            continue;
+        }
         let bytes = std::fs::read(&path).expect("a readable file");
-        let document = Document::parse(&bytes).expect("a valid text");
-        (path, Arc::new(document))
-    };
-    paths.into_iter().filter(is_definition).map(read).collect()
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        if let Some(document) = is_json.then(|| Document::parse(&bytes).ok()).flatten()
+            && document.root().resource_type() == Some("StructureDefinition")
+        {
+            found.push(Arc::new(document));
+        }
+    }
+    found
 }
 
-fn compare(
-    all: &[(PathBuf, Arc<Document>)],
-    library: &Folder,
-    wanted: impl Fn(Node<'_>) -> bool,
-) -> (usize, BTreeMap<String, Vec<String>>) {
+/// Makes the snapshots of all; those that differ from the published ones are `known` to, each with what differs in first place.
+fn check(all: &[Arc<Document>], library: &Definitions, known: &[(&str, &str)]) {
     let mut equal = 0;
-    let mut unequal = BTreeMap::new();
-    for (path, definition) in all.iter().filter(|(_, it)| it.root().get("snapshot").is_some() && wanted(it.root())) {
-        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+    let mut unequal = Vec::new();
+    for definition in all.iter().filter(|it| it.root().get("snapshot").is_some()) {
+        // R4's patterns (Event, Request, ..) state no differential.
+        if definition.root().get("differential").is_none() {
+            continue;
+        }
+        let id = definition.root().get("id").and_then(Node::as_str).expect("an id");
         let differences = match snapshot(library, definition) {
             Ok(made) => differences(definition, &made),
             Err(outcome) => vec![outcome.to_string()],
         };
-        match differences.is_empty() {
-            true => equal += 1,
-            false => drop(unequal.insert(name, differences)),
+        let expected = known.iter().find(|(known, _)| *known == id).map(|(_, difference)| *difference);
+        match (differences.first(), expected) {
+            (None, None) => equal += 1,
+            (Some(first), Some(difference)) if first.starts_with(difference) => {}
+            _ => unequal.push(format!("{id}, known to differ at {expected:?}: {differences:#?}")),
         }
     }
-    (equal, unequal)
+    println!("{equal} snapshots are made as published, {} differ for known reasons", known.len());
+    assert!(unequal.is_empty(), "{}", unequal.join("\n"));
 }
 
+/// Needs the npm package hl7.fhir.r4.examples 4.0.1, unpacked in the folder that `FLINT_R4_EXAMPLES` names.
 #[test]
 fn r4_snapshots_are_made_as_published() {
     let folder = std::env::var("FLINT_R4_EXAMPLES").unwrap_or_default();
@@ -178,36 +149,88 @@ fn r4_snapshots_are_made_as_published() {
     if all.is_empty() {
         return println!("no R4 definitions at hand: skipped");
     }
-    let library = Folder::default();
-    for derivation in ["constraint", "specialization"] {
-        let started = std::time::Instant::now();
-        let (equal, unequal) =
-            compare(&all, &library, |it| it.get("derivation").is_some_and(|it| it.is_str(derivation)));
-        println!("{derivation}: {equal} equal, {} not, {:?}", unequal.len(), started.elapsed());
-        for (name, differences) in &unequal {
-            println!("{name}: {} differences", differences.len());
-            for difference in differences.iter().take(6) {
-                println!("    {difference}");
-            }
-        }
-    }
+    #[rustfmt::skip]
+    let known = [
+        // The short form in a slice is published as a narrower choice without slices, here it is a slice by type as elsewhere.
+        ("bp", "Observation.component:SystolicBP.value[x] slicing"),
+        // The elements of which there are slices are left out.
+        ("catalog", "Composition.date is made"),
+        ("familymemberhistory-genetic", "FamilyMemberHistory.relationship is made"),
+        // The extensions are unfolded, though nothing is said below them.
+        ("elementdefinition-de", "ElementDefinition.extension:Question.id is missing"),
+        // A slice does not have the binding of what it is a slice of, and a content reference leads to that slice.
+        ("provenance-relevant-history", "Provenance.agent:Author.type binding"),
+        // It is no element, but has Element's rule.
+        ("MetadataResource", "MetadataResource constraint"),
+        // The limits of the primitive type that it specializes are left out.
+        ("code", "code.value maxLength"),
+        ("id", "id.value maxLength"),
+        ("markdown", "markdown.value maxLength"),
+        ("positiveInt", "positiveInt.value maxValueInteger"),
+        ("unsignedInt", "unsignedInt.value maxValueInteger"),
+    ];
+    check(&all, &Definitions::default(), &known);
 }
 
 #[test]
 fn ips_snapshots_are_made_as_published() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/nhs/ips-1.1.0");
     let all = definitions(&folder);
-    let mut library = Folder::default();
-    for (_, definition) in &all {
-        let url = definition.root().get("url").and_then(Node::as_str).expect("a url").into_owned();
-        library.own.insert(url, definition.clone());
+    if all.is_empty() {
+        return println!("no IPS definitions at hand: skipped");
     }
-    let (equal, unequal) = compare(&all, &library, |_| true);
-    println!("IPS: {equal} equal, {} not", unequal.len());
-    for (name, differences) in &unequal {
-        println!("{name}: {} differences", differences.len());
-        for difference in differences.iter().take(8) {
-            println!("    {difference}");
+    #[rustfmt::skip]
+    let known = [
+        // A slice does not have what is said of all items.
+        ("Bundle-uv-ips", "Bundle.entry:composition mustSupport"),
+        ("Composition-uv-ips", "Composition.section:sectionMedications.code min"),
+        // The differentials say `closed`.
+        ("Observation-results-laboratory-uv-ips", "Observation.value[x] slicing"),
+        ("Observation-results-pathology-uv-ips", "Observation.value[x] slicing"),
+    ];
+    check(&all, &Definitions::of(&all), &known);
+}
+
+/// Profiles that are published without snapshots.
+#[test]
+fn nhs_snapshots_can_be_made() {
+    let nhs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/nhs");
+    let folders = [
+        "uk-core/structuredefinitions",
+        "ipa-1.1.0",
+        "ihe-scheduling-1.0",
+        "ihe-pcf-1.1",
+        "nhs-england-ig",
+        "organ-donation-au",
+        "smart-health-links-1.0",
+        "subscriptions-backport-1.2",
+    ];
+    let all: Vec<_> = folders.iter().flat_map(|folder| definitions(&nhs.join(folder))).collect();
+    let library = Definitions::of(&all);
+    // The base of one is not at hand, and two are made for a later version.
+    let is_elsewhere = |outcome: &Outcome| outcome.to_string().ends_with("is not known here");
+    let refused: Vec<_> = all.iter().filter_map(|definition| snapshot(&library, definition).err()).collect();
+    let (elsewhere, refused): (Vec<_>, Vec<_>) = refused.into_iter().partition(is_elsewhere);
+    println!("{} snapshots of profiles are made", all.len() - elsewhere.len() - refused.len());
+    assert!(refused.is_empty() && elsewhere.len() <= 3, "{refused:#?}");
+}
+
+/// Also where no published snapshots are at hand, each of R4's own can be made. A build without optimization takes a part.
+#[test]
+fn r4_snapshots_can_be_made() {
+    let library = Definitions::default();
+    let step = if cfg!(debug_assertions) { 7 } else { 1 };
+    let mut count = 0;
+    for url in published::urls("StructureDefinition").step_by(step) {
+        let definition = published::resource("StructureDefinition", url).expect("listed");
+        match snapshot(&library, &definition) {
+            Ok(made) => {
+                count += 1;
+                assert!(made.root().path(&["snapshot", "element", "id"]).is_some(), "{url}");
+            }
+            // Patterns that state no elements.
+            Err(outcome) => assert!(definition.root().get("differential").is_none(), "{url}: {outcome}"),
         }
     }
+    println!("{count} snapshots are made");
 }
