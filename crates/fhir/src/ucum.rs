@@ -31,6 +31,13 @@ pub struct Unit {
     factor: Decimal,
 }
 
+/// Whether a code is one of UCUM's, on whatever scale.
+pub fn is_code(code: &str) -> bool {
+    !code.is_empty()
+        && code.len() <= CODE_MAX
+        && (Unit::of(code).is_some() || parse_expression(code).is_ok_and(|unit| evaluate(&unit).is_ok()))
+}
+
 impl Unit {
     /// The unit that a code means. `None` when it is no code of UCUM, or one on a logarithmic scale.
     pub fn of(code: &str) -> Option<Arc<Unit>> {

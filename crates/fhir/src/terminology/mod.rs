@@ -2,28 +2,45 @@
 //! which codes stand below and above another.
 //!
 //! Invariants:
-//! - No I/O: definitions come from a [`Source`]. R4's own definitions are one, for the value sets of required bindings that are
-//!   enumerated; code systems, other value sets and hierarchies are not among them and must be in a store.
-//! - Everything is bounded: [`CODES_MAX`], [`VALUE_SETS_MAX`], [`NESTING_MAX`]. What would be cut is refused.
+//! - No I/O: definitions come from a [`Source`]. What is always there ([`Published`](crate::published::Published)) is one.
+//! - A value set is compiled once ([`Members`]) and then asked: whether it has a code ([`Members::check`]), its codes for a search
+//!   ([`expand`]) or for people ([`Members::expansion`]).
+//! - What is not known is said: it is neither a member nor none ([`Membership::Unknown`]), and it is refused where codes are listed.
+//! - Everything is bounded: [`CODES_MAX`], [`LISTED_MAX`], [`VALUE_SETS_MAX`], [`NESTING_MAX`]. What would be cut is refused.
 
 mod canonical;
 mod code_system;
 mod expansion;
 mod implicit;
+mod lookup;
+mod members;
 mod membership;
 mod published;
+mod special;
 mod value_set;
 
 use std::sync::Arc;
 
 pub use canonical::Canonical;
 pub use code_system::{Builder, CodeSystem, Concept, Content, Declared, Designation, Header, PropertyValue};
-pub use expansion::{CODES_MAX, Codes, NESTING_MAX, VALUE_SETS_MAX, expand};
+pub use expansion::{
+    CODES_MAX, Codes, Contained, Expansion, ExpansionRequest, LISTED_MAX, PAGE_MAX, Parameter, expand,
+};
 pub use implicit::implicit;
-pub use membership::{Coded, Membership, member};
-pub use value_set::{Filter, Include, Operator, ValueSet};
+pub use lookup::{Found, Subsumption, ancestors, descendants, lookup, subsumes, subsumption};
+pub use members::{Members, Versions};
+pub use membership::{Coded, Membership, check_any, code_in_system, member};
+pub use value_set::{Filter, Include, Listed, ListedDesignation, Operator, ValueSet};
+
+use membership::wrong_display;
 
 use crate::{IssueType, Outcome};
+
+/// How deep value sets may be built of one another.
+pub const NESTING_MAX: usize = 16;
+
+/// How many value sets may take part in one.
+pub const VALUE_SETS_MAX: usize = 200;
 
 /// Where definitions are found. Without a version, the latest.
 pub trait Source {
@@ -32,54 +49,6 @@ pub trait Source {
 
     /// The value set of this canonical url, or the one that a reference names.
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome>;
-}
-
-/// The code and all below it; unknown systems and codes are refused.
-pub fn descendants(source: &dyn Source, system: &str, code: &str) -> Result<Vec<String>, Outcome> {
-    related(source, system, code, CodeSystem::descendants)
-}
-
-/// The code and all above it; unknown systems and codes are refused.
-pub fn ancestors(source: &dyn Source, system: &str, code: &str) -> Result<Vec<String>, Outcome> {
-    related(source, system, code, CodeSystem::ancestors)
-}
-
-/// Whether `above` is `below` or stands above it; unknown systems and codes are refused.
-pub fn subsumes(source: &dyn Source, system: &str, above: &str, below: &str) -> Result<bool, Outcome> {
-    let known = known_system(source, system)?;
-    let at = known.position(above).ok_or_else(|| unknown_code(system, above))?;
-    let below = known.position(below).ok_or_else(|| unknown_code(system, below))?;
-    Ok(at == below || known.is_below(below, at))
-}
-
-fn related(
-    source: &dyn Source,
-    system: &str,
-    code: &str,
-    others: impl Fn(&CodeSystem, u32) -> Vec<u32>,
-) -> Result<Vec<String>, Outcome> {
-    let known = known_system(source, system)?;
-    let at = known.position(code).ok_or_else(|| unknown_code(system, code))?;
-    let found = others(&known, at);
-    match found.len() < CODES_MAX {
-        true => {
-            let codes = [at].into_iter().chain(found).filter_map(|at| known.concept(at));
-            Ok(codes.map(|concept| concept.code().to_owned()).collect())
-        }
-        false => Err(Outcome::new(
-            IssueType::TooCostly,
-            format!("code `{code}` of `{system}` has more than {CODES_MAX} relatives"),
-        )),
-    }
-}
-
-fn known_system(source: &dyn Source, system: &str) -> Result<Arc<CodeSystem>, Outcome> {
-    source.code_system(Canonical::parse(system))?.ok_or_else(|| {
-        Outcome::new(
-            IssueType::NotFound,
-            format!("the code system `{system}` is not known here; load it as a CodeSystem"),
-        )
-    })
 }
 
 fn unknown_code(system: &str, code: &str) -> Outcome {

@@ -235,3 +235,5 @@ fn walks_hierarchies() {
         assert!(refused.contains(expected), "{refused}");
     }
 }
+
+mod oracle;

@@ -252,6 +252,12 @@ impl fmt::Debug for CodeSystem {
     }
 }
 
+impl fmt::Debug for Concept<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}|{}", self.system.url(), self.code())
+    }
+}
+
 impl<'a> Concept<'a> {
     fn row(self) -> &'a Row {
         &self.system.rows[self.at as usize]

@@ -1,0 +1,84 @@
+//! The expansions that HL7 published of R4's value sets (npm `hl7.fhir.r4.expansions`), where they are present: `FLINT_R4_EXPANSIONS`
+//! names their directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::published::Published;
+
+/// The code systems of which R4 publishes no concepts: their expansions were made with what is not here.
+const ELSEWHERE: &[&str] =
+    &["http://snomed.info/sct", "http://loinc.org", "http://www.nlm.nih.gov/research/umls/rxnorm"];
+
+#[test]
+fn expands_as_published() {
+    let Some(directory) = std::env::var_os("FLINT_R4_EXPANSIONS") else {
+        println!("no case ran: FLINT_R4_EXPANSIONS is not set");
+        return;
+    };
+    let mut files: Vec<_> =
+        std::fs::read_dir(directory).expect("a directory").filter_map(|file| Some(file.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+    files.sort();
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let (mut members, mut wrong) = (0, 0);
+    for file in files {
+        let document = Document::parse(&std::fs::read(&file).expect("readable")).expect("JSON");
+        let root = document.root();
+        if root.resource_type() != Some("ValueSet") {
+            continue;
+        }
+        let value_set = ValueSet::new(root);
+        let expected: BTreeSet<(String, String)> = value_set
+            .expansion
+            .iter()
+            .flatten()
+            .flat_map(|part| {
+                part.concepts.iter().map(|listed| (part.system.clone().unwrap_or_default(), listed.code.clone()))
+            })
+            .collect();
+        let name = &value_set.url;
+        let definition = ValueSet { expansion: None, ..value_set.clone() };
+        let compiled = Members::of(&Published, &definition, &Versions::default()).expect("well made");
+        for (system, code) in &expected {
+            members += 1;
+            let coded = Coded { system: Some(system), code, ..Coded::default() };
+            if let Membership::NotIn(reason) = compiled.check(&coded) {
+                wrong += 1;
+                println!("{name}: {reason}");
+            }
+        }
+        let reason =
+            match compiled.expansion(&ExpansionRequest { count: Some(PAGE_MAX), ..ExpansionRequest::default() }) {
+                Err(outcome) => {
+                    let systems = compiled.systems();
+                    match systems.iter().find(|system| ELSEWHERE.contains(system)) {
+                        Some(system) => ELSEWHERE.iter().find(|known| *known == system).copied().unwrap_or_default(),
+                        None => {
+                            println!("{name}: {outcome}");
+                            "refused"
+                        }
+                    }
+                }
+                Ok(found) => {
+                    let found: BTreeSet<_> =
+                        found.contains.iter().map(|code| (code.system.to_owned(), code.code.to_owned())).collect();
+                    let (more, less) = (found.difference(&expected).count(), expected.difference(&found).count());
+                    if more + less > 0 {
+                        let examples: Vec<_> = found.symmetric_difference(&expected).take(3).collect();
+                        println!(
+                            "{name}: {} of {} expected, {more} more, {less} less: {examples:?}",
+                            found.len(),
+                            expected.len()
+                        );
+                        "differs"
+                    } else {
+                        "equal"
+                    }
+                }
+            };
+        reasons.entry(reason).or_default().push(name.clone());
+    }
+    let counts: Vec<_> = reasons.iter().map(|(reason, names)| format!("{reason}: {}", names.len())).collect();
+    println!("{}; of {members} codes {wrong} are said not to belong", counts.join(", "));
+}
