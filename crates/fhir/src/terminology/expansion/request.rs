@@ -89,12 +89,12 @@ impl Members {
         let parameters = versions(&items);
         let words = request.filter.as_deref().unwrap_or_default().to_lowercase();
         let words: Vec<_> = words.split_whitespace().collect();
-        items.retain(|item| {
-            !(request.active_only && item.is_inactive())
-                && !(request.exclude_not_for_ui && item.is_abstract())
-                && !request.exclude_systems.iter().any(|system| is_of(item, Canonical::parse(system)))
-                && (words.is_empty() || has_words(item, &words))
-        });
+        let is_out = |item: &Item<'_>| {
+            request.active_only && item.is_inactive()
+                || request.exclude_not_for_ui && item.is_abstract()
+                || request.exclude_systems.iter().any(|system| is_of(item, Canonical::parse(system)))
+        };
+        items.retain(|item| !is_out(item) && (words.is_empty() || has_words(item, &words)));
         let total = items.len();
         let offset = if request.nested { 0 } else { request.offset.min(total) };
         let count = if request.nested && request.count != Some(0) { None } else { request.count };
