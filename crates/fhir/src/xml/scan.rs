@@ -120,6 +120,9 @@ pub(crate) struct Scanner<'t> {
     bindings: Vec<Binding<'t>>,
 }
 
+/// Of an attribute whose namespace is not known before the whole tag is.
+type NameAndValue<'t> = (&'t str, Cow<'t, str>);
+
 struct Binding<'t> {
     depth: usize,
     prefix: &'t str,
@@ -263,7 +266,7 @@ impl<'t> Scanner<'t> {
         content: &'t str,
         name_length: usize,
         at: usize,
-    ) -> Result<SmallVec<[(&'t str, Cow<'t, str>); 2]>, Fault> {
+    ) -> Result<SmallVec<[NameAndValue<'t>; 2]>, Fault> {
         let mut attributes = SmallVec::new();
         for (count, attribute) in Attributes::new(content, name_length).enumerate() {
             if count == ATTRIBUTES_MAX {
