@@ -17,16 +17,12 @@ fn reads_gzip_only() {
 #[test]
 fn refuses_other_formats() {
     let flint = Flint::start();
-    let xml = "<Patient xmlns=\"http://hl7.org/fhir\"/>";
-    flint
-        .call("POST /Patient")
-        .body("application/fhir+xml", xml)
-        .send()
-        .expect(415)
-        .facts(&[("/issue/0/diagnostics", "*XML*")]);
+    let turtle = "<http://x> a <http://hl7.org/fhir/Patient> .";
+    let reply = flint.call("POST /Patient").body("text/turtle", turtle).send().expect(415);
+    reply.facts(&[("/issue/0/diagnostics", "*`application/fhir+json` or `application/fhir+xml`*")]);
     flint.call("PATCH /Patient/x").body("application/fhir+json", "[]").send().expect(415);
-    flint.call("GET /Patient").header("Accept", "application/fhir+xml").send().expect(406);
-    flint.get("/Patient?_format=xml").expect(406);
+    flint.call("GET /Patient").header("Accept", "text/turtle").send().expect(406);
+    flint.get("/Patient?_format=ttl").expect(406);
     flint.get("/Patient?_format=application/fhir+json").expect(200);
 }
 

@@ -50,3 +50,5 @@ mod tidy;
 mod total;
 /// `$validate`.
 mod validate;
+/// Resources as XML.
+mod xml;

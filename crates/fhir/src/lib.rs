@@ -10,6 +10,7 @@ pub mod fhirpath;
 pub mod json;
 pub mod library;
 pub mod outcome;
+pub mod patch;
 pub mod profile;
 pub mod published;
 pub mod reference;

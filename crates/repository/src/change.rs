@@ -1,7 +1,8 @@
 //! Every write, in the one form that [`crate::Session::transact`] takes.
 
 use fhir::Outcome;
-use fhir::json::{Document, JsonPatch, Value};
+use fhir::json::Document;
+use fhir::patch::Patch;
 use store::{Key, Version};
 
 /// How many changes one transaction may hold.
@@ -48,20 +49,6 @@ pub enum Target {
         resource_type: &'static str,
         query: String,
     },
-}
-
-/// A change of some elements.
-#[derive(Clone, Debug)]
-pub enum Patch {
-    Json(JsonPatch),
-}
-
-impl Patch {
-    pub(crate) fn apply(&self, target: Value) -> Result<Value, Outcome> {
-        match self {
-            Patch::Json(patch) => patch.apply(target),
-        }
-    }
 }
 
 /// What a change did.

@@ -22,8 +22,9 @@ mod transaction;
 mod testing;
 
 pub use access::{Access, Rights};
-pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Patch, Refusal, Target};
+pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
+pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};
 pub use note::Note;
 pub use parameters::ParameterState;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use fhir::json::{Document, JsonPatch};
+use fhir::json::Document;
+use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use search::{Handling, Registry, Scope, parse_query_string};
 use store::{Clock, Embedded, Key, Millis, Page, Version};

@@ -16,7 +16,7 @@ use services::{OPERATIONS, Operation};
 
 use crate::State;
 use crate::interaction::{ON_SYSTEM, ON_TYPES};
-use crate::negotiate::JSON_PATCH;
+use crate::media::{JSON_PATCH, XML_PATCH};
 use crate::perform::{COUNT_MAX, Call, ENTRIES_MAX};
 use crate::respond::{Answer, Content, Refused};
 
@@ -87,7 +87,7 @@ fn statement(state: &State, date: &str) -> String {
     );
     let _ = write!(
         out,
-        r#","fhirVersion":"4.0.1","format":["application/fhir+json","json"],"patchFormat":["{JSON_PATCH}"],"rest":[{{"mode":"server""#,
+        r#","fhirVersion":"4.0.1","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["{JSON_PATCH}","{XML_PATCH}","application/fhir+json","application/fhir+xml"],"rest":[{{"mode":"server""#,
     );
     let _ = write!(out, r#","documentation":{},"security":{{"cors":true}},"resource":["#, quote(&limits(state)));
     let reverse = reverse_includes(state);

@@ -23,7 +23,8 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::State;
 use crate::interaction::{Expected, Interaction};
 use crate::local::{check_host, is_local_origin};
-use crate::negotiate::{General, Preferences, accepts_gzip, check_accept, check_content_type};
+use crate::media::{Format, Wanted, content, wanted};
+use crate::negotiate::{General, Preferences, accepts_gzip};
 use crate::perform::{Call, Caller, Conditions, Payload, perform};
 use crate::respond::{Answer, Form, Refused};
 use crate::telemetry::{REQUEST_ID, request_id};
@@ -81,6 +82,7 @@ async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
         form: Form {
             is_head: head.method == Method::HEAD,
             pretty: false,
+            wanted: wanted(&head.headers, None).unwrap_or(Wanted::JSON),
             gzip: accepts_gzip(&head.headers),
             request_id: request_id(&head.headers),
         },
@@ -153,17 +155,16 @@ impl Exchange {
         let mut payload = Payload::Nothing;
         let mut share = None;
         if expected != Expected::Nothing {
-            check_content_type(&head.headers, expected)?;
+            let media = content(&head.headers, expected)?;
             let received = state.bodies.receive(&head.headers, body, &state.limits).await?;
             let (bytes, held) = received.into_parts();
             share = held;
             if expected == Expected::Form {
                 parameters.extend(parse_form(&bytes)?);
-                let posted = General::take(&mut parameters);
-                self.accept(head, &posted)?;
-                general = posted.or(general);
+                general = General::take(&mut parameters).or(general);
+                self.accept(head, &general)?;
             } else {
-                payload = Payload::Bytes(bytes);
+                payload = Payload::Body { bytes, media };
             }
         }
         let call = Call {
@@ -175,7 +176,7 @@ impl Exchange {
             payload,
         };
         let work = Work { state: state.clone(), form: self.form.clone(), access, call };
-        if work.call.interaction.is_quick() {
+        if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json {
             return Ok(work.run());
         }
         let may_write = work.call.interaction.may_write();
@@ -189,7 +190,8 @@ impl Exchange {
 
     fn accept(&mut self, head: &Parts, general: &General) -> Result<(), Outcome> {
         self.form.pretty |= general.pretty;
-        check_accept(&head.headers, general.format.as_deref())
+        self.form.wanted = wanted(&head.headers, general.format.as_deref())?;
+        Ok(())
     }
 
     fn interaction(

@@ -16,6 +16,7 @@ mod import;
 mod interaction;
 mod listen;
 mod local;
+mod media;
 mod negotiate;
 mod page;
 mod perform;

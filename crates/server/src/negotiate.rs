@@ -1,15 +1,9 @@
-//! What the caller sends, accepts and prefers, <https://hl7.org/fhir/R4/http.html#mime-type>, <https://hl7.org/fhir/R4/http.html#ops>.
+//! What the caller prefers, and the parameters that steer only the answer's form, <https://hl7.org/fhir/R4/http.html#ops>.
 
-use fhir::{IssueType, Outcome};
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, HeaderName, HeaderValue};
 use search::Handling;
 
-use crate::interaction::Expected;
-use crate::perform::PARTIAL;
-
-pub(crate) const FHIR_JSON: &str = "application/fhir+json; charset=utf-8";
-pub(crate) const JSON_PATCH: &str = "application/json-patch+json";
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 
 /// What `Prefer` asks for.
@@ -83,75 +77,6 @@ impl General {
     }
 }
 
-/// Refuses a caller that accepts no JSON; `_format` goes before the header.
-pub(crate) fn check_accept(headers: &HeaderMap, format: Option<&str>) -> Result<(), Outcome> {
-    if let Some(format) = format {
-        // An unencoded `+` in a query is a space.
-        let format = format.replace(' ', "+");
-        if format == "json" || MediaRange::parse(&format).is_some_and(|range| range.is_json()) {
-            return Ok(());
-        }
-        return Err(not_acceptable("_format", &format));
-    }
-    if !headers.contains_key(ACCEPT) {
-        return Ok(());
-    }
-    let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut ranges = values().flat_map(|value| value.split(',')).filter_map(MediaRange::parse);
-    if ranges.any(|range| range.is_json() && !range.is_refused()) {
-        return Ok(());
-    }
-    Err(not_acceptable("Accept", &values().collect::<Vec<_>>().join(", ")))
-}
-
-fn not_acceptable(name: &str, value: &str) -> Outcome {
-    let text = if value.contains("xml") {
-        format!("{name} `{value}`: XML is not served yet, only `application/fhir+json`")
-    } else {
-        format!("{name} `{value}` is not served, only `application/fhir+json` (fhirVersion 4.0)")
-    };
-    Outcome::new(IssueType::NotAcceptable, text)
-}
-
-/// Refuses a body of a kind that the interaction does not take.
-pub(crate) fn check_content_type(headers: &HeaderMap, expected: Expected) -> Result<(), Outcome> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    match value.to_str() {
-        Ok(value) => check_media_type(value, expected),
-        Err(_) => Err(Outcome::new(IssueType::MediaType, "the content type is not readable")),
-    }
-}
-
-/// Refuses a media type that the interaction does not take.
-pub(crate) fn check_media_type(value: &str, expected: Expected) -> Result<(), Outcome> {
-    let range = MediaRange::parse(value);
-    let fits = range.is_some_and(|range| match expected {
-        Expected::Nothing => true,
-        Expected::Resource => range.is_json() && range.kind != "*",
-        Expected::Form => range.kind == "application" && range.subtype == "x-www-form-urlencoded",
-        Expected::Patch => range.kind == "application" && range.subtype == "json-patch+json",
-    });
-    let is_utf8 = range.and_then(|range| range.parameter("charset")).is_none_or(|charset| {
-        charset.trim_matches('"').eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("us-ascii")
-    });
-    if fits && is_utf8 {
-        return Ok(());
-    }
-    let right = match expected {
-        Expected::Nothing | Expected::Resource => "application/fhir+json",
-        Expected::Form => "application/x-www-form-urlencoded",
-        Expected::Patch => JSON_PATCH,
-    };
-    let text = if expected == Expected::Patch && range.is_some_and(|range| range.is_json()) {
-        format!("content type `{value}`: {PARTIAL}")
-    } else if value.contains("xml") {
-        format!("content type `{value}`: XML is not read yet, send `{right}`")
-    } else {
-        format!("content type `{value}` is not read here, send `{right}` in UTF-8")
-    };
-    Err(Outcome::new(IssueType::MediaType, text))
-}
-
 /// Whether the caller takes gzip.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let is_gzip = |coding: &str| {
@@ -169,100 +94,12 @@ fn is_zero(parameter: &str) -> bool {
     parameter.strip_prefix("q=").is_some_and(|quality| quality.parse::<f32>().is_ok_and(|quality| quality == 0.0))
 }
 
-/// `application/fhir+json; fhirVersion=4.0; q=0.5`.
-#[derive(Clone, Copy)]
-struct MediaRange<'a> {
-    kind: &'a str,
-    subtype: &'a str,
-    parameters: &'a str,
-}
-
-impl<'a> MediaRange<'a> {
-    fn parse(text: &'a str) -> Option<MediaRange<'a>> {
-        let (name, parameters) = text.split_once(';').unwrap_or((text, ""));
-        let (kind, subtype) = name.trim().split_once('/')?;
-        Some(MediaRange { kind, subtype, parameters })
-    }
-
-    /// Whether FHIR R4 as JSON lies in the range.
-    fn is_json(self) -> bool {
-        let named = match self.kind {
-            "*" => self.subtype == "*",
-            "application" => matches!(self.subtype, "fhir+json" | "json" | "json+fhir" | "*"),
-            "text" => self.subtype == "json",
-            _ => false,
-        };
-        named && self.parameter("fhirVersion").is_none_or(|version| matches!(version, "4.0" | "4.0.1"))
-    }
-
-    fn is_refused(self) -> bool {
-        self.parameters.split(';').any(|parameter| is_zero(parameter.trim()))
-    }
-
-    fn parameter(self, name: &str) -> Option<&'a str> {
-        self.parameters.split(';').find_map(|parameter| {
-            let (key, value) = parameter.split_once('=')?;
-            key.trim().eq_ignore_ascii_case(name).then_some(value.trim())
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(name, HeaderValue::from_static(value))])
-    }
-
-    #[test]
-    fn accepts_json() {
-        let cases = [
-            ("application/fhir+json", None, true),
-            ("application/json", None, true),
-            ("*/*", None, true),
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", None, true),
-            ("application/fhir+xml;q=1, application/fhir+json;q=0.1", None, true),
-            ("application/fhir+json; fhirVersion=4.0", None, true),
-            ("application/fhir+json; fhirVersion=5.0", None, false),
-            ("application/fhir+json;q=0", None, false),
-            ("application/fhir+xml", None, false),
-            ("text/html", None, false),
-            ("nonsense", None, false),
-            ("application/fhir+xml", Some("json"), true),
-            ("application/fhir+xml", Some("application/fhir json"), true),
-            ("application/fhir+json", Some("xml"), false),
-            ("application/fhir+json", Some("ttl"), false),
-        ];
-        for (accept, format, expected) in cases {
-            let checked = check_accept(&headers(ACCEPT, accept), format);
-            assert_eq!(checked.is_ok(), expected, "{accept} {format:?}");
-            if let Err(outcome) = checked {
-                assert_eq!(outcome.issues[0].code, IssueType::NotAcceptable);
-            }
-        }
-        assert!(check_accept(&HeaderMap::new(), None).is_ok());
-    }
-
-    #[test]
-    fn reads_content_types() {
-        let cases = [
-            ("application/fhir+json", Expected::Resource, true),
-            ("application/json; charset=UTF-8", Expected::Resource, true),
-            ("application/json; charset=\"utf-8\"", Expected::Resource, true),
-            ("application/json; charset=latin1", Expected::Resource, false),
-            ("application/fhir+json; fhirVersion=3.0", Expected::Resource, false),
-            ("application/fhir+xml", Expected::Resource, false),
-            ("*/*", Expected::Resource, false),
-            ("application/x-www-form-urlencoded", Expected::Resource, false),
-            ("application/x-www-form-urlencoded", Expected::Form, true),
-            ("application/json", Expected::Form, false),
-            ("application/json-patch+json", Expected::Patch, true),
-            ("application/fhir+json", Expected::Patch, false),
-        ];
-        for (value, expected, fits) in cases {
-            assert_eq!(check_content_type(&headers(CONTENT_TYPE, value), expected).is_ok(), fits, "{value}");
-        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use store::Clock;
 use ureq::{Agent, http};
 
-use crate::negotiate::FHIR_JSON;
+use crate::media::FHIR_JSON;
 
 /// How long an answer is good for, in milliseconds.
 const KEPT_FOR: Millis = 10 * 60 * 1000;

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use fhir::{Issue, IssueType, Outcome, Severity};
+use fhir::json::Document;
+use fhir::{Definitions, Issue, IssueType, Outcome, Severity, xml};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
@@ -16,7 +17,7 @@ use hyper::header::{
 };
 use repository::{Millis, Version};
 
-use crate::negotiate::FHIR_JSON;
+use crate::media::{Format, Wanted};
 use crate::pretty::indent;
 use crate::telemetry::REQUEST_ID;
 
@@ -128,6 +129,7 @@ pub(crate) struct Form {
     /// HEAD: headers only.
     pub(crate) is_head: bool,
     pub(crate) pretty: bool,
+    pub(crate) wanted: Wanted,
     pub(crate) gzip: bool,
     pub(crate) request_id: HeaderValue,
 }
@@ -144,15 +146,24 @@ const HEADERS: usize = 12;
 impl Form {
     /// The HTTP response of an answer.
     pub(crate) fn response(&self, answer: Answer, base_url: &str) -> Response {
-        let mut bytes = match answer.content {
+        let bytes = match answer.content {
             Content::Nothing => Bytes::new(),
             Content::Resource(bytes) => bytes,
             Content::Outcome(outcome) => outcome.to_json().into(),
         };
         let has_body = !bytes.is_empty();
-        if self.pretty {
-            bytes = indent(&bytes).into();
-        }
+        let (mut bytes, status) = match self.wanted.format {
+            _ if !has_body => (bytes, answer.status),
+            Format::Json if self.pretty => (indent(&bytes).into(), answer.status),
+            Format::Json => (bytes, answer.status),
+            Format::Xml => match self.xml(&bytes) {
+                Ok(xml) => (xml.into(), answer.status),
+                // What refuses it is an outcome, which XML can say.
+                Err(outcome) => {
+                    (self.xml(outcome.to_json().as_bytes()).unwrap_or_default().into(), StatusCode::NOT_ACCEPTABLE)
+                }
+            },
+        };
         let compressible = bytes.len() >= GZIP_MIN;
         let compressed = self.gzip && !self.is_head && compressible;
         if compressed {
@@ -160,11 +171,11 @@ impl Form {
         }
         let length = bytes.len();
         let mut response = Response::new(if self.is_head { Body::empty() } else { Body::from(bytes) });
-        *response.status_mut() = answer.status;
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.reserve(HEADERS);
         if has_body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(FHIR_JSON));
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.wanted.content_type));
         }
         if self.is_head {
             headers.insert(CONTENT_LENGTH, length.into());
@@ -172,9 +183,8 @@ impl Form {
         if compressed {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if compressible {
-            headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        }
+        let vary = if compressible { "accept, accept-encoding" } else { "accept" };
+        headers.insert(VARY, HeaderValue::from_static(vary));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHING));
         if let Some(etag) = answer.etag {
             headers.insert(ETAG, etag);
@@ -197,6 +207,13 @@ impl Form {
         }
         headers.insert(REQUEST_ID, self.request_id.clone());
         response
+    }
+
+    /// A finished answer as XML.
+    fn xml(&self, json: &[u8]) -> Result<String, Outcome> {
+        let document = Document::parse(json)?;
+        let write = if self.pretty { xml::write_pretty } else { xml::write };
+        write(Definitions::r4(), &document)
     }
 }
 
@@ -239,12 +256,19 @@ mod tests {
 
     #[test]
     fn compresses_only_what_is_long_and_wanted() {
-        let form = |gzip| Form { is_head: false, pretty: false, gzip, request_id: HeaderValue::from_static("1") };
+        let form = |gzip| Form {
+            is_head: false,
+            pretty: false,
+            wanted: Wanted::JSON,
+            gzip,
+            request_id: HeaderValue::from_static("1"),
+        };
         for (gzip, length, expected) in [(true, GZIP_MIN, true), (true, GZIP_MIN - 1, false), (false, GZIP_MIN, false)]
         {
             let response = form(gzip).response(Answer::resource(vec![b'1'; length]), "http://x/fhir");
             assert_eq!(response.headers().contains_key(CONTENT_ENCODING), expected);
-            assert_eq!(response.headers().contains_key(VARY), length >= GZIP_MIN);
+            let varies = response.headers().get(VARY).is_some_and(|vary| vary.as_bytes().ends_with(b"encoding"));
+            assert_eq!(varies, length >= GZIP_MIN);
         }
     }
 }

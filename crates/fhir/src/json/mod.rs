@@ -7,8 +7,6 @@ mod document;
 mod edit;
 mod node;
 mod parse;
-mod patch;
-mod pointer;
 mod string;
 mod value;
 
@@ -17,7 +15,6 @@ pub use edit::{Edit, splice};
 pub use node::{Items, Kind, Members, Node};
 pub(crate) use parse::line_and_column;
 pub use parse::{DEPTH_MAX, SyntaxError};
-pub use patch::{JsonPatch, OPERATIONS_MAX};
 pub use string::quote;
 pub(crate) use string::write_quoted;
 pub use value::Value;

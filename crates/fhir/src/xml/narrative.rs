@@ -32,11 +32,14 @@ pub(super) fn read(scanner: &mut Scanner<'_>, div: &Tag<'_>) -> Result<String, F
                 return Err(Fault::structure(tag.at, message));
             }
             Token::Close => depth -= 1,
-            Token::Text { raw, is_literal: true } => {
-                let range = scanner.position() - raw.len() - "<![CDATA[]]>".len() - div.at..scanner.position() - div.at;
-                edits.push(Edit { range, text: encoded(raw, at)? });
+            Token::Text { raw, is_literal } => {
+                let range = at - div.at..scanner.position() - div.at;
+                if is_literal {
+                    edits.push(Edit { range, text: encoded(raw, at)? });
+                } else if matches!(raw, "&#13;" | "&#xD;" | "&#xd;") {
+                    edits.push(Edit { range, text: "\r".to_owned() });
+                }
             }
-            Token::Text { .. } => {}
             Token::End => return Err(Fault::syntax(at, "the text ends inside a narrative")),
         }
     }
@@ -111,14 +114,22 @@ pub(super) fn write(out: &mut String, text: &str) -> Result<(), String> {
     let start = div.at;
     let after_name = start + 1 + div.qualified.len();
     let is_bare = div.namespace.is_empty();
-    while !matches!(scanner.next().map_err(message)?, Token::End) {}
-    out.push_str(&text[start..after_name]);
+    let mut edits = Vec::new();
     if is_bare {
-        out.push_str(" xmlns=\"");
-        out.push_str(XHTML);
-        out.push('"');
+        edits.push(Edit { range: after_name..after_name, text: format!(" xmlns=\"{XHTML}\"") });
     }
-    out.push_str(&text[after_name..]);
+    loop {
+        let at = scanner.position();
+        match scanner.next().map_err(message)? {
+            Token::End => break,
+            // As itself it would be read as a line feed.
+            Token::Text { raw, .. } if raw.contains('\r') => {
+                edits.push(Edit { range: at..scanner.position(), text: raw.replace('\r', "&#13;") });
+            }
+            _ => {}
+        }
+    }
+    out.push_str(&splice(&text, edits)[start..]);
     Ok(())
 }
 
@@ -159,6 +170,7 @@ mod tests {
         let x = format!(" xmlns=\"{XHTML}\"");
         let cases = [
             (format!("<div{x}>x</div>"), format!("<div{x}>x</div>")),
+            (format!("<div{x}>a\r\nb</div>"), format!("<div{x}>a&#13;\nb</div>")),
             (" <div>x</div>\n".to_owned(), format!("<div{x}>x</div>")),
             ("<div/>".to_owned(), format!("<div{x}/>")),
             (

@@ -16,7 +16,7 @@ pub fn parse(definitions: &'static Definitions, bytes: &[u8]) -> Result<Document
     let text = text(bytes)?;
     let mut reader = Reader {
         definitions,
-        scanner: Scanner::new(text),
+        scanner: Scanner::new(&text),
         out: String::with_capacity(text.len()),
         path: Vec::new(),
         depth: 0,
@@ -25,7 +25,7 @@ pub fn parse(definitions: &'static Definitions, bytes: &[u8]) -> Result<Document
         Ok(()) => Ok(Document::parse(reader.out.as_bytes())?),
         Err(fault) => {
             let expression = reader.expression();
-            let outcome = fault.outcome(text);
+            let outcome = fault.outcome(&text);
             Err(if expression.is_empty() { outcome } else { outcome.at(expression) })
         }
     }

@@ -82,8 +82,9 @@ impl Fault {
     }
 }
 
-/// The text of a body: UTF-8, without its byte order mark, and all of it characters of XML.
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Outcome> {
+/// The text of a body: UTF-8, without its byte order mark, and all of it characters of XML. Lines end with a line feed,
+/// <https://www.w3.org/TR/xml/#sec-line-ends>.
+pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Outcome> {
     let refuse = |message: &str| Err(Outcome::new(IssueType::Syntax, message));
     if bytes.starts_with(b"\xfe\xff")
         || bytes.starts_with(b"\xff\xfe")
@@ -100,7 +101,8 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Outcome> {
     let text = std::str::from_utf8(bytes)
         .map_err(|error| at(error.valid_up_to(), "the text is not valid UTF-8".to_owned()))?;
     match first_illegal(text) {
-        None => Ok(text),
+        None if text.contains('\r') => Ok(Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))),
+        None => Ok(Cow::Borrowed(text)),
         Some((place, character)) => {
             Err(at(place, format!("XML cannot hold the character {}", quoted(&character.to_string()))))
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fhir::json::{Document, Edit, Value};
+use fhir::json::{Document, Edit, Kind, Node};
 use fhir::{Issue, IssueType, Outcome};
 use rustc_hash::FxHashSet;
 use store::{Batch, Key, Precondition, Snapshot, Version};
@@ -194,15 +194,15 @@ impl<'a> Planner<'a> {
         let (Some(stored), Some(patch)) = (self.transaction.read_stored(key)?, &draft.patch) else {
             return Err(fault::exception("a patch was planned without its target"));
         };
-        let patched = patch.apply(Value::from(stored.root()))?;
+        let patched = patch.apply(self.session.setup().definitions, &stored)?;
         for (name, value) in [("resourceType", key.collection()), ("id", key.id())] {
-            if patched.get(name).and_then(Value::as_str) != Some(value) {
+            if !patched.root().get(name).is_some_and(|found| found.is_str(value)) {
                 let text = format!("the patch changes `{name}`, which must stay `{value}`");
                 return Err(Outcome::new(IssueType::Invalid, text).at(format!("{}.{name}", key.collection())));
             }
         }
         refuse_other_meta(key, &patched)?;
-        Ok(Arc::new(Document::parse(patched.to_string().as_bytes())?))
+        Ok(Arc::new(patched))
     }
 
     /// Rewrites the references of all content, or refuses the first change with one that does not resolve.
@@ -301,9 +301,9 @@ fn not_permitted(key: &Key) -> Outcome {
 }
 
 /// `meta` stays an object, for the server sets its own members there.
-fn refuse_other_meta(key: &Key, patched: &Value) -> Result<(), Outcome> {
-    match patched.get("meta") {
-        None | Some(Value::Object(_)) => Ok(()),
+fn refuse_other_meta(key: &Key, patched: &Document) -> Result<(), Outcome> {
+    match patched.root().get("meta").map(Node::kind) {
+        None | Some(Kind::Object) => Ok(()),
         Some(_) => {
             let text = "the patch makes `meta` something else than an object";
             Err(Outcome::new(IssueType::Structure, text).at(format!("{}.meta", key.collection())))

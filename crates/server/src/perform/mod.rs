@@ -11,7 +11,6 @@ mod write;
 
 pub(crate) use bundle::{ENTRIES_MAX, check_bundle, entry_change, refused_at};
 pub(crate) use pages::COUNT_MAX;
-pub(crate) use patch::PARTIAL;
 pub(crate) use write::change;
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NON
 use repository::{Millis, Session};
 
 use crate::interaction::Interaction;
+use crate::media::Media;
 use crate::negotiate::{General, Preferences};
 use crate::respond::{Answer, Refused, parse_http_date};
 use crate::{State, capability};
@@ -47,8 +47,10 @@ pub(crate) struct Caller<'a> {
 /// What comes with a call.
 pub(crate) enum Payload {
     Nothing,
-    /// A body.
-    Bytes(Bytes),
+    Body {
+        bytes: Bytes,
+        media: Media,
+    },
     /// The resource of a Bundle entry.
     Document(Document),
 }
@@ -109,8 +111,8 @@ impl Payload {
     pub(crate) fn document(self) -> Result<Document, Outcome> {
         match self {
             Payload::Document(document) => Ok(document),
-            Payload::Bytes(bytes) if !bytes.is_empty() => Ok(Document::parse(&bytes)?),
-            Payload::Bytes(_) | Payload::Nothing => {
+            Payload::Body { bytes, media: Media::Resource(format) } if !bytes.is_empty() => format.read(&bytes),
+            Payload::Body { .. } | Payload::Nothing => {
                 Err(Outcome::new(IssueType::BadRequest, "there is no resource where one must be sent"))
             }
         }

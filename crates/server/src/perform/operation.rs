@@ -12,7 +12,7 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         return Err(Outcome::new(IssueType::Exception, "what is no operation was run as one").into());
     };
     let resource = match call.payload {
-        Payload::Bytes(bytes) if bytes.is_empty() => None,
+        Payload::Body { bytes, .. } if bytes.is_empty() => None,
         Payload::Nothing => None,
         payload => Some(payload.document()?),
     };

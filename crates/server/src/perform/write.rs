@@ -1,11 +1,10 @@
 //! Create, update, patch and delete, also conditional: each a [`Change`], <https://hl7.org/fhir/R4/http.html#create>.
 
-use fhir::json::JsonPatch;
 use fhir::{Issue, IssueType, Outcome};
 use hyper::StatusCode;
-use repository::{Change, ChangeKind, Changed, Patch};
+use repository::{Change, ChangeKind, Changed};
 
-use super::patch::as_array;
+use super::patch::{as_array, patch};
 use super::read::version_id;
 use super::{Call, Caller, Conditions, Payload};
 use crate::interaction::Interaction;
@@ -90,14 +89,6 @@ fn outcome(kind: ChangeKind, mut issues: Vec<Issue>) -> Outcome {
     };
     issues.push(Issue::information(done));
     Outcome { issues }
-}
-
-fn patch(payload: Payload) -> Result<Patch, Outcome> {
-    match payload {
-        Payload::Bytes(bytes) => Ok(Patch::Json(JsonPatch::parse(&bytes)?)),
-        Payload::Document(binary) => super::bundle::patch_of_binary(&binary),
-        Payload::Nothing => Err(Outcome::new(IssueType::BadRequest, "there is no patch where one must be sent")),
-    }
 }
 
 fn required_version(tag: &str) -> Result<String, Outcome> {

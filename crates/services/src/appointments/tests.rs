@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fhir::IssueType::{self, BusinessRule, Conflict, UnresolvedReference};
-use fhir::json::{Document, JsonPatch};
+use fhir::json::Document;
+use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use repository::{
     Access, Change, Changed, History, HistoryScope, Key, Millis, Patch, References, Repository, Setup, Target,

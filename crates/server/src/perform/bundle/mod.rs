@@ -19,7 +19,6 @@ use crate::negotiate::{Preferences, Returns};
 use crate::respond::{Answer, Content, Refused};
 
 pub(crate) use self::envelope::check_bundle;
-pub(super) use self::request::patch_of_binary;
 pub(crate) use self::request::{entry_change, refused_at};
 
 /// How many entries a batch or transaction has at most.

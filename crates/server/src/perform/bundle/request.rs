@@ -2,20 +2,18 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use fhir::json::{Document, JsonPatch, Node};
+use fhir::json::{Document, Node};
 use fhir::{DateTime, Issue, IssueType, Outcome, is_instant};
 use hyper::Method;
-use repository::{Change, Millis, Patch};
+use repository::{Change, Millis};
 use search::{parse_query_string, query_string};
 
 use super::super::write::change;
 use super::super::{Call, Conditions, Payload};
 use super::envelope::check_entry;
 use crate::State;
-use crate::interaction::{Expected, Interaction};
-use crate::negotiate::{General, Preferences, check_media_type};
+use crate::interaction::Interaction;
+use crate::negotiate::{General, Preferences};
 use crate::respond::Refused;
 
 /// The change that an entry asks for; `None` when it asks for a read.
@@ -148,21 +146,6 @@ pub(crate) fn refused_at(at: usize, mut refused: Refused) -> Refused {
     refused.outcome.issues.iter_mut().for_each(name);
     refused.outcome = refused.outcome.at(format!("Bundle.entry[{at}]"));
     refused
-}
-
-/// The JSON Patch that a Binary carries: how a patch stands in a Bundle, <https://hl7.org/fhir/R4/http.html#patch>.
-pub(in crate::perform) fn patch_of_binary(binary: &Document) -> Result<Patch, Outcome> {
-    let root = binary.root();
-    let text = |name: &str| root.get(name).and_then(Node::as_str).unwrap_or_default();
-    if root.resource_type() != Some("Binary") {
-        let text = "PATCH in a Bundle takes a Binary with a JSON Patch";
-        return Err(Outcome::new(IssueType::NotSupported, text).at("Binary"));
-    }
-    check_media_type(&text("contentType"), Expected::Patch).map_err(|outcome| outcome.at("Binary.contentType"))?;
-    let data = STANDARD
-        .decode(&*text("data"))
-        .map_err(|_| Outcome::new(IssueType::Value, "the data is not base64").at("Binary.data"))?;
-    Ok(Patch::Json(JsonPatch::parse(&data)?))
 }
 
 #[cfg(test)]

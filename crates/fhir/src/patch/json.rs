@@ -1,11 +1,9 @@
 //! JSON Patch (<https://www.rfc-editor.org/rfc/rfc6902>) on a FHIR document, <https://hl7.org/fhir/R4/http.html#patch>.
+use super::OPERATIONS_MAX;
 use super::pointer::Pointer;
-use super::{DEPTH_MAX, Document, Kind, Node, Value};
+use crate::json::{DEPTH_MAX, Document, Kind, Node, Value};
 use crate::outcome::quoted;
 use crate::{Decimal, IssueType, Outcome};
-
-/// A patch of more operations is refused.
-pub const OPERATIONS_MAX: usize = 1000;
 
 /// The operations `move` and `copy` may touch this many values and bytes of text in one patch. It bounds the growth by copies
 /// of copies.
@@ -62,7 +60,12 @@ impl JsonPatch {
 
     /// Applies all operations in order or none. A failed `test` and a path that leads nowhere are refused with
     /// [`IssueType::Processing`] (422), a patch that copies too much with [`IssueType::TooCostly`].
-    pub fn apply(&self, mut target: Value) -> Result<Value, Outcome> {
+    pub fn apply(&self, target: &Document) -> Result<Document, Outcome> {
+        let patched = self.patched(target.root().into())?;
+        Ok(Document::parse(patched.to_string().as_bytes())?)
+    }
+
+    fn patched(&self, mut target: Value) -> Result<Value, Outcome> {
         let mut touched = 0;
         for (at, operation) in self.operations.iter().enumerate() {
             let code = |touched: usize| match touched {
@@ -208,7 +211,7 @@ mod tests {
     fn patched(target: &str, patch: &str) -> Result<String, String> {
         let patch = JsonPatch::parse(patch.as_bytes()).map_err(|outcome| outcome.to_string())?;
         let target = Value::parse(target).expect("a valid target");
-        patch.apply(target).map(|value| value.to_string()).map_err(|outcome| outcome.to_string())
+        patch.patched(target).map(|value| value.to_string()).map_err(|outcome| outcome.to_string())
     }
 
     #[test]

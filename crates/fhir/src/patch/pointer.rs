@@ -1,7 +1,7 @@
 //! JSON Pointer, <https://www.rfc-editor.org/rfc/rfc6901>, on a [`Value`].
 use std::fmt;
 
-use super::Value;
+use crate::json::Value;
 use crate::outcome::quoted;
 
 /// A path to a place in a [`Value`].
