@@ -26,6 +26,8 @@ mod history;
 mod joins;
 /// What the server says about itself, and what every answer carries.
 mod metadata;
+/// Packages of definitions: added, listed, removed.
+mod packages;
 /// Pages while others write.
 mod paging;
 /// The server of tests that need one in a process of its own.

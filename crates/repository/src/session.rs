@@ -157,6 +157,19 @@ impl Session<'_> {
         Session { references, ..self }
     }
 
+    /// The time now.
+    pub fn now(&self) -> Instant {
+        self.repository.now()
+    }
+
+    /// Refuses whoever may not do everything: for what concerns the whole server.
+    pub fn permit_everything(&self) -> Result<(), Outcome> {
+        match self.access.is_full() {
+            true => Ok(()),
+            false => Err(Outcome::new(IssueType::Forbidden, "only who may do everything may do this")),
+        }
+    }
+
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
         self.access.permit_read(key.collection())?;

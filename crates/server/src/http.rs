@@ -155,7 +155,7 @@ impl Exchange {
         let mut payload = Payload::Nothing;
         let mut share = None;
         if expected != Expected::Nothing {
-            let media = content(&head.headers, expected)?;
+            let media = content(&head.headers, expected, interaction.takes())?;
             let received = state.bodies.receive(&head.headers, body, &state.limits).await?;
             let (bytes, held) = received.into_parts();
             share = held;

@@ -91,6 +91,14 @@ impl Interaction {
         }
     }
 
+    /// The media types beside those of FHIR whose bodies are taken as they are.
+    pub(crate) fn takes(&self) -> &'static [&'static str] {
+        match self {
+            Interaction::Operation { operation, posted: true, .. } => operation.takes(),
+            _ => &[],
+        }
+    }
+
     /// Whether it takes no longer than handing it to another thread would.
     pub(crate) fn is_quick(&self) -> bool {
         matches!(self, Interaction::Read(_) | Interaction::Vread(..))

@@ -26,6 +26,8 @@ pub(crate) enum Media {
     JsonPatch,
     XmlPatch,
     Form,
+    /// What an operation takes as it is.
+    Raw,
 }
 
 /// How the answer shall be written.
@@ -156,9 +158,14 @@ fn not_acceptable(name: &str, value: &str) -> Outcome {
     Outcome::new(IssueType::NotAcceptable, text)
 }
 
-/// What the body of a request is; refused when the interaction does not take it.
-pub(crate) fn content(headers: &HeaderMap, expected: Expected) -> Result<Media, Outcome> {
+/// What the body of a request is; refused when the interaction does not take it. `raw` are the media types that it takes as they are.
+pub(crate) fn content(headers: &HeaderMap, expected: Expected, raw: &[&str]) -> Result<Media, Outcome> {
+    let is_raw = |value: &str| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        raw.iter().any(|known| known.eq_ignore_ascii_case(essence))
+    };
     match headers.get(CONTENT_TYPE).map(|value| value.to_str()) {
+        Some(Ok(value)) if is_raw(value) => Ok(Media::Raw),
         None => Ok(match expected {
             Expected::Nothing | Expected::Resource => Media::Resource(Format::Json),
             Expected::Form => Media::Form,
@@ -371,11 +378,16 @@ mod tests {
             ("application/fhir+json", Expected::Patch, Some(json)),
             ("application/fhir+xml", Expected::Patch, Some(xml)),
             ("application/x-www-form-urlencoded", Expected::Patch, None),
+            ("application/gzip", Expected::Resource, Some(Media::Raw)),
         ];
         for (value, expected, media) in cases {
-            assert_eq!(content(&headers(&[(CONTENT_TYPE, value)]), expected).ok(), media, "{value}");
+            assert_eq!(
+                content(&headers(&[(CONTENT_TYPE, value)]), expected, &["application/gzip"]).ok(),
+                media,
+                "{value}"
+            );
         }
-        assert_eq!(content(&HeaderMap::new(), Expected::Patch), Ok(Media::JsonPatch));
-        assert_eq!(content(&HeaderMap::new(), Expected::Resource), Ok(json));
+        assert_eq!(content(&HeaderMap::new(), Expected::Patch, &[]), Ok(Media::JsonPatch));
+        assert_eq!(content(&HeaderMap::new(), Expected::Resource, &[]), Ok(json));
     }
 }

@@ -3,6 +3,7 @@
 mod appointments;
 mod inputs;
 mod operation;
+pub mod packages;
 mod search_parameters;
 mod terminology;
 mod validate;
@@ -18,6 +19,9 @@ pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointm
 pub static OPERATIONS: &[&'static dyn Operation] = &[
     &search_parameters::SearchParameters,
     &validate::Validate,
+    &packages::PackageAdd,
+    &packages::PackageList,
+    &packages::PackageRemove,
     &terminology::Lookup,
     &terminology::Subsumes,
     &terminology::ValidateInCodeSystem,

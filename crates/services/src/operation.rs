@@ -25,6 +25,10 @@ pub trait Operation: Sync {
     }
     /// Whether it may write: then GET is refused.
     fn affects_state(&self) -> bool;
+    /// The media types beside those of FHIR whose bodies it takes as they are.
+    fn takes(&self) -> &'static [&'static str] {
+        &[]
+    }
     /// Does it; the answer is a resource as minified JSON.
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
 }
@@ -38,6 +42,8 @@ pub struct Invocation {
     pub parameters: Vec<(String, String)>,
     /// The resource in the body.
     pub resource: Option<Document>,
+    /// The body, where it is of a media type that the operation takes as it is.
+    pub raw: Option<Bytes>,
 }
 
 /// What an operation was called on.

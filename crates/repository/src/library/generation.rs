@@ -5,8 +5,18 @@ use store::{Key, Snapshot, Write};
 
 use crate::fault;
 
-/// The types that profiles, terminology and questionnaires are looked up in.
-const DEFINITIONS: [&str; 5] = ["StructureDefinition", "ValueSet", "CodeSystem", "ConceptMap", "Questionnaire"];
+/// The types that are looked up by url.
+const DEFINITIONS: [&str; 9] = [
+    "StructureDefinition",
+    "ValueSet",
+    "CodeSystem",
+    "ConceptMap",
+    "Questionnaire",
+    "SearchParameter",
+    "OperationDefinition",
+    "CapabilityStatement",
+    "NamingSystem",
+];
 
 /// The stored value.
 const NAME: &[u8] = b"library/generation";

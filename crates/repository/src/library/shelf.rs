@@ -65,7 +65,11 @@ impl<'a> Shelf<'a> {
     }
 
     /// The same, of the store alone.
-    fn stored(&self, resource_type: &'static str, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+    pub fn stored(
+        &self,
+        resource_type: &'static str,
+        canonical: Canonical<'_>,
+    ) -> Result<Option<Arc<Document>>, Outcome> {
         let opened = self.opened()?;
         opened.caches.document(resource_type, canonical, || {
             let key = self.local(canonical.url).filter(|key| key.collection() == resource_type);

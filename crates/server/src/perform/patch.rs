@@ -35,7 +35,7 @@ fn of_bytes(bytes: &[u8], media: Media) -> Result<Patch, Outcome> {
                 _ => Err(Outcome::new(IssueType::MediaType, PARTIAL)),
             }
         }
-        Media::Form => Err(Outcome::new(IssueType::MediaType, "a form is no patch")),
+        Media::Form | Media::Raw => Err(Outcome::new(IssueType::MediaType, "a form is no patch")),
     }
 }
 
