@@ -44,6 +44,10 @@ mod search_parameter;
 mod surgery;
 /// Searches that value sets and code systems decide.
 mod terminology;
+/// `$expand`, `$lookup`, `$validate-code`, `$subsumes`, `$translate`.
+mod terminology_operations;
+/// What is not known here, asked of another server.
+mod terminology_server;
 /// Searches by words.
 mod text;
 /// The edges between crates.

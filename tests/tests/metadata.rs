@@ -35,7 +35,7 @@ fn states_what_is_served() {
     );
     let etag = reply.header("etag");
     flint.call("GET /metadata").header("If-None-Match", etag).send().expect(304).facts(&[("etag", etag)]);
-    flint.get("/metadata?mode=terminology").expect(400);
+    flint.get("/metadata?mode=hearsay").expect(400);
     flint.send("POST /CapabilityStatement", statement).expect(201);
 }
 

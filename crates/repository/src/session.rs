@@ -129,6 +129,11 @@ impl Repository {
         Instant::from_millis(self.setup.clock.now())
     }
 
+    /// Who is asked about value sets and code systems that are not known here.
+    pub fn terminology_server(&self) -> Option<&dyn TerminologyServer> {
+        self.setup.terminology.as_deref()
+    }
+
     /// The store, for statistics.
     pub fn store(&self) -> &dyn Store {
         &*self.setup.store

@@ -17,8 +17,9 @@ use services::{OPERATIONS, Operation};
 use crate::State;
 use crate::interaction::{ON_SYSTEM, ON_TYPES};
 use crate::media::{JSON_PATCH, XML_PATCH};
-use crate::perform::{COUNT_MAX, Call, ENTRIES_MAX};
+use crate::perform::{COUNT_MAX, Call, Caller, ENTRIES_MAX};
 use crate::respond::{Answer, Content, Refused};
+use crate::terminology::capabilities;
 
 /// When what is served last changed.
 const DATE: &str = "2026-11-23";
@@ -33,12 +34,15 @@ pub(crate) struct Statement {
 }
 
 /// Answers `/metadata`.
-pub(crate) fn answer(state: &State, call: &Call) -> Result<Answer, Refused> {
-    if let Some((_, mode)) = call.parameters.iter().find(|(name, _)| name == "mode")
-        && !matches!(mode.as_str(), "full" | "normative")
-    {
-        let text = format!("mode `{mode}` is not served, only `full` and `normative`");
-        return Err(Outcome::new(IssueType::NotSupported, text).into());
+pub(crate) fn answer(caller: &Caller<'_>, call: &Call) -> Result<Answer, Refused> {
+    let state = caller.state;
+    match call.parameters.iter().find(|(name, _)| name == "mode").map(|(_, mode)| mode.as_str()) {
+        None | Some("full" | "normative") => {}
+        Some("terminology") => return Ok(Answer::resource(capabilities(caller)?)),
+        Some(mode) => {
+            let text = format!("mode `{mode}` is not served, only `full`, `normative` and `terminology`");
+            return Err(Outcome::new(IssueType::NotSupported, text).into());
+        }
     }
     let statement = current(state);
     let known = call.conditions.if_none_match.as_deref().unwrap_or_default();

@@ -14,4 +14,6 @@ mod commands {
     mod serve;
     /// Synthea's records, where they are present.
     mod synthea;
+    /// SNOMED CT and LOINC, in files that are made up.
+    mod terminology;
 }

@@ -113,6 +113,11 @@ impl<'a> Inputs<'a> {
         })
     }
 
+    /// Whether an input is given, in whatever form.
+    pub(crate) fn is_given(&self, name: &str) -> bool {
+        self.query.iter().any(|(known, _)| known == name) || self.parts().any(|(known, _)| known == name)
+    }
+
     /// Refuses an input that the operation has and this server does not serve, and says why.
     pub(crate) fn refuse(&self, name: &str, why: &str) -> Result<(), Outcome> {
         let is_given =

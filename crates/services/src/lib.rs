@@ -9,6 +9,7 @@ mod terminology;
 mod validate;
 
 pub use operation::{Invocation, Operation, Subject};
+pub use terminology::EXPANSION_INPUTS;
 
 use repository::Rule;
 
@@ -22,6 +23,7 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,
+    &terminology::Expand,
     &terminology::Lookup,
     &terminology::Subsumes,
     &terminology::ValidateInCodeSystem,

@@ -42,7 +42,7 @@ fn loinc(rest: &str) -> Option<Include> {
     let filter = match rest.strip_prefix("/vs")? {
         "" => None,
         rest => match rest.strip_prefix('/')? {
-            list if list.starts_with("LL") => Some(filter("answer-list", Operator::Equal, list)),
+            list if list.starts_with("LL") => Some(filter("LIST", Operator::Equal, list)),
             part if part.starts_with("LP") => Some(filter("concept", Operator::IsA, part)),
             _ => return None,
         },
@@ -79,7 +79,7 @@ mod tests {
             ),
             ("http://snomed.info/sct?fhir_vs|v1", Some((Some("v1"), ""))),
             ("http://loinc.org/vs", Some((None, ""))),
-            ("http://loinc.org/vs/LL1-2", Some((None, "answer-list Equal LL1-2"))),
+            ("http://loinc.org/vs/LL1-2", Some((None, "LIST Equal LL1-2"))),
             ("http://loinc.org/vs/LP1-2", Some((None, "concept IsA LP1-2"))),
             ("http://snomed.info/sct", None),
             ("http://snomed.info/sct?fhir_vs=isa/", None),

@@ -1,4 +1,5 @@
-//! A terminology server elsewhere, for the value sets and code systems that are not known here.
+//! A terminology server elsewhere, for the value sets and code systems that are not known here. Where a value set is known here and only its
+//! code system is not, the definition goes with the question, since the other server need not have it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use fhir::json::{Document, Node, quote};
 use fhir::terminology::{Canonical, Coded, Membership};
 use fhir::{IssueType, Outcome};
 
-/// Asks another terminology server. Only codes, their systems, versions and texts go there, and the urls of value sets.
+/// Asks another terminology server. Only codes, their systems, versions and displays go there, and value sets: what they are called, and how
+/// they are defined.
 pub trait TerminologyServer: Send + Sync {
     /// Its base URL, for messages.
     fn url(&self) -> &str;
@@ -18,25 +20,36 @@ pub trait TerminologyServer: Send + Sync {
 }
 
 /// Whether a code is in a value set, as the other server says.
-pub(super) fn member(server: &dyn TerminologyServer, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-    match checked(server, value_set, coded) {
+pub(super) fn member(
+    server: &dyn TerminologyServer,
+    value_set: Canonical<'_>,
+    definition: Option<&Document>,
+    coded: &Coded<'_>,
+) -> Membership {
+    match checked(server, value_set, definition, coded) {
         Ok(membership) => membership,
         Err(outcome) => Membership::Unknown(outcome.to_string()),
     }
 }
 
-fn checked(server: &dyn TerminologyServer, value_set: Canonical<'_>, coded: &Coded<'_>) -> Result<Membership, Outcome> {
+fn checked(
+    server: &dyn TerminologyServer,
+    value_set: Canonical<'_>,
+    definition: Option<&Document>,
+    coded: &Coded<'_>,
+) -> Result<Membership, Outcome> {
     let Some(system) = coded.system else {
         let text =
             format!("`{}` has no system, and without one it cannot be asked for at `{}`", coded.code, server.url());
         return Ok(Membership::Unknown(text));
     };
-    let first = Answer::ask(server, &inputs(value_set, system, coded))?;
+    let first = Answer::ask(server, &inputs(value_set, definition, system, coded))?;
     match (first.result, coded.display) {
         (true, _) => Ok(Membership::In { display: first.display, wrong_display: None }),
         // It may be the text alone that is wrong.
         (false, Some(_)) => {
-            let second = Answer::ask(server, &inputs(value_set, system, &Coded { display: None, ..*coded }))?;
+            let second =
+                Answer::ask(server, &inputs(value_set, definition, system, &Coded { display: None, ..*coded }))?;
             Ok(match second.result {
                 true => Membership::In { display: second.display, wrong_display: Some(first.message) },
                 false => Membership::NotIn(second.message),
@@ -70,10 +83,11 @@ impl Answer {
     }
 }
 
-fn inputs(value_set: Canonical<'_>, system: &str, coded: &Coded<'_>) -> String {
+fn inputs(value_set: Canonical<'_>, definition: Option<&Document>, system: &str, coded: &Coded<'_>) -> String {
+    let named = definition.is_none();
     let inputs = [
-        ("url", "valueUri", Some(value_set.url)),
-        ("valueSetVersion", "valueString", value_set.version),
+        ("url", "valueUri", Some(value_set.url).filter(|_| named)),
+        ("valueSetVersion", "valueString", value_set.version.filter(|_| named)),
         ("code", "valueCode", Some(coded.code)),
         ("system", "valueUri", Some(system)),
         ("systemVersion", "valueString", coded.version),
@@ -81,7 +95,9 @@ fn inputs(value_set: Canonical<'_>, system: &str, coded: &Coded<'_>) -> String {
     ];
     let inputs = inputs.into_iter().filter_map(|(name, kind, value)| Some((name, kind, value?)));
     let inputs = inputs.map(|(name, kind, value)| format!(r#"{{"name":"{name}","{kind}":{}}}"#, quote(value)));
-    format!(r#"{{"resourceType":"Parameters","parameter":[{}]}}"#, inputs.collect::<Vec<_>>().join(","))
+    let definition = definition.map(|it| format!(r#"{{"name":"valueSet","resource":{}}}"#, it.text()));
+    let inputs: Vec<_> = definition.into_iter().chain(inputs).collect();
+    format!(r#"{{"resourceType":"Parameters","parameter":[{}]}}"#, inputs.join(","))
 }
 
 #[cfg(test)]
@@ -131,20 +147,28 @@ mod tests {
             (Some("urn:s"), "b", Some("Beta"), Membership::NotIn("not there".to_owned())),
         ] {
             let coded = Coded { system, code, display, version: None };
-            assert_eq!(member(&Stub, Canonical::parse("urn:v|1"), &coded), expected, "{code} {display:?}");
+            assert_eq!(member(&Stub, Canonical::parse("urn:v|1"), None, &coded), expected, "{code} {display:?}");
         }
         for (system, code) in [(Some("urn:s"), "c"), (Some("urn:s"), "d"), (None, "a")] {
             let coded = Coded { system, code, ..Coded::default() };
-            assert!(matches!(member(&Stub, Canonical::parse("urn:v"), &coded), Membership::Unknown(_)), "{code}");
+            assert!(matches!(member(&Stub, Canonical::parse("urn:v"), None, &coded), Membership::Unknown(_)), "{code}");
         }
     }
 
     #[test]
     fn writes_only_what_is_there() {
         let coded = Coded { system: Some("urn:s"), code: "\"a", version: None, display: None };
-        assert_eq!(
-            inputs(Canonical::parse("urn:v"), "urn:s", &coded),
-            r#"{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"urn:v"},{"name":"code","valueCode":"\"a"},{"name":"system","valueUri":"urn:s"}]}"#
-        );
+        let code = r#"{"name":"code","valueCode":"\"a"},{"name":"system","valueUri":"urn:s"}"#;
+        let definition = r#"{"resourceType":"ValueSet","url":"urn:v"}"#;
+        let document = Document::parse(definition.as_bytes()).expect("JSON");
+        for (definition, expected) in [
+            (None, r#"{"name":"url","valueUri":"urn:v"}"#.to_owned()),
+            (Some(&document), format!(r#"{{"name":"valueSet","resource":{definition}}}"#)),
+        ] {
+            assert_eq!(
+                inputs(Canonical::parse("urn:v"), definition, "urn:s", &coded),
+                format!(r#"{{"resourceType":"Parameters","parameter":[{expected},{code}]}}"#)
+            );
+        }
     }
 }

@@ -168,7 +168,10 @@ impl Library for Shelf<'_> {
             Err(outcome) => Membership::Unknown(outcome.to_string()),
         };
         match (known, self.elsewhere()) {
-            (Membership::Unknown(_), Some(server)) => elsewhere::member(server, value_set, coded),
+            (Membership::Unknown(_), Some(server)) => {
+                let definition = self.definition("ValueSet", value_set).ok().flatten();
+                elsewhere::member(server, value_set, definition.as_deref(), coded)
+            }
             (known, _) => known,
         }
     }

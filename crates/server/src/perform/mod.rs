@@ -67,7 +67,7 @@ pub(crate) struct Conditions {
 /// Performs a call.
 pub(crate) fn perform(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     match &call.interaction {
-        Interaction::Capabilities => capability::answer(caller.state, &call),
+        Interaction::Capabilities => capability::answer(caller, &call),
         Interaction::Read(key) => read::read(caller, &call, key),
         Interaction::Vread(key, version) => read::vread(caller, &call, key, version),
         Interaction::History(scope) => history::history(caller, &call, scope),

@@ -29,7 +29,7 @@ const PROPERTIES: [(&str, &str); 12] = [
 ];
 
 /// The property of an answer that names the answer lists which have it.
-const ANSWER_LIST: &str = "answer-list";
+const ANSWER_LIST: &str = "LIST";
 
 /// The files of a release that are read.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Files {
             url: URL.to_owned(),
             version: Some(found),
             name: Some("LOINC".to_owned()),
-            title: Some("Logical Observation Identifiers, Names and Codes (LOINC)".to_owned()),
+            title: Some("LOINC".to_owned()),
             content: Content::Complete,
             value_set: Some(format!("{URL}/vs")),
             language: Some("en".to_owned()),

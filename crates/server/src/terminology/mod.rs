@@ -1,9 +1,11 @@
-//! Bringing in terminologies in the form in which their owners release them: SNOMED CT (RF2) and LOINC.
+//! What the server says of its terminology, and bringing in terminologies in the form in which their owners release them: SNOMED CT (RF2)
+//! and LOINC.
 //!
 //! Invariants:
 //! - Files are read row by row, whatever their length; what is kept is the code system in its compact form.
 //! - The former version is used until the new one is there as a whole.
 
+mod capabilities;
 mod error;
 mod loinc;
 mod snomed;
@@ -16,6 +18,7 @@ use fhir::json::{Document, quote};
 use fhir::terminology::CodeSystem;
 use repository::{Access, Change, Key, Target};
 
+pub(crate) use self::capabilities::capabilities;
 pub(crate) use self::error::ImportError;
 use crate::State;
 use crate::progress::Progress;

@@ -5,14 +5,14 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use super::bench::Bench;
 
 /// A server that runs until it is told to stop.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
     _stdout: BufReader<ChildStdout>,
     address: String,
 }
 
 impl Serving {
-    fn start(bench: &Bench, arguments: &[&str]) -> Serving {
+    pub(crate) fn start(bench: &Bench, arguments: &[&str]) -> Serving {
         let mut command = bench.command("serve", arguments);
         command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the program starts");
@@ -32,7 +32,7 @@ impl Serving {
         stream
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         rest(self.send(&format!("GET {path}"), ""))
     }
 

@@ -1,12 +1,12 @@
 //! Passing an operation on to the terminology server elsewhere, where what it is about is not known here. Only codes and names of
-//! definitions are passed on: no texts of a record, no resources.
+//! definitions are passed on, and definitions of value sets: no texts of a record.
 
 use bytes::Bytes;
 use fhir::json::quote;
 use fhir::{IssueType, Outcome};
 
 use super::code::Code;
-use super::terms::Terms;
+use super::terms::{Asked, Terms};
 use crate::inputs::Inputs;
 
 /// Whether a refusal is for something that is not known here.
@@ -27,13 +27,18 @@ pub(super) fn ask(terms: &Terms<'_>, operation: &str, inputs: &str, refusal: Out
     }
 }
 
-/// The inputs of these names, which are texts, and the codes.
-pub(super) fn inputs(inputs: &Inputs<'_>, names: &[&str], codes: &[Code<'_>]) -> String {
+/// The inputs of these names, which are texts, the codes, and the value set: by its definition where that is known here, since the other
+/// server need not know it.
+pub(super) fn inputs(inputs: &Inputs<'_>, names: &[&str], codes: &[Code<'_>], asked: Option<&Asked>) -> String {
     let mut parts = Vec::new();
+    if let Some(asked) = asked {
+        parts.push(match &asked.definition {
+            Some(definition) => format!(r#"{{"name":"valueSet","resource":{}}}"#, definition.text()),
+            None => input("url", &asked.canonical),
+        });
+    }
     for name in names {
-        for text in inputs.texts(name) {
-            parts.push(format!(r#"{{"name":"{name}","{}":{}}}"#, kind(name), value(name, &text)));
-        }
+        parts.extend(inputs.texts(name).iter().map(|text| input(name, text)));
     }
     match codes {
         [] => {}
@@ -45,6 +50,11 @@ pub(super) fn inputs(inputs: &Inputs<'_>, names: &[&str], codes: &[Code<'_>]) ->
         }
     }
     parameters(&parts)
+}
+
+/// An input that is a text, in the type that R4 gives it.
+pub(super) fn input(name: &str, text: &str) -> String {
+    format!(r#"{{"name":"{name}","{}":{}}}"#, kind(name), value(name, text))
 }
 
 /// The inputs of `$subsumes`.

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 use fhir::outcome::quoted;
-use fhir::terminology::{Canonical, CodeSystem, Concept, Designation, PropertyValue, Source};
+use fhir::terminology::{self, Canonical, Concept, Designation, Found, PropertyValue};
 use fhir::{IssueType, Outcome};
 use repository::Session;
 
 use super::answer::{Answer, coding};
 use super::code::{Code, Names, bad};
 use super::elsewhere;
-use super::terms::{TX_RESOURCE, Terms, unknown};
+use super::terms::{TX_RESOURCE, Terms};
 use crate::inputs::Inputs;
 use crate::{Invocation, Operation};
 
@@ -50,27 +50,27 @@ impl Operation for Lookup {
             return Err(bad("a code is looked up in its system: `system` must be given"));
         };
         let canonical = Canonical { url: system, version: code.version.as_deref() };
-        let known = terms.code_system(canonical)?;
-        let refusal = match &known {
-            Some(known) => match known.find(&code.code) {
-                Some(concept) => return told(concept, &inputs),
-                None if known.is_complete() => return Err(unknown_code(known, &code.code)),
-                None => unknown_code(known, &code.code),
-            },
-            None => unknown("code system", canonical),
+        let refusal = match terminology::lookup(&terms, canonical, &code.code) {
+            Ok(found) => return told(&found, &inputs),
+            Err(outcome) => outcome,
         };
-        let passed_on = elsewhere::inputs(&inputs, &["property", "displayLanguage"], std::slice::from_ref(&code));
+        if !elsewhere::is_unknown(&refusal) || terms.is_whole(canonical)? {
+            return Err(refusal);
+        }
+        let passed_on = elsewhere::inputs(&inputs, &["property", "displayLanguage"], std::slice::from_ref(&code), None);
         elsewhere::ask(&terms, "CodeSystem/$lookup", &passed_on, refusal)
     }
 }
 
-fn told(concept: Concept<'_>, inputs: &Inputs<'_>) -> Result<Bytes, Outcome> {
+fn told(found: &Found, inputs: &Inputs<'_>) -> Result<Bytes, Outcome> {
+    let gone = || Outcome::new(IssueType::Exception, "a code that was found is not there");
+    let concept = found.concept().ok_or_else(gone)?;
     let language = inputs.text("displayLanguage")?;
     let asked = inputs.texts("property");
     let wants = |name: &str| asked.iter().any(|asked| asked == name);
     let header = concept.system().header();
     let mut answer = Answer::default();
-    let name = header.name.as_deref().or(header.title.as_deref()).unwrap_or(&header.url);
+    let name = header.title.as_deref().or(header.name.as_deref()).unwrap_or(&header.url);
     answer.text("name", "String", name);
     answer.maybe("version", "String", header.version.as_deref());
     let display = language.as_deref().map_or(concept.display(), |language| concept.display_in(language));
@@ -147,15 +147,4 @@ fn property(name: &str, value: PropertyValue<'_>, description: Option<&str>) -> 
     }
     parts.maybe("description", "String", description);
     parts
-}
-
-pub(super) fn unknown_code(system: &CodeSystem, code: &str) -> Outcome {
-    let (code, url) = (quoted(code), quoted(system.url()));
-    let text = match system.is_complete() {
-        true => format!("the code system {url} has no code {code}"),
-        false => {
-            format!("code {code} is not among those of the code system {url} that are known here, which are not all")
-        }
-    };
-    Outcome::new(IssueType::NotFound, text)
 }

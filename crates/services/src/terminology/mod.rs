@@ -7,11 +7,14 @@
 mod answer;
 mod code;
 mod elsewhere;
+mod expand;
 mod lookup;
 mod subsumes;
 mod terms;
 mod validate_code;
 
+pub use expand::EXPANSION_INPUTS;
+pub(crate) use expand::Expand;
 pub(crate) use lookup::Lookup;
 pub(crate) use subsumes::Subsumes;
 pub(crate) use validate_code::{ValidateInCodeSystem, ValidateInValueSet};

@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use fhir::json::Node;
 use fhir::outcome::quoted;
-use fhir::terminology::{Canonical, CodeSystem, Source};
+use fhir::terminology::{self, Canonical};
 use fhir::{IssueType, Outcome};
 use repository::Session;
 
 use super::answer::Answer;
 use super::code::{Code, Names, bad};
 use super::elsewhere;
-use super::lookup::unknown_code;
-use super::terms::{TX_RESOURCE, Terms, stored, unknown};
+use super::terms::{TX_RESOURCE, Terms, stored};
 use crate::inputs::Inputs;
 use crate::{Invocation, Operation, Subject};
 
@@ -73,36 +72,20 @@ impl Operation for Subsumes {
         }
         let canonical = Canonical { url: system, version: a.version.as_deref().or(b.version.as_deref()) };
         let terms = Terms::new(session, &inputs)?;
-        let Some(known) = terms.code_system(canonical)? else {
-            let refusal = unknown("code system", canonical);
-            return elsewhere::ask(&terms, "CodeSystem/$subsumes", &elsewhere::pair(&codes), refusal);
-        };
-        match (known.position(&a.code), known.position(&b.code)) {
-            (Some(a), Some(b)) => Ok(compared(&known, a, b)),
-            (position, _) => {
-                let missing = if position.is_none() { a } else { b };
-                let refusal = unknown_code(&known, &missing.code);
-                match known.is_complete() {
-                    true => Err(refusal),
-                    false => elsewhere::ask(&terms, "CodeSystem/$subsumes", &elsewhere::pair(&codes), refusal),
-                }
+        match terminology::subsumption(&terms, canonical, &a.code, &b.code) {
+            Ok(outcome) => {
+                let mut answer = Answer::default();
+                answer.text("outcome", "Code", outcome.code());
+                Ok(answer.bytes())
             }
+            Err(refusal) if elsewhere::is_unknown(&refusal) && !terms.is_whole(canonical)? => {
+                elsewhere::ask(&terms, "CodeSystem/$subsumes", &elsewhere::pair(&codes), refusal)
+            }
+            Err(refusal) => Err(refusal),
         }
     }
 }
 
 fn single(codes: Vec<Code<'_>>) -> Result<Code<'_>, Outcome> {
     <[Code<'_>; 1]>::try_from(codes).map(|[code]| code).map_err(|_| bad("two codes are compared at a time"))
-}
-
-fn compared(known: &CodeSystem, a: u32, b: u32) -> Bytes {
-    let outcome = match () {
-        () if a == b => "equivalent",
-        () if known.is_below(b, a) => "subsumes",
-        () if known.is_below(a, b) => "subsumed-by",
-        () => "not-subsumed",
-    };
-    let mut answer = Answer::default();
-    answer.text("outcome", "Code", outcome);
-    answer.bytes()
 }

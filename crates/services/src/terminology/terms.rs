@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use fhir::json::{Document, Node};
 use fhir::outcome::quoted;
-use fhir::terminology::{Canonical, CodeSystem, Source, ValueSet};
+use fhir::profile::snapshot;
+use fhir::terminology::{Canonical, CodeSystem, Members, Source, ValueSet, Versions};
 use fhir::{IssueType, Library, Outcome};
 use repository::{Key, Session, Shelf, TerminologyServer};
 
@@ -27,35 +28,24 @@ pub(super) struct Terms<'a> {
     pub(super) shelf: Shelf<'a>,
     code_systems: Vec<Arc<CodeSystem>>,
     value_sets: Vec<Arc<ValueSet>>,
-    versions: Vec<Pin>,
+    versions: Versions,
 }
 
-/// A version of a code system that the call asks for.
-struct Pin {
-    system: String,
-    version: String,
-    rule: Rule,
+/// The value set that a call is about.
+pub(super) struct Asked {
+    pub(super) canonical: String,
+    /// Its resource; `None` for one that its url alone defines, or that is not known here.
+    pub(super) definition: Option<Arc<Document>>,
 }
-
-/// When it counts.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rule {
-    /// Where no version is named.
-    Default,
-    /// As before, and another version is refused.
-    Check,
-    /// Always.
-    Force,
-}
-
-/// The inputs that ask for versions.
-const PINS: [(&str, Rule); 3] =
-    [("system-version", Rule::Default), ("check-system-version", Rule::Check), ("force-system-version", Rule::Force)];
 
 impl<'a> Terms<'a> {
     pub(super) fn new(session: &'a Session<'a>, inputs: &Inputs<'_>) -> Result<Terms<'a>, Outcome> {
-        let mut terms =
-            Terms { shelf: session.library(), code_systems: Vec::new(), value_sets: Vec::new(), versions: Vec::new() };
+        let mut terms = Terms {
+            shelf: session.library(),
+            code_systems: Vec::new(),
+            value_sets: Vec::new(),
+            versions: Versions::default(),
+        };
         for (count, resource) in inputs.resources(TX_RESOURCE).enumerate() {
             if count == RESOURCES_MAX {
                 let text = format!("the input `{TX_RESOURCE}` may come {RESOURCES_MAX} times");
@@ -63,14 +53,12 @@ impl<'a> Terms<'a> {
             }
             terms.add(resource)?;
         }
-        for (name, rule) in PINS {
-            for text in inputs.texts(name) {
-                let Canonical { url, version: Some(version) } = Canonical::parse(&text) else {
-                    return Err(bad(format!("the input `{name}` is {}, not `system|version`", quoted(&text))));
-                };
-                terms.versions.push(Pin { system: url.to_owned(), version: version.to_owned(), rule });
-            }
-        }
+        terms.versions = Versions {
+            system: versions(inputs, "system-version")?,
+            check: versions(inputs, "check-system-version")?,
+            force: versions(inputs, "force-system-version")?,
+            supplements: Vec::new(),
+        };
         Ok(terms)
     }
 
@@ -93,8 +81,13 @@ impl<'a> Terms<'a> {
         system
     }
 
+    /// Takes the value set that the call is about.
+    fn add_asked(&mut self, definition: Document) -> Asked {
+        Asked { canonical: self.add_value_set(definition.root()), definition: Some(Arc::new(definition)) }
+    }
+
     /// Takes a value set that came with the call, and gives back its canonical.
-    pub(super) fn add_value_set(&mut self, resource: Node<'_>) -> String {
+    fn add_value_set(&mut self, resource: Node<'_>) -> String {
         let mut value_set = ValueSet::new(resource);
         if value_set.url.is_empty() {
             NAMELESS.clone_into(&mut value_set.url);
@@ -106,54 +99,20 @@ impl<'a> Terms<'a> {
 
     /// The server that is asked what is not known here: about what came with the call it would know nothing.
     pub(super) fn elsewhere(&self) -> Option<&dyn TerminologyServer> {
-        let is_own = self.code_systems.is_empty() && self.value_sets.is_empty();
-        self.shelf.elsewhere().filter(|_| is_own)
+        let is_alone = self.code_systems.is_empty() && self.value_sets.is_empty();
+        self.shelf.elsewhere().filter(|_| is_alone)
     }
 
-    /// The code system; an unknown one is refused.
-    pub(super) fn known_system(&self, canonical: Canonical<'_>) -> Result<Arc<CodeSystem>, Outcome> {
-        let found = self.code_system(canonical)?;
-        found.ok_or_else(|| unknown("code system", canonical))
+    /// Whether all codes of a system are known here, so that nobody else need be asked.
+    pub(super) fn is_whole(&self, system: Canonical<'_>) -> Result<bool, Outcome> {
+        Ok(self.code_system(system)?.is_some_and(|known| known.is_complete()))
     }
 
-    /// The canonical of the value set that a call is about: that of its instance, or of `url`, `valueSet` or `context`.
-    pub(super) fn value_set_asked(
-        &mut self,
-        session: &Session<'_>,
-        invocation: &Invocation,
-        inputs: &Inputs<'_>,
-    ) -> Result<String, Outcome> {
-        let version = inputs.text("valueSetVersion")?;
-        let (url, context) = (inputs.text("url")?, inputs.text("context")?);
-        let inline = inputs.resource("valueSet");
-        if let Subject::Instance(key) = &invocation.subject {
-            if url.is_some() || context.is_some() || inline.is_some() {
-                return Err(bad(format!("`{key}` is the value set, and another one is given beside it")));
-            }
-            let resource = stored(session, key)?;
-            return Ok(self.add_value_set(resource.root()));
-        }
-        let canonical = match (url, inline, context) {
-            (Some(url), None, None) => url.into_owned(),
-            (None, Some(resource), None) => {
-                if resource.resource_type() != Some("ValueSet") {
-                    return Err(bad("the input `valueSet` is no ValueSet"));
-                }
-                return Ok(self.add_value_set(resource));
-            }
-            (None, None, Some(context)) => self.bound(&context)?,
-            (None, None, None) => {
-                return Err(bad("one of `url`, `valueSet` and `context` must say which value set is meant"));
-            }
-            _ => return Err(bad("only one of `url`, `valueSet` and `context` may be given")),
-        };
-        Ok(match version {
-            Some(version) if !canonical.contains('|') => format!("{canonical}|{version}"),
-            Some(version) if Canonical::parse(&canonical).version != Some(&version) => {
-                return Err(bad(format!("`valueSetVersion` is {}, and `url` names another version", quoted(&version))));
-            }
-            _ => canonical,
-        })
+    /// The members of the value set; an unknown one is refused.
+    pub(super) fn members(&self, asked: &Asked) -> Result<Members, Outcome> {
+        let canonical = Canonical::parse(&asked.canonical);
+        let value_set = self.value_set(canonical)?.ok_or_else(|| unknown("value set", canonical))?;
+        Members::of(self, &value_set, &self.versions).map_err(|outcome| asked.unresolved(outcome))
     }
 
     /// The value set that an element is bound to: `http://hl7.org/fhir/StructureDefinition/Patient#Patient.gender`.
@@ -169,7 +128,12 @@ impl<'a> Terms<'a> {
         let canonical = Canonical::parse(url);
         let definition = self.shelf.structure_definition(canonical)?;
         let definition = definition.ok_or_else(|| unknown("structure definition", canonical))?;
-        let elements = definition.root().path(&["snapshot", "element"]).into_iter().flat_map(Node::items);
+        let made = match definition.root().get("snapshot") {
+            Some(_) => None,
+            None => Some(snapshot(&self.shelf, &definition)?),
+        };
+        let whole = made.as_ref().unwrap_or(&definition);
+        let elements = whole.root().path(&["snapshot", "element"]).into_iter().flat_map(Node::items);
         let is_it =
             |element: &Node<'_>| ["id", "path"].iter().any(|name| element.get(name).is_some_and(|it| it.is_str(path)));
         let element = elements.into_iter().find(is_it).ok_or_else(|| {
@@ -180,30 +144,10 @@ impl<'a> Terms<'a> {
             Outcome::new(IssueType::NotFound, format!("the element {} is bound to no value set", quoted(path)))
         })
     }
-
-    /// The version of a system that counts where `named` is what the definition names.
-    fn version<'v>(&'v self, system: &str, named: Option<&'v str>) -> Result<Option<&'v str>, Outcome> {
-        let mut version = named;
-        for pin in self.versions.iter().filter(|pin| pin.system == system) {
-            match (pin.rule, named) {
-                (Rule::Force, _) | (_, None) => version = Some(&pin.version),
-                (Rule::Check, Some(named)) if named != pin.version => {
-                    let text = format!(
-                        "version `{named}` of `{system}` is asked for, where `check-system-version` allows `{}` only",
-                        pin.version
-                    );
-                    return Err(Outcome::new(IssueType::Processing, text));
-                }
-                _ => {}
-            }
-        }
-        Ok(version)
-    }
 }
 
 impl Source for Terms<'_> {
     fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        let canonical = Canonical { version: self.version(canonical.url, canonical.version)?, ..canonical };
         let is_it = |system: &&Arc<CodeSystem>| system.url() == canonical.url && canonical.takes(system.version());
         match self.code_systems.iter().find(is_it) {
             Some(system) => Ok(Some(system.clone())),
@@ -218,6 +162,67 @@ impl Source for Terms<'_> {
             None => self.shelf.value_set(canonical),
         }
     }
+}
+
+impl Asked {
+    /// The value set of the instance, or of `url`, `valueSet` or `context`.
+    pub(super) fn value_set(
+        terms: &mut Terms<'_>,
+        session: &Session<'_>,
+        invocation: &Invocation,
+        inputs: &Inputs<'_>,
+    ) -> Result<Asked, Outcome> {
+        let (url, inline, context) = (inputs.text("url")?, inputs.resource("valueSet"), inputs.text("context")?);
+        if let Subject::Instance(key) = &invocation.subject {
+            if url.is_some() || context.is_some() || inline.is_some() {
+                return Err(bad(format!("`{key}` is the value set, and another one is given beside it")));
+            }
+            return Ok(terms.add_asked(stored(session, key)?));
+        }
+        let canonical = match (url, inline, context) {
+            (Some(url), None, None) => url.into_owned(),
+            (None, Some(resource), None) if resource.resource_type() == Some("ValueSet") => {
+                return Ok(terms.add_asked(Document::parse(resource.raw().as_bytes())?));
+            }
+            (None, Some(_), None) => return Err(bad("the input `valueSet` is no ValueSet")),
+            (None, None, Some(context)) => terms.bound(&context)?,
+            (None, None, None) => {
+                return Err(bad("one of `url`, `valueSet` and `context` must say which value set is meant"));
+            }
+            _ => return Err(bad("only one of `url`, `valueSet` and `context` may be given")),
+        };
+        let canonical = match inputs.text("valueSetVersion")? {
+            Some(version) => versioned(canonical, &version)?,
+            None => canonical,
+        };
+        let definition = terms.shelf.definition("ValueSet", Canonical::parse(&canonical))?;
+        Ok(Asked { canonical, definition })
+    }
+
+    /// What is missing for a value set that is known itself is another matter than a value set that is not there.
+    pub(super) fn unresolved(&self, mut outcome: Outcome) -> Outcome {
+        for issue in outcome.issues.iter_mut().filter(|issue| issue.code == IssueType::NotFound) {
+            issue.code = IssueType::UnresolvedReference;
+        }
+        outcome
+    }
+}
+
+fn versioned(canonical: String, version: &str) -> Result<String, Outcome> {
+    match Canonical::parse(&canonical).version {
+        None => Ok(format!("{canonical}|{version}")),
+        Some(named) if named == version => Ok(canonical),
+        Some(_) => Err(bad(format!("`valueSetVersion` is {}, and `url` names another version", quoted(version)))),
+    }
+}
+
+/// Versions of code systems: `system|version`.
+fn versions(inputs: &Inputs<'_>, name: &str) -> Result<Vec<String>, Outcome> {
+    let texts = inputs.texts(name).into_iter().map(|text| match Canonical::parse(&text).version {
+        Some(_) => Ok(text.into_owned()),
+        None => Err(bad(format!("the input `{name}` is {}, not `system|version`", quoted(&text)))),
+    });
+    texts.collect()
 }
 
 /// The resource of an instance.

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir::json::Node;
 use fhir::outcome::quoted;
-use fhir::terminology::{self, Canonical, CodeSystem, Coded, Concept, Membership, Source};
+use fhir::terminology::{self, Canonical, CodeSystem, Coded, Members, Membership, Source};
 use fhir::{IssueType, Outcome};
 use repository::Session;
 
 use super::answer::Answer;
 use super::code::{Code, Names, bad};
-use super::lookup::unknown_code;
-use super::terms::{TX_RESOURCE, Terms, stored, unknown};
+use super::terms::{Asked, TX_RESOURCE, Terms, stored, unknown};
 use super::{DATE_REFUSED, elsewhere};
 use crate::inputs::Inputs;
 use crate::{Invocation, Operation, Subject};
@@ -101,12 +100,12 @@ impl Operation for ValidateInValueSet {
             return Err(bad("a code is checked with its system: `system` must be given, or `context`"));
         }
         let mut terms = Terms::new(session, &inputs)?;
-        let value_set = terms.value_set_asked(session, invocation, &inputs)?;
+        let asked = Asked::value_set(&mut terms, session, invocation, &inputs)?;
         let checking = Checking::new(&terms, &inputs)?;
-        match checking.in_value_set(Canonical::parse(&value_set), &codes) {
+        match terms.members(&asked).and_then(|members| checking.in_value_set(&members, &codes)) {
             Err(outcome) if elsewhere::is_unknown(&outcome) => {
-                let names = ["url", "context", "valueSetVersion", "abstract", "displayLanguage"];
-                let passed_on = elsewhere::inputs(&inputs, &names, &codes);
+                let names = ["abstract", "displayLanguage"];
+                let passed_on = elsewhere::inputs(&inputs, &names, &codes, Some(&asked));
                 elsewhere::ask(&terms, "ValueSet/$validate-code", &passed_on, outcome)
             }
             verdict => Ok(answer(verdict?)),
@@ -153,7 +152,7 @@ impl Operation for ValidateInCodeSystem {
         let checking = Checking::new(&terms, &inputs)?;
         match checking.in_code_system(&asked, &codes) {
             Err(outcome) if elsewhere::is_unknown(&outcome) => {
-                let passed_on = elsewhere::inputs(&inputs, &["url", "abstract", "displayLanguage"], &codes);
+                let passed_on = elsewhere::inputs(&inputs, &["url", "abstract", "displayLanguage"], &codes, None);
                 elsewhere::ask(&terms, "CodeSystem/$validate-code", &passed_on, outcome)
             }
             verdict => Ok(answer(verdict?)),
@@ -208,6 +207,14 @@ impl SystemAsked {
             SystemAsked::Any => None,
         }
     }
+
+    fn version(&self) -> Option<&str> {
+        match self {
+            SystemAsked::Given(system) => system.version(),
+            SystemAsked::Named(url) => Canonical::parse(url).version,
+            SystemAsked::Any => None,
+        }
+    }
 }
 
 /// Checks codes as a call asks for it.
@@ -224,48 +231,43 @@ impl<'a, 't> Checking<'a, 't> {
         Ok(Checking { terms, takes_abstract, language: inputs.text("displayLanguage")? })
     }
 
-    fn in_value_set(&self, value_set: Canonical<'_>, codes: &[Code<'_>]) -> Result<Verdict, Outcome> {
-        if self.terms.value_set(value_set)?.is_none() {
-            return Err(unknown("value set", value_set));
-        }
-        first_valid(codes, |code| match terminology::member(self.terms, value_set, &code.coded()) {
-            Membership::In { display, wrong_display } => self.found(code, display, wrong_display),
-            Membership::NotIn(why) => Ok(Verdict { is_valid: false, message: Some(why), display: None }),
-            Membership::Unknown(why) => Err(Outcome::new(IssueType::UnresolvedReference, why)),
-        })
+    fn in_value_set(&self, members: &Members, codes: &[Code<'_>]) -> Result<Verdict, Outcome> {
+        first_valid(codes, |code| self.judged(code, members.check(&code.coded())))
     }
 
     fn in_code_system(&self, asked: &SystemAsked, codes: &[Code<'_>]) -> Result<Verdict, Outcome> {
+        if let SystemAsked::Named(url) = asked {
+            self.check_named(Canonical::parse(url))?;
+        }
         first_valid(codes, |code| {
-            let Coded { system: Some(system), version, code: text, display } = code.coded() else {
+            let Some(system) = &code.system else {
                 return Ok(Verdict::wrong(format!("code {} has no system", quoted(&code.code))));
             };
             if asked.url().is_some_and(|url| url != system) {
-                return Ok(Verdict::wrong(format!(
-                    "code {} is of {}, another code system",
-                    quoted(text),
-                    quoted(system)
-                )));
+                let text = format!("code {} is of {}, another code system", quoted(&code.code), quoted(system));
+                return Ok(Verdict::wrong(text));
             }
-            let known = match asked {
-                SystemAsked::Given(known) => known.clone(),
-                SystemAsked::Named(url) => {
-                    let canonical = Canonical::parse(url);
-                    self.terms.known_system(Canonical { version: canonical.version.or(version), ..canonical })?
-                }
-                SystemAsked::Any => self.terms.known_system(Canonical { url: system, version })?,
-            };
-            let Some(concept) = known.find(text) else {
-                let refusal = unknown_code(&known, text);
-                return match known.is_complete() {
-                    true => Ok(Verdict::wrong(first_text(refusal))),
-                    false => Err(refusal),
-                };
-            };
-            let wrong = display.filter(|display| !is_text_of(concept, display));
-            let wrong = wrong.map(|display| format!("{} is no text of code {}", quoted(display), quoted(text)));
-            self.found(code, concept.display().map(str::to_owned), wrong)
+            let version = asked.version().or(code.version.as_deref());
+            self.judged(code, terminology::code_in_system(self.terms, &Coded { version, ..code.coded() }))
         })
+    }
+
+    /// Refuses a code system that is not known here; one whose codes follow a rule is.
+    fn check_named(&self, canonical: Canonical<'_>) -> Result<(), Outcome> {
+        let is_known = self.terms.code_system(canonical)?.is_some()
+            || !matches!(
+                terminology::code_in_system(self.terms, &Coded { system: Some(canonical.url), ..Coded::default() }),
+                Membership::Unknown(_)
+            );
+        if is_known { Ok(()) } else { Err(unknown("code system", canonical)) }
+    }
+
+    fn judged(&self, code: &Code<'_>, membership: Membership) -> Result<Verdict, Outcome> {
+        match membership {
+            Membership::In { display, wrong_display } => self.found(code, display, wrong_display),
+            Membership::NotIn(why) => Ok(Verdict::wrong(why)),
+            Membership::Unknown(why) => Err(Outcome::new(IssueType::UnresolvedReference, why)),
+        }
     }
 
     /// The verdict on a code that is there.
@@ -274,10 +276,11 @@ impl<'a, 't> Checking<'a, 't> {
         let known = canonical.map(|canonical| self.terms.code_system(canonical)).transpose()?.flatten();
         let concept = known.as_ref().and_then(|known| known.find(&code.code));
         let spoken = match (&self.language, concept) {
-            (Some(language), Some(concept)) => concept.display_in(language).map(str::to_owned),
+            (Some(language), Some(concept)) => concept.display_in(language),
+            (None, Some(concept)) if display.is_none() => concept.display(),
             _ => None,
         };
-        let display = spoken.or(display);
+        let display = spoken.map(str::to_owned).or(display);
         if let Some(concept) = concept.filter(|concept| concept.is_abstract() && !self.takes_abstract) {
             let text = format!("code {} only groups others, and `abstract` is false", quoted(concept.code()));
             return Ok(Verdict { is_valid: false, message: Some(text), display });
@@ -314,21 +317,12 @@ fn first_valid(codes: &[Code<'_>], check: impl Fn(&Code<'_>) -> Result<Verdict, 
     }
 }
 
-fn is_text_of(concept: Concept<'_>, text: &str) -> bool {
-    let is = |known: &str| known.eq_ignore_ascii_case(text) || known.to_lowercase() == text.to_lowercase();
-    concept.display().is_some_and(is) || concept.designations().any(|designation| is(designation.value))
-}
-
 fn answer(verdict: Verdict) -> Bytes {
     let mut answer = Answer::default();
     answer.boolean("result", verdict.is_valid);
     answer.maybe("message", "String", verdict.message.as_deref().filter(|message| !message.is_empty()));
     answer.maybe("display", "String", verdict.display.as_deref());
     answer.bytes()
-}
-
-fn first_text(outcome: Outcome) -> String {
-    outcome.issues.into_iter().next().map(|issue| issue.diagnostics).unwrap_or_default()
 }
 
 fn text(node: Node<'_>, name: &str) -> Option<String> {
