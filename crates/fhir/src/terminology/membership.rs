@@ -34,6 +34,14 @@ pub fn member(source: &dyn Source, value_set: Canonical<'_>, coded: &Coded<'_>) 
     }
 }
 
+/// Whether `coded` is in a value set that is always there.
+pub(crate) fn published_member(value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
+    match super::published::members(value_set) {
+        Ok(members) => members.check(coded),
+        Err(outcome) => Membership::Unknown(outcome.to_string()),
+    }
+}
+
 /// Whether any coding of a CodeableConcept is in a value set: the first that is, else what cannot be said, else why none is.
 pub fn check_any<'a>(members: &Members, codings: impl IntoIterator<Item = Coded<'a>>) -> Membership {
     let (mut reasons, mut unknown) = (Vec::new(), None);

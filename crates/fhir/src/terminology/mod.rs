@@ -10,6 +10,7 @@
 
 mod canonical;
 mod code_system;
+mod concept_map;
 mod expansion;
 mod implicit;
 mod lookup;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 pub use canonical::Canonical;
 pub use code_system::{Builder, CodeSystem, Concept, Content, Declared, Designation, Header, PropertyValue};
+pub use concept_map::{ConceptMap, Dependency, Equivalence, Match, Translation, TranslationRequest, translate};
 pub use expansion::{
     CODES_MAX, Codes, Contained, Expansion, ExpansionRequest, LISTED_MAX, PAGE_MAX, Parameter, expand,
 };
@@ -32,6 +34,7 @@ pub use members::{Members, Versions};
 pub use membership::{Coded, Membership, check_any, code_in_system, member};
 pub use value_set::{Filter, Include, Listed, ListedDesignation, Operator, ValueSet};
 
+pub(crate) use membership::published_member;
 use membership::wrong_display;
 
 use crate::{IssueType, Outcome};
@@ -49,6 +52,12 @@ pub trait Source {
 
     /// The value set of this canonical url, or the one that a reference names.
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome>;
+
+    /// The concept map of this canonical url; a source may have none.
+    fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {
+        let _ = canonical;
+        Ok(None)
+    }
 }
 
 fn unknown_code(system: &str, code: &str) -> Outcome {

@@ -4,16 +4,29 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use rustc_hash::FxHashMap;
 
-use super::{Canonical, CodeSystem, Source, ValueSet};
+use super::{Canonical, CodeSystem, ConceptMap, Members, Source, ValueSet};
+use crate::Outcome;
 use crate::json::Node;
 use crate::published::{Published, resource};
-use crate::{Definitions, Outcome};
 
 /// Definitions that were read, by url. Bounded by what is published: what is not there is not remembered.
 type Read<T> = LazyLock<RwLock<FxHashMap<String, Arc<T>>>>;
 
 static CODE_SYSTEMS: Read<CodeSystem> = LazyLock::new(RwLock::default);
 static VALUE_SETS: Read<ValueSet> = LazyLock::new(RwLock::default);
+static CONCEPT_MAPS: Read<ConceptMap> = LazyLock::new(RwLock::default);
+
+/// The members of a published value set, found out once.
+pub(crate) fn members(canonical: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
+    static MEMBERS: Read<Members> = LazyLock::new(RwLock::default);
+    let name = canonical.to_string();
+    if let Some(known) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        return Ok(known.clone());
+    }
+    let members = Arc::new(Members::compile(&Published, canonical)?);
+    let mut read = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
+    Ok(read.entry(name).or_insert(members).clone())
+}
 
 fn read<T>(read: &Read<T>, resource_type: &str, url: &str, new: fn(Node<'_>) -> T) -> Option<Arc<T>> {
     if let Some(known) = read.read().unwrap_or_else(PoisonError::into_inner).get(url) {
@@ -34,14 +47,9 @@ impl Source for Published {
         let found = read(&VALUE_SETS, "ValueSet", canonical.url, ValueSet::new);
         Ok(found.filter(|found| canonical.takes(found.version.as_deref())))
     }
-}
 
-impl Source for Definitions {
-    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
-        Published.code_system(canonical)
-    }
-
-    fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
-        Source::value_set(&Published, canonical)
+    fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {
+        let found = read(&CONCEPT_MAPS, "ConceptMap", canonical.url, ConceptMap::new);
+        Ok(found.filter(|found| canonical.takes(found.version.as_deref())))
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::Definitions;
 use crate::json::Document;
+use crate::published::Published;
 
 struct World {
     systems: Vec<CodeSystem>,
@@ -35,7 +35,7 @@ impl Source for World {
         let fits = |known: &&ValueSet| known.url == canonical.url && canonical.takes(known.version.as_deref());
         match self.value_sets.iter().find(fits) {
             Some(known) => Ok(Some(Arc::new(known.clone()))),
-            None => Source::value_set(Definitions::r4(), canonical),
+            None => Published.value_set(canonical),
         }
     }
 }
@@ -236,4 +236,6 @@ fn walks_hierarchies() {
     }
 }
 
+mod listing;
+mod members;
 mod oracle;

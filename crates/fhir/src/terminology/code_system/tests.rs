@@ -153,14 +153,14 @@ fn compares_concepts_of_a_large_hierarchy() {
         }
         found
     };
-    for at in (0..COUNT).step_by(997) {
+    for at in (0..COUNT).step_by(9973) {
         let expected = walked(at);
         assert_eq!(system.ancestors(at).into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
         for other in expected.iter().copied().chain((0..20).map(|_| below(COUNT))) {
             assert_eq!(system.is_below(at, other), expected.contains(&other), "{at} below {other}");
         }
     }
-    for at in (1..2000).step_by(199) {
+    for at in [1, 30, 400, 5000] {
         let below: std::collections::BTreeSet<_> = system.descendants(at).into_iter().collect();
         let parents_of = |at: &u32| &parents[*at as usize];
         let mut expected = std::collections::BTreeSet::new();
@@ -172,7 +172,7 @@ fn compares_concepts_of_a_large_hierarchy() {
         assert_eq!(system.count_descendants(at), below.len(), "{at}");
         assert_eq!(below, expected, "{at}");
     }
-    let pairs: Vec<_> = (0..100_000)
+    let pairs: Vec<_> = (0..20_000)
         .map(|_| (100_000 + below(COUNT), 100_000 + below(2000)))
         .map(|(low, high)| (low.to_string(), high.to_string()))
         .collect();
@@ -182,6 +182,10 @@ fn compares_concepts_of_a_large_hierarchy() {
         position(low).zip(position(high)).is_some_and(|(low, high)| system.is_below(low, high))
     });
     let found = found.count();
-    println!("{COUNT} concepts built in {built:?}; 100000 comparisons by code in {:?}, {found} below", start.elapsed());
+    println!(
+        "{COUNT} concepts built in {built:?}; {} comparisons by code in {:?}, {found} below",
+        pairs.len(),
+        start.elapsed()
+    );
     println!("{} bytes", system.to_bytes().len());
 }
