@@ -76,6 +76,9 @@ enum Command {
         /// A folder that keeps the stores for the next run, with the same version of the server [default: none is kept]
         #[arg(long)]
         stores: Option<PathBuf>,
+        /// Measures only the searches whose names contain this, and nothing besides.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Internal: serves a file's bytes from a bare handler.
     #[command(hide = true)]
@@ -101,8 +104,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{} resources in {}", facts.resources, out.display());
             Ok(())
         }
-        Command::Search { sizes, seed, json, stores } => {
-            search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores })
+        Command::Search { sizes, seed, json, stores, only } => {
+            search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores, only })
         }
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }

@@ -30,18 +30,19 @@ pub(super) fn median<T: Copy + Ord>(mut values: Vec<T>) -> Option<T> {
     values.get(values.len() / 2).copied()
 }
 
-/// Makes the variants of a search and checks the answer to each.
+/// Makes the variants of a search for pages of `count` matches and checks the answer to each.
 pub(super) fn prepare(
     query: &Query,
     facts: &Facts,
     connection: &mut Connection,
+    count: u64,
     change: impl Fn(Search) -> Search,
 ) -> Result<Prepared, String> {
     let mut random = Random::new(query.name.len() as u64);
     let mut prepared = Prepared { requests: Vec::new(), lengths: Vec::new(), rows: None, total: None };
     let (mut rows, mut totals) = (Vec::new(), Vec::new());
     for _ in 0..VARIANTS {
-        let search = change(query.make(facts, &mut random));
+        let search = change(query.make(facts, &mut random, count));
         let explained = ask(connection, &search.with("_explain", "true"))?;
         rows.extend(explained.rows);
         totals.extend(explained.total);

@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) json: Option<PathBuf>,
     /// Where stores are kept for the next run.
     pub(crate) stores: Option<PathBuf>,
+    /// What is in the names of the searches to measure; `None` for all, and what is measured besides.
+    pub(crate) only: Option<String>,
 }
 
 /// How often the servers take turns.
@@ -46,6 +48,9 @@ const ROUNDS: u32 = 3;
 const DOWNLOAD: &str = "download by code";
 const FAR_PAGE: &str = "a far page / the first";
 const MIX_P99: &str = "search mix, p99";
+
+/// How many matches a page has, as most clients ask.
+const PAGE: u64 = 20;
 
 /// Which page is compared with the first.
 const PAGE_FAR: usize = 1_000;
@@ -70,24 +75,27 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let time = options.time / 5;
     let mut mixed: Vec<Vec<Prepared>> = sites.iter().map(|_| Vec::new()).collect();
     let mut wrong = Vec::new();
-    for query in PAGES {
+    let is_asked = |query: &&Query| options.only.as_ref().is_none_or(|only| query.name.contains(only));
+    for query in PAGES.iter().filter(is_asked) {
         match compare(&mut table, query, &sites, time, |search| search) {
             Ok(prepared) if query.mixed => mixed.iter_mut().zip(prepared).for_each(|(all, one)| all.push(one)),
             Ok(_) => {}
             Err(error) => wrong.push(format!("{}: {error}", query.name)),
         }
     }
-    for query in COUNTS {
+    for query in COUNTS.iter().filter(is_asked) {
         let compared = compare(&mut table, query, &sites, time, |search| search.with("_summary", "count"));
         wrong.extend(compared.err().map(|error| format!("{}: {error}", query.name)));
     }
     table.print();
-    for (site, mixed) in sites.iter_mut().zip(&mixed) {
+    for (site, mixed) in sites.iter_mut().zip(&mixed).filter(|_| options.only.is_none()) {
         wrong.extend(site.measure_alone(mixed, options.time).err().map(|error| error.to_string()));
     }
     let alone: Vec<_> = sites.iter().map(|site| site.figures.as_slice()).collect();
     table.print_alone(&alone);
-    table.print_verdict(&alone);
+    if options.only.is_none() {
+        table.print_verdict(&alone);
+    }
     if let Some(path) = &options.json {
         std::fs::write(path, table.json(&alone).to_string())?;
     }
@@ -105,11 +113,14 @@ fn compare(
     time: Duration,
     change: impl Fn(queries::Search) -> queries::Search,
 ) -> Result<Vec<Prepared>, Box<dyn std::error::Error>> {
-    let mut prepared = Vec::new();
-    for site in sites {
-        let mut connection = Connection::open(site.process.address)?;
-        prepared.push(prepare(query, &site.facts, &mut connection, &change)?);
-    }
+    let prepare = |site: &Site, count| {
+        let mut connection = Connection::open(site.process.address).map_err(|error| error.to_string())?;
+        prepare(query, &site.facts, &mut connection, count, &change)
+    };
+    // Pages of one length are compared: where the smallest has few matches, others are asked for no more.
+    let matches = prepare(&sites[0], PAGE)?.total;
+    let count = matches.map_or(PAGE, |matches| matches.clamp(1, PAGE));
+    let prepared: Vec<_> = sites.iter().map(|site| prepare(site, count)).collect::<Result<_, _>>()?;
     let mut measured: Vec<Vec<Measured>> = sites.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
         for ((site, prepared), measured) in sites.iter().zip(&prepared).zip(&mut measured) {

@@ -71,9 +71,9 @@ const fn mixed(name: &'static str, make: fn(&Facts, &mut Random) -> Search) -> Q
 }
 
 impl Query {
-    /// A variant: a page of 20, as most clients ask.
-    pub(super) fn make(&self, facts: &Facts, random: &mut Random) -> Search {
-        (self.make)(facts, random).with("_count", "20")
+    /// A variant, with so many matches on a page.
+    pub(super) fn make(&self, facts: &Facts, random: &mut Random, count: u64) -> Search {
+        (self.make)(facts, random).with("_count", &count.to_string())
     }
 }
 
