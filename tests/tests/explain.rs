@@ -42,7 +42,7 @@ fn tells_what_was_done() {
         ("/Observation?date=2027-02-01&_include=Observation:subject", &["search: ", "include: ", "`Patient._id`"]),
         (
             "/Patient?name:contains=ANN",
-            &["search: find by a word of `Patient.name`", "check each for `Patient.name`", "1 resources"],
+            &["search: find by words of `Patient.name`", "check each for `Patient.name`", "1 resources"],
         ),
         ("/Patient?_sort=family", &["search: find by a value of `Patient`"]),
     ];

@@ -31,14 +31,19 @@ pub fn query_string<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
 /// Encodes all but what is unreserved, and a few signs that are safe in a query and legible.
 fn encode_onto(text: &mut String, raw: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in raw.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~:,/*$".contains(&byte) {
-            text.push(byte as char);
-        } else {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:,/*$".contains(&byte);
+    let mut rest = raw;
+    loop {
+        let plain = rest.bytes().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+        text.push_str(&rest[..plain]);
+        rest = &rest[plain..];
+        let Some(other) = rest.chars().next() else { return };
+        for byte in rest.bytes().take(other.len_utf8()) {
             text.push('%');
             text.push(DIGITS[usize::from(byte >> 4)] as char);
             text.push(DIGITS[usize::from(byte & 15)] as char);
         }
+        rest = &rest[other.len_utf8()..];
     }
 }
 

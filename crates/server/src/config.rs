@@ -90,7 +90,7 @@ impl Default for Limits {
             connections: 4096,
             threads: 64,
             receive_timeout: Duration::from_secs(30),
-            count_rows: 4_000,
+            count_rows: 1_000,
             search_timeout: Duration::from_secs(10),
             terminology_timeout: Duration::from_secs(5),
             answer_timeout: Duration::from_secs(60),

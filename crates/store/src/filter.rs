@@ -103,6 +103,8 @@ pub struct Find {
     /// Most significant first. Documents without a row in a key's indexes come last in either direction; of several rows an ascending key takes
     /// the smallest, a descending one the largest. Ties, and searches without keys, are in order of creation.
     pub sort: Vec<SortKey>,
+    /// Without keys: any order will do that stays the same from page to page.
+    pub any_order: bool,
     /// Which part of the hits.
     pub page: Page,
     /// How many hits at most; 0 when only the count is wanted.
@@ -221,6 +223,7 @@ impl Find {
         Find {
             filter,
             sort: Vec::new(),
+            any_order: false,
             page: Page::First,
             limit,
             total: Count::None,
@@ -352,6 +355,14 @@ impl Range {
         }
         let high = if after.is_empty() { Bound::Unbounded } else { Bound::Excluded(after) };
         Range { low: Bound::Included(prefix), high }
+    }
+
+    /// The only value in it, if its bounds say so.
+    pub fn one_value(&self) -> Option<&[u8]> {
+        match (&self.low, &self.high) {
+            (Bound::Included(low), Bound::Included(high)) if low == high => Some(low),
+            _ => None,
+        }
     }
 
     /// Whether `value` lies in the range.

@@ -31,8 +31,11 @@ enum Ordered {
     Code(String),
 }
 
-/// Whether the resource at `left` may come just before the one at `right`.
+/// Whether the resource at `left` may come just before the one at `right`. Where nothing is sorted, any order is right.
 pub(super) fn may_precede(world: &World, sort: &[By], left: usize, right: usize) -> bool {
+    if sort.is_empty() {
+        return true;
+    }
     for by in sort {
         let keys = [left, right].map(|place| sort_key(world, place, by));
         let [Ok(left), Ok(right)] = keys else { return true };

@@ -112,6 +112,7 @@ impl<'a> Runner<'a> {
         self.stage.set("search");
         let found = self.find(Find {
             sort: query.sort.clone(),
+            any_order: true,
             page,
             total,
             bodies: true,

@@ -140,8 +140,8 @@ fn compare(index: Index, prefix: Prefix, wanted: Span) -> Filter {
         Prefix::Gt => row::any(ends_after(index, wanted.end, Span::ALL.end)),
         Prefix::Ge => {
             // What begins in the span or later lies inside it or ends after it; only what began before must be asked for its end.
-            let mut later = ends_after(index, wanted.end, wanted.start);
-            later.push(Filter::Match(row::between(index, &[], Included(&start), Unbounded)));
+            let mut later = vec![Filter::Match(row::between(index, &[], Included(&start), Unbounded))];
+            later.extend(ends_after(index, wanted.end, wanted.start));
             row::any(later)
         }
         Prefix::Sa => Filter::Match(row::between(index, &[], Included(&end), Unbounded)),
@@ -178,19 +178,20 @@ fn parse(value: &str, now: Instant) -> Result<(Prefix, Span), BadValue> {
     Ok((prefix, if prefix == Prefix::Ap { span.approximately(now) } else { span }))
 }
 
-/// Values that end after `moment` and start before `limit`.
+/// Values that end after `moment` and start before `limit`; the few long ones come last.
 fn ends_after(index: Index, moment: i64, limit: i64) -> Vec<Filter> {
     let (after, before) = (ordered(moment), ordered(limit));
     let end = Range { low: Excluded(after.into()), high: Unbounded };
     let start = Range { low: Unbounded, high: Excluded(before.into()) };
     let long = row::between(row::secondary(index, END), &[], Excluded(&after), Unbounded);
-    let mut filters = vec![if limit == Span::ALL.end { Filter::Match(long) } else { tail(long, start) }];
+    let mut filters = Vec::new();
     // A value that ends later and is not long began less than that much earlier.
     let earliest = moment.saturating_sub(LONG);
     if earliest < limit {
         let high = if limit == Span::ALL.end { Unbounded } else { Excluded(before.as_slice()) };
         filters.push(tail(row::between(index, &[], Included(&ordered(earliest)), high), end));
     }
+    filters.push(if limit == Span::ALL.end { Filter::Match(long) } else { tail(long, start) });
     filters
 }
 

@@ -30,7 +30,7 @@ use bytes::Bytes;
 use crate::{Index, Key, Millis, Row, Version};
 
 /// The version of the format that this program reads and writes. Another one is refused.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The scope of the log entries that cover the whole store.
 pub(super) const ALL_COLLECTIONS: u32 = u32::MAX;
@@ -236,7 +236,7 @@ pub(super) fn push_row_key(to: &mut Vec<u8>, index: Index, value: &[u8], number:
 }
 
 /// How many documents there are for one in the sample of each level. A sample is for estimates: the finer ones cost more and tell more.
-pub(super) const SAMPLE_SHARES: [u64; 3] = [1 << 14, 1 << 10, 1 << 6];
+pub(super) const SAMPLE_SHARES: [u64; 5] = [1 << 14, 1 << 12, 1 << 10, 1 << 8, 1 << 6];
 
 /// The levels whose samples have this document. In every run of as many numbers as a level's share, one document is in its sample, at
 /// a place that looks random: this spreads a sample evenly over time, and its members can be enumerated.

@@ -312,6 +312,9 @@ fn finds_like_the_model(make: Make<'_>, seed: u64, documents: u64, queries: u32)
         let find = Find { limit, total: *random.pick(&[Count::None, Count::Exact]), bodies: random.one_in(4), ..find };
         let context = format!("seed {seed}, query {number}: {find:?}");
         pages_forward_and_back(&*snapshot, &find, &expected, &context);
+        if find.sort.is_empty() {
+            pages_in_any_order(&*snapshot, &Find { any_order: true, ..find.clone() }, &expected, &context);
+        }
         let count = snapshot.find(&Find { limit: 0, total: Count::Exact, ..find.clone() }).expect("a count");
         assert_eq!(count.total, Some(Counted::exactly(expected.len() as u64)), "{context}");
         let within = Count::Within(random.below(2 * documents));
@@ -321,6 +324,20 @@ fn finds_like_the_model(make: Make<'_>, seed: u64, documents: u64, queries: u32)
         assert!(total.exact || about.next.is_some() && total.count > about.hits.len() as u64, "{context}");
         assert!(count.hits.is_empty() && count.next.is_none() && count.previous.is_none(), "{context}");
     }
+}
+
+/// The same documents, in an order that stays.
+fn pages_in_any_order(snapshot: &dyn Snapshot, find: &Find, expected: &[String], context: &str) {
+    let mut found = Vec::new();
+    let mut page = Some(Page::First);
+    while let Some(at) = page {
+        let next = snapshot.find(&Find { page: at, ..find.clone() }).expect("a page");
+        found.extend(keys(&next));
+        page = next.next.map(Page::After);
+    }
+    let sorted = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<_>>();
+    assert_eq!((found.len(), sorted(&found)), (expected.len(), sorted(expected)), "{context}");
+    pages_forward_and_back(snapshot, find, &found, context);
 }
 
 fn pages_forward_and_back(snapshot: &dyn Snapshot, find: &Find, expected: &[String], context: &str) {

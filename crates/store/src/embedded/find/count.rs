@@ -1,31 +1,36 @@
 //! How many documents satisfy a filter: from kept numbers where they tell, else counted, or estimated from samples.
 
+use std::borrow::Cow;
 use std::ops::Bound;
+
+use roaring::RoaringTreemap;
 
 use super::node::Node;
 use super::page::Search;
 use super::scan::Reader;
-use super::simplify::{covered, home};
+use super::simplify::{FrequentRow, covered, home};
 use crate::embedded::homes;
 use crate::embedded::layout::{SAMPLE_SHARES, share};
 use crate::{Counted, Index, Match, StoreError};
 
 /// How many documents of a sample tell enough.
-const ENOUGH: u64 = 256;
+const ENOUGH: u64 = 64;
 
 /// How many rows an estimate touches, about: a finer sample that would take more is left alone.
-pub(super) const ESTIMATE_ROWS: u64 = 2048;
+const ESTIMATE_ROWS: u64 = 512;
 
 /// How many rows of one sample are touched at most: a few of its documents may be joined to very many others.
 const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 
-/// What a sample says.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Estimate {
-    pub(super) hits: u64,
-    /// How many rows it would take to count them.
-    pub(super) rows: u64,
-}
+/// How many rows are read at most to find candidates of a conjunction.
+const CANDIDATES_READ: u64 = 2048;
+
+/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are.
+const CANDIDATES: usize = 128;
+const CANDIDATES_MAX: usize = 4 * CANDIDATES;
+
+/// So many hits among the candidates are few.
+const FEW: u64 = 8;
 
 impl Search<'_, '_> {
     /// The number of all hits, each counted unless that is known.
@@ -34,14 +39,8 @@ impl Search<'_, '_> {
             return Ok(known);
         }
         let start = self.reader.touched();
-        if let Some(ranges) = disjoint_ranges(self.node)
-            && self.reader.is_single(ranges[0].index)?
-        {
-            let mut count = 0;
-            for range in &ranges {
-                count += self.reader.count_matching(range)?;
-            }
-            self.reader.note("count a range of", Some(ranges[0].index), start, count);
+        if let Some(count) = self.reader.count_ranges(self.node)? {
+            self.reader.note("count a range of", self.node.index(), start, count);
             return Ok(Counted::exactly(count));
         }
         Ok(Counted::exactly(self.whole()?.len()))
@@ -56,13 +55,14 @@ impl Search<'_, '_> {
         if let Some(known) = self.known_count()? {
             return Ok(known);
         }
-        let is_cheap = self.guess()?.rows <= rows || self.estimate()?.rows <= rows;
         let start = self.reader.touched();
-        if is_cheap && let Some(set) = self.reader.attempt(None, rows, |reader| reader.whole_set(self.node))? {
-            self.reader.note("count", None, start, set.len());
-            return Ok(Counted::exactly(self.set.insert(set).len()));
+        if self.guess()?.rows <= rows
+            && let Some(count) = self.reader.attempt(None, rows, |reader| reader.count_all(self.node))?
+        {
+            self.reader.note("count", self.node.index(), start, count);
+            return Ok(Counted::exactly(count));
         }
-        Ok(Counted { count: self.estimate()?.hits.max(shown + 1), exact: false })
+        Ok(Counted { count: self.estimate()?.max(shown + 1), exact: false })
     }
 
     /// The number of all hits where it is known already or kept.
@@ -78,28 +78,124 @@ impl Search<'_, '_> {
         Ok(count.map(Counted::exactly))
     }
 
-    /// What the coarsest sample says that has enough hits or is the last that costs little, and where none costs little, the guess;
-    /// taken once.
-    pub(super) fn estimate(&mut self) -> Result<Estimate, StoreError> {
+    /// About how many hits there are, by samples; where those cost too much, the guess. Taken once.
+    pub(super) fn estimate(&mut self) -> Result<u64, StoreError> {
         if let Some(estimate) = self.estimate {
             return Ok(estimate);
         }
         let start = self.reader.touched();
-        let mut estimate = Estimate { hits: self.guess()?.hits, rows: u64::MAX };
-        for level in 0..SAMPLE_SHARES.len() as u8 {
-            let before = self.reader.touched();
-            let set = self.reader.attempt(Some(level), SAMPLE_ROWS_MAX, |sample| sample.whole_set(self.node))?;
-            let Some(hits) = set.map(|set| set.len()) else { break };
-            let touched = self.reader.touched() - before;
-            estimate = Estimate { hits: hits * share(level), rows: touched.saturating_mul(share(level)) };
-            let next = SAMPLE_SHARES.get(usize::from(level) + 1).map_or(1, |next| share(level) / next);
-            if hits >= ENOUGH || touched.saturating_mul(next) > ESTIMATE_ROWS {
+        let estimate = match self.reader.candidates(self.node, self.implied)? {
+            Some(candidates) => self.reader.estimate_among(&candidates, self.node)?,
+            None => self.reader.estimate_alone(self.node)?,
+        };
+        let estimate = match estimate {
+            Some(estimate) => estimate,
+            None => self.guess()?.hits,
+        };
+        self.reader.note("estimate from samples", None, start, estimate);
+        self.estimate = Some(estimate);
+        Ok(estimate)
+    }
+}
+
+impl Reader<'_> {
+    /// What holds for all that satisfy the node, and is found by rows: the rarest part of a conjunction.
+    fn candidates<'n, 'f>(
+        &self,
+        node: &'n Node<'f>,
+        implied: Option<FrequentRow<'f>>,
+    ) -> Result<Option<Cow<'n, Node<'f>>>, StoreError> {
+        let parts = match node {
+            Node::All(parts) => parts.as_slice(),
+            Node::Not(_) => &[],
+            _ => return Ok(None),
+        };
+        let sources = self.by_cost(parts.iter().filter(|part| part.is_found_by_rows()).collect())?;
+        let implied = || implied.map(|(index, value)| Cow::Owned(Node::Equal(index, value)));
+        Ok(sources.first().map(|part| Cow::Borrowed(*part)).or_else(implied))
+    }
+
+    /// About how many of the candidates satisfy the node: as many as of some that are spread evenly. `None` where that costs too much.
+    fn estimate_among(&self, candidates: &Node<'_>, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let mut levels = (0..SAMPLE_SHARES.len() as u8).map(Some).chain([None]);
+        let mut sample = (u64::MAX, RoaringTreemap::new());
+        let mut estimate = None;
+        for about in [CANDIDATES, CANDIDATES_MAX] {
+            while sample.1.len() < about as u64
+                && let Some(level) = levels.next()
+            {
+                let share = level.map_or(1, share);
+                let expected = sample.1.len().saturating_mul(sample.0 / share);
+                let rows = if expected <= CANDIDATES_READ { CANDIDATES_READ } else { 0 };
+                match self.attempt(level, rows, |reader| reader.whole_set(candidates))? {
+                    Some(set) => sample = (share, set),
+                    None => break,
+                }
+            }
+            let (share, sample) = &sample;
+            let all = self.kept(candidates)?.unwrap_or(sample.len().saturating_mul(*share));
+            let Some((hits, looked_at)) = self.look_at_some(sample, node, about)? else { break };
+            if looked_at == 0 {
+                break;
+            }
+            // A sample that has none does not say that there are none.
+            estimate = Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64);
+            if hits >= FEW || sample.len() <= about as u64 {
                 break;
             }
         }
-        self.reader.note("estimate from samples", None, start, estimate.hits);
-        self.estimate = Some(estimate);
         Ok(estimate)
+    }
+
+    /// How many of about so many documents of a set satisfy the node, and of how many these are; `None` where that costs too much.
+    fn look_at_some(
+        &self,
+        set: &RoaringTreemap,
+        node: &Node<'_>,
+        about: usize,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        self.attempt(None, SAMPLE_ROWS_MAX, |reader| {
+            let (mut hits, mut looked_at) = (0, 0);
+            for number in set.iter().step_by((set.len() as usize).div_ceil(about).max(1)) {
+                hits += u64::from(reader.accepts(node, number, reader.probe(number)?)?);
+                looked_at += 1;
+            }
+            Ok((hits, looked_at))
+        })
+    }
+
+    /// What the coarsest sample says that has enough hits or is the last that costs little; `None` where none costs little.
+    fn estimate_alone(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let mut estimate = None;
+        for level in 0..SAMPLE_SHARES.len() as u8 {
+            let before = self.touched();
+            let hits = self.attempt(Some(level), SAMPLE_ROWS_MAX, |sample| sample.count_all(node))?;
+            let Some(hits) = hits else { break };
+            estimate = Some(hits * share(level));
+            let next = SAMPLE_SHARES.get(usize::from(level) + 1).map_or(1, |next| share(level) / next);
+            if hits >= ENOUGH || (self.touched() - before).saturating_mul(next) > ESTIMATE_ROWS {
+                break;
+            }
+        }
+        Ok(estimate)
+    }
+
+    /// How many documents of this population satisfy the node.
+    fn count_all(&self, node: &Node<'_>) -> Result<u64, StoreError> {
+        match self.count_ranges(node)? {
+            Some(count) => Ok(count),
+            None => Ok(self.whole_set(node)?.len()),
+        }
+    }
+
+    /// The same without a set of them, where the node amounts to ranges and no document is in several.
+    fn count_ranges(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        match disjoint_ranges(node) {
+            Some(ranges) if self.is_single(ranges[0].index)? => {
+                ranges.iter().try_fold(0, |sum, range| Ok(sum + self.count_matching(range)?)).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 

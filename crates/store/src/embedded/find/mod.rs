@@ -2,9 +2,9 @@
 //!
 //! A [`node`] is the filter made ready, [`values`] replaces narrow ranges by what they hold, and [`simplify`] leaves out what goes
 //! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
-//! many they are. [`page`] decides how to gather one page in
-//! [`order`]: by [`number`], or by a [`walk`] of a sort key's indexes, which [`merge`] makes one. [`scan`] reads rows, counts the cost
-//! and takes down the plan.
+//! many they are. [`page`] decides how to gather one page in [`order`]: by [`number`], by a [`walk`] of a sort key's indexes, which
+//! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. [`scan`] reads rows, counts the cost and takes
+//! down the plan.
 //!
 //! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
 //! most a small multiple of the better one.
@@ -18,6 +18,7 @@ mod node;
 mod number;
 mod order;
 mod page;
+mod place;
 mod scan;
 mod set;
 mod simplify;
@@ -31,8 +32,8 @@ use crate::{Find, Found, StoreError};
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let reader = scan::Reader::new(view, find);
     let words = word::WordReader::new(&reader);
-    let node = node::Node::new(&find.filter, &|index, word| words.documents(index, word))?;
+    let node = node::Node::new(&find.filter, &|index, wanted| words.documents(index, wanted))?;
     let node = values::with_values(&reader, node)?;
     let (node, implied) = simplify::without_implied(view, node)?;
-    page::Search::new(reader, &node, implied, order::Order { keys: &find.sort }).run(find)
+    page::Search::new(reader, &node, implied, order::Order { keys: &find.sort, places: Vec::new() }).run(find)
 }

@@ -58,8 +58,8 @@ impl<'f> Links<'f> {
     }
 }
 
-/// Finds the documents with a word.
-type Words<'w> = &'w dyn Fn(Index, &[u8]) -> Result<Rc<RoaringTreemap>, StoreError>;
+/// Finds the documents with all of some words.
+type Words<'w> = &'w dyn Fn(Index, Vec<&[u8]>) -> Result<Rc<RoaringTreemap>, StoreError>;
 
 impl<'f> Node<'f> {
     pub(super) fn new(filter: &'f Filter, words: Words<'_>) -> Result<Node<'f>, StoreError> {
@@ -68,14 +68,11 @@ impl<'f> Node<'f> {
             nodes.collect::<Result<Vec<_>, StoreError>>().map(Vec::into_iter)
         };
         Ok(match filter {
-            Filter::All(filters) => Node::all(each(filters)?),
+            Filter::All(filters) => Node::conjoined(filters, words)?,
             Filter::Any(filters) => Node::any(each(filters)?),
             Filter::Not(filter) => Node::new(filter, words)?.not(),
             Filter::Match(wanted) => Node::matching(wanted),
-            Filter::Word { index, word } => match words(*index, word)? {
-                set if set.is_empty() => Node::Nothing,
-                set => Node::Word(*index, set),
-            },
+            Filter::Word { index, word } => Node::having_words(*index, vec![word.as_slice()], words)?,
             Filter::LinksTo { links, names, to } => {
                 Node::joined(Node::LinksTo, Links::new(links, names), Node::new(to, words)?)
             }
@@ -83,6 +80,27 @@ impl<'f> Node<'f> {
                 Node::joined(Node::LinkedFrom, Links::new(links, names), Node::new(from, words)?)
             }
         })
+    }
+
+    /// The words of one index are looked up together: few documents have all of them.
+    fn conjoined(filters: &'f [Filter], words: Words<'_>) -> Result<Node<'f>, StoreError> {
+        let mut wanted = BTreeMap::<Index, Vec<&[u8]>>::new();
+        let mut nodes = Vec::new();
+        for filter in filters {
+            match filter {
+                Filter::Word { index, word } => wanted.entry(*index).or_default().push(word),
+                filter => nodes.push(Node::new(filter, words)?),
+            }
+        }
+        for (index, wanted) in wanted {
+            nodes.push(Node::having_words(index, wanted, words)?);
+        }
+        Ok(Node::all(nodes.into_iter()))
+    }
+
+    fn having_words(index: Index, wanted: Vec<&[u8]>, words: Words<'_>) -> Result<Node<'f>, StoreError> {
+        let set = words(index, wanted)?;
+        Ok(if set.is_empty() { Node::Nothing } else { Node::Word(index, set) })
     }
 
     /// A join to documents that satisfy `far`.
@@ -143,7 +161,7 @@ impl<'f> Node<'f> {
     }
 
     fn matching(wanted: &'f Match) -> Node<'f> {
-        match exact_value(&wanted.range) {
+        match wanted.range.one_value() {
             Some(value) if value.len() > VALUE_MAX || !wanted.accepts(value) => Node::Nothing,
             Some(value) => Node::Equal(wanted.index, value),
             None if is_empty(&wanted.range) => Node::Nothing,
@@ -166,6 +184,15 @@ impl<'f> Node<'f> {
     /// Whether its documents are just those with one row.
     pub(super) fn is_one_row(&self) -> bool {
         matches!(self, Node::Equal(..))
+    }
+
+    /// Whether its documents are found by rows of their own.
+    pub(super) fn is_found_by_rows(&self) -> bool {
+        match self {
+            Node::Equal(..) | Node::OneOf(..) | Node::Match(_) | Node::Word(..) => true,
+            Node::Any(nodes) => nodes.iter().all(Node::is_found_by_rows),
+            _ => false,
+        }
     }
 
     /// The parts that all must hold.
@@ -261,13 +288,6 @@ fn gather_words(parts: &mut Vec<Node<'_>>, join: impl Fn(&mut RoaringTreemap, &R
         false
     });
     parts.splice(0..0, sets.into_iter().map(|(index, set)| Node::Word(index, set)));
-}
-
-fn exact_value(range: &Range) -> Option<&[u8]> {
-    match (&range.low, &range.high) {
-        (Bound::Included(low), Bound::Included(high)) if low == high => Some(low),
-        _ => None,
-    }
 }
 
 /// Ranges turned inside out; the engine must not see them.

@@ -2,15 +2,19 @@
 
 use std::cmp::Ordering;
 
+use super::place::place_of;
 use crate::embedded::layout::{Fields, Packed};
-use crate::{Cursor, SortKey, StoreError, VALUE_MAX};
+use crate::{Cursor, Match, SortKey, StoreError, VALUE_MAX};
 
-/// By the sort keys, then by number.
+/// By the sort keys or by the place in ranges, then by number.
 pub(super) struct Order<'f> {
     pub(super) keys: &'f [SortKey],
+    /// Where there are no keys and any order will do: see [`super::place`].
+    pub(super) places: Vec<&'f Match>,
 }
 
-/// What decides a document's place: for each key its value, if it has one, and its number.
+/// What decides a document's place: for each key its value, if it has one, or else its place in the ranges if that counts, and its
+/// number.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Position {
     pub(super) values: Vec<Option<Box<[u8]>>>,
@@ -48,6 +52,9 @@ impl Direction {
 
 impl Order<'_> {
     pub(super) fn position(&self, number: u64, rows: Packed<'_>) -> Position {
+        if !self.places.is_empty() {
+            return Position { values: vec![place_of(&self.places, rows)], number };
+        }
         let value = |key: &SortKey| match key.indexes.as_slice() {
             [index] if key.descending => rows.values(*index).last(),
             [index] => rows.values(*index).next(),
@@ -61,12 +68,13 @@ impl Order<'_> {
     }
 
     pub(super) fn compare(&self, a: &Position, b: &Position) -> Ordering {
-        for (key, (a, b)) in self.keys.iter().zip(a.values.iter().zip(&b.values)) {
-            let ordering = match (a, b) {
+        for (at, values) in a.values.iter().zip(&b.values).enumerate() {
+            let descends = self.keys.get(at).is_some_and(|key| key.descending);
+            let ordering = match values {
                 (None, None) => Ordering::Equal,
                 (None, Some(_)) => Ordering::Greater,
                 (Some(_), None) => Ordering::Less,
-                (Some(a), Some(b)) if key.descending => b.cmp(a),
+                (Some(a), Some(b)) if descends => b.cmp(a),
                 (Some(a), Some(b)) => a.cmp(b),
             };
             if ordering != Ordering::Equal {
@@ -121,8 +129,10 @@ impl Gap {
         Cursor(bytes)
     }
 
-    pub(super) fn from_cursor(cursor: &Cursor, keys: usize) -> Result<Gap, StoreError> {
+    /// Of a search with so many keys, or by places.
+    pub(super) fn from_cursor(cursor: &Cursor, keys: usize, by_place: bool) -> Result<Gap, StoreError> {
         Gap::decode(&cursor.0, keys)
+            .or_else(|| Gap::decode(&cursor.0, 1).filter(|_| by_place))
             .ok_or_else(|| StoreError::Misuse("the cursor is not one of a search with this sort".to_owned()))
     }
 
@@ -140,7 +150,7 @@ impl Gap {
                 0 => None,
                 _ => {
                     let length = usize::from(fields.u16()?);
-                    Some(Box::from(fields.take(length).filter(|value| value.len() <= VALUE_MAX)?))
+                    Some(Box::from(fields.take(length).filter(|value| value.len() <= 1 + VALUE_MAX)?))
                 }
             });
         }

@@ -2,11 +2,11 @@
 
 use roaring::RoaringTreemap;
 
-use super::count::{ESTIMATE_ROWS, Estimate};
 use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Gap, Order, Position, Side, Top};
+use super::place::{is_found_by_ranges, places_of};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
@@ -16,6 +16,9 @@ use crate::{Count, Find, Found, Hit, Key, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
+
+/// Where the set of all hits takes no more rows than this, little depends on how many they are.
+const GUESSED: u64 = 8 * SMALL;
 
 /// How it is known which documents are hits.
 #[derive(Clone, Copy)]
@@ -56,11 +59,11 @@ pub(super) struct Search<'s, 't> {
     pub(super) reader: Reader<'t>,
     pub(super) node: &'s Node<'s>,
     /// A row that all hits have besides, in order of creation like those of any value.
-    implied: Option<FrequentRow<'s>>,
+    pub(super) implied: Option<FrequentRow<'s>>,
     order: Order<'s>,
     /// All hits, once that was made.
     pub(super) set: Option<RoaringTreemap>,
-    pub(super) estimate: Option<Estimate>,
+    pub(super) estimate: Option<u64>,
     guess: Option<Guess>,
     population: Option<u64>,
 }
@@ -75,16 +78,17 @@ impl<'s, 't> Search<'s, 't> {
         Search { reader, node, implied, order, set: None, estimate: None, guess: None, population: None }
     }
 
-    pub(super) fn run(mut self, find: &Find) -> Result<Found, StoreError> {
+    pub(super) fn run(mut self, find: &'s Find) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        if self.guess()?.rows <= SMALL {
+        let entry = self.enter(find)?;
+        if self.order.places.is_empty() && self.guess()?.rows <= SMALL {
             self.set = self.reader.set(self.node, SMALL)?;
         }
         if find.total == Count::Exact {
             found.total = Some(self.count()?);
         }
         if find.limit > 0 {
-            self.page(find, &mut found)?;
+            self.page(find, entry, &mut found)?;
         }
         if let Count::Within(rows) = find.total {
             let more = find.limit == 0 || found.next.is_some() || found.previous.is_some();
@@ -110,8 +114,8 @@ impl<'s, 't> Search<'s, 't> {
         let is_precise = !matches!(self.node, Node::All(_) | Node::Not(_) | Node::LinksTo(..) | Node::LinkedFrom(..));
         let hits = match &self.set {
             Some(set) => set.len(),
-            None if is_precise || guess.rows <= ESTIMATE_ROWS * 4 => guess.hits,
-            None => self.estimate()?.hits,
+            None if is_precise || guess.rows <= GUESSED => guess.hits,
+            None => self.estimate()?,
         };
         Ok(hits.max(1))
     }
@@ -125,12 +129,32 @@ impl<'s, 't> Search<'s, 't> {
         Ok(self.set.insert(set))
     }
 
-    fn page(&mut self, find: &Find, found: &mut Found) -> Result<(), StoreError> {
-        let (gap, direction) = match &find.page {
+    /// Where the page begins and which way it goes. A page that follows another keeps the order which that one had.
+    fn enter(&mut self, find: &'s Find) -> Result<(Option<Gap>, Direction), StoreError> {
+        let (cursor, direction) = match &find.page {
             Page::First => (None, Direction::Forward),
-            Page::After(cursor) => (Some(Gap::from_cursor(cursor, find.sort.len())?), Direction::Forward),
-            Page::Before(cursor) => (Some(Gap::from_cursor(cursor, find.sort.len())?), Direction::Backward),
+            Page::After(cursor) => (Some(cursor), Direction::Forward),
+            Page::Before(cursor) => (Some(cursor), Direction::Backward),
         };
+        let keys = find.sort.len();
+        let places = if find.any_order && keys == 0 { places_of(&find.filter) } else { Vec::new() };
+        let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, !places.is_empty())).transpose()?;
+        let by_place = match &gap {
+            Some(gap) => gap.position.values.len() > keys,
+            None => is_found_by_ranges(self.node),
+        };
+        if by_place {
+            self.order.places = places;
+        }
+        Ok((gap, direction))
+    }
+
+    fn page(
+        &mut self,
+        find: &Find,
+        (gap, direction): (Option<Gap>, Direction),
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
         let wanted = find.limit.saturating_add(1);
         let mut positions = self.gather(Stretch { gap: gap.as_ref(), direction, wanted })?;
         let mut more = positions.len() > find.limit;
@@ -166,6 +190,9 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     fn gather(&mut self, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
+        if !self.order.places.is_empty() {
+            return self.reader.by_place(self.node, &self.order, stretch);
+        }
         if self.order.keys.is_empty() {
             let numbers = self.gather_numbers(stretch)?;
             return Ok(numbers.into_iter().map(|number| Position { values: Vec::new(), number }).collect());

@@ -16,6 +16,9 @@ use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE
 /// How many rows are touched between looks at the clock.
 const CLOCK_ROWS: u64 = 1024;
 
+/// So many values are a long list.
+const LIST: usize = 64;
+
 /// Reads for one search and counts what it touches.
 pub(super) struct Reader<'t> {
     pub(super) view: View<'t>,
@@ -231,6 +234,12 @@ impl<'t> Reader<'t> {
         self.rows(index, Bound::Included((value, from)), Bound::Excluded((value, to.max(from))), way)
     }
 
+    /// The rows of one value that documents of this population have, from a number on.
+    pub(super) fn having_from<'r>(&'r self, index: Index, value: &[u8], from: u64) -> Result<Rows<'r, 't>, StoreError> {
+        let (low, high) = (Bound::Included((value, from)), Bound::Excluded((value, u64::MAX)));
+        self.entries(self.level, index, low, high, Way::Up)
+    }
+
     /// The documents with a row that fits; `None` when that takes more than `budget` rows.
     pub(super) fn matching(&self, wanted: &Match, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
         let mut gathering = Gathering::default();
@@ -268,14 +277,15 @@ impl<'t> Reader<'t> {
         let mut gathering = Gathering::default();
         let mut left = budget;
         for value in values {
+            // What is known to be too much is not begun; in a long list that is looked for as it comes.
             if self.level.is_none()
                 && budget < u64::MAX
+                && values.len() < LIST
                 && self.view.kept_count(index, value)?.is_some_and(|count| count > left)
             {
                 return Ok(None);
             }
-            let (low, high) = (Bound::Included((*value, 0)), Bound::Excluded((*value, u64::MAX)));
-            for row in self.entries(self.level, index, low, high, Way::Up)? {
+            for row in self.having_from(index, value, 0)? {
                 let (_, number) = row?;
                 let Some(rest) = left.checked_sub(1) else { return Ok(None) };
                 left = rest;

@@ -1,5 +1,7 @@
 //! Turning a filter into the set of documents that satisfy it, at a cost near that of its most selective part.
 
+use std::cmp::Ordering;
+
 use roaring::RoaringTreemap;
 
 use super::gather::Gathering;
@@ -13,6 +15,9 @@ pub(super) const PROBE_ROWS: u64 = 16;
 
 /// Candidates that cost no more rows than this are checked without a thought about other ways.
 const PROBES_ALWAYS: u64 = 256;
+
+/// So many rows in a row cost about as much as looking for one.
+const SEEK_ROWS: u64 = 8;
 
 impl Reader<'_> {
     /// The documents that satisfy `node`; `None` when reading its driving part takes more than `budget` rows.
@@ -89,6 +94,39 @@ impl Reader<'_> {
         self.checked(&base, &[node]).map(Some)
     }
 
+    /// Those of `base` that have this row: its rows are read only where they are near to candidates.
+    fn having_among(&self, base: &RoaringTreemap, index: Index, value: &[u8]) -> Result<RoaringTreemap, StoreError> {
+        let mut kept = Gathering::default();
+        let mut candidates = base.iter();
+        let mut candidate = candidates.next();
+        let mut rows = self.having_from(index, value, candidate.unwrap_or(0))?;
+        let mut row = rows.next().transpose()?;
+        let mut passed = 0;
+        while let (Some(wanted), Some((_, number))) = (candidate, row) {
+            match wanted.cmp(&number) {
+                Ordering::Equal => {
+                    kept.push(number);
+                    candidate = candidates.next();
+                    row = rows.next().transpose()?;
+                    passed = 0;
+                }
+                Ordering::Less => {
+                    candidates.advance_to(number);
+                    candidate = candidates.next();
+                }
+                Ordering::Greater => {
+                    passed += 1;
+                    if passed == SEEK_ROWS {
+                        rows = self.having_from(index, value, wanted)?;
+                        passed = 0;
+                    }
+                    row = rows.next().transpose()?;
+                }
+            }
+        }
+        Ok(kept.into_set())
+    }
+
     fn union(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
         let start = self.touched();
         let mut union = RoaringTreemap::new();
@@ -123,6 +161,15 @@ impl Reader<'_> {
                 Node::Not(node) => (&**node, true),
                 node => (node, false),
             };
+            if let Node::Equal(index, value) = wanted {
+                let having = self.having_among(&base, *index, value)?;
+                if negated {
+                    base -= having
+                } else {
+                    base = having
+                };
+                continue;
+            }
             let is_read = most > PROBES_ALWAYS && self.is_source(wanted) && self.guess(wanted)?.rows <= most;
             match if is_read { self.set(wanted, most.saturating_mul(2))? } else { None } {
                 Some(set) if negated => base -= set,

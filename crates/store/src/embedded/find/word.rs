@@ -1,4 +1,4 @@
-//! The documents with a word.
+//! The documents with words.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -11,15 +11,15 @@ use crate::embedded::layout::State;
 use crate::embedded::words::{self, Words};
 use crate::{Index, StoreError, WORD_MAX};
 
-type Word = (Index, Box<[u8]>);
+type Group = (Index, Vec<Box<[u8]>>);
 
 /// Finds documents by their words, for one search.
 pub(super) struct WordReader<'r, 't> {
     reader: &'r Reader<'t>,
     /// What the postings are not right about, read once for all words of the search.
     fresh: OnceCell<Vec<(u64, Words<'t>)>>,
-    /// What was found already: a search may repeat a word that all documents have as often as there is room in its text.
-    found: RefCell<FxHashMap<Word, Rc<RoaringTreemap>>>,
+    /// What was found already: a search may repeat words that all documents have as often as there is room in its text.
+    found: RefCell<FxHashMap<Group, Rc<RoaringTreemap>>>,
 }
 
 impl<'r, 't> WordReader<'r, 't> {
@@ -27,33 +27,36 @@ impl<'r, 't> WordReader<'r, 't> {
         WordReader { reader, fresh: OnceCell::new(), found: RefCell::default() }
     }
 
-    /// The documents with this word. Each block of postings counts as a row, and each fresh document does once.
-    pub(super) fn documents(&self, index: Index, word: &[u8]) -> Result<Rc<RoaringTreemap>, StoreError> {
-        if word.len() > WORD_MAX {
+    /// The documents with all these words, at least one. Each block of a word's postings counts as a row, and each fresh document does
+    /// once.
+    pub(super) fn documents(&self, index: Index, mut words: Vec<&[u8]>) -> Result<Rc<RoaringTreemap>, StoreError> {
+        if words.iter().any(|word| word.len() > WORD_MAX) {
             return Ok(Rc::default());
         }
-        let key = (index, Box::from(word));
+        words.sort_unstable();
+        words.dedup();
+        let key = (index, words.iter().copied().map(Box::from).collect());
         if let Some(found) = self.found.borrow().get(&key) {
             return Ok(found.clone());
         }
-        let found = Rc::new(self.read(index, word)?);
+        let found = Rc::new(self.read(index, &words)?);
         self.found.borrow_mut().insert(key, found.clone());
         Ok(found)
     }
 
-    fn read(&self, index: Index, word: &[u8]) -> Result<RoaringTreemap, StoreError> {
+    fn read(&self, index: Index, words: &[&[u8]]) -> Result<RoaringTreemap, StoreError> {
         let start = self.reader.touched();
         let (view, touch) = (self.reader.view, || self.reader.touch(Some(index)));
         let state = view.state()?;
-        let mut set = words::merged_documents(view, &state, index, word, touch)?;
-        for (number, words) in self.fresh(&state, touch)? {
-            if words.has(index, word) {
+        let mut set = words::merged_documents(view, &state, index, words, touch)?;
+        for (number, fresh) in self.fresh(&state, touch)? {
+            if fresh.has_all(index, words) {
                 set.insert(*number);
             } else {
                 set.remove(*number);
             }
         }
-        self.reader.note("find by a word of", Some(index), start, set.len());
+        self.reader.note("find by words of", Some(index), start, set.len());
         Ok(set)
     }
 

@@ -91,11 +91,11 @@ fn refuses_another_format() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
     let mut txn = store.files.env.write_txn().unwrap();
-    store.files.tables.meta.put(&mut txn, b"format", &3_u32.to_be_bytes()).unwrap();
+    store.files.tables.meta.put(&mut txn, b"format", &4_u32.to_be_bytes()).unwrap();
     txn.commit().unwrap();
     drop(store);
     let text = refusal(directory.path());
-    assert!(text.contains("has format `3`, this program reads format `2`: export"), "{text}");
+    assert!(text.contains("has format `4`, this program reads format `3`: export"), "{text}");
 }
 
 #[test]

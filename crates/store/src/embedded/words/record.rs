@@ -25,10 +25,10 @@ pub(super) fn encode(words: &[Row]) -> Vec<u8> {
 pub(in crate::embedded) struct Words<'a>(pub(in crate::embedded) &'a [u8]);
 
 impl<'a> Words<'a> {
-    /// Whether this word is among them.
-    pub(in crate::embedded) fn has(self, index: Index, word: &[u8]) -> bool {
-        let mut indexes = self.indexes();
-        indexes.any(|(at, mut words)| at == index && words.find(|found| *found >= word) == Some(word))
+    /// Whether all these words, which are sorted and at least one, are among them.
+    pub(in crate::embedded) fn has_all(self, index: Index, wanted: &[&[u8]]) -> bool {
+        let Some((_, mut words)) = self.indexes().find(|(at, _)| *at == index) else { return false };
+        wanted.iter().all(|wanted| words.find(|found| found >= wanted) == Some(*wanted))
     }
 
     /// All of them, in order of index and word. A damaged tail ends the iteration; `verify` finds it.
@@ -78,12 +78,12 @@ mod tests {
         let read: Vec<_> = Words(&record).iter().collect();
         assert_eq!(read, all.map(|(index, word)| (Index(index), word.as_bytes())));
         for (index, word) in all {
-            assert!(Words(&record).has(Index(index), word.as_bytes()), "{index} {word}");
+            assert!(Words(&record).has_all(Index(index), &[word.as_bytes()]), "{index} {word}");
         }
         for (index, word) in [(1, "a"), (1, "heartb"), (1, "z"), (2, "heart"), (7, ""), (7, "heartburn"), (0, "a")] {
-            assert!(!Words(&record).has(Index(index), word.as_bytes()), "{index} {word}");
+            assert!(!Words(&record).has_all(Index(index), &[word.as_bytes()]), "{index} {word}");
         }
-        assert!(!Words(&[]).has(Index(1), b""));
+        assert!(!Words(&[]).has_all(Index(1), &[b""]));
     }
 
     #[test]

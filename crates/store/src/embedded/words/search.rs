@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use roaring::RoaringTreemap;
+use roaring::{RoaringBitmap, RoaringTreemap};
 
 use super::record::Words;
 use super::{number, posting};
@@ -10,20 +10,37 @@ use crate::embedded::layout::State;
 use crate::embedded::tables::View;
 use crate::{Index, StoreError};
 
-/// The documents that have the word according to the postings. `touch` is called for each block.
+/// The documents that have all these words, at least one, according to the postings. `touch` is called for each posting.
 pub(in crate::embedded) fn merged_documents(
     view: View<'_>,
     state: &State,
     index: Index,
-    word: &[u8],
+    words: &[&[u8]],
     touch: impl Fn() -> Result<(), StoreError>,
 ) -> Result<RoaringTreemap, StoreError> {
     let mut set = RoaringTreemap::new();
     for block in 0..=posting::block(state.unmerged) {
-        touch()?;
-        if let Some(record) = view.tables.postings.get(view.txn, &posting::key(index, block, word))? {
+        let mut common: Option<RoaringBitmap> = None;
+        for word in words {
+            touch()?;
+            let Some(record) = view.tables.postings.get(view.txn, &posting::key(index, block, word))? else {
+                common = None;
+                break;
+            };
+            let posting = posting::decode(block, record)?;
+            let left = match common {
+                Some(common) => common & posting,
+                None => posting,
+            };
+            let is_empty = left.is_empty();
+            common = Some(left);
+            if is_empty {
+                break;
+            }
+        }
+        if let Some(common) = common {
             let upper = (posting::first_number(block) >> 32) as u32;
-            set |= RoaringTreemap::from_bitmaps([(upper, posting::decode(block, record)?)]);
+            set |= RoaringTreemap::from_bitmaps([(upper, common)]);
         }
     }
     Ok(set)
