@@ -35,7 +35,12 @@ fn tells_what_was_done() {
     let cases: [(&str, &[&str]); 6] = [
         (
             "/Patient?family=ann",
-            &["search: find by a value of `Patient", "check each for `Patient", "intersect", "1 resources"],
+            &[
+                "search: find by a value of `Patient",
+                "find among them by a value of `Patient",
+                "intersect",
+                "1 resources",
+            ],
         ),
         ("/Observation?date=ge2027&_sort=-date&_total=none", &["search: ", "sort all"]),
         ("/Observation?subject.family=ben", &["search: ", "check each for `Observation.subject`"]),

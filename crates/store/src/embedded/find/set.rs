@@ -96,6 +96,7 @@ impl Reader<'_> {
 
     /// Those of `base` that have this row: its rows are read only where they are near to candidates.
     fn having_among(&self, base: &RoaringTreemap, index: Index, value: &[u8]) -> Result<RoaringTreemap, StoreError> {
+        let start = self.touched();
         let mut kept = Gathering::default();
         let mut candidates = base.iter();
         let mut candidate = candidates.next();
@@ -124,7 +125,9 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok(kept.into_set())
+        let kept = kept.into_set();
+        self.note("find among them by a value of", Some(index), start, kept.len());
+        Ok(kept)
     }
 
     fn union(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
