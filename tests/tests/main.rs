@@ -30,6 +30,8 @@ mod metadata;
 mod packages;
 /// Pages while others write.
 mod paging;
+/// JSON Patch, FHIRPath Patch and XML Patch.
+mod patch;
 /// The server of tests that need one in a process of its own.
 mod process;
 /// Requests at the same time: who wins, and what is left.

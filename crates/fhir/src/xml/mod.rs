@@ -3,10 +3,10 @@
 //! Nothing is ever fetched or expanded: a document type, and with it every entity of its own, is refused. What is read and
 //! written is bounded by the text itself and by [`json::DEPTH_MAX`](crate::json::DEPTH_MAX).
 
-mod escape;
+pub(crate) mod escape;
 mod narrative;
 mod read;
-mod scan;
+pub(crate) mod scan;
 mod write;
 
 pub use read::parse;

@@ -32,6 +32,7 @@ pub(super) fn read(scanner: &mut Scanner<'_>, div: &Tag<'_>) -> Result<String, F
                 return Err(Fault::structure(tag.at, message));
             }
             Token::Close => depth -= 1,
+            Token::Aside { .. } => {}
             Token::Text { raw, is_literal } => {
                 let range = at - div.at..scanner.position() - div.at;
                 if is_literal {
@@ -67,6 +68,7 @@ fn rebuild(scanner: &mut Scanner<'_>, div: &Tag<'_>) -> Result<String, Fault> {
                 text.push('>');
                 open.pop();
             }
+            Token::Aside { .. } => text.push_str(&scanner.text[at..scanner.position()]),
             Token::Text { raw, is_literal: true } => text.push_str(&encoded(raw, at)?),
             Token::Text { raw, is_literal: false } => text.push_str(raw),
             Token::End => return Err(Fault::syntax(at, "the text ends inside a narrative")),

@@ -129,6 +129,7 @@ impl<'t> Reader<'t> {
             match self.scanner.next()? {
                 Token::Open(tag) => return Ok(Some(tag)),
                 Token::Close => return Ok(None),
+                Token::Aside { .. } => {}
                 Token::Text { raw, is_literal: false } if is_blank(raw) => {}
                 Token::Text { raw, .. } => {
                     let message =

@@ -19,7 +19,7 @@ const PREFIXES_MAX: usize = 64;
 /// Elements nest no deeper: what is deeper than JSON's limit is refused before, except in narrative and patches.
 const ELEMENTS_MAX: usize = 256;
 
-/// What a text is made of. Comments and processing instructions are passed over.
+/// What a text is made of.
 pub(crate) enum Token<'t> {
     Open(Tag<'t>),
     /// The end of the element that was opened last.
@@ -28,6 +28,10 @@ pub(crate) enum Token<'t> {
     Text {
         raw: &'t str,
         is_literal: bool,
+    },
+    /// A comment or a processing instruction inside an element.
+    Aside {
+        is_comment: bool,
     },
     /// The end of the text.
     End,
@@ -195,7 +199,9 @@ impl<'t> Scanner<'t> {
                     let encoding = declaration.encoding().and_then(Result::ok);
                     self.check_declaration(at, encoding.as_deref())?;
                 }
-                Event::Comment(_) | Event::PI(_) => {}
+                Event::Comment(_) | Event::PI(_) if self.depth == 0 => {}
+                Event::Comment(_) => return Ok(Token::Aside { is_comment: true }),
+                Event::PI(_) => return Ok(Token::Aside { is_comment: false }),
                 Event::Eof if self.depth > 0 => {
                     return Err(Fault::syntax(at, "the text ends before its outermost element does"));
                 }

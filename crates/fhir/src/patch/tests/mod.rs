@@ -9,8 +9,11 @@ fn document(json: &str) -> Document {
     Document::parse(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 
-/// Parameters of one operation for each list of parts: a name, and the rest of the part.
-fn parameters(operations: &[&[(&str, &str)]]) -> Document {
+/// A part's name, and the rest of it.
+type Part = (&'static str, &'static str);
+
+/// Parameters of one operation for each list of parts.
+fn parameters(operations: &[&[Part]]) -> Document {
     let operations = operations.iter().map(|parts| {
         let parts = parts.iter().map(|(name, rest)| format!(r#"{{"name":"{name}",{rest}}}"#));
         format!(r#"{{"name":"operation","part":[{}]}}"#, parts.collect::<Vec<_>>().join(","))
@@ -35,7 +38,7 @@ const MOVE: (&str, &str) = ("type", r#""valueCode":"move""#);
 
 #[test]
 fn paths_change_what_they_find() {
-    let cases: [(&[(&str, &str)], (&str, &str)); 22] = [
+    let cases: [(&[Part], (&str, &str)); 22] = [
         (
             &[
                 ADD,
@@ -201,7 +204,7 @@ fn paths_change_what_they_find() {
 
 #[test]
 fn paths_are_refused_where_they_do_not_fit() {
-    let cases: [(&[(&str, &str)], &str); 16] = [
+    let cases: [(&[Part], &str); 16] = [
         (
             &[
                 ADD,
@@ -326,7 +329,7 @@ fn paths_are_refused_where_they_do_not_fit() {
 #[test]
 fn refuses_what_is_no_path_patch() {
     let path = ("path", r#""valueString":"Patient""#);
-    let cases: [(&[(&str, &str)], &str); 13] = [
+    let cases: [(&[Part], &str); 13] = [
         (&[], "the part `type` is missing"),
         (&[ADD], "the part `path` is missing"),
         (&[ADD, path], "the part `name` is missing"),
