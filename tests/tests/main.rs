@@ -20,6 +20,8 @@ mod dialect;
 mod examples;
 /// `_explain`: what a search did.
 mod explain;
+/// `$fhirpath`.
+mod fhirpath;
 /// Histories and their pages.
 mod history;
 /// Chains, includes, lists and `_filter`: searches over more than one resource.

@@ -1,6 +1,7 @@
 //! What patients come for: the rules of the services, and operations.
 
 mod appointments;
+mod fhirpath;
 mod inputs;
 mod operation;
 pub mod packages;
@@ -24,6 +25,7 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &packages::PackageList,
     &packages::PackageRemove,
     &terminology::Expand,
+    &fhirpath::FhirPath,
     &terminology::Lookup,
     &terminology::Subsumes,
     &terminology::ValidateInCodeSystem,

@@ -7,7 +7,7 @@ use super::compare::{self, distinct};
 use super::expression::{Chain, Expr, Member, Operation, Operator, Path, Step, Variable};
 use super::item::{one, optional, single, truth, truth_item};
 use super::types::TypeName;
-use super::{Collection, Context, ElementNode, EvaluationError, Item, Trace, operators, reflection};
+use super::{Collection, Context, ElementNode, EvaluationError, Item, Steps, Trace, operators, reflection};
 use crate::definitions::StructureKind;
 
 /// One evaluation visits at most this many items and operations: about a second of work.
@@ -55,8 +55,12 @@ impl<'a> Evaluation<'a> {
     }
 
     /// One that keeps what `trace()` meets.
-    pub(super) fn traced(context: Context<'a>, input: Option<Item<'a>>) -> Evaluation<'a> {
-        Evaluation { traces: Some(RefCell::default()), ..Evaluation::new(context, input) }
+    pub(super) fn traced(context: Context<'a>, input: Option<Item<'a>>, steps: &Steps) -> Evaluation<'a> {
+        Evaluation { context, input, steps_left: Cell::new(steps.0), traces: Some(RefCell::default()) }
+    }
+
+    pub(super) fn steps_left(&self) -> Steps {
+        Steps(self.steps_left.get())
     }
 
     pub(super) fn into_traces(self) -> Vec<Trace<'a>> {
@@ -180,7 +184,7 @@ impl<'a> Evaluation<'a> {
         match self.context.variables.iter().find(|(known, _)| *known == name) {
             Some((_, items)) => {
                 self.spend(items.len())?;
-                Ok(items.clone())
+                Ok(items.iter().cloned().collect())
             }
             None => Err(EvaluationError::new(format!("variable `%{name}` is unknown"))),
         }
@@ -193,8 +197,12 @@ impl<'a> Evaluation<'a> {
             (Expr::This, [Step::Members(members), rest @ ..]) => {
                 steps = rest;
                 let mut items = Collection::new();
-                if let Some(Item::Element(element)) = scope.this {
-                    self.walk(*element, members, &mut items)?;
+                match scope.this {
+                    Some(Item::Element(element)) => self.walk(*element, members, &mut items)?,
+                    Some(item @ (Item::Type(..) | Item::TypeElement(_))) => {
+                        reflection::walk(self, item.clone(), members, &mut items)?;
+                    }
+                    _ => {}
                 }
                 items
             }

@@ -7,6 +7,7 @@ mod expression;
 mod functions;
 mod item;
 mod lexer;
+mod locate;
 mod navigate;
 mod operators;
 mod outlook;
@@ -101,6 +102,16 @@ impl EvaluationError {
     }
 }
 
+/// How much work is left for several evaluations that answer one question: at first about a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Steps(u32);
+
+impl Default for Steps {
+    fn default() -> Steps {
+        Steps(evaluate::STEPS_MAX)
+    }
+}
+
 /// What a `trace()` met on its way.
 #[derive(Clone)]
 pub struct Trace<'a> {
@@ -113,7 +124,7 @@ pub trait Resolver {
     /// The target of a reference for `resolve()`, when it is at hand. Contained and same-Bundle targets are found without asking.
     fn resolve<'a>(&'a self, reference: &str) -> Option<Node<'a>>;
 
-    /// The StructureDefinition of a canonical url for `elementDefinition()`.
+    /// The StructureDefinition of a canonical url, with its snapshot, for `elementDefinition()`.
     fn definition<'a>(&'a self, url: &str) -> Option<Node<'a>> {
         let _ = url;
         None
@@ -132,7 +143,7 @@ pub struct Context<'a> {
     /// For `memberOf()`, `conformsTo()` and other questions of definitions.
     pub library: Option<&'a dyn crate::Library>,
     /// Variables of the caller, by name without `%`.
-    pub variables: &'a [(&'a str, Collection<'a>)],
+    pub variables: &'a [(&'a str, Vec<Item<'a>>)],
     /// `now()` and `today()`.
     pub now: crate::Instant,
 }
@@ -164,14 +175,17 @@ impl Expression {
         Evaluation::new(*context, Some(input)).run(&self.0)
     }
 
-    /// Evaluates on one input item or on none, and gives what its calls of `trace()` met too: also when it fails.
+    /// Evaluates on one input item or on none, and gives what its calls of `trace()` met too, also when it fails. The
+    /// steps it takes are taken off `steps`.
     pub fn trace<'a>(
         &'a self,
         context: &Context<'a>,
         input: Option<Item<'a>>,
+        steps: &mut Steps,
     ) -> (Result<Collection<'a>, EvaluationError>, Vec<Trace<'a>>) {
-        let evaluation = Evaluation::traced(*context, input);
+        let evaluation = Evaluation::traced(*context, input, steps);
         let result = evaluation.run(&self.0);
+        *steps = evaluation.steps_left();
         (result, evaluation.into_traces())
     }
 

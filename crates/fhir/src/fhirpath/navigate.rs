@@ -11,6 +11,16 @@ impl<'a> ElementNode<'a> {
         if self.is_primitive() { self.sibling } else { self.value }
     }
 
+    /// The children of one name: `value`, not `valueQuantity`.
+    pub fn members(&self, definitions: &'static Definitions, name: &str) -> Vec<ElementNode<'a>> {
+        let mut members = Vec::new();
+        let _ = self.visit_member(definitions, name, &mut |child| {
+            members.push(child);
+            Ok::<(), ()>(())
+        });
+        members
+    }
+
     /// Gives the children of one name to `visit`, until it fails.
     pub(crate) fn visit_member<E>(
         &self,

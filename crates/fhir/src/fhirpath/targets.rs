@@ -4,9 +4,9 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::Resolver;
-use crate::Library;
 use crate::json::{Document, Node};
 use crate::terminology::Canonical;
+use crate::{Library, profile};
 
 /// How many documents one evaluation gets; what is asked for after that is not found.
 const TARGETS_MAX: usize = 256;
@@ -52,6 +52,12 @@ impl Resolver for Targets<'_> {
     }
 
     fn definition<'a>(&'a self, url: &str) -> Option<Node<'a>> {
-        self.get(url, || self.library.structure_definition(Canonical::parse(url)).ok().flatten())
+        self.get(url, || {
+            let definition = self.library.structure_definition(Canonical::parse(url)).ok().flatten()?;
+            match definition.root().get("snapshot") {
+                Some(_) => Some(definition),
+                None => profile::snapshot(self.library, &definition).ok().map(Arc::new),
+            }
+        })
     }
 }

@@ -26,10 +26,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     function("elementDefinition", 0..=0, element_definition),
 ];
 
-/// What one question to a library counts for.
-const QUESTION_STEPS: usize = 100;
+/// What one question to a library counts for: it may have to read a definition, or ask another server.
+const QUESTION_STEPS: usize = 10_000;
 /// What one validation counts for, beside the length of what is validated.
-const VALIDATION_STEPS: usize = 10_000;
+const VALIDATION_STEPS: usize = 100_000;
 /// A profile whose rules ask `conformsTo()` is asked about at most so deep.
 const VALIDATIONS_NESTED_MAX: u32 = 2;
 
