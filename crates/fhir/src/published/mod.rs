@@ -118,7 +118,7 @@ impl Library for Published {
     }
 
     fn member(&self, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-        terminology::published_member(value_set, coded)
+        terminology::member(self, value_set, coded)
     }
 
     fn resource(&self, _: &str) -> Option<Arc<Document>> {

@@ -26,17 +26,9 @@ pub enum Membership {
     Unknown(String),
 }
 
-/// Whether `coded` is in a value set. Who asks again and again keeps the [`Members`].
+/// Whether `coded` is in a value set.
 pub fn member(source: &dyn Source, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-    match Members::compile(source, value_set) {
-        Ok(members) => members.check(coded),
-        Err(outcome) => Membership::Unknown(outcome.to_string()),
-    }
-}
-
-/// Whether `coded` is in a value set that is always there.
-pub(crate) fn published_member(value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-    match super::published::members(value_set) {
+    match source.members(value_set) {
         Ok(members) => members.check(coded),
         Err(outcome) => Membership::Unknown(outcome.to_string()),
     }

@@ -34,7 +34,6 @@ pub use members::{Members, Versions};
 pub use membership::{Coded, Membership, check_any, code_in_system, member};
 pub use value_set::{Filter, Include, Listed, ListedDesignation, Operator, ValueSet};
 
-pub(crate) use membership::published_member;
 use membership::wrong_display;
 
 use crate::{IssueType, Outcome};
@@ -52,6 +51,11 @@ pub trait Source {
 
     /// The value set of this canonical url, or the one that a reference names.
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome>;
+
+    /// The members of a value set; one that is not known is refused. A source that is asked often keeps them.
+    fn members(&self, value_set: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
+        Members::compile(self, value_set).map(Arc::new)
+    }
 
     /// The concept map of this canonical url; a source may have none.
     fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {

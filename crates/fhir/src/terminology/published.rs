@@ -9,24 +9,13 @@ use crate::Outcome;
 use crate::json::Node;
 use crate::published::{Published, resource};
 
-/// Definitions that were read, by url. Bounded by what is published: what is not there is not remembered.
+/// Definitions that were read, by canonical. Bounded by what is published: what is not there is not remembered.
 type Read<T> = LazyLock<RwLock<FxHashMap<String, Arc<T>>>>;
 
 static CODE_SYSTEMS: Read<CodeSystem> = LazyLock::new(RwLock::default);
 static VALUE_SETS: Read<ValueSet> = LazyLock::new(RwLock::default);
 static CONCEPT_MAPS: Read<ConceptMap> = LazyLock::new(RwLock::default);
-
-/// The members of a published value set, found out once.
-pub(crate) fn members(canonical: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
-    static MEMBERS: Read<Members> = LazyLock::new(RwLock::default);
-    let name = canonical.to_string();
-    if let Some(known) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-        return Ok(known.clone());
-    }
-    let members = Arc::new(Members::compile(&Published, canonical)?);
-    let mut read = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
-    Ok(read.entry(name).or_insert(members).clone())
-}
+static MEMBERS: Read<Members> = LazyLock::new(RwLock::default);
 
 fn read<T>(read: &Read<T>, resource_type: &str, url: &str, new: fn(Node<'_>) -> T) -> Option<Arc<T>> {
     if let Some(known) = read.read().unwrap_or_else(PoisonError::into_inner).get(url) {
@@ -46,6 +35,16 @@ impl Source for Published {
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
         let found = read(&VALUE_SETS, "ValueSet", canonical.url, ValueSet::new);
         Ok(found.filter(|found| canonical.takes(found.version.as_deref())))
+    }
+
+    fn members(&self, value_set: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
+        let name = value_set.to_string();
+        if let Some(known) = MEMBERS.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            return Ok(known.clone());
+        }
+        let members = Arc::new(Members::compile(self, value_set)?);
+        let mut read = MEMBERS.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(read.entry(name).or_insert(members).clone())
     }
 
     fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {

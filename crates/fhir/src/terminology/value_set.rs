@@ -135,6 +135,15 @@ impl Listed {
     }
 }
 
+impl Listed {
+    /// The memory it takes with its place among others, in bytes, give or take.
+    pub(super) fn bytes(&self) -> usize {
+        let designations = self.designations.iter().map(|other| size_of::<ListedDesignation>() + other.value.len());
+        let texts = 2 * self.code.len() + self.display.as_ref().map_or(0, String::len);
+        size_of::<Listed>() + 32 + texts + designations.sum::<usize>()
+    }
+}
+
 impl ListedDesignation {
     fn new(node: Node<'_>) -> Option<ListedDesignation> {
         let usage = node.get("use");

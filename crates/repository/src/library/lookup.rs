@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use fhir::json::Document;
 use fhir::profile::Profile;
-use fhir::terminology::{Canonical, CodeSystem, Coded, Membership, ValueSet};
+use fhir::terminology::{Canonical, CodeSystem, ConceptMap, Members, ValueSet};
 use fhir::{IssueType, Outcome, published};
 use search::Registry;
 use store::{Find, Key, Snapshot};
@@ -20,9 +20,6 @@ const VERSIONS_MAX: usize = 100;
 
 /// How much each kind of definition may take, by the length of its text in bytes.
 const KIND_BYTES_MAX: usize = 64 << 20;
-
-/// How much the answers about codes may take, in bytes.
-const MEMBERSHIPS_BYTES_MAX: usize = 16 << 20;
 
 /// The latest conformance resource of R4.
 pub(super) fn published(resource_type: &str, canonical: Canonical<'_>) -> Option<Arc<Document>> {
@@ -87,7 +84,8 @@ pub(crate) struct Caches {
     profiles: Recent<Option<Result<Arc<Profile>, Outcome>>>,
     value_sets: Recent<Option<Arc<ValueSet>>>,
     code_systems: Recent<Option<Arc<CodeSystem>>>,
-    memberships: Recent<Membership>,
+    concept_maps: Recent<Option<Arc<ConceptMap>>>,
+    members: Recent<Arc<Members>>,
 }
 
 impl Default for Caches {
@@ -98,7 +96,8 @@ impl Default for Caches {
             profiles: Recent::new(KIND_BYTES_MAX),
             value_sets: Recent::new(KIND_BYTES_MAX),
             code_systems: Recent::new(KIND_BYTES_MAX),
-            memberships: Recent::new(MEMBERSHIPS_BYTES_MAX),
+            concept_maps: Recent::new(KIND_BYTES_MAX),
+            members: Recent::new(KIND_BYTES_MAX),
         }
     }
 }
@@ -143,20 +142,27 @@ impl Caches {
         looked(&self.code_systems, &canonical.to_string(), load)
     }
 
-    pub(super) fn membership(
+    pub(super) fn concept_map(
+        &self,
+        canonical: Canonical<'_>,
+        load: impl FnOnce() -> Looked<Arc<ConceptMap>>,
+    ) -> Result<Option<Arc<ConceptMap>>, Outcome> {
+        looked(&self.concept_maps, &canonical.to_string(), load)
+    }
+
+    /// The members of a value set that is known.
+    pub(super) fn members(
         &self,
         value_set: Canonical<'_>,
-        coded: &Coded<'_>,
-        ask: impl FnOnce() -> Membership,
-    ) -> Membership {
-        let Coded { system, version, code, display } = *coded;
-        let name = format!("{value_set}\n{system:?} {version:?} {code:?} {display:?}");
-        if let Some(known) = self.memberships.get(&name) {
-            return known;
+        compile: impl FnOnce() -> Result<Members, Outcome>,
+    ) -> Result<Arc<Members>, Outcome> {
+        let name = value_set.to_string();
+        if let Some(known) = self.members.get(&name) {
+            return Ok(known);
         }
-        let membership = ask();
-        self.memberships.put(&name, membership.clone(), text_bytes(&membership));
-        membership
+        let members = Arc::new(compile()?);
+        self.members.put(&name, members.clone(), members.bytes());
+        Ok(members)
     }
 }
 
@@ -171,12 +177,4 @@ fn looked<T: Clone>(
     let (found, weight) = load()?.map_or((None, 0), |(found, weight)| (Some(found), weight));
     kept.put(name, found.clone(), weight);
     Ok(found)
-}
-
-fn text_bytes(membership: &Membership) -> usize {
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    match membership {
-        Membership::In { display, wrong_display } => length(display) + length(wrong_display),
-        Membership::NotIn(why) | Membership::Unknown(why) => why.len(),
-    }
 }

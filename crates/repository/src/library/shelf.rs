@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use fhir::json::Document;
 use fhir::profile::Profile;
 use fhir::published::Published;
-use fhir::terminology::{self, Canonical, CodeSystem, Coded, Membership, Source, ValueSet, implicit};
+use fhir::terminology::{
+    self, Canonical, CodeSystem, Coded, ConceptMap, Members, Membership, Source, ValueSet, implicit,
+};
 use fhir::validate::{Depth, Validator};
 use fhir::{Library, Outcome, Reference};
 use store::{Key, Snapshot};
@@ -142,6 +144,18 @@ impl Source for Shelf<'_> {
             None => Ok(Published.value_set(canonical)?.or_else(|| implicit(canonical).map(Arc::new))),
         }
     }
+
+    fn members(&self, value_set: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
+        self.opened()?.caches.members(value_set, || Members::compile(self, value_set))
+    }
+
+    fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {
+        let stored = self.opened()?.caches.concept_map(canonical, || {
+            let document = self.stored("ConceptMap", canonical)?;
+            Ok(document.map(|document| (Arc::new(ConceptMap::new(document.root())), document.text().len())))
+        })?;
+        stored.map_or_else(|| Published.concept_map(canonical), |stored| Ok(Some(stored)))
+    }
 }
 
 impl Library for Shelf<'_> {
@@ -163,10 +177,7 @@ impl Library for Shelf<'_> {
     }
 
     fn member(&self, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
-        let known = match self.opened() {
-            Ok(opened) => opened.caches.membership(value_set, coded, || terminology::member(self, value_set, coded)),
-            Err(outcome) => Membership::Unknown(outcome.to_string()),
-        };
+        let known = terminology::member(self, value_set, coded);
         match (known, self.elsewhere()) {
             (Membership::Unknown(_), Some(server)) => {
                 let definition = self.definition("ValueSet", value_set).ok().flatten();

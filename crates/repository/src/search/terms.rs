@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fhir::terminology::{Canonical, CodeSystem, Source, ValueSet};
+use fhir::terminology::{Canonical, CodeSystem, Members, Source, ValueSet};
 use fhir::{IssueType, Outcome};
 use search::Terms;
 use store::Filter;
@@ -16,12 +16,16 @@ impl Source for Runner<'_> {
     }
 
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
-        // An expansion asks here at least once; a query may ask for thousands that touch no rows.
+        self.shelf.value_set(canonical)
+    }
+
+    fn members(&self, value_set: Canonical<'_>) -> Result<Arc<Members>, Outcome> {
+        // A query may ask for thousands that touch no rows.
         if Instant::now() > self.until {
             let text = "the time of the search ran out while expanding value sets";
             return Err(Outcome::new(IssueType::TooCostly, text));
         }
-        self.shelf.value_set(canonical)
+        self.shelf.members(value_set)
     }
 }
 

@@ -32,7 +32,7 @@ impl Codes {
 
 /// The codes of a value set; what is unknown, too large or runs in a circle is refused.
 pub fn expand(source: &dyn Source, value_set: Canonical<'_>) -> Result<Codes, Outcome> {
-    Members::compile(source, value_set)?.codes()
+    source.members(value_set)?.codes()
 }
 
 impl Members {

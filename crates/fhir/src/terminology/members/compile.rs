@@ -29,12 +29,12 @@ pub struct Versions {
 impl Members {
     /// The members of a value set; one that is not known, or not well made, is refused. What is missing or wrong inside it shows when
     /// its codes are asked for.
-    pub fn compile(source: &dyn Source, canonical: Canonical<'_>) -> Result<Members, Outcome> {
+    pub fn compile<S: Source + ?Sized>(source: &S, canonical: Canonical<'_>) -> Result<Members, Outcome> {
         Compiler::new(source, &Versions::default()).named(canonical)
     }
 
     /// The members of a definition at hand.
-    pub fn of(source: &dyn Source, value_set: &ValueSet, versions: &Versions) -> Result<Members, Outcome> {
+    pub fn of<S: Source + ?Sized>(source: &S, value_set: &ValueSet, versions: &Versions) -> Result<Members, Outcome> {
         let canonical = Canonical { url: &value_set.url, version: value_set.version.as_deref() };
         let mut compiler = Compiler::new(source, versions);
         compiler.open.push(canonical.to_string());
@@ -42,8 +42,8 @@ impl Members {
     }
 }
 
-struct Compiler<'a> {
-    source: &'a dyn Source,
+struct Compiler<'a, S: ?Sized> {
+    source: &'a S,
     versions: &'a Versions,
     /// The value sets that are being compiled, the outermost first.
     open: Vec<String>,
@@ -53,8 +53,8 @@ struct Compiler<'a> {
     supplements: Vec<String>,
 }
 
-impl<'a> Compiler<'a> {
-    fn new(source: &'a dyn Source, versions: &'a Versions) -> Compiler<'a> {
+impl<'a, S: Source + ?Sized> Compiler<'a, S> {
+    fn new(source: &'a S, versions: &'a Versions) -> Compiler<'a, S> {
         Compiler { source, versions, open: Vec::new(), count: 0, supplements: versions.supplements.clone() }
     }
 

@@ -144,6 +144,15 @@ impl Selection {
         }
     }
 
+    fn bytes(&self) -> usize {
+        let which = match &self.which {
+            Which::Listed(listed, _) => listed.iter().map(Listed::bytes).sum(),
+            Which::Filtered(positions) => size_of_val(positions.0.as_slice()),
+            Which::All | Which::Unknown => 0,
+        };
+        size_of::<Selection>() + self.system.len() + which
+    }
+
     /// The listed code, in whatever case the system allows.
     fn listed(&self, code: &str) -> Option<&Listed> {
         let Which::Listed(listed, places) = &self.which else { return None };
@@ -196,6 +205,14 @@ impl Members {
             }
             truth => truth,
         }
+    }
+
+    /// The memory it takes, in bytes, give or take; the code systems that it shares with others are not counted.
+    pub fn bytes(&self) -> usize {
+        let own: usize = self.selections().map(Selection::bytes).sum();
+        let excludes = self.excludes.iter().flat_map(|part| part.selection.iter().map(Selection::bytes));
+        let inside = self.excludes.iter().flat_map(Part::value_sets).map(Members::bytes);
+        size_of::<Members>() + self.name.len() + own + excludes.chain(inside).sum::<usize>()
     }
 
     /// Its canonical.
