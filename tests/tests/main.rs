@@ -44,6 +44,8 @@ mod search;
 mod search_oracle;
 /// Search parameters that come, change and go.
 mod search_parameter;
+/// `$snapshot`.
+mod snapshot;
 /// The scenario of examples/surgery: find a slot and book it.
 mod surgery;
 /// Searches that value sets and code systems decide.

@@ -6,6 +6,7 @@ mod inputs;
 mod operation;
 pub mod packages;
 mod search_parameters;
+mod snapshot;
 mod terminology;
 mod validate;
 
@@ -26,6 +27,7 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &packages::PackageRemove,
     &terminology::Expand,
     &fhirpath::FhirPath,
+    &snapshot::Snapshot,
     &terminology::Lookup,
     &terminology::Subsumes,
     &terminology::ValidateInCodeSystem,

@@ -11,6 +11,7 @@ mod nearest;
 mod path;
 mod primitive;
 mod profile;
+mod questionnaire;
 mod reference;
 mod resource;
 

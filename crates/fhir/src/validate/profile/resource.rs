@@ -10,6 +10,7 @@ use crate::outcome::{IssueType, Severity, quoted};
 use crate::profile::{CORE, Profile};
 use crate::terminology::Canonical;
 use crate::validate::path::Path;
+use crate::validate::questionnaire;
 use crate::validate::reference::Bundle;
 
 /// The most profiles of one resource.
@@ -23,13 +24,16 @@ impl<'a> Walk<'_, 'a> {
         (self.resource, self.root_resource) = (resource, resource);
         let bundle = (resource.structure.name == "Bundle").then(|| self.bundle.replace(Bundle::of(node)));
         self.claims(resource, asked, path);
+        self.questionnaire(resource, node, path);
         if self.is_full() && !matches!(resource.structure.base, "" | "Resource") {
             self.narrative(node, path);
         }
         for (at, contained) in node.get("contained").into_iter().flat_map(Node::items).enumerate() {
             if let Some(contained) = ElementNode::resource(self.validator.definitions, contained) {
                 self.resource = contained;
-                self.claims(contained, &[], &path.child("contained").item(at));
+                let path = path.child("contained").item(at);
+                self.claims(contained, &[], &path);
+                self.questionnaire(contained, node, &path);
             }
         }
         match resource.structure.name {
@@ -71,6 +75,13 @@ impl<'a> Walk<'_, 'a> {
     fn inner(&mut self, node: Option<Node<'a>>, path: &Path<'_>) {
         if let Some(resource) = node.and_then(|node| ElementNode::resource(self.validator.definitions, node)) {
             self.independent(resource, &[], path);
+        }
+    }
+
+    /// Checks the answers of a QuestionnaireResponse.
+    fn questionnaire(&mut self, resource: ElementNode<'a>, container: Node<'a>, path: &Path<'_>) {
+        if let Some(node) = resource.value.filter(|_| resource.structure.name == "QuestionnaireResponse") {
+            questionnaire::check(self.validator, &mut self.issues, node, container, path);
         }
     }
 
