@@ -17,22 +17,22 @@ fn makes_snapshots_of_what_is_sent_and_what_is_known() {
     let parameters = |parameter: Value| Some(json!({"resourceType": "Parameters", "parameter": [parameter]}));
     let patient = "http://hl7.org/fhir/StructureDefinition/Patient";
     for (call, body, count, family) in [
-        ("POST /StructureDefinition/$snapshot".to_owned(), Some(profile()), 53, 1),
+        ("POST /StructureDefinition/$snapshot".to_owned(), Some(profile()), 54, 1),
         (
             "POST /StructureDefinition/$snapshot".to_owned(),
             parameters(json!({"name": "definition", "resource": profile()})),
-            53,
+            54,
             1,
         ),
         (
             "POST /StructureDefinition/$snapshot".to_owned(),
             parameters(json!({"name": "url", "valueString": URL})),
-            53,
+            54,
             1,
         ),
-        (format!("GET /StructureDefinition/$snapshot?url={URL}"), None, 53, 1),
+        (format!("GET /StructureDefinition/$snapshot?url={URL}"), None, 54, 1),
         (format!("GET /StructureDefinition/$snapshot?url={patient}"), None, 45, 0),
-        ("GET /StructureDefinition/named/$snapshot".to_owned(), None, 53, 1),
+        ("GET /StructureDefinition/named/$snapshot".to_owned(), None, 54, 1),
     ] {
         let request = flint.call(&call);
         let reply = match &body {

@@ -37,7 +37,9 @@ impl Check<'_, '_> {
             Kind::Plain(name) => name == found,
             // Options may be of other types than Coding; only these are then answers.
             Kind::Choice => options(question).any(|(name, _)| name == found) || found == "Coding",
-            Kind::OpenChoice => options(question).any(|(name, _)| name == found) || matches!(found, "Coding" | "String"),
+            Kind::OpenChoice => {
+                options(question).any(|(name, _)| name == found) || matches!(found, "Coding" | "String")
+            }
             Kind::Other => true,
             Kind::Group | Kind::Display => false,
         }
@@ -54,7 +56,11 @@ impl Check<'_, '_> {
             // Whether attachments and quantities are the same is not always known: then nothing is said.
             if options.all(|option| equal(option, value) == Some(false)) {
                 self.issues.error(path, IssueType::CodeInvalid, || {
-                    format!("the answer {} is none of the options of the question {}", shown(), quoted(&question.link_id))
+                    format!(
+                        "the answer {} is none of the options of the question {}",
+                        shown(),
+                        quoted(&question.link_id)
+                    )
                 });
             }
             return;

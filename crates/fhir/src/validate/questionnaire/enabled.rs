@@ -39,7 +39,8 @@ fn holds(response: &Response<'_>, condition: Node<'_>, around: Option<usize>, at
     let operator = condition.get("operator")?.as_str()?;
     let expected = typed(condition, "answer")?;
     let given = response.nearest(&link_id, around, at);
-    let mut given = given.into_iter().flat_map(|given| answers(given.node)).filter_map(|answer| typed(answer, "value")).peekable();
+    let mut given =
+        given.into_iter().flat_map(|given| answers(given.node)).filter_map(|answer| typed(answer, "value")).peekable();
     let is_answered = given.peek().is_some();
     let any = |mut found: Box<dyn Iterator<Item = Option<bool>> + '_>| {
         let mut is_unsure = false;

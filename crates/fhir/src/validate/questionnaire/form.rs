@@ -126,7 +126,8 @@ pub(super) struct Given<'a> {
 
 impl<'a> Response<'a> {
     pub(super) fn of(response: Node<'a>) -> Response<'a> {
-        let mut all = Response { given: Vec::new(), by_link_id: FxHashMap::default(), by_position: FxHashMap::default() };
+        let mut all =
+            Response { given: Vec::new(), by_link_id: FxHashMap::default(), by_position: FxHashMap::default() };
         all.add(response, None);
         all
     }

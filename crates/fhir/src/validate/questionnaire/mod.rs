@@ -82,7 +82,9 @@ impl<'a> Check<'_, 'a> {
         let mut types = self.form.questionnaire.get("subjectType").into_iter().flat_map(Node::items).peekable();
         let reference = node.path(&["subject", "reference"]).and_then(Node::as_str);
         let found = match reference.as_deref().and_then(Reference::parse) {
-            Some(Reference::Relative { resource_type, .. } | Reference::Absolute { resource_type, .. }) => resource_type,
+            Some(Reference::Relative { resource_type, .. } | Reference::Absolute { resource_type, .. }) => {
+                resource_type
+            }
             _ => return,
         };
         if types.peek().is_some() && !types.any(|it| it.is_str(found)) {
@@ -102,14 +104,19 @@ impl<'a> Check<'_, 'a> {
             let path = path.child("item");
             let path = path.item(index);
             let link_id = item.get("linkId").and_then(Node::as_str).unwrap_or_default();
-            let place = self.form.find(&link_id).and_then(|known| Some((known, expected.iter().position(|it| *it == known)?)));
+            let place =
+                self.form.find(&link_id).and_then(|known| Some((known, expected.iter().position(|it| *it == known)?)));
             match place {
                 Some((known, order)) => {
                     let question = &self.form.questions[known];
                     if order < furthest {
                         let before = &self.form.questions[expected[furthest]].link_id;
                         self.issues.error(&path, IssueType::Structure, || {
-                            format!("the item {} stands before {} in the questionnaire", quoted(&link_id), quoted(before))
+                            format!(
+                                "the item {} stands before {} in the questionnaire",
+                                quoted(&link_id),
+                                quoted(before)
+                            )
                         });
                     }
                     furthest = furthest.max(order);
@@ -220,8 +227,6 @@ impl<'a> Check<'_, 'a> {
     /// Whether a question that is not answered should be.
     fn is_wanted(&self, question: &Question<'_>, around: Option<usize>) -> bool {
         let end = around.map_or(self.response.given.len(), |around| self.response.given[around].end);
-        self.is_finished
-            && question.is_required()
-            && is_enabled(self.response, question, around, end) == Some(true)
+        self.is_finished && question.is_required() && is_enabled(self.response, question, around, end) == Some(true)
     }
 }
