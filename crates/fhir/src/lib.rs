@@ -5,6 +5,7 @@
 //! - A document is never rebuilt from a model: what came in goes out, to the last digit.
 //! - Nothing here panics on any input; every refusal is an [`Outcome`] or a small error of its own.
 
+pub mod collection;
 pub mod definitions;
 pub mod fhirpath;
 pub mod json;

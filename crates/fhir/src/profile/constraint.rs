@@ -31,7 +31,7 @@ pub(super) fn constraints(
             let mut types = definition.get("type").into_iter().flat_map(Node::items);
             types.any(|found| texts(found, "profile").any(|profile| *profile == *source))
         };
-        if structure.invariants.iter().chain(stated).any(|it| is_same(&it))
+        if structure.invariants.iter().chain(stated).any(is_same)
             || text("source").is_some_and(|source| is_of_core(&source) || is_of_type(&source))
         {
             continue;

@@ -83,7 +83,7 @@ impl Compiler<'_, '_> {
                     self.follow(slice, path, done, by, tests)?;
                 }
                 if tests.len() == before {
-                    self.from_value(at, path, done, tests);
+                    self.take_from_value(at, path, done, tests);
                 }
             }
             Step::Extension(url) => {
@@ -141,7 +141,7 @@ impl Compiler<'_, '_> {
     }
 
     /// Takes what stands at the rest of the path in the fixed value or pattern of `at`.
-    fn from_value(&self, at: usize, path: &[Step], done: usize, tests: &mut Vec<Test>) {
+    fn take_from_value(&self, at: usize, path: &[Step], done: usize, tests: &mut Vec<Test>) {
         let Some(definition) = self.outline.elements[at].definition else { return };
         let is_value = |name: &str| name.starts_with("pattern") || name.starts_with("fixed");
         let Some((_, value)) = definition.members().find(|(name, _)| is_value(name)) else { return };

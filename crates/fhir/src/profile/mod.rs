@@ -8,7 +8,7 @@ mod rules;
 mod snapshot;
 
 pub(crate) use rules::{
-    Binding, Child, Constraint, Demand, Occurrence, Openness, Rules, Slicing, Step, Strength, Target, Test,
+    Binding, Child, Constraint, Demand, Occurrence, Openness, Rules, Slice, Slicing, Step, Strength, Target, Test,
 };
 pub use snapshot::snapshot;
 

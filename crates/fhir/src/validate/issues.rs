@@ -10,8 +10,10 @@ pub(super) struct Issues {
     listed: Vec<Issue>,
     /// True when only the first error is of interest.
     until_error: bool,
+    /// How many of those listed are no errors.
+    others_listed: usize,
     errors_left_out: usize,
-    warnings_left_out: usize,
+    others_left_out: usize,
 }
 
 impl Issues {
@@ -46,13 +48,23 @@ impl Issues {
         if self.until_error && (severity > Severity::Error || !self.listed.is_empty()) {
             return;
         }
+        let is_error = severity <= Severity::Error;
+        let issue = || Issue { severity, ..Issue::error(code, message()) }.at(path.to_string());
         if self.listed.len() + 1 < ISSUES_MAX {
-            let issue = Issue { severity, ..Issue::error(code, message()) };
-            self.listed.push(issue.at(path.to_string()));
-        } else if severity == Severity::Warning {
-            self.warnings_left_out += 1;
-        } else {
+            self.listed.push(issue());
+            self.others_listed += usize::from(!is_error);
+        } else if is_error && self.others_listed > 0 {
+            // Errors decide: one takes the place of the last that is none.
+            if let Some(last) = self.listed.iter().rposition(|listed| listed.severity > Severity::Error) {
+                self.listed.remove(last);
+            }
+            self.listed.push(issue());
+            self.others_listed -= 1;
+            self.others_left_out += 1;
+        } else if is_error {
             self.errors_left_out += 1;
+        } else {
+            self.others_left_out += 1;
         }
     }
 
@@ -63,9 +75,9 @@ impl Issues {
 
     /// What was found; the last issue says so when some were left out.
     pub(super) fn finish(mut self) -> Vec<Issue> {
-        let (errors, warnings) = (self.errors_left_out, self.warnings_left_out);
-        if errors + warnings > 0 {
-            let message = format!("{errors} more errors and {warnings} more warnings are not listed");
+        let (errors, others) = (self.errors_left_out, self.others_left_out);
+        if errors + others > 0 {
+            let message = format!("{errors} more errors and {others} more warnings and notes are not listed");
             self.listed.push(match errors {
                 0 => Issue::warning(IssueType::Informational, message),
                 _ => Issue::error(IssueType::Invalid, message),
@@ -92,11 +104,14 @@ mod tests {
     #[test]
     fn lists_up_to_the_limit_and_says_what_is_left_out() {
         assert_eq!(issues(ISSUES_MAX - 1, 0).len(), ISSUES_MAX - 1);
-        let cut = issues(2, ISSUES_MAX - 1);
+        let cut = issues(ISSUES_MAX + 1, 1);
         assert_eq!(cut.len(), ISSUES_MAX);
         let last = cut.last().expect("not empty");
-        assert_eq!(last.diagnostics, "2 more errors and 0 more warnings are not listed");
+        assert_eq!(last.diagnostics, "2 more errors and 1 more warnings and notes are not listed");
         assert_eq!(last.severity, Severity::Error, "an error left out still refuses the resource");
+        let mixed = issues(2, ISSUES_MAX);
+        let errors = mixed.iter().filter(|issue| issue.severity == Severity::Error);
+        assert_eq!((mixed.len(), errors.count()), (ISSUES_MAX, 2), "errors are listed before anything else");
         assert_eq!(issues(0, ISSUES_MAX).last().map(|issue| issue.severity), Some(Severity::Warning));
     }
 }

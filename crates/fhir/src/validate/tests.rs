@@ -6,6 +6,7 @@ mod contained;
 mod elements;
 mod invariants;
 mod own;
+mod profiles;
 mod published;
 mod references;
 

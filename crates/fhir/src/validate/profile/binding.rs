@@ -10,12 +10,19 @@ use crate::profile::{Binding, Strength};
 use crate::terminology::{Canonical, Coded, Membership};
 use crate::validate::path::Path;
 
+/// The types of objects that have codes.
+const CODED: [&str; 3] = ["CodeableConcept", "Coding", "Quantity"];
+
 impl<'a> Walk<'_, 'a> {
     /// Checks a value's codes against a value set. What the type's own definition binds, or what is only preferred, is looked at in
     /// full validation alone.
     pub(super) fn binding(&mut self, scope: Scope<'_>, binding: &Binding, node: ElementNode<'a>, path: &Path<'_>) {
         let is_always = !binding.is_inherited && binding.strength != Strength::Preferred;
         let Some(value) = node.value.filter(|_| is_always || self.is_full()) else { return };
+        // Some definitions bind an extension where they mean its value.
+        if value.kind() == Kind::Object && !CODED.contains(&node.structure.name) {
+            return;
+        }
         if !self.spend(STEPS_OF_QUESTION) {
             return;
         }

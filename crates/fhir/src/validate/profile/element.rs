@@ -143,7 +143,7 @@ pub(super) fn place<'p>(path: &Path<'p>, at: usize, value: ElementNode<'_>) -> P
     }
 }
 
-fn times(count: u32) -> String {
+pub(super) fn times(count: u32) -> String {
     match count {
         1 => "once".to_owned(),
         _ => format!("{count} times"),

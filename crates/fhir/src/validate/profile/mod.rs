@@ -45,8 +45,8 @@ struct Walk<'v, 'a> {
     root_resource: ElementNode<'a>,
     /// The innermost Bundle around the current element.
     bundle: Option<Bundle<'a>>,
-    /// Which values conform to which profiles, by their places; `None` while it is being found out.
-    known: FxHashMap<(u32, *const Profile), Option<bool>>,
+    /// Why values do not conform to profiles, by their places, `None` where they do; and while it is being found out.
+    known: FxHashMap<(u32, *const Profile), Option<Issue>>,
     /// The extensions that were checked against their definitions.
     extensions: FxHashSet<u32>,
     steps_left: u64,

@@ -1,10 +1,10 @@
 //! Dividing the values of an element into slices, <https://hl7.org/fhir/R4/profiling.html#slicing>.
 
-use super::element::{Values, place};
+use super::element::{Values, place, times};
 use super::{Scope, Walk};
 use crate::fhirpath::ElementNode;
 use crate::outcome::IssueType;
-use crate::profile::{Demand, Openness, Rules, Slicing, Step, Test};
+use crate::profile::{Demand, Openness, Rules, Slice, Slicing, Step, Test};
 use crate::terminology::Membership;
 use crate::validate::path::Path;
 
@@ -48,11 +48,31 @@ impl<'a> Walk<'_, 'a> {
         }
         for (slice, values) in slicing.slices.iter().zip(&in_slices) {
             let scope = Scope { slice: Some(&slice.name), ..scope };
-            self.occurrence(scope, slice.occurrence, values.len(), path.name(), path);
+            if values.is_empty() && slice.occurrence.min > 0 {
+                self.missing_slice(scope, slice, path);
+            } else {
+                self.occurrence(scope, slice.occurrence, values.len(), path.name(), path);
+            }
             if !values.is_empty() || slice.rules.slicing.is_some() {
                 self.values(scope, &slice.rules, values, path);
             }
         }
+    }
+
+    /// Says that a slice has no values, and if one had the type, why it is not in the slice.
+    fn missing_slice(&mut self, scope: Scope<'_>, slice: &Slice, path: &Path<'_>) {
+        let profiles = slice.tests.iter().filter_map(|test| match &test.demand {
+            Demand::Profiles(profiles) => Some(profiles),
+            _ => None,
+        });
+        let fault = profiles.flatten().find_map(|canonical| self.known_fault(canonical)).cloned();
+        let why = fault.map_or(String::new(), |fault| {
+            format!("; one is not in it, because {} ({})", fault.diagnostics, fault.expression.concat())
+        });
+        let (name, min) = (path.name(), slice.occurrence.min);
+        self.issues.error(path, IssueType::Required, || {
+            format!("`{name}` is missing: it must stand here at least {} ({scope}){why}", times(min))
+        });
     }
 
     fn in_no_slice(

@@ -89,19 +89,20 @@ impl<'a> Walk<'_, 'a> {
         }
         let position = node.value.or(node.sibling)?.position();
         let key = (position, Arc::as_ptr(profile));
-        match self.known.get(&key) {
-            Some(None | Some(true)) => return None,
-            Some(Some(false)) => {
-                let message = format!("it does not conform to {}", profile.url);
-                return Some(Issue::error(IssueType::Structure, message));
-            }
-            None => {}
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
         }
         self.known.insert(key, None);
         let path = Path::root(own);
         let fault = self.first_error(|walk| walk.within(node, |walk| walk.against(profile, node, &path)));
-        self.known.insert(key, Some(fault.is_none()));
+        self.known.insert(key, fault.clone());
         fault
+    }
+
+    /// Why a value met before does not conform to a profile.
+    pub(super) fn known_fault(&self, canonical: &str) -> Option<&Issue> {
+        let profile = Arc::as_ptr(&self.profile(canonical)?);
+        self.known.iter().filter(|((_, known), _)| *known == profile).find_map(|(_, fault)| fault.as_ref())
     }
 
     /// Checks that a reference leads to one of the targets.

@@ -320,5 +320,5 @@ fn issues_are_bounded() {
     let issues = errors(&Document::parse(json.as_bytes()).expect("a valid text"));
     assert_eq!(issues.len(), ISSUES_MAX);
     assert_eq!(issues[ISSUES_MAX - 2].expression, [format!("Patient.name[0].given[{}]", ISSUES_MAX - 2)]);
-    assert_eq!(issues[ISSUES_MAX - 1].diagnostics, "101 more errors and 0 more warnings are not listed");
+    assert_eq!(issues[ISSUES_MAX - 1].diagnostics, "101 more errors and 0 more warnings and notes are not listed");
 }
