@@ -12,36 +12,42 @@ use crate::json::{Kind, Node};
 use crate::{Decimal, Definitions};
 
 /// `=`; `None` where precision does not tell.
-pub(super) fn equal(definitions: &Definitions, left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
+pub(super) fn equal(evaluation: &Evaluation<'_>, left: &Item<'_>, right: &Item<'_>) -> Evaluated<Option<bool>> {
     if let (Item::Element(left), Item::Element(right)) = (left, right) {
-        return equal_elements(definitions, left, right);
+        return equal_elements(evaluation, left, right);
     }
+    let definitions = evaluation.context.definitions;
     if let (Item::Element(element), Item::String(text)) | (Item::String(text), Item::Element(element)) = (left, right)
         && element.is_primitive()
         && let Some(value) = element.value
         && value.kind() == Kind::String
     {
-        return Some(value.is_str(text));
+        return Ok(Some(value.is_str(text)));
     }
-    equal_values(&left.system(definitions), &right.system(definitions))
+    Ok(equal_values(&left.system(definitions), &right.system(definitions)))
 }
 
-fn equal_elements(definitions: &Definitions, left: &ElementNode<'_>, right: &ElementNode<'_>) -> Option<bool> {
+fn equal_elements(
+    evaluation: &Evaluation<'_>,
+    left: &ElementNode<'_>,
+    right: &ElementNode<'_>,
+) -> Evaluated<Option<bool>> {
+    let definitions = evaluation.context.definitions;
     if let (Some(left), Some(right)) = (left.value, right.value)
         && left.position() == right.position()
         && std::ptr::eq(left.document(), right.document())
     {
-        return Some(true);
+        return Ok(Some(true));
     }
-    match (left.system(definitions), right.system(definitions)) {
+    Ok(match (left.system(definitions), right.system(definitions)) {
         (Some(left), Some(right)) => equal_values(&left, &right),
-        (None, None) => Some(match (left.value, right.value) {
-            (Some(left), Some(right)) => equal_json(left, right),
-            (None, None) => left.sibling.zip(right.sibling).is_some_and(|(left, right)| equal_json(left, right)),
+        (None, None) => Some(match (left.value, right.value, left.sibling, right.sibling) {
+            (Some(left), Some(right), ..) => equal_json(evaluation, left, right)?,
+            (None, None, Some(left), Some(right)) => equal_json(evaluation, left, right)?,
             _ => false,
         }),
         _ => Some(false),
-    }
+    })
 }
 
 fn equal_values(left: &Item<'_>, right: &Item<'_>) -> Option<bool> {
@@ -76,20 +82,41 @@ fn decimal(item: &Item<'_>) -> Option<Decimal> {
 }
 
 /// Deep equality; the order of members does not matter, that of items does. The depth of JSON bounds the recursion.
-fn equal_json(left: Node<'_>, right: Node<'_>) -> bool {
+fn equal_json(evaluation: &Evaluation<'_>, left: Node<'_>, right: Node<'_>) -> Evaluated<bool> {
+    evaluation.spend(1)?;
     if left.kind() != right.kind() {
-        return false;
+        return Ok(false);
     }
-    match left.kind() {
+    Ok(match left.kind() {
         Kind::Object => {
-            left.members().count() == right.members().count()
-                && left.members().all(|(name, left)| right.get(name).is_some_and(|right| equal_json(left, right)))
+            let count = left.members().count();
+            spend_lookups(evaluation, count)?;
+            if count != right.members().count() {
+                return Ok(false);
+            }
+            for (name, left) in left.members() {
+                let Some(right) = right.get(name) else { return Ok(false) };
+                if !equal_json(evaluation, left, right)? {
+                    return Ok(false);
+                }
+            }
+            true
         }
         Kind::Array => {
-            left.items().count() == right.items().count()
-                && left.items().zip(right.items()).all(|(left, right)| equal_json(left, right))
+            if left.items().count() != right.items().count() {
+                return Ok(false);
+            }
+            for (left, right) in left.items().zip(right.items()) {
+                if !equal_json(evaluation, left, right)? {
+                    return Ok(false);
+                }
+            }
+            true
         }
-        Kind::String => left.raw() == right.raw() || left.as_str() == right.as_str(),
+        Kind::String => {
+            evaluation.spend_text(left.raw().len())?;
+            left.raw() == right.raw() || left.as_str() == right.as_str()
+        }
         Kind::Number => {
             left.raw() == right.raw()
                 || Decimal::parse(left.raw())
@@ -97,7 +124,12 @@ fn equal_json(left: Node<'_>, right: Node<'_>) -> bool {
                     .is_some_and(|(left, right)| left == right)
         }
         Kind::Boolean | Kind::Null => left.raw() == right.raw(),
-    }
+    })
+}
+
+/// Each member is looked for among all: that is free for objects as FHIR has them.
+fn spend_lookups(evaluation: &Evaluation<'_>, count: usize) -> Evaluated<()> {
+    evaluation.spend(count.saturating_mul(count) / 64)
 }
 
 /// `=` for collections: `None` when either is empty or a pair of items cannot be told apart.
@@ -115,7 +147,7 @@ pub(super) fn equal_collections<'a>(
     evaluation.spend(left.len())?;
     let mut is_known = true;
     for (left, right) in left.iter().zip(right) {
-        match equal(evaluation.context.definitions, left, right) {
+        match equal(evaluation, left, right)? {
             Some(true) => {}
             Some(false) => return Ok(Some(false)),
             None => is_known = false,
@@ -136,7 +168,7 @@ pub(super) fn equivalent_collections<'a>(
     let mut unmatched: SmallVec<[&Item<'a>; 8]> = right.iter().collect();
     for left in left {
         evaluation.spend(unmatched.len())?;
-        let matching = unmatched.iter().position(|right| equivalent(evaluation.context.definitions, left, right));
+        let matching = position(&unmatched, |right| equivalent(evaluation, left, right))?;
         match matching {
             Some(position) => unmatched.swap_remove(position),
             None => return Ok(false),
@@ -146,8 +178,9 @@ pub(super) fn equivalent_collections<'a>(
 }
 
 /// `~` for two items: case and white space of strings do not count, nor digits beyond the less precise number.
-pub(super) fn equivalent(definitions: &Definitions, left: &Item<'_>, right: &Item<'_>) -> bool {
-    match (left.system(definitions), right.system(definitions)) {
+fn equivalent(evaluation: &Evaluation<'_>, left: &Item<'_>, right: &Item<'_>) -> Evaluated<bool> {
+    let definitions = evaluation.context.definitions;
+    Ok(match (left.system(definitions), right.system(definitions)) {
         (Item::String(left), Item::String(right)) => normalized(&left).eq(normalized(&right)),
         (Item::Quantity(left, left_unit), Item::Quantity(right, right_unit)) => {
             quantity::equivalent((left, &left_unit), (right, &right_unit))
@@ -156,11 +189,21 @@ pub(super) fn equivalent(definitions: &Definitions, left: &Item<'_>, right: &Ite
             decimals(&left, &right).is_some_and(|(left, right)| quantity::equivalent_decimals(left, right))
         }
         (Item::Element(left), Item::Element(right)) => match (left.value, right.value) {
-            (Some(left), Some(right)) => equivalent_json(left, right),
-            _ => equal_elements(definitions, &left, &right) == Some(true),
+            (Some(left), Some(right)) => equivalent_json(evaluation, left, right)?,
+            _ => equal_elements(evaluation, &left, &right)? == Some(true),
         },
         (left, right) => equal_values(&left, &right) == Some(true),
+    })
+}
+
+/// The place of the first item that fulfills a criterion.
+fn position<T>(items: &[T], mut criterion: impl FnMut(&T) -> Evaluated<bool>) -> Evaluated<Option<usize>> {
+    for (at, item) in items.iter().enumerate() {
+        if criterion(item)? {
+            return Ok(Some(at));
+        }
     }
+    Ok(None)
 }
 
 fn normalized(text: &str) -> impl Iterator<Item = char> {
@@ -169,29 +212,45 @@ fn normalized(text: &str) -> impl Iterator<Item = char> {
 }
 
 /// Deep equivalence: an element's id does not count, nor the order of items.
-fn equivalent_json(left: Node<'_>, right: Node<'_>) -> bool {
+fn equivalent_json(evaluation: &Evaluation<'_>, left: Node<'_>, right: Node<'_>) -> Evaluated<bool> {
+    evaluation.spend(1)?;
     match (left.kind(), right.kind()) {
         (Kind::Object, Kind::Object) => {
             let counted = |node: Node<'_>| node.members().filter(|(name, _)| *name != "id").count();
-            counted(left) == counted(right)
-                && left
-                    .members()
-                    .filter(|(name, _)| *name != "id")
-                    .all(|(name, left)| right.get(name).is_some_and(|right| equivalent_json(left, right)))
+            let count = counted(left);
+            spend_lookups(evaluation, count)?;
+            if count != counted(right) {
+                return Ok(false);
+            }
+            for (name, left) in left.members().filter(|(name, _)| *name != "id") {
+                let Some(right) = right.get(name) else { return Ok(false) };
+                if !equivalent_json(evaluation, left, right)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
         }
         (Kind::Array, Kind::Array) => {
             let mut unmatched: Vec<Node<'_>> = right.items().collect();
-            left.items().count() == unmatched.len()
-                && left.items().all(|left| {
-                    let matching = unmatched.iter().position(|right| equivalent_json(left, *right));
-                    matching.map(|position| unmatched.swap_remove(position)).is_some()
-                })
+            if left.items().count() != unmatched.len() {
+                return Ok(false);
+            }
+            for left in left.items() {
+                match position(&unmatched, |right| equivalent_json(evaluation, left, *right))? {
+                    Some(position) => unmatched.swap_remove(position),
+                    None => return Ok(false),
+                };
+            }
+            Ok(true)
         }
-        (Kind::String, Kind::String) => match (left.as_str(), right.as_str()) {
-            (Some(left), Some(right)) => normalized(&left).eq(normalized(&right)),
-            _ => false,
-        },
-        _ => equal_json(left, right),
+        (Kind::String, Kind::String) => {
+            evaluation.spend_text(left.raw().len())?;
+            Ok(match (left.as_str(), right.as_str()) {
+                (Some(left), Some(right)) => normalized(&left).eq(normalized(&right)),
+                _ => false,
+            })
+        }
+        _ => equal_json(evaluation, left, right),
     }
 }
 
@@ -238,14 +297,14 @@ impl<'a> ItemSet<'a> {
     }
 
     pub(super) fn contains(&self, evaluation: &Evaluation<'a>, item: &Item<'a>) -> Evaluated<bool> {
-        let definitions = evaluation.context.definitions;
         if self.items.len() <= LINEAR_LENGTH_MAX {
             evaluation.spend(self.items.len())?;
-            return Ok(self.items.iter().any(|known| equal(definitions, known, item) == Some(true)));
+            return Ok(position(&self.items, |known| Ok(equal(evaluation, known, item)? == Some(true)))?.is_some());
         }
         let Some(candidates) = self.by_hash.get(&hash(evaluation, item)?) else { return Ok(false) };
         evaluation.spend(candidates.len())?;
-        Ok(candidates.iter().any(|at| equal(definitions, &self.items[*at as usize], item) == Some(true)))
+        let is_equal = |at: &u32| Ok(equal(evaluation, &self.items[*at as usize], item)? == Some(true));
+        Ok(position(candidates, is_equal)?.is_some())
     }
 
     /// True when the item was not in the set before.

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use super::compare::{self, distinct};
 use super::expression::{Chain, Expr, Member, Operation, Operator, Path, Step, Variable};
 use super::item::{one, optional, single, truth, truth_item};
+use super::pattern::{self, Pattern};
 use super::types::TypeName;
 use super::{Collection, Context, ElementNode, EvaluationError, Item, Steps, Trace, operators, reflection};
 use crate::definitions::StructureKind;
@@ -26,6 +27,8 @@ pub(super) struct Evaluation<'a> {
     /// `%context`.
     input: Option<Item<'a>>,
     steps_left: Cell<u32>,
+    /// The regular expression that was compiled last: criteria ask for the same one for each item.
+    pattern: RefCell<Option<Pattern>>,
     /// Absent where nobody asks for traces.
     traces: Option<RefCell<Vec<Trace<'a>>>>,
 }
@@ -51,12 +54,16 @@ impl<'a, 's> Scope<'a, 's> {
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(context: Context<'a>, input: Option<Item<'a>>) -> Evaluation<'a> {
-        Evaluation { context, input, steps_left: Cell::new(STEPS_MAX), traces: None }
+        Evaluation { context, input, steps_left: Cell::new(STEPS_MAX), pattern: RefCell::default(), traces: None }
     }
 
     /// One that keeps what `trace()` meets.
     pub(super) fn traced(context: Context<'a>, input: Option<Item<'a>>, steps: &Steps) -> Evaluation<'a> {
-        Evaluation { context, input, steps_left: Cell::new(steps.0), traces: Some(RefCell::default()) }
+        Evaluation {
+            steps_left: Cell::new(steps.0),
+            traces: Some(RefCell::default()),
+            ..Evaluation::new(context, input)
+        }
     }
 
     pub(super) fn steps_left(&self) -> Steps {
@@ -65,6 +72,17 @@ impl<'a> Evaluation<'a> {
 
     pub(super) fn into_traces(self) -> Vec<Trace<'a>> {
         self.traces.map(RefCell::into_inner).unwrap_or_default()
+    }
+
+    /// Compiles a regular expression that is no literal.
+    pub(super) fn pattern(&self, text: &str) -> Evaluated<Pattern> {
+        if let Some(pattern) = self.pattern.borrow().as_ref().filter(|pattern| *pattern.text == *text) {
+            return Ok(pattern.clone());
+        }
+        self.spend(pattern::COMPILE_STEPS)?;
+        let pattern = Pattern::new(text).map_err(EvaluationError::new)?;
+        *self.pattern.borrow_mut() = Some(pattern.clone());
+        Ok(pattern)
     }
 
     /// Whether traces are asked for, so that what they project is worth evaluating.
@@ -394,7 +412,7 @@ impl<'a> Evaluation<'a> {
             [] => Ok(None),
             [item] => {
                 self.spend(1)?;
-                Ok(compare::equal(self.context.definitions, item, &literal.lend()))
+                compare::equal(self, item, &literal.lend())
             }
             _ => Ok(Some(false)),
         }

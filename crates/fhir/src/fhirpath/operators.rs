@@ -60,8 +60,12 @@ fn member<'a>(
 ) -> Evaluated<Option<bool>> {
     let Some(item) = single(item)? else { return Ok(None) };
     evaluation.spend(collection.len())?;
-    let definitions = evaluation.context.definitions;
-    Ok(Some(collection.iter().any(|candidate| equal(definitions, candidate, item) == Some(true))))
+    for candidate in collection {
+        if equal(evaluation, candidate, item)? == Some(true) {
+            return Ok(Some(true));
+        }
+    }
+    Ok(Some(false))
 }
 
 /// `&`: an empty side is the empty string.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::expression::{Chain, Expr, Member, OPERATORS, Operation, Operator, Path, Place, Step, Variable};
 use super::functions::{self, Function};
 use super::lexer::{Token, tokens};
-use super::pattern::Pattern;
+use super::pattern::{PATTERNS_MAX, Pattern};
 use super::types::{Namespace, TypeName};
 use super::{Item, ParseError, quantity};
 use crate::{DateTime, Decimal, Time};
@@ -16,7 +16,7 @@ pub(super) const NESTING_MAX: usize = 64;
 pub(super) const RUN_LENGTH_MAX: usize = 16;
 
 pub(super) fn parse(text: &str) -> Result<Expr, ParseError> {
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0, patterns: 0 };
     let expression = parser.expression(0)?;
     match parser.peek() {
         Token::End => Ok(expression),
@@ -28,6 +28,7 @@ struct Parser<'t> {
     tokens: Vec<(usize, Token<'t>)>,
     next: usize,
     depth: usize,
+    patterns: usize,
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -342,10 +343,14 @@ impl<'t> Parser<'t> {
     }
 
     /// A regular expression that is a literal is compiled here, once.
-    fn compile_pattern(&self, at: usize, arguments: &mut [Expr]) -> Parsed<()> {
+    fn compile_pattern(&mut self, at: usize, arguments: &mut [Expr]) -> Parsed<()> {
         if let Some(argument) = arguments.first_mut()
             && let Expr::Literal(Item::String(text)) = argument
         {
+            if self.patterns == PATTERNS_MAX {
+                return self.error_at(at, format!("expression has more than {PATTERNS_MAX} regular expressions"));
+            }
+            self.patterns += 1;
             let pattern = Pattern::new(text).or_else(|message| self.error_at(at, message))?;
             *argument = Expr::Pattern(Box::new(pattern));
         }

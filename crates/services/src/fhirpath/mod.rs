@@ -24,7 +24,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use fhir::fhirpath::{Context, ElementNode, EvaluationError, Expression, Item, ParseError, Problem, Steps, Targets};
-use fhir::json::{Document, Node, quote};
+use fhir::json::{Document, Kind, Node, quote};
 use fhir::outcome::quoted;
 use fhir::{Definitions, Issue, IssueType, Outcome};
 use repository::Session;
@@ -35,6 +35,9 @@ use crate::{Invocation, Operation, Subject};
 
 /// A context may be so many elements.
 const CONTEXTS_MAX: usize = 1_000;
+
+/// An object of a resource may have so many members; R4's largest type has fewer than 100 elements.
+const MEMBERS_MAX: usize = 256;
 
 /// A call may bring so many variables.
 const VARIABLES_MAX: usize = 100;
@@ -207,6 +210,10 @@ impl Question<'_> {
 
 fn element<'a>(definitions: &'static Definitions, resource: &'a Document) -> Result<ElementNode<'a>, Outcome> {
     let root = resource.root();
+    if !is_narrow(root) {
+        let text = format!("the input `resource` has an object of more than {MEMBERS_MAX} members");
+        return Err(Outcome::new(IssueType::TooCostly, text));
+    }
     ElementNode::resource(definitions, root).ok_or_else(|| {
         let found = quoted(root.resource_type().unwrap_or_default());
         Outcome::new(
@@ -214,6 +221,15 @@ fn element<'a>(definitions: &'static Definitions, resource: &'a Document) -> Res
             format!("the input `resource` has the resourceType {found}, not one of R4's"),
         )
     })
+}
+
+/// Whether members are quickly found everywhere. The depth of JSON bounds the recursion.
+fn is_narrow(node: Node<'_>) -> bool {
+    match node.kind() {
+        Kind::Object => node.members().count() <= MEMBERS_MAX && node.members().all(|(_, member)| is_narrow(member)),
+        Kind::Array => node.items().all(is_narrow),
+        _ => true,
+    }
 }
 
 /// What is asked about: what was sent, else what is stored.
@@ -249,12 +265,12 @@ fn written(part: Node<'_>) -> Result<Document, Outcome> {
     }
 }
 
+/// A name and its items.
+type Variable<'a> = (Cow<'a, str>, Vec<Item<'a>>);
+
 /// The caller's variables: parts of one name are one variable of several items.
-fn variables<'a>(
-    definitions: &'static Definitions,
-    inputs: &Inputs<'a>,
-) -> Result<Vec<(Cow<'a, str>, Vec<Item<'a>>)>, Outcome> {
-    let mut variables: Vec<(Cow<'a, str>, Vec<Item<'a>>)> = Vec::new();
+fn variables<'a>(definitions: &'static Definitions, inputs: &Inputs<'a>) -> Result<Vec<Variable<'a>>, Outcome> {
+    let mut variables: Vec<Variable<'a>> = Vec::new();
     let structure = definitions.structure("Parameters.parameter").expect("R4 defines it");
     for (_, node) in inputs.parts().filter(|(name, _)| name == "variables") {
         let parameter = ElementNode { value: Some(node), sibling: None, structure, element: None };

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use super::{Call, Function, boolean, function, integer, optional, string, text};
 use crate::fhirpath::evaluate::{Evaluated, Evaluation};
 use crate::fhirpath::expression::Expr;
-use crate::fhirpath::pattern::{self, Pattern};
+use crate::fhirpath::pattern::Pattern;
 use crate::fhirpath::{Collection, EvaluationError, Item};
 use crate::json;
 
@@ -145,8 +145,7 @@ fn pattern<'a>(evaluation: &Evaluation<'a>, call: &Call<'a, '_>) -> Evaluated<Op
         return Ok(Some(Cow::Borrowed(pattern)));
     }
     let Some(text) = call.text(evaluation, 0)? else { return Ok(None) };
-    evaluation.spend(pattern::COMPILE_STEPS)?;
-    Pattern::new(&text).map(|pattern| Some(Cow::Owned(pattern))).map_err(EvaluationError::new)
+    evaluation.pattern(&text).map(|pattern| Some(Cow::Owned(pattern)))
 }
 
 fn matches<'a>(
@@ -157,7 +156,7 @@ fn matches<'a>(
     let (Some(text), Some(pattern)) = (call.input_text(evaluation)?, pattern(evaluation, call)?) else {
         return Ok(Collection::new());
     };
-    evaluation.spend_text(text.len())?;
+    evaluation.spend(pattern.steps(text.len()))?;
     Ok(boolean(is_match(&pattern, &text)))
 }
 
@@ -171,6 +170,7 @@ fn replace_matches<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evalu
     if pattern.text.is_empty() {
         return Ok(optional(Some(Item::String(text))));
     }
+    evaluation.spend(pattern.steps(text.len()))?;
     let growth = by.len().saturating_add(if by.contains('$') { text.len() } else { 0 });
     evaluation
         .spend_string(text.len().saturating_add(pattern.regex.find_iter(&text).count().saturating_mul(growth)))?;

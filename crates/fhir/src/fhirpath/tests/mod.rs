@@ -314,6 +314,21 @@ fn stays_within_its_limits() {
             ),
         ],
     );
+    let patterns = vec!["'a'.matches('\\\\d{50}')"; pattern::PATTERNS_MAX + 1].join(" or ");
+    let error = Expression::parse(&patterns).map(drop).expect_err("has too many");
+    assert_eq!(error.message, "expression has more than 16 regular expressions");
+    check(
+        PATIENT,
+        &[
+            ("('a' & 'b').matches('a' & 'b')", "true"),
+            ("'x'.matches('\\\\w{1000}{1000}')", "parse error at 4: .."),
+            (
+                "(1 | 2 | 3).repeat(iif($this < 300, $this + 3, {})).where($this.toString().matches('^' & $this & '$'))",
+                "error: ..",
+            ),
+            ("children().where('a'.replace('a', 'aaaaaaaaaaaaaaaa').matches('(a?)' & '{99}x')).count()", "0"),
+        ],
+    );
     let long = "x".repeat(lexer::TEXT_LENGTH_MAX + 1);
     assert_eq!(Expression::parse(&long).map(drop).expect_err("is too long").at, 0);
 }
