@@ -8,6 +8,8 @@ mod commands {
     mod export;
     /// What is imported, and how it is told.
     mod import;
+    /// Packages that come and go.
+    mod package;
     /// Imports that end early, and the runs after them.
     mod resume;
     /// A server's start and its end.

@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod package;
 mod serve;
 mod terminology;
 
@@ -31,6 +32,8 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Packages of profiles and other definitions.
+    Package(package::Package),
     /// Work with code systems that are not FHIR resources.
     Terminology(terminology::Terminology),
 }
@@ -92,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::Package(package) => package.run(),
         Command::Terminology(terminology) => terminology.run(),
     };
     match done {
