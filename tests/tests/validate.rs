@@ -114,3 +114,35 @@ fn refuses_questions_that_make_no_sense() {
         reply.expect(status).facts(&[("/issue/0/details/text", message)]);
     }
 }
+
+#[test]
+fn tells_line_and_column() {
+    let flint = Flint::start();
+    let json = "{\n  \"resourceType\": \"Patient\",\n  \"birthDate\":\n    \"yesterday\"\n}";
+    let xml = "<Patient xmlns=\"http://hl7.org/fhir\">\n  <active value=\"true\"/>\n  <birthDate value=\"yesterday\"/>\n</Patient>";
+    let inside =
+        format!("{{\"resourceType\":\"Parameters\",\"parameter\":[{{\"name\":\"resource\",\n\"resource\":{json}}}]}}");
+    let entry = |verb: &str| {
+        format!(
+            "{{\"resourceType\":\"Bundle\",\"type\":\"{verb}\",\"entry\":[{{\"request\":{{\"method\":\"POST\",\"url\":\"Patient\"}},\n\"resource\":{json}}}]}}"
+        )
+    };
+    for (call, kind, body, status, issue, place) in [
+        ("POST /Patient/$validate", "json", json.to_owned(), 200, "/issue", (4, 5)),
+        ("POST /Patient/$validate", "json", inside, 200, "/issue", (5, 5)),
+        ("POST /Patient/$validate", "xml", xml.to_owned(), 200, "/issue", (3, 3)),
+        ("POST /Patient", "json", json.to_owned(), 422, "/issue", (4, 5)),
+        ("POST /Patient", "xml", xml.to_owned(), 422, "/issue", (3, 3)),
+        ("POST ", "json", entry("transaction"), 422, "/issue", (5, 5)),
+        ("POST ", "json", entry("batch"), 200, "/entry/0/response/outcome/issue", (5, 5)),
+    ] {
+        let sent = flint.call(call).header("Accept", "application/fhir+json");
+        let answer = sent.body(&format!("application/fhir+{kind}"), body).send().expect(status).json();
+        let issues = answer.pointer(issue).and_then(Value::as_array).expect("issues");
+        let issue = issues.iter().find(|issue| issue["severity"] == "error").expect("an error");
+        let (line, column) = place;
+        let diagnostics = issue["diagnostics"].as_str().expect("a text");
+        assert!(diagnostics.ends_with(&format!(" (line {line}, column {column})")), "{call} {kind}: {diagnostics}");
+        assert_eq!(issue["extension"][0]["valueInteger"], line);
+    }
+}

@@ -12,6 +12,7 @@ pub mod json;
 pub mod library;
 pub mod outcome;
 pub mod patch;
+pub mod place;
 pub mod profile;
 pub mod published;
 pub mod reference;

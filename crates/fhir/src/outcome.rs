@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::json::quote;
+use crate::place::Place;
 
 /// Messages quote no more than this many characters of a value.
 const QUOTED_MAX: usize = 80;
@@ -24,6 +25,8 @@ pub struct Issue {
     pub expression: Vec<String>,
     /// `details.coding`: system and code.
     pub coding: Option<(&'static str, &'static str)>,
+    /// Where the element concerned stands in the text that was sent.
+    pub place: Option<Place>,
 }
 
 /// How bad an issue is, <https://hl7.org/fhir/R4/valueset-issue-severity.html>.
@@ -186,7 +189,8 @@ impl Outcome {
 impl Issue {
     /// An error.
     pub fn error(code: IssueType, diagnostics: impl Into<String>) -> Issue {
-        Issue { severity: Severity::Error, code, diagnostics: diagnostics.into(), expression: Vec::new(), coding: None }
+        let (severity, diagnostics) = (Severity::Error, diagnostics.into());
+        Issue { severity, code, diagnostics, expression: Vec::new(), coding: None, place: None }
     }
 
     /// A warning.
@@ -215,13 +219,24 @@ impl Issue {
     }
 
     fn to_json(&self) -> String {
-        let mut json = format!(r#"{{"severity":"{}","code":"{}""#, self.severity.code(), self.code.code());
-        let text = quote(&self.diagnostics);
+        let mut json = String::from("{");
+        let mut diagnostics = self.diagnostics.clone();
+        if let Some(Place { line, column }) = self.place {
+            let extension = |what: &str, value: usize| {
+                format!(
+                    r#"{{"url":"http://hl7.org/fhir/StructureDefinition/operationoutcome-issue-{what}","valueInteger":{value}}}"#
+                )
+            };
+            json += &format!(r#""extension":[{},{}],"#, extension("line", line), extension("col", column));
+            diagnostics += &format!(" (line {line}, column {column})");
+        }
+        let (severity, code, text) = (self.severity.code(), self.code.code(), quote(&self.diagnostics));
         let coding = self
             .coding
             .map(|(system, code)| format!(r#""coding":[{{"system":{},"code":{}}}],"#, quote(system), quote(code)));
         let coding = coding.unwrap_or_default();
-        json += &format!(r#","details":{{{coding}"text":{text}}},"diagnostics":{text}"#);
+        json += &format!(r#""severity":"{severity}","code":"{code}","details":{{{coding}"text":{text}}}"#);
+        json += &format!(r#","diagnostics":{}"#, quote(&diagnostics));
         if !self.expression.is_empty() {
             let expressions = self.expression.iter().map(|text| quote(text)).collect::<Vec<_>>().join(",");
             json += &format!(r#","expression":[{expressions}]"#);
@@ -330,6 +345,11 @@ mod tests {
         assert_eq!(outcome.to_string(), "informational: n (Patient); required: e (Patient.id)");
         let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}],"text":"n"},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}],"text":"e"},"diagnostics":"e","expression":["Patient.id"]}"#;
         assert_eq!(outcome.to_json(), format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#));
+        let place = Some(Place { line: 3, column: 14 });
+        let placed = Outcome { issues: vec![Issue { place, ..Issue::error(IssueType::Value, "v").at("Patient.id") }] };
+        assert!(placed.to_json().contains(r#""details":{"text":"v"},"diagnostics":"v (line 3, column 14)""#));
+        assert!(placed.to_json().contains(r#"operationoutcome-issue-col","valueInteger":14}"#));
+        assert_eq!(validate(Definitions::r4(), &Document::parse(placed.to_json().as_bytes()).expect("JSON")), []);
         let plain = Outcome::new(IssueType::NotFound, "n").to_json();
         assert_eq!(
             plain,

@@ -241,11 +241,12 @@ struct Work {
 impl Work {
     fn run(self) -> Response {
         let Work { state, form, access, call } = self;
+        let sent = call.payload.sent();
         let performed = catch_unwind(AssertUnwindSafe(|| {
             let session = state.repository.open(access);
-            perform(&Caller { state: &state, session, request_id: &form.request_id }, call)
+            perform(&Caller { state: &state, session, request_id: &form.request_id, sent: sent.clone() }, call)
         }));
-        let answer = match performed {
+        let mut answer = match performed {
             Ok(Ok(answer)) => answer,
             Ok(Err(refused)) => Answer::refusal(refused, &form.request_id),
             Err(_) => {
@@ -253,6 +254,7 @@ impl Work {
                 Answer::refusal(outcome.into(), &form.request_id)
             }
         };
+        answer.place(sent.as_ref());
         form.response(answer, &state.base_url)
     }
 }

@@ -16,6 +16,7 @@ use hyper::header::{
     RETRY_AFTER, VARY,
 };
 use repository::{Millis, Version};
+use services::Sent;
 
 use crate::media::{Format, Wanted};
 use crate::pretty::indent;
@@ -103,6 +104,13 @@ impl Answer {
         self.etag = Some(etag(version.version));
         self.modified = Some(version.time);
         self
+    }
+
+    /// Tells where in the body stands what its issues are about.
+    pub(crate) fn place(&mut self, sent: Option<&Sent>) {
+        if let (Content::Outcome(outcome), Some(sent)) = (&mut self.content, sent) {
+            sent.place(outcome.issues.iter_mut());
+        }
     }
 
     /// The answer to what is refused. What only the operators may know goes to the log.

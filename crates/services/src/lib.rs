@@ -10,7 +10,7 @@ mod snapshot;
 mod terminology;
 mod validate;
 
-pub use operation::{Invocation, Operation, Subject};
+pub use operation::{Invocation, Operation, Sent, Subject};
 pub use terminology::EXPANSION_INPUTS;
 
 use repository::Rule;

@@ -1,8 +1,9 @@
 //! FHIR operations, <https://hl7.org/fhir/R4/operations.html>: what is called with `$`.
 
 use bytes::Bytes;
-use fhir::Outcome;
 use fhir::json::Document;
+use fhir::place::{Text, place};
+use fhir::{Issue, Outcome};
 use repository::{Key, Session};
 
 /// An operation. Routing and the CapabilityStatement are derived from what it says about itself.
@@ -42,8 +43,29 @@ pub struct Invocation {
     pub parameters: Vec<(String, String)>,
     /// The resource in the body.
     pub resource: Option<Document>,
+    /// The body as it was sent, where the resource was in it.
+    pub sent: Option<Sent>,
     /// The body, where it is of a media type that the operation takes as it is.
     pub raw: Option<Bytes>,
+}
+
+/// A body as it was sent, to tell where in it something is wrong.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the formats speak for themselves")]
+pub enum Sent {
+    Json(Bytes),
+    Xml(Bytes),
+}
+
+impl Sent {
+    /// Notes on issues where in the body their elements stand.
+    pub fn place<'i>(&self, issues: impl Iterator<Item = &'i mut Issue>) {
+        let text = match self {
+            Sent::Json(bytes) => Text::Json(bytes),
+            Sent::Xml(bytes) => Text::Xml(bytes),
+        };
+        place(text, issues);
+    }
 }
 
 /// What an operation was called on.

@@ -51,6 +51,9 @@ impl Operation for Validate {
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
         let question = Question::read(session, invocation)?;
         let mut issues = question.issues(session)?;
+        if let Some(sent) = &invocation.sent {
+            sent.place(issues.iter_mut());
+        }
         if issues.is_empty() {
             issues.push(Issue::information("all ok"));
         }

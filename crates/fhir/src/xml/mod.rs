@@ -10,6 +10,7 @@ pub(crate) mod scan;
 mod write;
 
 pub use read::parse;
+pub(crate) use scan::{Scanner, Token};
 pub use write::{write, write_pretty};
 
 /// The namespace of FHIR's elements.

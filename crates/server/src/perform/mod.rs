@@ -19,9 +19,10 @@ use fhir::{IssueType, Outcome};
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use repository::{Millis, Session};
+use services::Sent;
 
 use crate::interaction::Interaction;
-use crate::media::Media;
+use crate::media::{Format, Media};
 use crate::negotiate::{General, Preferences};
 use crate::respond::{Answer, Refused, parse_http_date};
 use crate::{State, capability};
@@ -42,6 +43,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) state: &'a State,
     pub(crate) session: Session<'a>,
     pub(crate) request_id: &'a HeaderValue,
+    /// The body, to tell where in it something is wrong.
+    pub(crate) sent: Option<Sent>,
 }
 
 /// What comes with a call.
@@ -107,6 +110,15 @@ impl Conditions {
 }
 
 impl Payload {
+    /// The resource as it was sent.
+    pub(crate) fn sent(&self) -> Option<Sent> {
+        match self {
+            Payload::Body { bytes, media: Media::Resource(Format::Json) } => Some(Sent::Json(bytes.clone())),
+            Payload::Body { bytes, media: Media::Resource(Format::Xml) } => Some(Sent::Xml(bytes.clone())),
+            _ => None,
+        }
+    }
+
     /// The resource.
     pub(crate) fn document(self) -> Result<Document, Outcome> {
         match self {

@@ -12,7 +12,7 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     let Interaction::Operation { operation, subject, .. } = call.interaction else {
         return Err(Outcome::new(IssueType::Exception, "what is no operation was run as one").into());
     };
-    let mut raw = None;
+    let (mut raw, sent) = (None, call.payload.sent());
     let resource = match call.payload {
         Payload::Body { bytes, media: Media::Raw } => {
             raw = Some(bytes);
@@ -22,6 +22,6 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         Payload::Nothing => None,
         payload => Some(payload.document()?),
     };
-    let invocation = Invocation { subject, parameters: call.parameters, resource, raw };
+    let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw };
     Ok(Answer::resource(operation.run(&caller.session, &invocation)?))
 }

@@ -65,7 +65,15 @@ fn batch(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferences) ->
         let done = entry_call(caller.state, *node, preferences).and_then(|(call, _)| reads.perform(caller, call));
         done.unwrap_or_else(|refused| Answer::refusal(refused_at(at, refused), caller.request_id))
     };
-    entries.iter().enumerate().map(perform_entry).collect()
+    let mut answers: Vec<_> = entries.iter().enumerate().map(perform_entry).collect();
+    let outcomes = answers.iter_mut().filter_map(|answer| match &mut answer.content {
+        Content::Outcome(outcome) => Some(outcome.issues.iter_mut()),
+        _ => None,
+    });
+    if let Some(sent) = &caller.sent {
+        sent.place(outcomes.flatten());
+    }
+    answers
 }
 
 /// All writes or none, then the reads.
