@@ -12,7 +12,7 @@ use crate::json::{Document, Node, Value};
 use crate::{Definitions, IssueType, Outcome};
 
 /// The resource is written and read again for each operation: so many bytes of it in one patch.
-const REWRITTEN_MAX: usize = 512 * 1024 * 1024;
+const REWRITTEN_MAX: usize = 128 * 1024 * 1024;
 
 /// A parsed patch.
 #[derive(Clone, Debug)]

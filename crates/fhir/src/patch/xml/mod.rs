@@ -15,7 +15,7 @@ use crate::xml::{parse, write};
 use crate::{Definitions, IssueType, Outcome};
 
 /// The resource is read again for each operation: so many bytes of XML in one patch.
-const READ_MAX: usize = 512 * 1024 * 1024;
+const READ_MAX: usize = 128 * 1024 * 1024;
 
 /// A parsed patch.
 #[derive(Clone, Debug)]
