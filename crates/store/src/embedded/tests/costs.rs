@@ -54,6 +54,11 @@ fn even() -> Filter {
     everyone().and(Filter::equal(Index(6), "even"))
 }
 
+fn dates(low: u64, high: u64) -> Filter {
+    let (low, high) = ((low * 7).to_be_bytes(), (high * 7).to_be_bytes());
+    Filter::range(Index(5), Bound::Included(low.into()), Bound::Excluded(high.into()))
+}
+
 fn by(index: u32, descending: bool) -> Vec<SortKey> {
     vec![SortKey { indexes: vec![Index(index)], descending }]
 }
@@ -102,13 +107,6 @@ fn touches_few_rows() {
 #[test]
 fn touches_few_rows_where_others_touch_many() {
     let (_directory, store) = filled();
-    let dates = |low: u64, high: u64| {
-        Filter::range(
-            Index(5),
-            Bound::Included((low * 7).to_be_bytes().into()),
-            Bound::Excluded((high * 7).to_be_bytes().into()),
-        )
-    };
     let units = Filter::Any((0..DOCUMENTS).step_by(10).map(unique).collect());
     let by_date = |descending| by(5, descending);
     // The name, the filter, the order, how many there are, and how many rows a page may touch, a page with a count of what is cheap, and
@@ -144,6 +142,25 @@ fn touches_few_rows_where_others_touch_many() {
                 }
                 (_, total) => assert_eq!(total, None, "{name}"),
             }
+        }
+    }
+}
+
+/// A page of what is found by ranges is their next rows, wherever it begins.
+#[test]
+fn touches_the_rows_of_a_page_where_any_order_will_do() {
+    let (_directory, store) = filled();
+    let snapshot = store.snapshot().unwrap();
+    for filter in [dates(1_000, 9_000), Filter::Any(vec![dates(9_000, 9_100), dates(0, 9_050)])] {
+        let mut find = Find { any_order: true, ..Find::new(everyone().and(filter.clone()), 20) };
+        for number in 0..100 {
+            let found = snapshot.find(&find).unwrap();
+            assert!(found.rows <= 60, "page {number} of {filter:?} touches {} rows", found.rows);
+            if let Some(previous) = found.previous {
+                let back = snapshot.find(&Find { page: Page::Before(previous), ..find.clone() }).unwrap();
+                assert!(back.rows <= 60, "back from page {number} of {filter:?} touches {} rows", back.rows);
+            }
+            find.page = Page::After(found.next.unwrap());
         }
     }
 }
