@@ -9,7 +9,7 @@ use super::tables::{Tables, View, damaged};
 use crate::{Index, Row, StoreError};
 
 /// Values with at least about this many rows have their number of rows kept, so that counting them does not read them.
-const FREQUENT: u64 = 512;
+pub(super) const FREQUENT: u64 = 512;
 
 /// Calls `note` for each entry that is in only one of two lists: with `true` when that is the second. Both are sorted and without
 /// repetition.
@@ -162,7 +162,8 @@ fn is_noticed(number: &[u8]) -> bool {
     number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & (FREQUENT - 1) == 0
 }
 
-fn count_rows(view: View<'_>, front: &[u8]) -> Result<u64, StoreError> {
+/// How many rows have this index and value.
+pub(super) fn count_rows(view: View<'_>, front: &[u8]) -> Result<u64, StoreError> {
     let low = [front, &[0; 8]].concat();
     let high = [front, &[u8::MAX; 8]].concat();
     let mut count = 0;

@@ -25,8 +25,9 @@ const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 /// How many rows are read at most to find candidates of a conjunction.
 const CANDIDATES_READ: u64 = 2048;
 
-/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are.
-const CANDIDATES: usize = 128;
+/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are; up to
+/// twice as many, so that they are spread evenly.
+const CANDIDATES: usize = 64;
 const CANDIDATES_MAX: usize = 4 * CANDIDATES;
 
 /// So many hits among the candidates are few.
@@ -140,7 +141,7 @@ impl Reader<'_> {
             }
             // A sample that has none does not say that there are none.
             estimate = Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64);
-            if hits >= FEW || sample.len() <= about as u64 {
+            if hits >= FEW || looked_at == sample.len() && *share == 1 {
                 break;
             }
         }
@@ -156,7 +157,7 @@ impl Reader<'_> {
     ) -> Result<Option<(u64, u64)>, StoreError> {
         self.attempt(None, SAMPLE_ROWS_MAX, |reader| {
             let (mut hits, mut looked_at) = (0, 0);
-            for number in set.iter().step_by((set.len() as usize).div_ceil(about).max(1)) {
+            for number in set.iter().step_by((set.len() as usize / about).max(1)) {
                 hits += u64::from(reader.accepts(node, number, reader.probe(number)?)?);
                 looked_at += 1;
             }

@@ -1,6 +1,7 @@
 //! Leaving out conditions that others imply: a search in one collection mostly names an index that only this collection has.
 
 use super::node::Node;
+use crate::embedded::changes::{self, FREQUENT};
 use crate::embedded::homes::{self, MIXED};
 use crate::embedded::layout::Collection;
 use crate::embedded::tables::View;
@@ -57,8 +58,13 @@ fn is_implied(view: View<'_>, parts: &[Node<'_>], at: usize) -> Result<bool, Sto
 pub(super) fn covered<'t>(view: View<'t>, node: &Node<'_>) -> Result<Option<&'t [u8]>, StoreError> {
     let Node::Equal(index, value) = node else { return Ok(None) };
     let Some(home) = home(view, node)? else { return Ok(None) };
-    let Some(count) = view.kept_count(*index, value)? else { return Ok(None) };
-    Ok((documents(view, home)? == count).then_some(home))
+    let documents = documents(view, home)?;
+    let count = match view.kept_count(*index, value)? {
+        Some(count) => count,
+        None if documents < 2 * FREQUENT => changes::count_rows(view, &[&index.0.to_be_bytes(), *value].concat())?,
+        None => return Ok(None),
+    };
+    Ok((documents == count).then_some(home))
 }
 
 /// How many documents a collection has.
