@@ -19,14 +19,16 @@ pub(super) const FRESH_MAX: u64 = 2048;
 /// How many bytes of their words may wait.
 pub(super) const FRESH_BYTES: u64 = 2 << 20;
 
-/// How many documents a group merges at least when it merges: enough to share words, and few enough that nobody waits long for them.
+/// How many documents a group merges at least when it merges, and always when it has written so many: enough to share words, and few
+/// enough that nobody waits long for them.
 const SLICE: u64 = 256;
 
 /// How many bytes of records are merged in one piece; a single document may take it beyond that.
 pub(super) const MERGE_BYTES: usize = 4 << 20;
 
-/// Merges once [`FRESH_MAX`] documents or [`FRESH_BYTES`] wait: as many documents as the group has written, at least a [`SLICE`], and as
-/// many as it takes for less than [`FRESH_BYTES`] to wait. So what waits stays below both.
+/// Merges once [`FRESH_MAX`] documents or [`FRESH_BYTES`] wait, or with a group that has written a [`SLICE`]: twice as many documents as
+/// that, at least a [`SLICE`], and as many as it takes for less than [`FRESH_BYTES`] to wait. So what waits stays below both, and hardly
+/// any waits after an import.
 pub(in crate::embedded) fn keep_up(
     txn: &mut RwTxn<'_>,
     tables: &Tables,
@@ -34,10 +36,10 @@ pub(in crate::embedded) fn keep_up(
     written: u64,
 ) -> Result<(), StoreError> {
     let waiting = tables.fresh.len(txn)? + (state.next_number - state.unmerged);
-    if waiting < FRESH_MAX && state.waiting_bytes < FRESH_BYTES {
+    if written < SLICE && waiting < FRESH_MAX && state.waiting_bytes < FRESH_BYTES {
         return Ok(());
     }
-    let mut left = written.max(SLICE);
+    let mut left = (2 * written).max(SLICE);
     while left > 0 || state.waiting_bytes >= FRESH_BYTES {
         if tables.fresh.is_empty(txn)? && state.unmerged == state.next_number {
             state.waiting_bytes = 0;
