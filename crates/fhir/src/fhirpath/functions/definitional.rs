@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::sync::Arc;
 
 use super::{Call, Function, boolean, function};
 use crate::fhirpath::evaluate::{Evaluated, Evaluation};
 use crate::fhirpath::item::single;
 use crate::fhirpath::{Collection, ElementNode, EvaluationError, Item};
 use crate::json::{Document, Node};
+use crate::profile::Profile;
 use crate::terminology::{self, Canonical, Coded, Membership};
 use crate::validate::{Depth, Validator};
 use crate::{Library, Severity, published};
@@ -24,6 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     function("conformsTo", 1..=1, conforms_to),
     function("elementDefinition", 0..=0, element_definition),
+    function("slice", 2..=2, slice),
 ];
 
 /// What one question to a library counts for: it may have to read a definition, or ask another server.
@@ -129,12 +132,7 @@ fn conforms_to<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated
     if let Some(structure) = name.and_then(|name| definitions.structure(name)) {
         return Ok(boolean(definitions.is_a(item.type_name(), structure.name)));
     }
-    evaluation.spend(QUESTION_STEPS)?;
-    match library(evaluation).profile(canonical) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err(EvaluationError::new(format!("profile `{url}` is unknown"))),
-        Err(outcome) => return Err(EvaluationError::new(format!("profile `{url}` cannot be used: {outcome}"))),
-    }
+    profile(evaluation, canonical)?;
     let resource = item.as_element().and_then(|element| element.value).filter(|node| node.resource_type().is_some());
     let Some(resource) = resource else {
         let message = format!("conformsTo() with a profile asks about resources, found {}", item.type_name());
@@ -143,6 +141,25 @@ fn conforms_to<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated
     evaluation.spend(VALIDATION_STEPS)?;
     evaluation.spend_text(resource.raw().len())?;
     validates(evaluation, resource, canonical).map(boolean)
+}
+
+fn profile(evaluation: &Evaluation<'_>, canonical: Canonical<'_>) -> Evaluated<Arc<Profile>> {
+    evaluation.spend(QUESTION_STEPS)?;
+    match library(evaluation).profile(canonical) {
+        Ok(Some(profile)) => Ok(profile),
+        Ok(None) => Err(EvaluationError::new(format!("profile `{canonical}` is unknown"))),
+        Err(outcome) => Err(EvaluationError::new(format!("profile `{canonical}` cannot be used: {outcome}"))),
+    }
+}
+
+fn validator<'a>(evaluation: &Evaluation<'a>) -> Validator<'a> {
+    Validator {
+        definitions: evaluation.context.definitions,
+        library: library(evaluation),
+        depth: Depth::Write,
+        unknown_profile: Severity::Error,
+        now: evaluation.context.now,
+    }
 }
 
 thread_local! {
@@ -184,14 +201,7 @@ fn validates(evaluation: &Evaluation<'_>, resource: Node<'_>, profile: Canonical
             &own
         }
     };
-    let validator = Validator {
-        definitions: evaluation.context.definitions,
-        library: library(evaluation),
-        depth: Depth::Write,
-        unknown_profile: Severity::Error,
-        now: evaluation.context.now,
-    };
-    let issues = validator.validate(document, &[profile]);
+    let issues = validator(evaluation).validate(document, &[profile]);
     Ok(!issues.iter().any(|issue| matches!(issue.severity, Severity::Error | Severity::Fatal)))
 }
 
@@ -213,6 +223,29 @@ fn element_definition<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Ev
                 let node = ElementNode { value: Some(node), sibling: None, structure, element: None };
                 evaluation.push(&mut found, Item::Element(node))?;
                 break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The elements that are in a slice, by the name that a profile gives it. What the profile does not slice so is an error.
+fn slice<'a>(evaluation: &Evaluation<'a>, call: Call<'a, '_>) -> Evaluated<Collection<'a>> {
+    let mut found = Collection::new();
+    let (Some(url), Some(name)) = (call.text(evaluation, 0)?, call.text(evaluation, 1)?) else { return Ok(found) };
+    let profile = profile(evaluation, Canonical::parse(&url))?;
+    let _nesting = Nesting::enter()?;
+    evaluation.spend(VALIDATION_STEPS)?;
+    let elements: Vec<_> = call.input.iter().filter_map(Item::as_element).collect();
+    let in_slice =
+        validator(evaluation).in_slice(evaluation.context.resource, &profile, &name, elements.iter().copied());
+    for (element, is_in) in elements.into_iter().zip(in_slice) {
+        match is_in {
+            Some(true) => evaluation.push(&mut found, Item::Element(element))?,
+            Some(false) => {}
+            None => {
+                let element = element.element.map_or(element.structure.name, |element| element.path);
+                return Err(EvaluationError::new(format!("profile `{url}` has no slice `{name}` of `{element}`")));
             }
         }
     }

@@ -1,7 +1,13 @@
 //! Each function of <http://hl7.org/fhirpath/N1/#functions> and <https://hl7.org/fhir/R4/fhirpath.html#functions>: what it gives, that it
 //! gives nothing for nothing, and what it refuses.
 
+use std::sync::Arc;
+
 use super::*;
+use crate::profile::Profile;
+use crate::published::Published;
+use crate::terminology::{Canonical, CodeSystem, Coded, Membership, Source, ValueSet};
+use crate::{Library, Outcome};
 
 /// Rows of an expression and its result; the functions that stand in them are counted.
 type Table = &'static [(&'static str, &'static str)];
@@ -262,6 +268,8 @@ const OF_FHIR: Table = &[
     ("Patient.conformsTo('http://hl7.org/fhir/StructureDefinition/Observation')", "false"),
     ("Patient.conformsTo('http://e.example/p')", "error: profile `http://e.example/p` is unknown"),
     ("birthDate.elementDefinition()", ""),
+    ("name.slice('http://e.example/p', 'official')", "error: profile `http://e.example/p` is unknown"),
+    ("name.slice({}, 'official')", ""),
 ];
 
 #[test]
@@ -314,6 +322,78 @@ fn elements_have_definitions() {
         let found = expression.evaluate(&context, Item::Element(root.expect("a resource")));
         let found: Vec<_> = found.expect("a result").iter().map(ToString::to_string).collect();
         assert_eq!(found.join("; "), expected, "{text}");
+    }
+}
+
+/// R4's own definitions and one profile.
+struct WithProfile(Document);
+
+impl Source for WithProfile {
+    fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+        Published.code_system(canonical)
+    }
+
+    fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {
+        Published.value_set(canonical)
+    }
+}
+
+impl Library for WithProfile {
+    fn structure_definition(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+        Published.structure_definition(canonical)
+    }
+
+    fn profile(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Profile>>, Outcome> {
+        match canonical.url == "http://e.example/named" {
+            true => Profile::compile(self, &self.0).map(Some),
+            false => Published.profile(canonical),
+        }
+    }
+
+    fn questionnaire(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
+        Published.questionnaire(canonical)
+    }
+
+    fn member(&self, value_set: Canonical<'_>, coded: &Coded<'_>) -> Membership {
+        Published.member(value_set, coded)
+    }
+
+    fn resource(&self, reference: &str) -> Option<Arc<Document>> {
+        Published.resource(reference)
+    }
+}
+
+#[test]
+fn profiles_are_asked() {
+    let profile = r#"{"resourceType":"StructureDefinition","url":"http://e.example/named","name":"Named","status":"active",
+        "kind":"resource","abstract":false,"type":"Patient","derivation":"constraint",
+        "baseDefinition":"http://hl7.org/fhir/StructureDefinition/Patient","differential":{"element":[
+        {"id":"Patient","path":"Patient","constraint":[{"key":"p-1","severity":"error","human":"itself",
+            "expression":"conformsTo('http://e.example/named') or true"}]},
+        {"id":"Patient.name","path":"Patient.name","slicing":{"discriminator":[{"type":"value","path":"use"}],"rules":"open"}},
+        {"id":"Patient.name:official","path":"Patient.name","sliceName":"official","min":1},
+        {"id":"Patient.name:official.use","path":"Patient.name.use","min":1,"fixedCode":"official"}]}}"#;
+    let library = WithProfile(Document::parse(profile.as_bytes()).expect("JSON"));
+    let definitions = Definitions::r4();
+    let patients = [PATIENT, r#"{"resourceType":"Patient","id":"bob","name":[{"use":"usual","family":"X"}]}"#];
+    let cases = [
+        ("name.slice('http://e.example/named', 'official').family", ["Smith", ""]),
+        ("conformsTo('http://e.example/named')", ["true", "false"]),
+        ("telecom.slice('http://e.example/named', 'official').exists()", ["error", "false"]),
+        ("name.slice('http://e.example/named', 'other')", ["error", "error"]),
+    ];
+    for (patient, which) in patients.into_iter().zip(0..) {
+        let document = Document::parse(patient.as_bytes()).expect("JSON");
+        let root = ElementNode::resource(definitions, document.root()).expect("a resource");
+        let context = Context { library: Some(&library), ..Context::of(definitions, Some(root), NOW) };
+        for (text, expected) in cases {
+            let expression = Expression::parse(text).expect(text);
+            let found = match expression.evaluate(&context, Item::Element(root)) {
+                Ok(items) => items.iter().map(ToString::to_string).collect(),
+                Err(_) => "error".to_owned(),
+            };
+            assert_eq!(found, expected[which], "{text} of {patient}");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 mod binding;
 mod element;
 mod extension;
+mod in_slice;
 mod resource;
 mod slices;
 mod target;

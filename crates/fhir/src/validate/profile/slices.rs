@@ -96,7 +96,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// Whether a value is what a discriminator asks for.
-    fn passes(&mut self, scope: Scope<'_>, test: &Test, value: ElementNode<'a>) -> bool {
+    pub(super) fn passes(&mut self, scope: Scope<'_>, test: &Test, value: ElementNode<'a>) -> bool {
         match test.demand {
             Demand::Exists(false) => !self.reaches(scope, &test.path, &test.demand, value),
             _ => self.reaches(scope, &test.path, &test.demand, value),
