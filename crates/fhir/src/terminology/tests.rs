@@ -28,7 +28,10 @@ impl World {
 impl Source for World {
     fn code_system(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
         let fits = |known: &&CodeSystem| known.url() == canonical.url && canonical.takes(known.version());
-        Ok(self.systems.iter().find(fits).cloned().map(Arc::new))
+        match self.systems.iter().find(fits) {
+            Some(known) => Ok(Some(Arc::new(known.clone()))),
+            None => Published.code_system(canonical),
+        }
     }
 
     fn value_set(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ValueSet>>, Outcome> {

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::hierarchy::{Hierarchy, Lists};
+use super::places::Places;
 use super::texts::{NONE, Recurring, Texts};
 use super::{
     ABSTRACT, CodeSystem, Declared, Designation, DesignationRow, Header, INACTIVE, Kind, PropertyRow, PropertyValue,
@@ -181,11 +182,13 @@ impl Builder {
 }
 
 impl CodeSystem {
-    /// Makes what follows from concepts and links: the order of codes and the hierarchy.
+    /// Makes what follows from concepts and links: where each code stands, and the hierarchy.
     pub(super) fn index(&mut self, links: Vec<(u32, u32)>) {
-        let mut by_code: Vec<_> = (0..self.count()).collect();
-        let code = |at: &u32| self.texts.get(self.rows[*at as usize].code);
-        by_code.sort_by(|left, right| self.compare(code(left), code(right)));
+        let code = |at: u32| self.texts.get(self.rows[at as usize].code);
+        let mut by_code = Places::new(self.rows.len());
+        for at in 0..self.count() {
+            by_code.add(self.hash(code(at)), at);
+        }
         self.by_code = by_code;
         self.hierarchy = Hierarchy::new(self.rows.len(), links);
     }

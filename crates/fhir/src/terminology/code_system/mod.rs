@@ -4,16 +4,20 @@
 mod build;
 mod bytes;
 mod hierarchy;
+mod places;
 mod read;
 mod texts;
 
-use std::cmp::Ordering;
 use std::fmt;
+use std::hash::Hasher;
+
+use rustc_hash::FxHasher;
 
 pub use build::Builder;
 
 use super::Coded;
 use hierarchy::{Hierarchy, Lists};
+use places::Places;
 use texts::Texts;
 
 /// The concepts of a code system, and which stands below which. A concept is named by its position in the definition.
@@ -28,8 +32,7 @@ pub struct CodeSystem {
     rows: Vec<Row>,
     properties: Lists<PropertyRow>,
     designations: Lists<DesignationRow>,
-    /// The positions in the order of their codes.
-    by_code: Vec<u32>,
+    by_code: Places,
     hierarchy: Hierarchy,
 }
 
@@ -213,16 +216,23 @@ impl CodeSystem {
 
     /// Where a code stands among the concepts.
     pub fn position(&self, code: &str) -> Option<u32> {
-        let found =
-            self.by_code.binary_search_by(|at| self.compare(self.texts.get(self.rows[*at as usize].code), code));
-        found.ok().map(|at| self.by_code[at])
+        let is = |at: u32| self.is_same(self.texts.get(self.rows[at as usize].code), code);
+        self.by_code.find(self.hash(code), is)
     }
 
-    fn compare(&self, left: &str, right: &str) -> Ordering {
+    fn hash(&self, code: &str) -> u64 {
+        let mut hasher = FxHasher::default();
         match self.header.is_case_sensitive {
-            true => left.cmp(right),
-            false => left.chars().flat_map(char::to_lowercase).cmp(right.chars().flat_map(char::to_lowercase)),
+            true => hasher.write(code.as_bytes()),
+            false => code.chars().flat_map(char::to_lowercase).for_each(|part| hasher.write_u32(part.into())),
         }
+        hasher.finish()
+    }
+
+    fn is_same(&self, left: &str, right: &str) -> bool {
+        left == right
+            || !self.header.is_case_sensitive
+                && left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
     }
 
     /// The positions of the concepts below one, each once, itself not among them.

@@ -51,11 +51,20 @@ struct Compiler<'a, S: ?Sized> {
     count: usize,
     /// The supplements in use, of the value sets that are being compiled.
     supplements: Vec<String>,
+    /// Code systems with what supplements say, by their url, version and supplements: each is made once.
+    supplemented: FxHashMap<String, Arc<CodeSystem>>,
 }
 
 impl<'a, S: Source + ?Sized> Compiler<'a, S> {
     fn new(source: &'a S, versions: &'a Versions) -> Compiler<'a, S> {
-        Compiler { source, versions, open: Vec::new(), count: 0, supplements: versions.supplements.clone() }
+        Compiler {
+            source,
+            versions,
+            open: Vec::new(),
+            count: 0,
+            supplements: versions.supplements.clone(),
+            supplemented: FxHashMap::default(),
+        }
     }
 
     fn named(&mut self, canonical: Canonical<'_>) -> Result<Members, Outcome> {
@@ -116,7 +125,7 @@ impl<'a, S: Source + ?Sized> Compiler<'a, S> {
         Ok(Part { selection, value_sets })
     }
 
-    fn selection(&self, include: &Include, system: &str) -> Result<Selection, Outcome> {
+    fn selection(&mut self, include: &Include, system: &str) -> Result<Selection, Outcome> {
         let version = self.version(include, system)?;
         let known = self.known(Canonical { url: system, version: version.as_deref() })?;
         let mut gap = self.gap(system, known.as_deref());
@@ -170,7 +179,7 @@ impl<'a, S: Source + ?Sized> Compiler<'a, S> {
         Ok(own.map(str::to_owned).or_else(|| of(&self.versions.system)))
     }
 
-    fn known(&self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
+    fn known(&mut self, canonical: Canonical<'_>) -> Result<Option<Arc<CodeSystem>>, Outcome> {
         let found = match self.source.code_system(canonical)? {
             Some(found) if found.header().content != Content::NotPresent => Some(found),
             found => special::code_system(canonical).or(found),
@@ -184,10 +193,16 @@ impl<'a, S: Source + ?Sized> Compiler<'a, S> {
                 of.is_some_and(|of| of.url == canonical.url && of.takes(found.version()))
             }));
         }
-        match supplements.is_empty() {
-            true => Ok(Some(found)),
-            false => found.supplemented(supplements.iter().map(Arc::as_ref)).map(|whole| Some(Arc::new(whole))),
+        if supplements.is_empty() {
+            return Ok(Some(found));
         }
+        let name = format!("{canonical} {}", self.supplements.join(" "));
+        if let Some(made) = self.supplemented.get(&name) {
+            return Ok(Some(made.clone()));
+        }
+        let made = Arc::new(found.supplemented(supplements.iter().map(Arc::as_ref))?);
+        self.supplemented.insert(name, made.clone());
+        Ok(Some(made))
     }
 
     /// Why not all can be said of a system.

@@ -88,6 +88,41 @@ fn expands_as_published() {
     println!("{}; of {members} codes {wrong} are said not to belong", counts.join(", "));
 }
 
+/// UK Core's value sets with its code systems, where they are present beside the workspace.
+#[test]
+fn expands_value_sets_of_uk_core() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/nhs/uk-core");
+    let read = |kind: &str| -> Vec<String> {
+        let files = std::fs::read_dir(format!("{directory}/{kind}")).into_iter().flatten().flatten();
+        let files = files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|it| it == "json"));
+        files.filter_map(|path| std::fs::read_to_string(path).ok()).collect()
+    };
+    let resources: Vec<_> = ["codesystems", "valuesets"].into_iter().flat_map(read).collect();
+    let world = World::new(&resources.iter().map(String::as_str).collect::<Vec<_>>());
+    let (mut whole, mut refused, mut members) = (0, BTreeMap::<String, u32>::new(), 0);
+    for value_set in &world.value_sets {
+        let compiled = Members::of(&world, value_set, &Versions::default()).expect("well made");
+        let listed = value_set.includes.iter().filter(|include| include.value_sets.is_empty());
+        for (include, listed) in listed.flat_map(|include| include.concepts.iter().map(move |listed| (include, listed)))
+        {
+            let coded = Coded { system: include.system.as_deref(), code: &listed.code, ..Coded::default() };
+            assert!(matches!(compiled.check(&coded), Membership::In { .. }), "{} {}", value_set.url, listed.code);
+            members += 1;
+        }
+        match compiled.expansion(&ExpansionRequest::default()) {
+            Ok(_) => whole += 1,
+            Err(outcome) => {
+                let system = outcome.to_string();
+                let system = system.split('`').nth(3).unwrap_or(&system).to_owned();
+                *refused.entry(system).or_default() += 1;
+            }
+        }
+    }
+    println!(
+        "{whole} value sets of UK Core expanded, {members} listed codes are members, refused for want of {refused:?}"
+    );
+}
+
 fn place(code: &Contained<'_>) -> (String, String) {
     (code.system.to_owned(), code.code.to_owned())
 }
