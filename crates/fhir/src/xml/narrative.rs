@@ -135,24 +135,42 @@ pub(super) fn write(out: &mut String, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The text with each `&` part of a reference that XML knows.
+/// The text with each `&` part of a reference that XML knows. In comments and instructions it stands for itself.
 fn with_references(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find('&') {
+    while let Some(at) = rest.find(['&', '<']) {
         out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let name = rest.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= ENTITY_LENGTH_MAX);
-        match name.map(|name| (name, reference(name).is_ok(), named(name))) {
-            Some((name, false, Some(character))) => {
-                out.push(character);
-                rest = &rest[name.len() + 1..];
+        rest = &rest[at..];
+        let end = match rest.as_bytes() {
+            [b'<', b'!', b'-', b'-', ..] => rest.find("-->"),
+            [b'<', b'?', ..] => rest.find("?>"),
+            [b'<', ..] => Some(1),
+            _ => {
+                rest = &rest[1..];
+                rest = &rest[ampersand(&mut out, rest)..];
+                continue;
             }
-            Some((_, true, _)) => out.push('&'),
-            _ => out.push_str("&amp;"),
-        }
+        };
+        let (aside, after) = rest.split_at(end.unwrap_or(rest.len()));
+        out.push_str(aside);
+        rest = after;
     }
     out + rest
+}
+
+/// Writes what the `&` before `rest` stands for; gives how much of `rest` that takes up.
+fn ampersand(out: &mut String, rest: &str) -> usize {
+    let name = rest.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= ENTITY_LENGTH_MAX);
+    match name.map(|name| (name, reference(name).is_ok(), named(name))) {
+        Some((name, false, Some(character))) => {
+            out.push(character);
+            return name.len() + 1;
+        }
+        Some((_, true, _)) => out.push('&'),
+        _ => out.push_str("&amp;"),
+    }
+    0
 }
 
 /// The longest name is `thetasym`, the longest number `#x10FFFF`, and either may have zeros before it.

@@ -179,3 +179,18 @@ fn passes_the_official_cases() {
     }
     println!("{} official cases of XML Patch", cases.len());
 }
+
+#[test]
+fn survives_broken_patches() {
+    let patch = r#"<diff xmlns='http://hl7.org/fhir' xmlns:q="urn:q"><add sel="f:Patient/*[@value='1980']" type="@id">x</add><replace sel="/f:Patient/f:text/h:div/h:p[1]/text()">é</replace><remove sel="f:Patient/f:name[f:use/@value='usual'][1]" ws='after'/></diff>"#;
+    let target = write(Definitions::r4(), &Document::parse(PATIENT.as_bytes()).expect("JSON")).expect("XML");
+    let instead: [&[u8]; 10] = [b"", b"<", b">", b"&", b"'", b"/", b"[", b"@", b"*", b"\xff"];
+    for at in 0..patch.len() {
+        for instead in instead {
+            let patch = [&patch.as_bytes()[..at], instead, &patch.as_bytes()[at + 1..]].concat();
+            if let Ok(patch) = XmlPatch::parse(&patch) {
+                drop(patch.apply_to(target.clone()));
+            }
+        }
+    }
+}

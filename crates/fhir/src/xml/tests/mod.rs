@@ -281,3 +281,38 @@ fn refuses_to_write_what_xml_cannot_say() {
         assert!(refused.contains(expected), "{json}: {refused}");
     }
 }
+
+/// Every text that is one change of a byte or a few away from a good one.
+fn broken(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    const INSTEAD: [&[u8]; 12] = [b"", b"<", b">", b"&", b"\"", b"/", b"=", b":", b"\xff", b"<!--", b"]]>", b" x='1'"];
+    let bytes = text.as_bytes();
+    (0..bytes.len()).flat_map(move |at| {
+        INSTEAD.iter().flat_map(move |instead| {
+            // In the place of a byte, and before it.
+            [1, 0].map(|gone| [&bytes[..at], instead, &bytes[at + gone..]].concat())
+        })
+    })
+}
+
+#[test]
+fn survives_broken_texts() {
+    let text = concat!(
+        "<?xml version='1.0'?><f:Patient xmlns:f='http://hl7.org/fhir'><f:id value='é&#10;'/><f:text><f:status value=\"generated\"/>",
+        "<div xmlns='http://www.w3.org/1999/xhtml'><!-- c --><p a='1'>x &amp; <![CDATA[<]]></p></div></f:text><f:active value='true'>",
+        "<f:extension url='u'><f:valueDecimal value='1.0'/></f:extension></f:active></f:Patient>"
+    );
+    assert!(parse(Definitions::r4(), text.as_bytes()).is_ok());
+    let (mut read, mut refused) = (0, 0);
+    for text in broken(text) {
+        let Ok(document) = parse(Definitions::r4(), &text) else {
+            refused += 1;
+            continue;
+        };
+        read += 1;
+        // What was read can be written, or it is said why not; and it reads back the same.
+        if let Ok(written) = write(Definitions::r4(), &document) {
+            assert_eq!(to_json(&written), document.text(), "{}", String::from_utf8_lossy(&text));
+        }
+    }
+    assert!(read > 100 && refused > 1000, "{read} read, {refused} refused");
+}
