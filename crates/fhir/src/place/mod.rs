@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn places_elements_of_xml() {
-        let text = "<?xml version=\"1.0\"?>\n<Bundle xmlns=\"http://hl7.org/fhir\">\n  <entry><fullUrl value=\"urn:a\"/></entry>\n  <entry>\n    <resource><Patient>\n      <text><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a</p></div></text>\n      <name><given value=\"a\"/><given value=\"b\"/></name>\n      <deceasedBoolean value=\"x\"/>\n    </Patient></resource>\n  </entry>\n</Bundle>";
+        let text = "<?xml version=\"1.0\"?>\n<Bundle xmlns=\"http://hl7.org/fhir\">\n  <entry><fullUrl value=\"urn:a\"/></entry>\n  <entry>\n    <resource><Patient>\n      <text><div xmlns=\"http://www.w3.org/1999/xhtml\"><p>a</p></div></text>\n      <name><given value=\"a\"/><given value=\"b\"/></name>\n      <deceasedBoolean value=\"true\"/>\n    </Patient></resource>\n  </entry>\n</Bundle>";
         let cases = [
             ("Bundle", Some((2, 1))),
             ("Bundle.entry[0].fullUrl", Some((3, 10))),

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::Step;
+use crate::Definitions;
 use crate::xml::{Scanner, Token};
 
 /// An element that is open.
@@ -22,7 +23,11 @@ struct Open<'t> {
 pub(super) fn offsets<'a>(sent: &'a [u8], targets: &[Vec<Step<'_>>]) -> (&'a [u8], Vec<Option<usize>>) {
     let sent = sent.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sent);
     let mut found = vec![None; targets.len()];
-    if let Ok(text) = std::str::from_utf8(sent) {
+    // What cannot be read was refused with its place already.
+    let is_read = crate::xml::parse(Definitions::r4(), sent).is_ok();
+    if let Ok(text) = std::str::from_utf8(sent)
+        && is_read
+    {
         walk(text, targets, &mut found);
     }
     (sent, found)
