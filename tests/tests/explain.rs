@@ -34,7 +34,7 @@ fn tells_what_was_done() {
     // The query, and what the steps mention in this order.
     let cases: [(&str, &[&str]); 6] = [
         (
-            "/Patient?family=ann",
+            "/Patient?family=ann&name=ann",
             &[
                 "search: find by a value of `Patient",
                 "find among them by a value of `Patient",
@@ -47,7 +47,7 @@ fn tells_what_was_done() {
         ("/Observation?date=2027-02-01&_include=Observation:subject", &["search: ", "include: ", "`Patient._id`"]),
         (
             "/Patient?name:contains=ANN",
-            &["search: find by words of `Patient.name`", "check each for `Patient.name`", "1 resources"],
+            &["search: find by words of `Patient.name`", "find among them by a value of `Patient.name`", "1 resources"],
         ),
         ("/Patient?_sort=family", &["search: find by a value of `Patient`"]),
     ];
