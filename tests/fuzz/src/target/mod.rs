@@ -2,6 +2,7 @@
 
 mod fhirpath;
 mod json;
+mod package;
 mod search;
 mod xml;
 
@@ -18,7 +19,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub static TARGETS: &[Target] = &[json::TARGET, xml::TARGET, fhirpath::TARGET, search::TARGET];
+pub static TARGETS: &[Target] = &[json::TARGET, xml::TARGET, fhirpath::TARGET, search::TARGET, package::TARGET];
 
 /// Our own examples: resources with what the services work with.
 const EXAMPLES: [&str; 7] = [
