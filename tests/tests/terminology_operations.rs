@@ -250,6 +250,82 @@ fn checks_codes() {
     );
 }
 
+fn sounds() -> Value {
+    json!({"resourceType": "ConceptMap", "id": "sounds", "url": "http://v.example/sounds", "version": "1", "status": "active",
+        "sourceUri": "http://v.example/pets", "group": [{"source": ANIMALS, "target": "urn:example:sounds", "element": [
+            {"code": "cat", "target": [{"code": "meow", "display": "Meow", "equivalence": "equivalent"}, {"code": "purr", "equivalence": "wider",
+                "dependsOn": [{"property": "urn:mood", "system": "urn:moods", "value": "good"}],
+                "product": [{"property": "urn:loud", "value": "little"}]}]},
+            {"code": "dodo", "target": [{"equivalence": "unmatched"}]}]}]})
+}
+
+#[test]
+fn translates_codes() {
+    let flint = filled();
+    flint.send("PUT /ConceptMap/sounds", sounds()).expect(201);
+    let cat = format!("system={ANIMALS}&code=cat");
+    let (meow, needs) =
+        ("match(equivalent meow http://v.example/sounds|1)", "message=further mappings of `cat` depend on urn:mood");
+    for (path, expected) in [
+        (format!("/ConceptMap/$translate?url=http://v.example/sounds&{cat}"), format!("result=true, {needs}, {meow}")),
+        (format!("/ConceptMap/$translate?url=http://v.example/sounds&conceptMapVersion=1&{cat}"), format!("result=true, {needs}, {meow}")),
+        (format!("/ConceptMap/sounds/$translate?{cat}"), format!("result=true, {needs}, {meow}")),
+        (format!("/ConceptMap/$translate?{cat}"), format!("result=true, {needs}, {meow}")),
+        (format!("/ConceptMap/$translate?{cat}&targetsystem=urn:example:sounds&source=ValueSet/pets"), format!("result=true, {needs}, {meow}")),
+        (format!("/ConceptMap/$translate?{cat}&targetsystem=urn:other"), "result=false, message=no concept map that fits has a mapping for `cat`".to_owned()),
+        (format!("/ConceptMap/$translate?{cat}&source=http://v.example/all"), "result=false, message=no concept map that fits has a mapping for `cat`".to_owned()),
+        (format!("/ConceptMap/sounds/$translate?system={ANIMALS}&code=dodo"), "result=false, message=the concept map has nothing that matches `dodo`, match(unmatched http://v.example/sounds|1)".to_owned()),
+        ("/ConceptMap/sounds/$translate?system=urn:example:sounds&code=meow&reverse=true".to_owned(), "result=true, match(equivalent cat http://v.example/sounds|1)".to_owned()),
+    ] {
+        let found = told(&flint.get(&path).expect(200)).replace("sounds)", "sounds|1)");
+        assert_eq!(found, expected, "{path}");
+    }
+    let concept = json!({"coding": [{"system": "urn:x", "code": "y"}, {"system": ANIMALS, "code": "cat"}]});
+    let mood = json!({"name": "dependency", "part": [{"name": "element", "valueUri": "urn:mood"},
+        {"name": "concept", "valueCodeableConcept": {"coding": [{"system": "urn:moods", "code": "good"}]}}]});
+    let mut call =
+        parameters(&[("codeableConcept", "valueCodeableConcept", concept), ("conceptMap", "resource", sounds())]);
+    call["parameter"].as_array_mut().expect("a list").push(mood);
+    let reply = flint.send("POST /ConceptMap/$translate", call).expect(200);
+    reply.facts(&[
+        ("/parameter/0/valueBoolean", "true"),
+        ("/parameter/3/part/0/valueCode", "wider"),
+        ("/parameter/3/part/2/part/1/valueCoding/code", "little"),
+    ]);
+    for (path, status, message) in [
+        (
+            "/ConceptMap/$translate?code=cat".to_owned(),
+            400,
+            "a code is translated with its system: `system` must be given",
+        ),
+        (format!("/ConceptMap/$translate?{cat}&url=urn:none"), 404, "the concept map `urn:none` is not known here"),
+        (
+            format!("/ConceptMap/$translate?{cat}&url=http://v.example/sounds&conceptMapVersion=2"),
+            404,
+            "the concept map `http://v.example/sounds|2` is not known here",
+        ),
+        (format!("/ConceptMap/none/$translate?{cat}"), 404, "there is no `ConceptMap/none`"),
+        (
+            format!("/ConceptMap/sounds/$translate?{cat}&url=urn:none"),
+            400,
+            "`ConceptMap/sounds` is the concept map, and another one is given beside it",
+        ),
+        (
+            format!("/ConceptMap/sounds/$translate?{cat}&reverse=maybe"),
+            400,
+            "the input `reverse` is `maybe`, not true or false",
+        ),
+        (format!("/ConceptMap/sounds/$translate?{cat}&dependency=x"), 400, "the input `dependency` has no coded value"),
+        (
+            "/ConceptMap/sounds/$translate".to_owned(),
+            400,
+            "one of `code`, `coding`, `codeableConcept` must be given, and no more than one",
+        ),
+    ] {
+        flint.get(&path).expect(status).facts(&[("/issue/0/diagnostics", message)]);
+    }
+}
+
 #[test]
 fn refuses_wrong_calls() {
     let flint = filled();
@@ -377,6 +453,13 @@ fn refuses_wrong_calls() {
             .facts(&[("/resourceType", "OperationOutcome"), ("/issue/0/diagnostics", message)]);
     }
     for (path, call, status, message) in [
+        ("CodeSystem/$lookup", animals(), 400, "the operation takes its inputs as Parameters, not as `CodeSystem`"),
+        (
+            "ValueSet/pets/$expand",
+            parameters(&[("filter", "valueCoding", json!({"code": "cat"}))]),
+            400,
+            "the input `filter` must have a value that is a text",
+        ),
         ("ValueSet/$expand", animals(), 400, "the input `valueSet` is no ValueSet"),
         (
             "ValueSet/$expand",
@@ -449,6 +532,7 @@ fn says_what_it_can() {
         codes.sort();
         codes.join(" ")
     };
+    assert_eq!(of("ConceptMap"), "ConceptMap-translate");
     assert_eq!(of("CodeSystem"), "CodeSystem-lookup CodeSystem-subsumes CodeSystem-validate-code");
     assert_eq!(of("ValueSet"), "ValueSet-expand ValueSet-validate-code");
 }

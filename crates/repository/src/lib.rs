@@ -33,4 +33,4 @@ pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
 
-pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Version};
+pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};

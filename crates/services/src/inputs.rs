@@ -61,10 +61,13 @@ impl<'a> Inputs<'a> {
         query.chain(values).collect()
     }
 
-    /// The text of an input; refused when there are several.
+    /// The text of an input; refused when there are several, and when it is something else.
     pub(crate) fn text(&self, name: &str) -> Result<Option<Cow<'a, str>>, Outcome> {
         let mut texts = self.texts(name);
         match texts.len() {
+            0 if self.is_given(name) => {
+                Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` must have a value that is a text")))
+            }
             0 | 1 => Ok(texts.pop()),
             _ => Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` is given more than once"))),
         }
@@ -120,11 +123,21 @@ impl<'a> Inputs<'a> {
 
     /// Refuses an input that the operation has and this server does not serve, and says why.
     pub(crate) fn refuse(&self, name: &str, why: &str) -> Result<(), Outcome> {
-        let is_given =
-            self.query.iter().any(|(known, _)| known == name) || self.parts().any(|(known, _)| known == name);
-        match is_given {
+        match self.is_given(name) {
             true => Err(Outcome::new(IssueType::NotSupported, format!("the input `{name}` is not served: {why}"))),
             false => Ok(()),
+        }
+    }
+
+    /// Refuses a resource that was sent alone to an operation that takes none.
+    pub(crate) fn refuse_alone(&self) -> Result<(), Outcome> {
+        match self.alone.and_then(|alone| alone.root().resource_type()) {
+            Some(other) => {
+                let text =
+                    format!("the operation takes its inputs as Parameters, not as {}", fhir::outcome::quoted(other));
+                Err(Outcome::new(IssueType::BadRequest, text))
+            }
+            None => Ok(()),
         }
     }
 

@@ -30,6 +30,7 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &snapshot::Snapshot,
     &terminology::Lookup,
     &terminology::Subsumes,
+    &terminology::Translate,
     &terminology::ValidateInCodeSystem,
     &terminology::ValidateInValueSet,
 ];

@@ -152,7 +152,7 @@ fn imports_snomed_ct() {
         (format!("{check}=refset&code=10000005"), "true".to_owned()),
     ] {
         let found = told(&serving, &path);
-        assert!(found.starts_with(&expected.trim_end_matches('=')), "{path}: {found}");
+        assert!(found.starts_with(expected.trim_end_matches('=')), "{path}: {found}");
     }
     for path in [
         format!("{check}&code=10000009"),

@@ -42,6 +42,7 @@ impl Operation for Lookup {
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
         let inputs = Inputs::of(invocation, INPUTS)?;
+        inputs.refuse_alone()?;
         inputs.refuse("date", super::DATE_REFUSED)?;
         let [code] =
             <[Code<'_>; 1]>::try_from(NAMES.read(&inputs)?).map_err(|_| bad("one code is looked up at a time"))?;

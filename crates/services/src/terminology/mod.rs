@@ -11,12 +11,14 @@ mod expand;
 mod lookup;
 mod subsumes;
 mod terms;
+mod translate;
 mod validate_code;
 
 pub use expand::EXPANSION_INPUTS;
 pub(crate) use expand::Expand;
 pub(crate) use lookup::Lookup;
 pub(crate) use subsumes::Subsumes;
+pub(crate) use translate::Translate;
 pub(crate) use validate_code::{ValidateInCodeSystem, ValidateInValueSet};
 
 /// Why `date` is refused.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fhir::json::{Document, Node};
 use fhir::outcome::quoted;
 use fhir::profile::snapshot;
-use fhir::terminology::{Canonical, CodeSystem, Members, Source, ValueSet, Versions};
+use fhir::terminology::{Canonical, CodeSystem, ConceptMap, Members, Source, ValueSet, Versions};
 use fhir::{IssueType, Library, Outcome};
 use repository::{Key, Session, Shelf, TerminologyServer};
 
@@ -99,8 +99,7 @@ impl<'a> Terms<'a> {
 
     /// The server that is asked what is not known here: about what came with the call it would know nothing.
     pub(super) fn elsewhere(&self) -> Option<&dyn TerminologyServer> {
-        let is_alone = self.code_systems.is_empty() && self.value_sets.is_empty();
-        self.shelf.elsewhere().filter(|_| is_alone)
+        self.shelf.elsewhere().filter(|_| self.brings_nothing())
     }
 
     /// Whether all codes of a system are known here, so that nobody else need be asked.
@@ -108,11 +107,30 @@ impl<'a> Terms<'a> {
         Ok(self.code_system(system)?.is_some_and(|known| known.is_complete()))
     }
 
+    /// The canonical url of a value set that is named by it, or by where it is.
+    pub(super) fn value_set_url(&self, named: Option<Cow<'_, str>>) -> Result<Option<String>, Outcome> {
+        let Some(named) = named else { return Ok(None) };
+        let canonical = Canonical::parse(&named);
+        let known = self.value_set(canonical)?.map(|known| known.url.clone()).filter(|url| !url.is_empty());
+        Ok(Some(known.filter(|url| url != canonical.url).unwrap_or_else(|| named.into_owned())))
+    }
+
     /// The members of the value set; an unknown one is refused.
-    pub(super) fn members(&self, asked: &Asked) -> Result<Members, Outcome> {
+    pub(super) fn members(&self, asked: &Asked) -> Result<Arc<Members>, Outcome> {
         let canonical = Canonical::parse(&asked.canonical);
         let value_set = self.value_set(canonical)?.ok_or_else(|| unknown("value set", canonical))?;
-        Members::of(self, &value_set, &self.versions).map_err(|outcome| asked.unresolved(outcome))
+        let Versions { system, check, force, supplements } = &self.versions;
+        let is_plain = [system, check, force, supplements].iter().all(|versions| versions.is_empty());
+        let members = match is_plain && self.brings_nothing() {
+            true => self.shelf.members(canonical),
+            false => Members::of(self, &value_set, &self.versions).map(Arc::new),
+        };
+        members.map_err(|outcome| asked.unresolved(outcome))
+    }
+
+    /// Whether no definition came with the call.
+    fn brings_nothing(&self) -> bool {
+        self.code_systems.is_empty() && self.value_sets.is_empty()
     }
 
     /// The value set that an element is bound to: `http://hl7.org/fhir/StructureDefinition/Patient#Patient.gender`.
@@ -162,6 +180,10 @@ impl Source for Terms<'_> {
             None => self.shelf.value_set(canonical),
         }
     }
+
+    fn concept_map(&self, canonical: Canonical<'_>) -> Result<Option<Arc<ConceptMap>>, Outcome> {
+        self.shelf.concept_map(canonical)
+    }
 }
 
 impl Asked {
@@ -192,7 +214,7 @@ impl Asked {
             _ => return Err(bad("only one of `url`, `valueSet` and `context` may be given")),
         };
         let canonical = match inputs.text("valueSetVersion")? {
-            Some(version) => versioned(canonical, &version)?,
+            Some(version) => versioned(canonical, "valueSetVersion", &version)?,
             None => canonical,
         };
         let definition = terms.shelf.definition("ValueSet", Canonical::parse(&canonical))?;
@@ -208,11 +230,12 @@ impl Asked {
     }
 }
 
-fn versioned(canonical: String, version: &str) -> Result<String, Outcome> {
+/// A canonical with the version that the input `name` asks for.
+pub(super) fn versioned(canonical: String, name: &str, version: &str) -> Result<String, Outcome> {
     match Canonical::parse(&canonical).version {
         None => Ok(format!("{canonical}|{version}")),
         Some(named) if named == version => Ok(canonical),
-        Some(_) => Err(bad(format!("`valueSetVersion` is {}, and `url` names another version", quoted(version)))),
+        Some(_) => Err(bad(format!("`{name}` is {}, and `url` names another version", quoted(version)))),
     }
 }
 
