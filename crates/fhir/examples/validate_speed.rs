@@ -1,26 +1,45 @@
-//! How long validation takes: `cargo run --release -p fhir --example validate_speed -- FOLDER [SECONDS]`.
+//! How long validation takes: `cargo run --release -p fhir --example validate_speed -- FOLDER [SECONDS [PROFILE DEFINITIONS..]]`.
 //!
 //! Reads the `.json` and `.json.gz` files of a folder, takes bundles apart, and validates each resource as a write does, one thread,
-//! again and again for the given time.
+//! again and again for the given time. With the url of a profile and the folders of its definitions, the resources of its type are
+//! validated against it.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fhir::Definitions;
+use fhir::collection::Collection;
 use fhir::json::{Document, Node};
-use fhir::validate::validate;
+use fhir::terminology::Canonical;
+use fhir::validate::{Depth, Validator};
+use fhir::{Definitions, Library, Severity};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().expect("usage: validate_speed FOLDER [SECONDS]");
     let seconds = arguments.next().map_or(5, |text| text.parse().expect("a number of seconds"));
-    let documents = documents(Path::new(&folder));
+    let profile = arguments.next();
+    let mut library = Collection::default();
+    arguments.flat_map(|folder| documents(Path::new(&folder))).for_each(|document| library.add(document));
+    let asked: Vec<Canonical<'_>> = profile.as_deref().map(Canonical::parse).into_iter().collect();
+    let mut documents = documents(Path::new(&folder));
+    for canonical in &asked {
+        let start = Instant::now();
+        let profile = library.profile(*canonical).expect("a profile that can be used").expect("a known profile");
+        println!("profile compiled: {:?}", start.elapsed());
+        documents.retain(|document| document.root().resource_type() == Some(profile.structure.name));
+    }
     let bytes: usize = documents.iter().map(|document| document.text().len()).sum();
-    let definitions = Definitions::r4();
+    let validator = Validator {
+        definitions: Definitions::r4(),
+        library: &library,
+        depth: Depth::Write,
+        unknown_profile: Severity::Warning,
+        now: fhir::Instant(0),
+    };
     let start = Instant::now();
-    validate(definitions, &documents[0]);
+    validator.validate(&documents[0], &asked);
     println!("first validation, invariants compiled: {:?}", start.elapsed());
 
     let mut by_type = BTreeMap::<&str, (u32, Duration)>::new();
@@ -29,7 +48,7 @@ fn main() {
         rounds += 1;
         for document in &documents {
             let start = Instant::now();
-            issues += validate(definitions, document).len();
+            issues += validator.validate(document, &asked).len();
             let (count, time) = by_type.entry(document.root().resource_type().unwrap_or_default()).or_default();
             *count += 1;
             *time += start.elapsed();

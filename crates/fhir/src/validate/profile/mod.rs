@@ -14,7 +14,9 @@ mod slices;
 mod target;
 mod value;
 
+use std::cell::RefCell;
 use std::fmt;
+use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -37,6 +39,9 @@ const STEPS_PER_BYTE: u64 = 8;
 /// The steps that an expression counts for, and a question of terminology.
 const STEPS_OF_QUESTION: u64 = 16;
 
+/// How far references are followed from target to target; beyond, a target is judged by its type.
+const TARGETS_NESTED_MAX: usize = 8;
+
 /// The walk over one document.
 struct Walk<'v, 'a> {
     validator: &'v Validator<'v>,
@@ -48,6 +53,10 @@ struct Walk<'v, 'a> {
     bundle: Option<Bundle<'a>>,
     /// Why values do not conform to profiles, by their places, `None` where they do; and while it is being found out.
     known: FxHashMap<(u32, *const Profile), Option<Issue>>,
+    /// The profiles that were looked up: while the walk lasts, each has one address.
+    profiles: RefCell<FxHashMap<Box<str>, Option<Arc<Profile>>>>,
+    /// How many targets of references are being checked, each for the one before.
+    targets_nested: usize,
     /// The extensions that were checked against their definitions.
     extensions: FxHashSet<u32>,
     steps_left: u64,
@@ -92,6 +101,8 @@ impl<'v, 'a> Walk<'v, 'a> {
             root_resource: resource,
             bundle: None,
             known: FxHashMap::default(),
+            profiles: RefCell::default(),
+            targets_nested: 0,
             extensions: FxHashSet::default(),
             steps_left: STEPS_MIN + STEPS_PER_BYTE * bytes,
             is_target: false,
@@ -133,8 +144,13 @@ impl<'v, 'a> Walk<'v, 'a> {
     }
 
     /// The profile of a canonical url; `None` when it is not known or cannot be used.
-    fn profile(&self, canonical: &str) -> Option<std::sync::Arc<Profile>> {
-        self.validator.library.profile(Canonical::parse(canonical)).ok().flatten()
+    fn profile(&self, canonical: &str) -> Option<Arc<Profile>> {
+        if let Some(known) = self.profiles.borrow().get(canonical) {
+            return known.clone();
+        }
+        let found = self.validator.library.profile(Canonical::parse(canonical)).ok().flatten();
+        self.profiles.borrow_mut().insert(canonical.into(), found.clone());
+        found
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Scope, Walk};
+use super::{Scope, TARGETS_NESTED_MAX, Walk};
 use crate::Reference;
 use crate::definitions::StructureKind;
 use crate::fhirpath::ElementNode;
@@ -143,11 +143,16 @@ impl<'a> Walk<'_, 'a> {
         if !definitions.is_a(found, profile.structure.name) {
             return Err(None);
         }
+        if self.targets_nested == TARGETS_NESTED_MAX {
+            return Ok(());
+        }
+        self.targets_nested += 1;
         let fault = match (led.inside, &led.outside) {
             (Some(node), _) => self.conforms(&profile, node),
             (None, Some(document)) => self.conforms_outside(&profile, document),
             (None, None) => None,
         };
+        self.targets_nested -= 1;
         fault.map_or(Ok(()), |fault| Err(Some(fault)))
     }
 
