@@ -164,9 +164,9 @@ fn written(asked: &Asked, expansion: &Expansion<'_>, inputs: &Inputs<'_>, has_de
 fn copy(out: &mut String, definition: &Document, has_definition: bool) {
     let left_out = |name: &str| matches!(name, "resourceType" | "id" | "meta" | "text" | "expansion");
     for (name, value) in definition.root().members() {
-        let is_wanted = if has_definition { !left_out(&name) } else { METADATA.contains(&name.as_ref()) };
+        let is_wanted = if has_definition { !left_out(name) } else { METADATA.contains(&name) };
         if is_wanted {
-            let _ = write!(out, ",{}:{}", quote(&name), value.raw());
+            let _ = write!(out, ",{}:{}", quote(name), value.raw());
         }
     }
     if definition.root().get("status").is_none() {
