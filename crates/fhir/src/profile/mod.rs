@@ -2,11 +2,13 @@
 
 mod compile;
 mod constraint;
+mod context;
 mod discriminator;
 mod outline;
 mod rules;
 mod snapshot;
 
+pub(crate) use context::{Contexts, Holder};
 pub(crate) use rules::{
     Binding, Child, Constraint, Demand, Occurrence, Openness, Rules, Slice, Slicing, Step, Strength, Target, Test,
 };
@@ -35,6 +37,8 @@ pub struct Profile {
     pub(crate) root: Arc<Rules>,
     /// What content references lead to.
     pub(crate) contents: Vec<Arc<Rules>>,
+    /// For an extension: where it may stand.
+    pub(crate) contexts: Contexts,
 }
 
 impl Profile {
@@ -67,9 +71,10 @@ impl Profile {
             }
         };
         let elements = elements.ok_or_else(|| refused(format!("`{url}` has no elements")))?;
+        let contexts = Contexts::of(root);
         let (root, contents) = compile::compile(library, definitions, structure, elements)?;
         let version = text("version").map(|version| version.into_owned());
-        Ok(Arc::new(Profile { url: url.into_owned(), version, structure, root, contents }))
+        Ok(Arc::new(Profile { url: url.into_owned(), version, structure, root, contents, contexts }))
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 
-use super::Walk;
+use super::{STEPS_OF_QUESTION, Walk};
 use crate::definitions::{Element, StructureKind};
-use crate::fhirpath::ElementNode;
+use crate::fhirpath::{Context, ElementNode, Expression, Item};
 use crate::json::Node;
 use crate::outcome::{IssueType, Severity, quoted};
+use crate::profile::{Holder, Profile};
 use crate::validate::path::Path;
 
 impl<'a> Walk<'_, 'a> {
@@ -26,24 +27,26 @@ impl<'a> Walk<'_, 'a> {
             let children = path.child(element.name);
             let path = if element.max == Some(1) { children } else { children.item(at) };
             if matches!(element.name, "extension" | "modifierExtension") && child.structure.name == "Extension" {
-                self.extension(child, element.name == "modifierExtension", &path);
+                self.extension(child, node, element.name == "modifierExtension", &path);
             }
             self.extensions(child, &path);
             Ok(())
         });
     }
 
-    fn extension(&mut self, node: ElementNode<'a>, is_modifier: bool, path: &Path<'_>) {
+    fn extension(&mut self, node: ElementNode<'a>, holder: ElementNode<'a>, is_modifier: bool, path: &Path<'_>) {
         let Some(value) = node.value else { return };
         let Some(url) = value.get("url").and_then(Node::as_str) else { return };
         // The parts of an extension have names that its definition gives them.
-        if !url.contains(':') || !self.spend(1) || self.extensions.contains(&value.position()) {
+        if !url.contains(':') || !self.spend(1) {
             return;
         }
         match self.profile(&url) {
             Some(profile) if profile.structure.name == "Extension" => {
-                self.extensions.insert(value.position());
-                self.against(&profile, node, path);
+                self.context_of(&profile, node, holder, path);
+                if self.extensions.insert(value.position()) {
+                    self.against(&profile, node, path);
+                }
             }
             Some(profile) => {
                 let found = profile.structure.name;
@@ -56,6 +59,51 @@ impl<'a> Walk<'_, 'a> {
                 self.issues.add(path, severity, IssueType::NotFound, message);
             }
             None => {}
+        }
+    }
+
+    /// Checks that an extension may stand on the element that has it.
+    fn context_of(&mut self, profile: &Profile, node: ElementNode<'a>, holder: ElementNode<'a>, path: &Path<'_>) {
+        let definitions = self.validator.definitions;
+        let url = holder.value.filter(|_| holder.structure.name == "Extension").and_then(|it| it.get("url")?.as_str());
+        let text = path.to_string();
+        let place = Holder {
+            structure: holder.structure,
+            element: holder.element,
+            resource: self.resource.structure.name,
+            path: text.rsplit_once('.').map_or("", |(before, _)| before),
+            url: url.as_deref(),
+        };
+        let position = |it: ElementNode<'_>| it.value.or(it.sibling).map(Node::position);
+        let is_selected = |expression: &Expression| {
+            let found = expression.evaluate(&self.context(), Item::Element(self.resource));
+            // An expression that cannot be evaluated refuses nothing.
+            found.map_or(true, |found| {
+                found.iter().any(|item| matches!(item, Item::Element(it) if position(*it) == position(holder)))
+            })
+        };
+        if !profile.contexts.allow(definitions, &place, is_selected) {
+            let message = || {
+                format!(
+                    "the extension {} may not stand here, only on {}",
+                    quoted(&profile.url),
+                    profile.contexts.shown()
+                )
+            };
+            self.issues.error(path, IssueType::Structure, message);
+        }
+        for (text, expression) in &profile.contexts.invariants {
+            if !self.spend(STEPS_OF_QUESTION) {
+                return;
+            }
+            let variables = [("extension", vec![Item::Element(node)])];
+            let context = Context { variables: &variables, ..self.context() };
+            let holds = expression.holds(&context, Item::Element(holder)).unwrap_or(true);
+            if !holds {
+                let message =
+                    || format!("the extension {} may stand only where {}", quoted(&profile.url), quoted(text));
+                self.issues.error(path, IssueType::Invariant, message);
+            }
         }
     }
 }

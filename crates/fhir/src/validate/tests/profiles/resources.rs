@@ -1,7 +1,7 @@
 //! Which profiles a resource is checked against, extensions, targets of references, and bounds.
 
 use super::{BASE, Severity, check, issues, library, profile, validator};
-use crate::IssueType::{NotFound, NotSupported, Required, Structure, TooCostly, Value};
+use crate::IssueType::{Invariant, NotFound, NotSupported, Required, Structure, TooCostly, Value};
 use crate::json::Document;
 use crate::terminology::Canonical;
 use crate::validate::Depth;
@@ -266,4 +266,46 @@ fn slices_in_slices_are_bounded() {
     let found = issues(&library, Depth::Write, &json);
     let about = |code| found.iter().any(|issue| issue.code == code);
     assert!(about(TooCostly) || !found.iter().any(|issue| issue.code == Structure), "{:#?}", found.last());
+}
+
+#[test]
+fn extensions_stand_where_their_definitions_say() {
+    let extension = |name: &str, more: &str| {
+        let fixed = format!(r#"{{"path":"Extension.url","fixedUri":"{BASE}{name}"}}"#);
+        profile(name, "Extension", &fixed).replace(r#""kind":"resource""#, &format!(r#""kind":"complex-type",{more}"#))
+    };
+    let library = library(&[
+        profile("p", "Patient", r#"{"path":"Patient.active","min":1}"#),
+        extension("names", r#""context":[{"type":"element","expression":"HumanName"}]"#),
+        extension("inside", r#""context":[{"type":"extension","expression":"http://x.example/names"}]"#),
+        extension("selected", r#""context":[{"type":"fhirpath","expression":"Patient.name.where(use = 'old')"}]"#),
+        extension(
+            "women",
+            r#""context":[{"type":"element","expression":"Patient"}],"contextInvariant":["gender = 'female' or %extension.value = 'm'"]"#,
+        ),
+    ]);
+    let of = |name: &str| format!(r#"{{"url":"http://x.example/{name}","valueString":"a"}}"#);
+    let patient = |members: &str| format!(r#"{{"resourceType":"Patient","active":true,{members}}}"#);
+    let on_patient = |extension: &str| patient(&format!(r#""extension":[{extension}]"#));
+    let on_name =
+        |members: &str, extension: &str| patient(&format!(r#""name":[{{{members}"extension":[{extension}]}}]"#));
+    let nested = format!(r#"{{"url":"http://x.example/names","extension":[{}]}}"#, of("inside"));
+    let may_not = "may not stand here, only on";
+    check(
+        &library,
+        &[
+            (&on_name("", &of("names")), &[]),
+            (&on_patient(&of("names")), &[(Structure, "Patient.extension[0]", may_not)]),
+            (&on_name("", &nested), &[]),
+            (&on_name("", &of("inside")), &[(Structure, "Patient.name[0].extension[0]", may_not)]),
+            (&on_name(r#""use":"old","#, &of("selected")), &[]),
+            (&on_name("", &of("selected")), &[(Structure, "Patient.name[0].extension[0]", may_not)]),
+            (&patient(&format!(r#""gender":"female","extension":[{}]"#, of("women"))), &[]),
+            (&on_patient(&of("women").replace(r#""a""#, r#""m""#)), &[]),
+            (
+                &patient(&format!(r#""gender":"male","extension":[{}]"#, of("women"))),
+                &[(Invariant, "Patient.extension[0]", "may stand only where `gender = 'female'")],
+            ),
+        ],
+    );
 }
