@@ -98,7 +98,8 @@ impl Contexts {
 impl Holder<'_> {
     /// Whether this is an element of a type, or one of a path: as its type's definition has it, or as it stands in the resource.
     fn is_at(&self, definitions: &Definitions, wanted: &str) -> bool {
-        if definitions.is_a(self.structure.name, wanted) {
+        // R4's own definitions say `Element` for anything, resources too.
+        if wanted == "Element" || definitions.is_a(self.structure.name, wanted) {
             return true;
         }
         let Some((wanted_type, wanted_rest)) = wanted.split_once('.') else { return false };
@@ -146,7 +147,7 @@ mod tests {
             ("element", "Resource", patient(), true),
             ("element", "http://hl7.org/fhir/StructureDefinition/Patient", patient(), true),
             ("element", "Observation", patient(), false),
-            ("element", "Element", patient(), false),
+            ("element", "Element", patient(), true),
             ("element", "Patient.name", patient(), false),
             ("element", "Patient.name", name(), true),
             ("element", "HumanName", name(), true),
