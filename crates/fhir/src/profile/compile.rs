@@ -22,7 +22,9 @@ pub(super) fn compile(
     let outline = Outline::of(definitions, structure, elements)?;
     let made = (0..outline.elements.len()).map(|_| None).collect();
     let bases = HashMap::new();
-    let mut compiler = Compiler { library, definitions, outline, made, contents: Vec::new(), bases };
+    let places = places(&outline);
+    let mut compiler =
+        Compiler { library, definitions, outline, made, contents: Vec::new(), places, bases, followed: 0 };
     let root = compiler.rules(0)?;
     let mut contents = Vec::new();
     // What is met on the way may refer to more.
@@ -40,8 +42,12 @@ pub(super) struct Compiler<'l, 'd> {
     made: Vec<Option<Arc<Rules>>>,
     /// The elements that content references lead to.
     contents: Vec<usize>,
+    /// The elements by their ids and paths, for content references.
+    places: HashMap<String, usize>,
     /// R4's own StructureDefinitions, by type.
     bases: HashMap<String, Option<Arc<Document>>>,
+    /// How many elements discriminators were followed to.
+    pub(super) followed: usize,
 }
 
 impl<'d> Compiler<'_, 'd> {
@@ -226,17 +232,22 @@ impl<'d> Compiler<'_, 'd> {
     /// The place in `contents` of the element with this id.
     fn content(&mut self, reference: &str) -> Option<usize> {
         let id = reference.rsplit_once('#').map_or(reference, |(_, id)| id);
-        let mut elements = self.outline.elements.iter();
-        let at = elements.position(|outlined| {
-            let Some(definition) = outlined.definition else { return false };
-            let is_it = ["id", "path"].iter().any(|name| definition.get(name).is_some_and(|found| found.is_str(id)));
-            // One step and no more: a reference to a reference could go in circles.
-            is_it && definition.get("contentReference").is_none()
-        })?;
+        let at = *self.places.get(id)?;
+        // One step and no more: a reference to a reference could go in circles, by way of slices too.
+        if self.is_reference(at) {
+            return None;
+        }
         Some(self.contents.iter().position(|known| *known == at).unwrap_or_else(|| {
             self.contents.push(at);
             self.contents.len() - 1
         }))
+    }
+
+    /// Whether an element, or one of its slices, refers to the content of another.
+    fn is_reference(&self, at: usize) -> bool {
+        let outlined = &self.outline.elements[at];
+        outlined.definition.is_some_and(|definition| definition.get("contentReference").is_some())
+            || outlined.slices.iter().any(|slice| self.is_reference(*slice))
     }
 
     fn slicing(&mut self, at: usize) -> Result<Option<Slicing>, Outcome> {
@@ -268,6 +279,21 @@ impl<'d> Compiler<'_, 'd> {
         let is_needed = !slices.is_empty() || default.is_some();
         Ok(is_needed.then_some(Slicing { is_ordered, openness, slices, default }))
     }
+}
+
+/// The elements by their ids and paths, if some refer to others; of several with one path, the first.
+fn places(outline: &Outline<'_>) -> HashMap<String, usize> {
+    let mut places = HashMap::new();
+    let definitions = || outline.elements.iter().map(|outlined| outlined.definition).enumerate();
+    if !definitions().any(|(_, definition)| definition.is_some_and(|it| it.get("contentReference").is_some())) {
+        return places;
+    }
+    for (at, definition) in definitions() {
+        for name in ["id", "path"].iter().filter_map(|name| definition?.get(name)?.as_str()) {
+            places.entry(name.into_owned()).or_insert(at);
+        }
+    }
+    places
 }
 
 /// The value set and strength of a binding that is more than an example.

@@ -6,8 +6,14 @@ use std::sync::Arc;
 use super::compile::{Compiler, codes, copy, texts};
 use super::rules::{Demand, Step, Test};
 use super::{CORE, Strength};
-use crate::Outcome;
 use crate::json::{Document, Node};
+use crate::{IssueType, Outcome};
+
+/// How many elements the discriminators of one profile are followed to: slices inside slices multiply.
+const FOLLOWED_MAX: usize = 100_000;
+
+/// The most steps of a discriminator's path.
+const STEPS_MAX: usize = 32;
 
 /// The kinds of discriminators; R4's `pattern` is `value` by another name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,7 +29,8 @@ impl Compiler<'_, '_> {
     pub(super) fn tests(&mut self, sliced: usize, slice: usize) -> Result<Option<Vec<Test>>, Outcome> {
         let mut tests = Vec::new();
         for (by, path) in self.discriminators(sliced) {
-            let Some(steps) = steps(&path) else { continue };
+            // Without one of the discriminators, the others would take in too much.
+            let Some(steps) = steps(&path) else { return Ok(None) };
             match self.url(slice, &steps) {
                 Some(url) => tests.push(url),
                 None => self.follow(slice, &steps, 0, by, &mut tests)?,
@@ -72,6 +79,11 @@ impl Compiler<'_, '_> {
 
     /// Adds what the definition of `at` and below demands at the end of a path, `done` steps of which lead to `at`.
     fn follow(&mut self, at: usize, path: &[Step], done: usize, by: By, tests: &mut Vec<Test>) -> Result<(), Outcome> {
+        self.followed += 1;
+        if self.followed > FOLLOWED_MAX {
+            let message = format!("the discriminators of the slices lead to more than {FOLLOWED_MAX} elements");
+            return Err(Outcome::new(IssueType::TooCostly, message));
+        }
         let Some(step) = path.get(done) else { return self.arrive(at, path, by, tests) };
         let before = tests.len();
         match step {
@@ -208,7 +220,7 @@ fn discriminator(node: Node<'_>) -> Option<(By, String)> {
     Some((by, node.get("path")?.as_str()?.into_owned()))
 }
 
-/// Takes a discriminator's path apart; `None` for what is no such path.
+/// Takes a discriminator's path apart; `None` for what is no such path, and for one of more than [`STEPS_MAX`] steps.
 fn steps(path: &str) -> Option<Vec<Step>> {
     let mut steps = Vec::new();
     let mut rest = path.trim();
@@ -230,6 +242,9 @@ fn steps(path: &str) -> Option<Vec<Step>> {
                 steps.push(Step::Member(name.strip_suffix("[x]").unwrap_or(name).into()));
             }
             _ => return None,
+        }
+        if steps.len() > STEPS_MAX {
+            return None;
         }
         rest = match after.strip_prefix('.') {
             Some(next) if !next.is_empty() => next,

@@ -11,8 +11,11 @@ use crate::{Definitions, IssueType, Outcome};
 /// The most elements of a snapshot: R4's largest has 300.
 pub(crate) const ELEMENTS_MAX: usize = 20_000;
 
-/// The deepest path.
+/// The deepest path. What walks over the elements recurses so deep.
 const DEPTH_MAX: usize = 48;
+
+/// The deepest slice of slices: `a/b/c` is three deep.
+const SLICES_DEPTH_MAX: usize = 8;
 
 /// The elements; the first is the root.
 pub(super) struct Outline<'d> {
@@ -110,6 +113,10 @@ impl<'d> Outline<'d> {
         };
         let slice_name = definition.get("sliceName").and_then(Node::as_str);
         let slice_name = slice_name.or_else(|| alias.map(|_| Cow::Owned(name.to_owned())));
+        if slice_name.as_ref().is_some_and(|name| name.split('/').count() > SLICES_DEPTH_MAX) {
+            let message = format!("the element {} has slices more than {SLICES_DEPTH_MAX} deep", quoted(path));
+            return Err(Outcome::new(IssueType::TooCostly, message));
+        }
         let added = self.push(definition, Some(element), structure, slice_name.clone());
         let same = |outline: &Outline<'_>, at: &usize| {
             outline.elements[*at].element.is_some_and(|known| std::ptr::eq(known, element))

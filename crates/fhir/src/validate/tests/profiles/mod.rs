@@ -1,6 +1,7 @@
 //! Resources against profiles: each rule with what it takes and what it refuses, and published profiles with their examples.
 
 mod elements;
+mod hostile;
 mod published;
 mod resources;
 mod slicing;

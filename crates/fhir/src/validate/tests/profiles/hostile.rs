@@ -1,0 +1,86 @@
+//! Profiles that would take all of the stack, the memory or the time of who compiles them or checks a resource against them.
+
+use super::{issues, library};
+use crate::validate::Depth;
+
+/// The profile `p` of a type, by its snapshot.
+fn published(type_name: &str, elements: &[String]) -> String {
+    format!(
+        r#"{{"resourceType":"StructureDefinition","url":"http://x.example/p","name":"P","status":"draft","kind":"resource",
+            "abstract":false,"type":"{type_name}","derivation":"constraint",
+            "baseDefinition":"http://hl7.org/fhir/StructureDefinition/{type_name}",
+            "snapshot":{{"element":[{{"path":"{type_name}"}},{}]}}}}"#,
+        elements.join(",")
+    )
+}
+
+/// What is said of a resource against the profile `p`.
+fn said(profile: String, json: &str) -> String {
+    let issues = issues(&library(&[profile]), Depth::Write, json);
+    issues.iter().map(|issue| format!("{}: {}\n", issue.expression.concat(), issue.diagnostics)).collect()
+}
+
+#[test]
+fn content_references_in_circles_lead_nowhere() {
+    let response = r#"{"resourceType":"Questionnaire","status":"draft","item":[{"linkId":"a","type":"group","item":[{"linkId":"b","type":"display"}]}]}"#;
+    for circle in [
+        vec![r##"{"path":"Questionnaire.item","contentReference":"#Questionnaire.item"}"##],
+        vec![
+            r#"{"path":"Questionnaire.item"}"#,
+            r##"{"path":"Questionnaire.item","sliceName":"a","contentReference":"#Questionnaire.item"}"##,
+        ],
+        vec![
+            r##"{"path":"Questionnaire.item","contentReference":"#Questionnaire.contact"}"##,
+            r##"{"path":"Questionnaire.contact","contentReference":"#Questionnaire.item"}"##,
+        ],
+    ] {
+        let elements: Vec<String> = circle.iter().map(|element| (*element).to_owned()).collect();
+        assert_eq!(said(published("Questionnaire", &elements), response), "", "{circle:?}");
+    }
+}
+
+#[test]
+fn slices_of_slices_are_bounded() {
+    let slice = |depth: usize| {
+        let name = vec!["a"; depth].join("/");
+        format!(r#"{{"path":"Patient.name","sliceName":"{name}"}}"#)
+    };
+    let patient = r#"{"resourceType":"Patient","name":[{"family":"x"}]}"#;
+    for (depth, expected) in [(8, ""), (9, "slices more than 8 deep"), (1_000, "slices more than 8 deep")] {
+        let mut elements = vec![r#"{"path":"Patient.name"}"#.to_owned()];
+        elements.extend((1..=depth).map(slice));
+        let said = said(published("Patient", &elements), patient);
+        assert!(said.contains(expected) && said.is_empty() == expected.is_empty(), "{depth}: {said}");
+    }
+}
+
+#[test]
+fn discriminators_are_bounded() {
+    // Extensions in extensions, two mandatory slices on each level: as many ends as there are ways down.
+    let mut elements = vec![];
+    let path = |depth: usize| format!("Patient{}", ".extension".repeat(depth));
+    let slicing = |path: &str| {
+        format!(
+            r#"{{"path":"{}","slicing":{{"discriminator":[{{"type":"value","path":"{path}"}}],"rules":"open"}}}}"#,
+            "Patient.extension"
+        )
+    };
+    let discriminator = format!("{}.url", vec!["extension"; 30].join("."));
+    elements.push(slicing(&discriminator));
+    for depth in 2..=31 {
+        elements.push(format!(r#"{{"path":"{}"}}"#, path(depth)));
+    }
+    for depth in (2..=31).rev() {
+        for name in ["a", "b"] {
+            elements.push(format!(r#"{{"path":"{}","sliceName":"{name}","min":1}}"#, path(depth)));
+        }
+    }
+    elements.push(r#"{"path":"Patient.extension","sliceName":"s","min":1}"#.to_owned());
+    let patient = r#"{"resourceType":"Patient"}"#;
+    let found = said(published("Patient", &elements), patient);
+    assert!(found.contains("lead to more than 100000 elements"), "{found}");
+    // A path that is not understood tells no slice.
+    let endless = vec!["ofType(a)"; 50_000].join(".");
+    let elements = [slicing(&endless), r#"{"path":"Patient.extension","sliceName":"s","min":1}"#.to_owned()];
+    assert_eq!(said(published("Patient", &elements), patient), "");
+}
