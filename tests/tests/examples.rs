@@ -94,7 +94,7 @@ fn put(flint: &Flint, path: &Path) -> Option<&'static str> {
         let issues = outcome.json();
         let first = issues["issue"].as_array().into_iter().flatten().position(|issue| issue["severity"] == "error");
         let [at, why] =
-            ["expression/0", "diagnostics"].map(|member| format!("/issue/{}/{member}", first.expect("an error")));
+            ["expression/0", "details/text"].map(|member| format!("/issue/{}/{member}", first.expect("an error")));
         outcome.facts(&[(&at, element), (&why, reason)]);
         return Some(refused);
     }

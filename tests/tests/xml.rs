@@ -69,7 +69,7 @@ fn every_interaction_answers_in_xml() {
     flint.call("PUT /Patient/ann").body(XML, ANN).send().expect(201);
     flint.call("POST /Patient").body("application/xml; charset=utf-8", ANN).send().expect(201);
     flint.call("PUT /Patient?_id=ann").body("text/xml", ANN.replace("Ash", "Birch")).send().expect(200);
-    let cases: [(&str, u16, &[&str]); 14] = [
+    let cases: [(&str, u16, &[&str]); 15] = [
         ("GET /Patient/ann", 200, &["<Patient ", r#"<family value="Birch"/>"#]),
         ("GET /Patient/ann/_history/1", 200, &[r#"<family value="Ash"/>"#]),
         ("GET /Patient/ann/_history", 200, &["<Bundle ", r#"<type value="history"/>"#, "<resource><Patient><id "]),
@@ -82,7 +82,8 @@ fn every_interaction_answers_in_xml() {
         ),
         ("GET /Patient/ann?_summary=text", 200, &["<div "]),
         ("GET /metadata", 200, &["<CapabilityStatement ", r#"<fhirVersion value="4.0.1"/>"#]),
-        ("GET /metadata?mode=terminology", 400, &["<OperationOutcome "]),
+        ("GET /metadata?mode=terminology", 200, &["<TerminologyCapabilities "]),
+        ("GET /metadata?mode=none", 400, &["<OperationOutcome "]),
         ("GET /Patient/none", 404, &["<OperationOutcome ", r#"<code value="not-found"/>"#]),
         ("GET /Nothing", 404, &["<OperationOutcome "]),
         ("GET /Patient?nothing=1", 400, &["<OperationOutcome "]),
