@@ -5,6 +5,7 @@
 use smallvec::SmallVec;
 
 use crate::outcome::quoted;
+use crate::xml::XHTML;
 
 /// How deep elements may nest.
 const DEPTH_MAX: usize = 128;
@@ -49,6 +50,9 @@ impl<'a> Scanner<'a> {
 
     fn text(&mut self, mut text: &str) -> Result<(), String> {
         self.has_content |= text.contains(|letter: char| !letter.is_whitespace());
+        if text.contains("]]>") {
+            return Err("`]]>` stands in the narrative; write `]]&gt;`".to_owned());
+        }
         while let Some(at) = text.find('&') {
             text = &text[at + 1..];
             let entity = text.split_once(';').map(|(entity, _)| entity.strip_prefix('#').unwrap_or(entity));
@@ -63,7 +67,10 @@ impl<'a> Scanner<'a> {
     /// Reads a tag or comment; the text stands at its `<`.
     fn tag(&mut self) -> Result<(), String> {
         if let Some(comment) = self.rest.strip_prefix("<!--") {
-            let end = comment.find("-->").ok_or("a comment in the narrative does not end")?;
+            let end = comment.find("--").ok_or("a comment in the narrative does not end")?;
+            if !comment[end..].starts_with("-->") {
+                return Err("`--` stands in a comment of the narrative, only `-->` may, which ends it".to_owned());
+            }
             self.rest = &comment[end + 3..];
             return Ok(());
         }
@@ -86,8 +93,13 @@ impl<'a> Scanner<'a> {
             ));
         }
         self.has_content |= name == "img";
+        let mut names: SmallVec<[&str; 4]> = SmallVec::new();
         while !self.rest.starts_with(['>', '/']) {
-            self.attribute(name)?;
+            let Some(attribute) = self.attribute(name)? else { continue };
+            if names.contains(&attribute) {
+                return Err(format!("the attribute `{attribute}` of `<{name}>` is there twice in the narrative"));
+            }
+            names.push(attribute);
         }
         match self.rest.strip_prefix('/') {
             Some(rest) => self.rest = rest,
@@ -99,11 +111,11 @@ impl<'a> Scanner<'a> {
         self.expect(">")
     }
 
-    /// Reads white space and, unless the tag ends there, an attribute.
-    fn attribute(&mut self, element: &str) -> Result<(), String> {
+    /// Reads white space and, unless the tag ends there, an attribute; gives its name.
+    fn attribute(&mut self, element: &str) -> Result<Option<&'a str>, String> {
         let is_apart = self.skip_space();
         if self.rest.starts_with(['>', '/']) {
-            return Ok(());
+            return Ok(None);
         }
         let name = self.name();
         if !is_apart || name.is_empty() {
@@ -129,10 +141,13 @@ impl<'a> Scanner<'a> {
                 quoted(value)
             ));
         }
+        if name == "xmlns" && value != XHTML {
+            return Err(format!("the narrative is in the namespace {}, it should be in `{XHTML}`", quoted(value)));
+        }
         // A bare `&`, as in `?a=1&b=2`, is common in published narratives and harmless; a bracket is not.
         match value.contains('<') {
             true => Err(format!("`<` stands in the attribute `{name}` of the narrative: {}", quoted(value))),
-            false => Ok(()),
+            false => Ok(Some(name)),
         }
     }
 
@@ -150,7 +165,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_space(&mut self) -> bool {
-        let trimmed = self.rest.trim_start();
+        let trimmed = self.rest.trim_start_matches([' ', '\t', '\n', '\r']);
         let skipped = trimmed.len() < self.rest.len();
         self.rest = trimmed;
         skipped
@@ -345,6 +360,11 @@ mod tests {
             ("<div id='1>y</div>", "does not end"),
             ("<div id='1'class='2'>y</div>", "not well formed"),
             ("<div id='<'>y</div>", "stands in the attribute"),
+            ("<div><p class='a' id='b' class='c'>y</p></div>", "is there twice"),
+            ("<div><p\u{a0}class='a'>y</p></div>", "not well formed"),
+            ("<div xmlns='http://hl7.org/fhir'>y</div>", "it should be in `http://www.w3.org/1999/xhtml`"),
+            ("<div>y<!-- a -- b --></div>", "stands in a comment"),
+            ("<div>y ]]></div>", "write `]]&gt;`"),
             ("<div>a & b</div>", "starts no entity"),
             ("<div>a &b</div>", "starts no entity"),
             ("<div><!-- x</div>", "does not end"),

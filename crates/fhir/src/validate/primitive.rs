@@ -3,6 +3,7 @@
 use crate::json::{Kind, Node};
 use crate::outcome::quoted;
 use crate::reference::is_id;
+use crate::xml::escape::first_illegal;
 use crate::{Decimal, IssueType, is_date, is_datetime, is_instant, is_time, narrative};
 
 /// The longest string, in characters: R4 allows 1024 * 1024.
@@ -83,6 +84,12 @@ fn string_fault(primitive: &str, text: &str) -> Option<Fault> {
     if text.is_empty() {
         return Fault::value("the string is empty; leave the element out instead".to_owned());
     }
+    if let Some((_, character)) = first_illegal(text) {
+        return Fault::value(format!(
+            "the string has the character U+{:04X}; of the control characters only tab, carriage return and line feed are allowed",
+            u32::from(character)
+        ));
+    }
     let form = match primitive {
         "string" | "markdown" => return text_fault(text),
         "xhtml" => return narrative::fault(text).and_then(Fault::value),
@@ -99,10 +106,7 @@ fn text_fault(text: &str) -> Option<Fault> {
             message: format!("the string is longer than the {STRING_LENGTH_MAX} characters that R4 allows"),
         });
     }
-    let control = text.bytes().find(|&byte| byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n'))?;
-    Fault::value(format!(
-        "the string has the control character U+{control:04X}; of these only tab, carriage return and line feed are allowed"
-    ))
+    None
 }
 
 /// The form that the type asks for, if `text` (not empty) does not have it.

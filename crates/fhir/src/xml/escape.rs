@@ -19,7 +19,7 @@ pub(crate) fn is_character(character: char) -> bool {
 }
 
 /// The place in `text` of the first character that XML cannot hold.
-pub(super) fn first_illegal(text: &str) -> Option<(usize, char)> {
+pub(crate) fn first_illegal(text: &str) -> Option<(usize, char)> {
     let illegal = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || *byte == 0xef;
     let mut from = 0;
     // Only what begins with these bytes needs a closer look.

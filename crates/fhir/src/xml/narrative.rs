@@ -1,5 +1,9 @@
 //! The XHTML of narratives, which JSON holds as a string and XML as elements, <https://hl7.org/fhir/R4/narrative.html#xhtml>.
 
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
 use super::XHTML;
 use super::escape::{encode, reference};
 use super::scan::{Fault, Scanner, Tag, Token};
@@ -161,7 +165,9 @@ fn with_references(text: &str) -> String {
 
 /// Writes what the `&` before `rest` stands for; gives how much of `rest` that takes up.
 fn ampersand(out: &mut String, rest: &str) -> usize {
-    let name = rest.split_once(';').map(|(name, _)| name).filter(|name| name.len() <= ENTITY_LENGTH_MAX);
+    // No further than a name can reach: the next `;` may be at the other end of the text.
+    let end = rest.bytes().take(ENTITY_LENGTH_MAX + 1).position(|byte| byte == b';');
+    let name = end.map(|end| &rest[..end]);
     match name.map(|name| (name, reference(name).is_ok(), named(name))) {
         Some((name, false, Some(character))) => {
             out.push(character);
@@ -177,13 +183,27 @@ fn ampersand(out: &mut String, rest: &str) -> usize {
 const ENTITY_LENGTH_MAX: usize = 16;
 
 fn named(name: &str) -> Option<char> {
-    let code = ENTITIES.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
-    char::from_u32(code.parse().ok()?)
+    static NAMED: LazyLock<FxHashMap<&str, char>> = LazyLock::new(|| {
+        let character = |code: &str| char::from_u32(code.parse().ok()?);
+        ENTITIES
+            .lines()
+            .filter_map(|line| line.split_once(' ').and_then(|(name, code)| Some((name, character(code)?))))
+            .collect()
+    });
+    NAMED.get(name).copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn writes_many_ampersands_in_one_pass() {
+        let text = format!("<div><a href='{}'>x</a>;</div>", "&".repeat(1 << 20));
+        let mut out = String::new();
+        assert_eq!(write(&mut out, &text), Ok(()));
+        assert_eq!(out.matches("&amp;").count(), 1 << 20);
+    }
 
     #[test]
     fn writes_well_formed_text_in_its_namespace() {
