@@ -16,6 +16,8 @@ use crate::{IssueType, Outcome};
 const ATTRIBUTES_MAX: usize = 64;
 /// A text with more prefixes in scope at one place is refused.
 const PREFIXES_MAX: usize = 64;
+/// The name of a namespace is no longer, in bytes: every element in it may keep a copy.
+const NAMESPACE_MAX: usize = 256;
 /// Elements nest no deeper: what is deeper than JSON's limit is refused before, except in narrative and patches.
 const ELEMENTS_MAX: usize = 256;
 
@@ -301,6 +303,9 @@ impl<'t> Scanner<'t> {
     fn bind(&mut self, prefix: &'t str, namespace: Cow<'t, str>, at: usize) -> Result<(), Fault> {
         if self.bindings.len() == PREFIXES_MAX {
             return Err(Fault::syntax(at, format!("more than {PREFIXES_MAX} namespaces are declared here")));
+        }
+        if namespace.len() > NAMESPACE_MAX {
+            return Err(Fault::syntax(at, format!("the name of a namespace is longer than {NAMESPACE_MAX} bytes")));
         }
         if matches!(prefix, "xml" | "xmlns") || (namespace.is_empty() && !prefix.is_empty()) {
             return Err(Fault::syntax(at, format!("the prefix `{prefix}` may not be declared so")));

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::xml::scan::{Fault, Scanner, Tag, Token};
 
+/// A text of more nodes is refused: a node takes some fifty times the memory of the shortest text for one.
+const NODES_MAX: usize = 1 << 20;
+
 /// The nodes of a text, each after its parent.
 pub(super) struct Tree<'t> {
     pub(super) text: &'t str,
@@ -58,6 +61,12 @@ impl<'t> Tree<'t> {
             let token = scanner.next()?;
             let span = at..scanner.position();
             let parent = open.last().copied();
+            if tree.nodes.len() == NODES_MAX {
+                return Err(Fault::syntax(
+                    at,
+                    format!("the text has more than {NODES_MAX} elements, texts and comments"),
+                ));
+            }
             match token {
                 Token::Open(tag) => {
                     let span = tag.at..span.end;
