@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::json::quote;
 use crate::place::Place;
+use crate::xml::escape::{first_illegal, is_character};
 
 /// Messages quote no more than this many characters of a value.
 const QUOTED_MAX: usize = 80;
@@ -230,15 +231,15 @@ impl Issue {
             json += &format!(r#""extension":[{},{}],"#, extension("line", line), extension("col", column));
             diagnostics += &format!(" (line {line}, column {column})");
         }
-        let (severity, code, text) = (self.severity.code(), self.code.code(), quote(&self.diagnostics));
+        let (severity, code, text) = (self.severity.code(), self.code.code(), string(&self.diagnostics));
         let coding = self
             .coding
             .map(|(system, code)| format!(r#""coding":[{{"system":{},"code":{}}}],"#, quote(system), quote(code)));
         let coding = coding.unwrap_or_default();
         json += &format!(r#""severity":"{severity}","code":"{code}","details":{{{coding}"text":{text}}}"#);
-        json += &format!(r#","diagnostics":{}"#, quote(&diagnostics));
+        json += &format!(r#","diagnostics":{}"#, string(&diagnostics));
         if !self.expression.is_empty() {
-            let expressions = self.expression.iter().map(|text| quote(text)).collect::<Vec<_>>().join(",");
+            let expressions = self.expression.iter().map(|text| string(text)).collect::<Vec<_>>().join(",");
             json += &format!(r#","expression":[{expressions}]"#);
         }
         json.push('}');
@@ -266,6 +267,14 @@ impl std::error::Error for Outcome {}
 impl From<Issue> for Outcome {
     fn from(issue: Issue) -> Outcome {
         Outcome { issues: vec![issue] }
+    }
+}
+
+/// A string of FHIR, which has none of the characters that XML cannot hold: messages tell of what was sent.
+fn string(text: &str) -> String {
+    match first_illegal(text) {
+        None => quote(text),
+        Some(_) => quote(&text.replace(|character| !is_character(character), "\u{fffd}")),
     }
 }
 
@@ -355,6 +364,14 @@ mod tests {
             plain,
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"n"},"diagnostics":"n"}]}"#
         );
+    }
+
+    #[test]
+    fn tells_nothing_that_xml_cannot_hold() {
+        let outcome = Outcome::new(IssueType::Value, "a\u{1}\u{fffe}b\nc").at("x\u{0}");
+        let document = Document::parse(outcome.to_json().as_bytes()).expect("JSON");
+        let xml = crate::xml::write(Definitions::r4(), &document).expect("XML");
+        assert!(xml.contains("a\u{fffd}\u{fffd}b&#10;c"), "{xml}");
     }
 
     #[test]

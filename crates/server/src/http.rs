@@ -84,6 +84,7 @@ async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
             pretty: false,
             wanted: wanted(&head.headers, None).unwrap_or(Wanted::JSON),
             gzip: accepts_gzip(&head.headers),
+            may_write: false,
             request_id: request_id(&head.headers),
         },
         code: "unknown",
@@ -215,6 +216,7 @@ impl Exchange {
         let method = if self.form.is_head { &Method::GET } else { &head.method };
         let interaction = Interaction::parse(method, path, &criteria, state.definitions)?;
         self.code = interaction.code();
+        self.form.may_write = interaction.may_write();
         Ok(interaction)
     }
 

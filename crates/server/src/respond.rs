@@ -139,6 +139,8 @@ pub(crate) struct Form {
     pub(crate) pretty: bool,
     pub(crate) wanted: Wanted,
     pub(crate) gzip: bool,
+    /// What was asked for changes something: whether that was done is what the status tells, even where the body cannot be written.
+    pub(crate) may_write: bool,
     pub(crate) request_id: HeaderValue,
 }
 
@@ -166,10 +168,7 @@ impl Form {
             Format::Json => (bytes, answer.status),
             Format::Xml => match self.xml(&bytes) {
                 Ok(xml) => (xml.into(), answer.status),
-                // What refuses it is an outcome, which XML can say.
-                Err(outcome) => {
-                    (self.xml(outcome.to_json().as_bytes()).unwrap_or_default().into(), StatusCode::NOT_ACCEPTABLE)
-                }
+                Err(outcome) => self.not_as_xml(answer.status, outcome),
             },
         };
         let compressible = bytes.len() >= GZIP_MIN;
@@ -215,6 +214,15 @@ impl Form {
         }
         headers.insert(REQUEST_ID, self.request_id.clone());
         response
+    }
+
+    /// An outcome, which XML can say, instead of an answer that it cannot. What was done stays done: then it is a warning.
+    fn not_as_xml(&self, status: StatusCode, mut outcome: Outcome) -> (Bytes, StatusCode) {
+        let status = if status.is_success() && !self.may_write { StatusCode::NOT_ACCEPTABLE } else { status };
+        if status.is_success() {
+            outcome.issues.iter_mut().for_each(|issue| issue.severity = Severity::Warning);
+        }
+        (self.xml(outcome.to_json().as_bytes()).unwrap_or_default().into(), status)
     }
 
     /// A finished answer as XML.
@@ -263,12 +271,36 @@ mod tests {
     }
 
     #[test]
+    fn says_what_was_done_where_xml_cannot_tell_it() {
+        let cases = [
+            (StatusCode::CREATED, true, StatusCode::CREATED, "warning"),
+            (StatusCode::OK, false, StatusCode::NOT_ACCEPTABLE, "error"),
+        ];
+        for (status, may_write, expected, severity) in cases {
+            let form = Form {
+                is_head: false,
+                pretty: false,
+                wanted: Format::Xml.wanted(),
+                gzip: false,
+                may_write,
+                request_id: HeaderValue::from_static("1"),
+            };
+            let outcome = Outcome::new(IssueType::Processing, "no XML");
+            let (bytes, status) = form.not_as_xml(status, outcome);
+            assert_eq!(status, expected);
+            let text = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+            assert!(text.contains(&format!("<severity value=\"{severity}\"/>")), "{text}");
+        }
+    }
+
+    #[test]
     fn compresses_only_what_is_long_and_wanted() {
         let form = |gzip| Form {
             is_head: false,
             pretty: false,
             wanted: Wanted::JSON,
             gzip,
+            may_write: false,
             request_id: HeaderValue::from_static("1"),
         };
         for (gzip, length, expected) in [(true, GZIP_MIN, true), (true, GZIP_MIN - 1, false), (false, GZIP_MIN, false)]
