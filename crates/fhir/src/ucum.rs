@@ -3,6 +3,7 @@
 //! Codes are case-sensitive; annotations such as `{beats}` mean nothing. A unit on a logarithmic scale has no base unit here and
 //! compares only with itself. Arbitrary units such as `[iU]` are base units of their own, with their prefixes.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
 use octofhir_ucum::{Number, evaluate, get_canonical_units, parse_expression};
@@ -35,7 +36,19 @@ pub struct Unit {
 pub fn is_code(code: &str) -> bool {
     !code.is_empty()
         && code.len() <= CODE_MAX
-        && (Unit::of(code).is_some() || parse_expression(code).is_ok_and(|unit| evaluate(&unit).is_ok()))
+        && (Unit::of(code).is_some() || parse_expression(&plain(code)).is_ok_and(|unit| evaluate(&unit).is_ok()))
+}
+
+/// The code without annotations on terms in parentheses: UCUM's grammar has no place for them, but its own list of common units has
+/// `U/(10.g){feces}`.
+fn plain(code: &str) -> Cow<'_, str> {
+    let mut plain = Cow::Borrowed(code);
+    while let Some(at) = plain.find("){")
+        && let Some(length) = plain[at..].find('}')
+    {
+        plain = Cow::Owned([&plain[..=at], &plain[at + length + 1..]].concat());
+    }
+    plain
 }
 
 impl Unit {
@@ -59,8 +72,9 @@ impl Unit {
     }
 
     fn parse(code: &str) -> Option<Unit> {
-        let term = evaluate(&parse_expression(code).ok()?).ok()?;
-        let canonical = get_canonical_units(code).ok()?;
+        let code = plain(code);
+        let term = evaluate(&parse_expression(&code).ok()?).ok()?;
+        let canonical = get_canonical_units(&code).ok()?;
         let factor = decimal(term.factor)?;
         let (scale, offset) = match term.special {
             None => (Decimal::from(1), Decimal::ZERO),
@@ -118,6 +132,7 @@ mod tests {
             ("1", "[mi_us]", "1609.34721869443739 m"),
             ("1", "wk", "604800 s"),
             ("1", "kg/m2", "1000 g.m-2"),
+            ("1", "/(10.g){feces}", "0.1 g-1"),
             ("1", "L/min/m2", "0.0000166666666666666667 m.s-1"),
         ];
         for (value, code, expected) in cases {
@@ -133,8 +148,24 @@ mod tests {
     fn refuses_what_is_no_unit() {
         let long = "m.".repeat(60);
         let deep = format!("{}m{}", "(".repeat(49), ")".repeat(49));
-        let codes =
-            ["", " ", "mg ", "foo", "m99999999999", "m200", "µg", "B[SPL]", "[pH]", "()", "//m", &long, "[", "{"];
+        let codes = [
+            "",
+            "(m){",
+            "(m){}{",
+            " ",
+            "mg ",
+            "foo",
+            "m99999999999",
+            "m200",
+            "µg",
+            "B[SPL]",
+            "[pH]",
+            "()",
+            "//m",
+            &long,
+            "[",
+            "{",
+        ];
         for code in codes {
             assert!(Unit::of(code).is_none(), "{code}");
         }

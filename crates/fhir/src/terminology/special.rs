@@ -162,6 +162,7 @@ mod tests {
             (ucum::SYSTEM, "[pH]", Some(true)),
             (ucum::SYSTEM, "B[SPL]", Some(true)),
             (ucum::SYSTEM, "{beats}/min", Some(true)),
+            (ucum::SYSTEM, "U/(10.g){feces}", Some(true)),
             (ucum::SYSTEM, "furlongs", Some(false)),
             (ucum::SYSTEM, "", Some(false)),
             (LANGUAGES, "en", Some(true)),
