@@ -6,7 +6,7 @@
 //! - A value set is compiled once ([`Members`]) and then asked: whether it has a code ([`Members::check`]), its codes for a search
 //!   ([`expand`]) or for people ([`Members::expansion`]).
 //! - What is not known is said: it is neither a member nor none ([`Membership::Unknown`]), and it is refused where codes are listed.
-//! - Everything is bounded: [`CODES_MAX`], [`LISTED_MAX`], [`VALUE_SETS_MAX`], [`NESTING_MAX`]. What would be cut is refused.
+//! - Everything is bounded: [`CODES_MAX`], [`LISTED_MAX`], [`VALUE_SETS_MAX`], [`PARTS_MAX`], [`NESTING_MAX`]. What would be cut is refused.
 
 mod canonical;
 mod code_system;
@@ -43,6 +43,9 @@ pub const NESTING_MAX: usize = 16;
 
 /// How many value sets may take part in one.
 pub const VALUE_SETS_MAX: usize = 200;
+
+/// How many includes and excludes a value set may have, runs of codes of one system in an expansion among them: a code is looked for in each.
+pub const PARTS_MAX: usize = 2000;
 
 /// Where definitions are found. Without a version, the latest.
 pub trait Source {

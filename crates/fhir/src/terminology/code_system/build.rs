@@ -1,5 +1,7 @@
 //! Making a code system, concept by concept.
 
+use std::collections::HashMap;
+
 use rustc_hash::FxHashMap;
 
 use super::hierarchy::{Hierarchy, Lists};
@@ -26,7 +28,8 @@ pub struct Builder {
     texts: Texts,
     recurring: Recurring,
     rows: Vec<Row>,
-    by_code: FxHashMap<Box<str>, u32>,
+    // Keyed, like the codes' places later: codes come from whoever may write a code system.
+    by_code: HashMap<Box<str>, u32>,
     properties: Vec<(u32, PropertyRow)>,
     designations: Vec<(u32, DesignationRow)>,
     links: Vec<(u32, u32)>,

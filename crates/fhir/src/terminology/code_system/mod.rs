@@ -9,9 +9,8 @@ mod read;
 mod texts;
 
 use std::fmt;
-use std::hash::Hasher;
-
-use rustc_hash::FxHasher;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
 
 pub use build::Builder;
 
@@ -220,8 +219,10 @@ impl CodeSystem {
         self.by_code.find(self.hash(code), is)
     }
 
+    /// Differs from process to process, so that nobody can choose codes that all have one place.
     fn hash(&self, code: &str) -> u64 {
-        let mut hasher = FxHasher::default();
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        let mut hasher = KEYS.build_hasher();
         match self.header.is_case_sensitive {
             true => hasher.write(code.as_bytes()),
             false => code.chars().flat_map(char::to_lowercase).for_each(|part| hasher.write_u32(part.into())),

@@ -1,6 +1,6 @@
 //! Texts one after another in one piece of memory, named by their number.
 
-use rustc_hash::FxHashMap;
+use std::collections::HashMap;
 
 /// The number of no text.
 pub(super) const NONE: u32 = u32::MAX;
@@ -59,7 +59,7 @@ impl Texts {
 
 /// Numbers of texts that come again and again, such as names of properties: each is kept once.
 #[derive(Default)]
-pub(super) struct Recurring(FxHashMap<Box<str>, u32>);
+pub(super) struct Recurring(HashMap<Box<str>, u32>);
 
 impl Recurring {
     pub(super) fn number(&mut self, texts: &mut Texts, text: &str) -> u32 {

@@ -9,6 +9,12 @@ use crate::{IssueType, Outcome};
 /// How many maps one may refer to one after another for what it does not map.
 const MAPS_MAX: usize = 8;
 
+/// How many times a map may be gone into for one code: each group of a map may refer to another map.
+const VISITS_MAX: usize = 256;
+
+/// How many codes one code may be translated to.
+const MATCHES_MAX: usize = 1000;
+
 /// What is asked of concept maps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TranslationRequest<'a> {
@@ -57,7 +63,8 @@ pub fn translate(
     maps: &[Arc<ConceptMap>],
     request: &TranslationRequest<'_>,
 ) -> Result<Translation, Outcome> {
-    let mut translator = Translator { source, request, matches: Vec::new(), needed: Vec::new(), open: Vec::new() };
+    let mut translator =
+        Translator { source, request, matches: Vec::new(), needed: Vec::new(), open: Vec::new(), visits: 0 };
     for map in maps {
         translator.by_map(map)?;
     }
@@ -84,6 +91,7 @@ struct Translator<'a> {
     needed: Vec<String>,
     /// The maps that refer to one another, the first first.
     open: Vec<String>,
+    visits: usize,
 }
 
 impl ConceptMap {
@@ -116,6 +124,11 @@ impl Translator<'_> {
             );
             return Err(Outcome::new(IssueType::Processing, text));
         }
+        self.visits += 1;
+        if self.visits > VISITS_MAX {
+            let text = format!("the concept map `{name}` is one of more than {VISITS_MAX} that a code leads to");
+            return Err(Outcome::new(IssueType::TooCostly, text));
+        }
         self.open.push(name);
         for group in map.groups.iter().filter(|group| group.fits(self.request)) {
             self.by_group(map, group)?;
@@ -141,7 +154,7 @@ impl Translator<'_> {
                             self.needed.push(needed.property.clone());
                         }
                     }
-                    None => self.add(map, group, element, target),
+                    None => self.add(map, group, element, target)?,
                 }
             }
         }
@@ -156,7 +169,7 @@ impl Translator<'_> {
         })
     }
 
-    fn add(&mut self, map: &ConceptMap, group: &Group, element: &Element, target: &Target) {
+    fn add(&mut self, map: &ConceptMap, group: &Group, element: &Element, target: &Target) -> Result<(), Outcome> {
         let (equivalence, system, version, code, display) = match self.request.is_reverse {
             true => (
                 target.equivalence.reversed(),
@@ -176,7 +189,7 @@ impl Translator<'_> {
             comment: target.comment.clone(),
             products: if self.request.is_reverse { Vec::new() } else { target.products.clone() },
             map: map.url.clone(),
-        });
+        })
     }
 
     fn unmapped(&mut self, map: &ConceptMap, group: &Group) -> Result<(), Outcome> {
@@ -203,20 +216,25 @@ impl Translator<'_> {
             comment: None,
             products: Vec::new(),
             map: map.url.clone(),
-        });
-        Ok(())
+        })
     }
 
     /// Adds a match with the text of its code.
-    fn push(&mut self, mut found: Match) {
+    fn push(&mut self, mut found: Match) -> Result<(), Outcome> {
         if let (None, Some(system), Some(code)) = (&found.display, &found.system, &found.code) {
             let canonical = Canonical { url: system, version: found.version.as_deref() };
             let known = self.source.code_system(canonical).ok().flatten();
             found.display = known.and_then(|known| Some(known.find(code)?.display()?.to_owned()));
         }
-        if !self.matches.contains(&found) {
-            self.matches.push(found);
+        if self.matches.contains(&found) {
+            return Ok(());
         }
+        if self.matches.len() == MATCHES_MAX {
+            let text = format!("the code `{}` is mapped to more than {MATCHES_MAX} others", self.request.coded.code);
+            return Err(Outcome::new(IssueType::TooCostly, text));
+        }
+        self.matches.push(found);
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use super::filter::fitting;
 use super::{Members, Part, Positions, Selection, Which};
 use crate::outcome::quoted;
 use crate::terminology::{
-    Canonical, CodeSystem, Content, Include, NESTING_MAX, Source, VALUE_SETS_MAX, ValueSet, special,
+    Canonical, CodeSystem, Content, Include, NESTING_MAX, PARTS_MAX, Source, VALUE_SETS_MAX, ValueSet, special,
 };
 use crate::{IssueType, Outcome};
 
@@ -94,6 +94,13 @@ impl<'a, S: Source + ?Sized> Compiler<'a, S> {
         let outer = self.supplements.len();
         self.supplements.extend(value_set.supplements.iter().cloned());
         let name = self.open.last().cloned().unwrap_or_default();
+        let count =
+            value_set.includes.len() + value_set.excludes.len() + value_set.expansion.as_ref().map_or(0, Vec::len);
+        if count > PARTS_MAX {
+            let text =
+                format!("the value set `{name}` has `{count}` includes and excludes, at most {PARTS_MAX} are allowed");
+            return Err(Outcome::new(IssueType::TooCostly, text));
+        }
         let mut parts = |parts: &[Include]| parts.iter().map(|part| self.part(part)).collect::<Result<Vec<_>, _>>();
         let mut members = Members {
             name,
@@ -132,10 +139,7 @@ impl<'a, S: Source + ?Sized> Compiler<'a, S> {
         let which = if !include.concepts.is_empty() {
             let places = include.concepts.iter().zip(0..).map(|(listed, place)| (listed.code.as_str().into(), place));
             // The first of several is the one that counts.
-            Which::Listed(
-                include.concepts.clone(),
-                places.collect::<Vec<_>>().into_iter().rev().collect::<FxHashMap<_, _>>(),
-            )
+            Which::Listed(include.concepts.clone(), places.collect::<Vec<_>>().into_iter().rev().collect())
         } else if include.filters.is_empty() {
             Which::All
         } else {

@@ -5,9 +5,8 @@ mod compile;
 mod filter;
 mod items;
 
+use std::collections::HashMap;
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 pub use compile::Versions;
 pub(super) use items::{Item, Wholes};
@@ -52,7 +51,7 @@ struct Selection {
 enum Which {
     All,
     /// The codes, and the place of each among them.
-    Listed(Vec<Listed>, FxHashMap<Box<str>, u32>),
+    Listed(Vec<Listed>, HashMap<Box<str>, u32>),
     /// The positions that the filters let through.
     Filtered(Positions),
     /// What cannot be found out; the gap says why.
