@@ -21,7 +21,7 @@ struct Arguments {
     /// What the inputs follow from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where each input is written before it is read, so that it is there when the process dies of it.
+    /// Where each input is written before it is read, so that it is there when the process dies of it; the slowest is kept beside it.
     #[arg(long, default_value = "flint-fuzz.last")]
     last: PathBuf,
 }
@@ -63,5 +63,5 @@ fn feed(target: &Target, arguments: &Arguments) -> io::Result<()> {
     }
     let shown = String::from_utf8_lossy(&slow[..slow.len().min(200)]).into_owned();
     println!("{}: {count} inputs; the slowest took {slowest:?} ({} bytes): {shown:?}", target.name, slow.len());
-    Ok(())
+    std::fs::write(arguments.last.with_extension(format!("{}.slowest", target.name)), &slow)
 }
