@@ -66,7 +66,8 @@ impl Refusal {
     pub(crate) fn parameter(resource_type: &str, code: &str, known: &[Indexed]) -> Refusal {
         let served = known.iter().filter(|parameter| !parameter.is_special());
         let mut names: Vec<_> = served.map(|parameter| parameter.definition.code.as_ref()).collect();
-        names.sort_by_cached_key(|name| (distance(code, name), *name));
+        let is_slip = code.len() <= SLIP_LENGTH_MAX;
+        names.sort_by_cached_key(|name| (if is_slip { distance(code, name) } else { 0 }, *name));
         names.truncate(NAMES_MAX);
         let code = shortened(code);
         Refusal::unknown(format!("parameter `{code}` of {resource_type} is unknown, known are {}", names.join(", ")))
@@ -94,9 +95,11 @@ pub(crate) fn shortened(value: &str) -> &str {
     &value[..value.floor_char_boundary(LENGTH_MAX)]
 }
 
+/// Names longer than this are no slip of the pen, and are not compared: a query may hold hundreds.
+const SLIP_LENGTH_MAX: usize = 64;
+
 /// How many letters differ (Levenshtein).
 fn distance(left: &str, right: &str) -> usize {
-    let left = shortened(left);
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (at, from) in left.bytes().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], at + 1);
