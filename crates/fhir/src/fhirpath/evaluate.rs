@@ -57,12 +57,21 @@ impl<'a> Evaluation<'a> {
         Evaluation { context, input, steps_left: Cell::new(STEPS_MAX), pattern: RefCell::default(), traces: None }
     }
 
-    /// One that keeps what `trace()` meets.
+    /// One that takes no more than so many steps.
+    pub(super) fn within(context: Context<'a>, input: Option<Item<'a>>, steps: &Steps) -> Evaluation<'a> {
+        Evaluation { steps_left: Cell::new(steps.0), ..Evaluation::new(context, input) }
+    }
+
+    /// One that also keeps what `trace()` meets.
     pub(super) fn traced(context: Context<'a>, input: Option<Item<'a>>, steps: &Steps) -> Evaluation<'a> {
-        Evaluation {
-            steps_left: Cell::new(steps.0),
-            traces: Some(RefCell::default()),
-            ..Evaluation::new(context, input)
+        Evaluation { traces: Some(RefCell::default()), ..Evaluation::within(context, input, steps) }
+    }
+
+    /// Fails where a target is needed that is not at hand, if that matters to who asks.
+    pub(super) fn miss_target(&self) -> Evaluated<()> {
+        match self.context.resolver.is_some_and(|resolver| resolver.needs_targets()) {
+            true => Err(EvaluationError::new("the target of a reference is not at hand")),
+            false => Ok(()),
         }
     }
 
@@ -286,6 +295,9 @@ impl<'a> Evaluation<'a> {
             [] => self.push(found, Item::Element(element)),
             [member, rest @ ..] => {
                 self.spend(1)?;
+                if element.value.is_none() && element.sibling.is_none() {
+                    self.miss_target()?;
+                }
                 element.visit_member(self.context.definitions, &member.name, &mut |child| self.walk(child, rest, found))
             }
         }

@@ -106,6 +106,18 @@ impl EvaluationError {
 #[derive(Clone, Copy, Debug)]
 pub struct Steps(u32);
 
+impl Steps {
+    /// So many, but no more than one evaluation may take.
+    pub(crate) fn of(count: u64) -> Steps {
+        Steps(u32::try_from(count).unwrap_or(u32::MAX).min(evaluate::STEPS_MAX))
+    }
+
+    /// How many are left.
+    pub(crate) fn left(self) -> u64 {
+        self.0.into()
+    }
+}
+
 impl Default for Steps {
     fn default() -> Steps {
         Steps(evaluate::STEPS_MAX)
@@ -123,6 +135,12 @@ pub struct Trace<'a> {
 pub trait Resolver {
     /// The target of a reference for `resolve()`, when it is at hand. Contained and same-Bundle targets are found without asking.
     fn resolve<'a>(&'a self, reference: &str) -> Option<Node<'a>>;
+
+    /// Whether an evaluation fails where it needs a target that is not at hand. Otherwise such targets have no members, and those
+    /// whose type is not known either are left out.
+    fn needs_targets(&self) -> bool {
+        false
+    }
 
     /// The StructureDefinition of a canonical url, with its snapshot, for `elementDefinition()`.
     fn definition<'a>(&'a self, url: &str) -> Option<Node<'a>> {
@@ -191,6 +209,19 @@ impl Expression {
 
     /// Evaluates a constraint: true when the result is true or, as FHIR reads invariants, empty.
     pub fn holds<'a>(&'a self, context: &Context<'a>, input: Item<'a>) -> Result<bool, EvaluationError> {
-        Ok(Evaluation::new(*context, Some(input)).run_truth(&self.0)?.unwrap_or(true))
+        self.holds_within(context, input, &mut Steps::default())
+    }
+
+    /// The same; the steps it takes are taken off `steps`.
+    pub(crate) fn holds_within<'a>(
+        &'a self,
+        context: &Context<'a>,
+        input: Item<'a>,
+        steps: &mut Steps,
+    ) -> Result<bool, EvaluationError> {
+        let evaluation = Evaluation::within(*context, Some(input), steps);
+        let held = evaluation.run_truth(&self.0);
+        *steps = evaluation.steps_left();
+        Ok(held?.unwrap_or(true))
     }
 }

@@ -72,7 +72,7 @@ impl Contexts {
         &self,
         definitions: &Definitions,
         holder: &Holder<'_>,
-        is_selected: impl Fn(&Expression) -> bool,
+        mut is_selected: impl FnMut(&Expression) -> bool,
     ) -> bool {
         self.places.is_empty()
             || self.places.iter().any(|place| match place {

@@ -104,6 +104,9 @@ fn resolve_one<'a>(evaluation: &Evaluation<'a>, item: &Item<'a>) -> Evaluated<Op
     let named = reference.and_then(|reference| reference.get("type")?.as_str());
     let structure = named.or(text.as_deref().and_then(type_in).map(|name| Cow::Owned(name.to_owned())));
     let structure = structure.and_then(|name| evaluation.context.definitions.structure(&name));
+    if structure.is_none() {
+        evaluation.miss_target()?;
+    }
     Ok(structure.map(|structure| ElementNode { value: None, sibling: None, structure, element: None }))
 }
 

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use smallvec::SmallVec;
 
-use super::{STEPS_OF_QUESTION, Scope, Walk};
-use crate::fhirpath::{ElementNode, Item};
+use super::{Scope, Walk};
+use crate::fhirpath::ElementNode;
 use crate::outcome::{IssueType, Severity};
 use crate::profile::{Child, Constraint, Occurrence, Rules};
 use crate::validate::path::Path;
@@ -111,7 +111,7 @@ impl<'a> Walk<'_, 'a> {
 
     fn constraint(&mut self, scope: Scope<'_>, constraint: &Constraint, node: ElementNode<'a>, path: &Path<'_>) {
         let is_wanted = self.is_full() || !constraint.is_best_practice;
-        if !is_wanted || !self.spend(STEPS_OF_QUESTION) {
+        if !is_wanted {
             return;
         }
         let severity = match constraint.is_error && !constraint.is_best_practice {
@@ -120,7 +120,7 @@ impl<'a> Walk<'_, 'a> {
         };
         let Constraint { key, human, .. } = constraint;
         let held = match &constraint.expression {
-            Ok(expression) => expression.holds(&self.context(), Item::Element(node)).map_err(|error| error.message),
+            Ok(expression) => self.holds(expression, &[], node),
             Err(why) => Err(why.clone()),
         };
         match held {

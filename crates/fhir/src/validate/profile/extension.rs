@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use super::{STEPS_OF_QUESTION, Walk};
+use super::Walk;
 use crate::definitions::{Element, StructureKind};
-use crate::fhirpath::{Context, ElementNode, Expression, Item};
+use crate::fhirpath::{ElementNode, Item};
 use crate::json::Node;
 use crate::outcome::{IssueType, Severity, quoted};
 use crate::profile::{Holder, Profile};
@@ -74,15 +74,7 @@ impl<'a> Walk<'_, 'a> {
             path: text.rsplit_once('.').map_or("", |(before, _)| before),
             url: url.as_deref(),
         };
-        let position = |it: ElementNode<'_>| it.value.or(it.sibling).map(Node::position);
-        let is_selected = |expression: &Expression| {
-            let found = expression.evaluate(&self.context(), Item::Element(self.resource));
-            // An expression that cannot be evaluated refuses nothing.
-            found.map_or(true, |found| {
-                found.iter().any(|item| matches!(item, Item::Element(it) if position(*it) == position(holder)))
-            })
-        };
-        if !profile.contexts.allow(definitions, &place, is_selected) {
+        if !profile.contexts.allow(definitions, &place, |expression| self.selects(expression, holder)) {
             let message = || {
                 format!(
                     "the extension {} may not stand here, only on {}",
@@ -93,13 +85,8 @@ impl<'a> Walk<'_, 'a> {
             self.issues.error(path, IssueType::Structure, message);
         }
         for (text, expression) in &profile.contexts.invariants {
-            if !self.spend(STEPS_OF_QUESTION) {
-                return;
-            }
             let variables = [("extension", vec![Item::Element(node)])];
-            let context = Context { variables: &variables, ..self.context() };
-            let holds = expression.holds(&context, Item::Element(holder)).unwrap_or(true);
-            if !holds {
+            if !self.holds(expression, &variables, holder).unwrap_or(true) {
                 let message =
                     || format!("the extension {} may stand only where {}", quoted(&profile.url), quoted(text));
                 self.issues.error(path, IssueType::Invariant, message);

@@ -19,11 +19,8 @@ impl Validator<'_> {
         let mut in_slice = |value: ElementNode<'a>| {
             let slices = path_to(&profile.root, value.element?, name)?;
             let is_in = slices.iter().all(|(slicing, slice)| {
-                let scope = |slice| Scope { profile, slice: Some(slice) };
-                let first = slicing
-                    .slices
-                    .iter()
-                    .find(|slice| slice.tests.iter().all(|test| walk.passes(scope(&slice.name), test, value)));
+                let scope = Scope { profile, slice: None };
+                let first = slicing.slices.iter().find(|slice| walk.is_in(scope, slice, value) == Some(true));
                 first.is_some_and(|first| first.name == slice.name)
             });
             Some(is_in)

@@ -7,6 +7,7 @@
 
 mod binding;
 mod element;
+mod expression;
 mod extension;
 mod in_slice;
 mod resource;
@@ -24,7 +25,7 @@ use super::issues::Issues;
 use super::path::Path;
 use super::reference::Bundle;
 use super::{Depth, Validator};
-use crate::fhirpath::{Context, ElementNode};
+use crate::fhirpath::ElementNode;
 use crate::json::Node;
 use crate::outcome::{Issue, IssueType, Severity};
 use crate::profile::Profile;
@@ -51,8 +52,8 @@ struct Walk<'v, 'a> {
     root_resource: ElementNode<'a>,
     /// The innermost Bundle around the current element.
     bundle: Option<Bundle<'a>>,
-    /// Why values do not conform to profiles, by their places, `None` where they do; and while it is being found out.
-    known: FxHashMap<(u32, *const Profile), Option<Issue>>,
+    /// Why values do not conform to profiles, by where they start, `None` where they do; and while it is being found out.
+    known: FxHashMap<(usize, *const Profile), Option<Issue>>,
     /// The profiles that were looked up: while the walk lasts, each has one address.
     profiles: RefCell<FxHashMap<Box<str>, Option<Arc<Profile>>>>,
     /// How many targets of references are being checked, each for the one before.
@@ -60,6 +61,8 @@ struct Walk<'v, 'a> {
     /// The extensions that were checked against their definitions.
     extensions: FxHashSet<u32>,
     steps_left: u64,
+    /// True when a question could not be answered for want of what is not known here, so that `false` may be wrong.
+    is_unsure: bool,
     /// True in the target of a reference: what its references lead to is not looked at.
     is_target: bool,
 }
@@ -105,6 +108,7 @@ impl<'v, 'a> Walk<'v, 'a> {
             targets_nested: 0,
             extensions: FxHashSet::default(),
             steps_left: STEPS_MIN + STEPS_PER_BYTE * bytes,
+            is_unsure: false,
             is_target: false,
         }
     }
@@ -117,22 +121,6 @@ impl<'v, 'a> Walk<'v, 'a> {
     fn spend(&mut self, steps: u64) -> bool {
         self.steps_left = self.steps_left.saturating_sub(steps);
         self.steps_left > 0 && !self.issues.is_decided()
-    }
-
-    /// What expressions are evaluated in.
-    fn context<'c>(&'c self) -> Context<'c>
-    where
-        'a: 'c,
-    {
-        Context {
-            definitions: self.validator.definitions,
-            resource: self.resource,
-            root_resource: self.root_resource,
-            resolver: None,
-            library: Some(self.validator.library),
-            variables: &[],
-            now: self.validator.now,
-        }
     }
 
     /// The first error that a check finds, which is not listed.

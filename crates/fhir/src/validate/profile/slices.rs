@@ -19,13 +19,23 @@ impl<'a> Walk<'_, 'a> {
         path: &Path<'_>,
     ) {
         let mut in_slices: Vec<Values<'a>> = vec![Values::new(); slicing.slices.len()];
+        // How many values may be in each slice, if more were known here.
+        let mut perhaps = vec![0; slicing.slices.len()];
         let mut last = None;
         let mut outside = None;
         for (at, value) in values {
             let path = place(path, *at, *value);
-            let slice = slicing.slices.iter().position(|slice| {
-                slice.tests.iter().all(|test| self.passes(Scope { slice: Some(&slice.name), ..scope }, test, *value))
+            let mut is_unsure = false;
+            let slice = slicing.slices.iter().enumerate().position(|(number, slice)| {
+                let is_in = self.is_in(scope, slice, *value);
+                perhaps[number] += usize::from(is_in.is_none());
+                is_unsure |= is_in.is_none();
+                is_in == Some(true)
             });
+            if slice.is_none() && is_unsure {
+                self.rules(scope, rules, *value, &path);
+                continue;
+            }
             let Some(slice) = slice else {
                 outside = outside.or(Some(*at));
                 self.in_no_slice(scope, slicing, rules, *value, &path);
@@ -46,26 +56,33 @@ impl<'a> Walk<'_, 'a> {
             }
             last = last.max(Some(slice));
         }
-        for (slice, values) in slicing.slices.iter().zip(&in_slices) {
+        for ((slice, within), perhaps) in slicing.slices.iter().zip(&in_slices).zip(perhaps) {
             let scope = Scope { slice: Some(&slice.name), ..scope };
-            if values.is_empty() && slice.occurrence.min > 0 {
-                self.missing_slice(scope, slice, path);
-            } else {
-                self.occurrence(scope, slice.occurrence, values.len(), path.name(), path);
+            let mut occurrence = slice.occurrence;
+            if within.len() + perhaps >= occurrence.min as usize {
+                occurrence.min = 0;
             }
-            if !values.is_empty() || slice.rules.slicing.is_some() {
-                self.values(scope, &slice.rules, values, path);
+            if within.is_empty() && occurrence.min > 0 {
+                self.missing_slice(scope, slice, values, path);
+            } else {
+                self.occurrence(scope, occurrence, within.len(), path.name(), path);
+            }
+            if !within.is_empty() || slice.rules.slicing.is_some() && perhaps == 0 {
+                self.values(scope, &slice.rules, within, path);
             }
         }
     }
 
     /// Says that a slice has no values, and if one had the type, why it is not in the slice.
-    fn missing_slice(&mut self, scope: Scope<'_>, slice: &Slice, path: &Path<'_>) {
-        let profiles = slice.tests.iter().filter_map(|test| match &test.demand {
-            Demand::Profiles(profiles) => Some(profiles),
-            _ => None,
+    fn missing_slice(&mut self, scope: Scope<'_>, slice: &Slice, values: &[(usize, ElementNode<'a>)], path: &Path<'_>) {
+        let span = |at: Option<&(usize, ElementNode<'a>)>| at.and_then(|(_, value)| Some(value.value?.span()));
+        let own = span(values.first()).zip(span(values.last())).map_or(0..0, |(first, last)| first.start..last.end);
+        let fault = slice.tests.iter().find_map(|test| {
+            let Demand::Profiles(profiles) = &test.demand else { return None };
+            // References lead anywhere.
+            let part = if test.path.contains(&Step::Resolve) { 0..usize::MAX } else { own.clone() };
+            profiles.iter().find_map(|canonical| self.known_fault(canonical, &part))
         });
-        let fault = profiles.flatten().find_map(|canonical| self.known_fault(canonical)).cloned();
         let why = fault.map_or(String::new(), |fault| {
             format!("; one is not in it, because {} ({})", fault.diagnostics, fault.expression.concat())
         });
@@ -95,8 +112,27 @@ impl<'a> Walk<'_, 'a> {
         self.rules(scope, rules, value, path);
     }
 
+    /// Whether a value is in a slice; `None` when that cannot be told for want of what is not known here.
+    pub(super) fn is_in(&mut self, scope: Scope<'_>, slice: &Slice, value: ElementNode<'a>) -> Option<bool> {
+        let scope = Scope { slice: Some(&slice.name), ..scope };
+        let outer = self.is_unsure;
+        let mut is_in = Some(true);
+        for test in &slice.tests {
+            self.is_unsure = false;
+            if self.passes(scope, test, value) {
+                continue;
+            }
+            is_in = if self.is_unsure { None } else { Some(false) };
+            if is_in == Some(false) {
+                break;
+            }
+        }
+        self.is_unsure = outer;
+        is_in
+    }
+
     /// Whether a value is what a discriminator asks for.
-    pub(super) fn passes(&mut self, scope: Scope<'_>, test: &Test, value: ElementNode<'a>) -> bool {
+    fn passes(&mut self, scope: Scope<'_>, test: &Test, value: ElementNode<'a>) -> bool {
         match test.demand {
             Demand::Exists(false) => !self.reaches(scope, &test.path, &test.demand, value),
             _ => self.reaches(scope, &test.path, &test.demand, value),
@@ -130,14 +166,18 @@ impl<'a> Walk<'_, 'a> {
         match demand {
             Demand::Fixed(fixed) => super::value::is_equal(fixed.root(), value),
             Demand::Pattern(pattern) => super::value::has_pattern(pattern.root(), value),
-            Demand::Member(value_set) => matches!(self.membership(value_set, value), Some(Membership::In { .. })),
+            Demand::Member(value_set) => match self.membership(value_set, value) {
+                Some(Membership::In { .. }) => true,
+                Some(Membership::Unknown(_)) => self.cannot_tell(),
+                _ => false,
+            },
             Demand::Exists(_) => true,
             Demand::Types(types) => {
                 types.iter().any(|code| self.validator.definitions.is_a(value.structure.name, code))
             }
-            Demand::Profiles(profiles) => profiles.iter().any(|canonical| {
-                let profile = self.profile(canonical);
-                profile.is_some_and(|profile| self.conforms(&profile, value).is_none())
+            Demand::Profiles(profiles) => profiles.iter().any(|canonical| match self.profile(canonical) {
+                Some(profile) => self.conforms(&profile, value).is_none(),
+                None => self.cannot_tell(),
             }),
             Demand::Rules(rules) => {
                 let path = Path::root(value.structure.name);
@@ -145,5 +185,11 @@ impl<'a> Walk<'_, 'a> {
                 fault.is_none()
             }
         }
+    }
+
+    /// The answer `false` to what cannot be told.
+    pub(super) fn cannot_tell(&mut self) -> bool {
+        self.is_unsure = true;
+        false
     }
 }

@@ -1,6 +1,7 @@
 //! Values that must conform to profiles of their own: by their type, or as the target of a reference,
 //! <https://hl7.org/fhir/R4/elementdefinition.html#ElementDefinition.type>.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Scope, TARGETS_NESTED_MAX, Walk};
@@ -87,8 +88,8 @@ impl<'a> Walk<'_, 'a> {
                 format!("{} is for {wanted}, but this is a {own}", profile.url),
             ));
         }
-        let position = node.value.or(node.sibling)?.position();
-        let key = (position, Arc::as_ptr(profile));
+        let start = node.value.or(node.sibling)?.span().start;
+        let key = (start, Arc::as_ptr(profile));
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
@@ -99,10 +100,12 @@ impl<'a> Walk<'_, 'a> {
         fault
     }
 
-    /// Why a value met before does not conform to a profile.
-    pub(super) fn known_fault(&self, canonical: &str) -> Option<&Issue> {
+    /// Why a value in a part of the document does not conform to a profile, if that was asked before.
+    pub(super) fn known_fault(&mut self, canonical: &str, part: &Range<usize>) -> Option<Issue> {
+        self.spend(self.known.len() as u64);
         let profile = Arc::as_ptr(&self.profile(canonical)?);
-        self.known.iter().filter(|((_, known), _)| *known == profile).find_map(|(_, fault)| fault.as_ref())
+        let is_one = |start, known| known == profile && part.contains(&start);
+        self.known.iter().find_map(|((start, known), fault)| fault.as_ref().filter(|_| is_one(*start, *known)).cloned())
     }
 
     /// Checks that a reference leads to one of the targets.
@@ -169,12 +172,14 @@ impl<'a> Walk<'_, 'a> {
     /// Whether the target of a reference is what a discriminator asks for.
     pub(super) fn target_meets(&mut self, demand: &Demand, node: ElementNode<'a>) -> bool {
         let led = self.led(node);
-        let Some(found) = led.resource_type else { return false };
+        let Some(found) = led.resource_type else { return self.cannot_tell() };
+        let is_known = led.inside.is_some() || led.outside.is_some();
         match demand {
             Demand::Types(types) => types.iter().any(|name| self.validator.definitions.is_a(found, name)),
-            Demand::Profiles(profiles) => {
-                profiles.iter().any(|canonical| self.leads_to(&led, found, &Target::Profile(canonical.clone())).is_ok())
-            }
+            Demand::Profiles(profiles) => profiles.iter().any(|canonical| {
+                let fits = self.leads_to(&led, found, &Target::Profile(canonical.clone())).is_ok();
+                fits && ((is_known && self.profile(canonical).is_some()) || self.cannot_tell())
+            }),
             Demand::Exists(_) => true,
             Demand::Fixed(_) | Demand::Pattern(_) | Demand::Member(_) | Demand::Rules(_) => false,
         }

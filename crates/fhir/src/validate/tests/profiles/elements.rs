@@ -273,3 +273,45 @@ fn bindings_are_as_strong_as_they_say() {
         found.iter().filter(|issue| issue.diagnostics.contains("should be from the value set http://x.example/vs"));
     assert_eq!(about.map(|issue| issue.severity).collect::<Vec<_>>(), [Severity::Information], "{found:#?}");
 }
+
+#[test]
+fn constraints_follow_references_as_far_as_they_lead() {
+    let differential = r#"{"path":"Bundle.entry.resource"},{"path":"Bundle","constraint":[
+        {"key":"b-1","severity":"error","human":"subjects are patients with a name","expression":"entry.resource.ofType(Observation).subject.resolve().all($this is Patient)"},
+        {"key":"b-2","severity":"error","human":"performers are active","expression":"entry.resource.ofType(Observation).performer.all(resolve().active)"}]}"#;
+    let library = library(&[
+        profile("p", "Bundle", differential),
+        r#"{"resourceType":"Practitioner","id":"on","active":true}"#.to_owned(),
+        r#"{"resourceType":"Practitioner","id":"off","active":false}"#.to_owned(),
+    ]);
+    let bundle = |subject: &str, performer: &str| {
+        format!(
+            r#"{{"resourceType":"Bundle","type":"collection","entry":[
+                {{"fullUrl":"urn:uuid:6f2c1c1e-0c1c-4d5b-8a61-0f7c0f1b2d3e","resource":{{"resourceType":"Patient","active":true}}}},
+                {{"fullUrl":"urn:uuid:6f2c1c1e-0c1c-4d5b-8a61-0f7c0f1b2d3f","resource":{{"resourceType":"Observation","status":"final",
+                    "code":{{"text":"x"}},"subject":{{"reference":"{subject}"}},"performer":[{{"reference":"{performer}"}}]}}}}]}}"#
+        )
+    };
+    let inside = "urn:uuid:6f2c1c1e-0c1c-4d5b-8a61-0f7c0f1b2d3e";
+    let elsewhere = "urn:uuid:00000000-0c1c-4d5b-8a61-0f7c0f1b2d3e";
+    let (fails, unknown) = ("does not hold", "could not be checked: the target of a reference is not at hand");
+    for (subject, performer, at_write, at_full) in [
+        (inside, inside, &[][..], &[][..]),
+        ("Patient/1", inside, &[], &[]),
+        ("Group/1", inside, &[("b-1", fails)], &[("b-1", fails)]),
+        (elsewhere, inside, &[("b-1", unknown)], &[("b-1", unknown)]),
+        (inside, "Practitioner/on", &[("b-2", unknown)], &[]),
+        (inside, "Practitioner/off", &[("b-2", unknown)], &[("b-2", fails)]),
+        (inside, "Practitioner/none", &[("b-2", unknown)], &[("b-2", unknown)]),
+    ] {
+        for (depth, expected) in [(Depth::Write, at_write), (Depth::Full, at_full)] {
+            let found = issues(&library, depth, &bundle(subject, performer));
+            let found: Vec<_> = found.iter().filter(|issue| issue.diagnostics.contains("the rule b-")).collect();
+            assert_eq!(found.len(), expected.len(), "{subject} {performer} {depth:?}: {found:#?}");
+            for (issue, (key, what)) in found.iter().zip(expected) {
+                assert!(issue.diagnostics.contains(key) && issue.diagnostics.contains(what), "{found:#?}");
+                assert_eq!(issue.severity <= Severity::Error, *what == fails, "{found:#?}");
+            }
+        }
+    }
+}

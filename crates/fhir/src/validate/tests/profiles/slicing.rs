@@ -324,3 +324,49 @@ fn values_of_slices_are_checked_by_their_rules() {
     let message = "`1` stands here, but it must be `7` (slice `a` of profile http://x.example/p)";
     check_profile("Patient", &differential, &[(&patient(&["a"]), &[(Value, "Patient.identifier[0].value", message)])]);
 }
+
+#[test]
+fn what_cannot_be_told_is_in_no_slice_and_not_missing() {
+    // Who is subject and performer is told by resolving; what the code is, by a value set that is not known.
+    let slicing = r#"{"path":"Observation.performer","slicing":{"discriminator":[{"type":"type","path":"resolve()"}],"rules":"closed"}},
+        {"id":"Observation.performer:p","path":"Observation.performer","sliceName":"p","min":1,"max":"1",
+            "type":[{"code":"Reference","targetProfile":["http://hl7.org/fhir/StructureDefinition/Patient"]}]},
+        {"path":"Observation.category","slicing":{"discriminator":[{"type":"value","path":"$this"}],"rules":"closed"}},
+        {"id":"Observation.category:c","path":"Observation.category","sliceName":"c","min":1,
+            "binding":{"strength":"required","valueSet":"http://x.example/unknown"}}"#;
+    let observation = |performer: &str, category: &str| {
+        format!(
+            r#"{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"performer":[{performer}],"category":[{category}]}}"#
+        )
+    };
+    let unknown = r#"{"coding":[{"system":"urn:x","code":"y"}]}"#;
+    let urn = r#"{"reference":"urn:uuid:6f2c1c1e-0c1c-4d5b-8a61-0f7c0f1b2d3e"}"#;
+    check_profile(
+        "Observation",
+        slicing,
+        &[
+            (&observation(r#"{"reference":"Patient/1"}"#, unknown), &[]),
+            (&observation(urn, unknown), &[]),
+            (
+                &observation(r#"{"reference":"Practitioner/1"}"#, unknown),
+                &[
+                    (Required, "Observation.performer", "slice `p`"),
+                    (Structure, "Observation.performer[0]", "this is in none of the slices `p`"),
+                ],
+            ),
+            (
+                &observation(urn, r#"{"text":"no code"}"#),
+                &[
+                    (Required, "Observation.category", "slice `c`"),
+                    (Structure, "Observation.category[0]", "this is in none of the slices `c`"),
+                ],
+            ),
+        ],
+    );
+    let by_profile = r#"{"path":"Bundle.entry","slicing":{"discriminator":[{"type":"profile","path":"resource"}],"rules":"closed"}},
+        {"id":"Bundle.entry:e","path":"Bundle.entry","sliceName":"e","min":1,"max":"1"},
+        {"id":"Bundle.entry:e.resource","path":"Bundle.entry.resource","min":1,
+            "type":[{"code":"Patient","profile":["http://x.example/unknown"]}]}"#;
+    let bundle = r#"{"resourceType":"Bundle","type":"collection","entry":[{"fullUrl":"urn:oid:1.2","resource":{"resourceType":"Patient"}}]}"#;
+    check_profile("Bundle", by_profile, &[(bundle, &[])]);
+}
