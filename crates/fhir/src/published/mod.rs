@@ -4,13 +4,14 @@
 mod own;
 
 use std::io::Read;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, RwLock};
 
 use flate2::read::DeflateDecoder;
+use rustc_hash::FxHashMap;
 
 use self::own::OWN;
 use crate::Outcome;
-use crate::json::Document;
+use crate::json::{Document, Node};
 use crate::library::Library;
 use crate::profile::Profile;
 use crate::terminology::{self, Canonical, Coded, Membership};
@@ -92,6 +93,13 @@ pub fn resource(resource_type: &str, url: &str) -> Option<Document> {
     Document::parse(block.get(entry.start..entry.start + entry.length)?.as_bytes()).ok()
 }
 
+/// The resource of this type and canonical url; `None` also when it has another version than is asked for.
+pub fn canonical(resource_type: &str, canonical: Canonical<'_>) -> Option<Document> {
+    let found = resource(resource_type, canonical.url)?;
+    let version = found.root().get("version").and_then(Node::as_str);
+    canonical.takes(version.as_deref()).then_some(found)
+}
+
 /// The canonical urls of all resources of a type, sorted: R4's, then ours.
 pub fn urls(resource_type: &str) -> impl Iterator<Item = &'static str> {
     let r4 = INDEX.entries.iter().filter(move |entry| entry.resource_type == resource_type).map(|entry| entry.url);
@@ -103,14 +111,30 @@ pub fn urls(resource_type: &str) -> impl Iterator<Item = &'static str> {
 #[derive(Clone, Copy, Debug)]
 pub struct Published;
 
+/// A profile, or why it cannot be compiled: a logical model is none.
+type Compiled = Result<Arc<Profile>, Outcome>;
+
+/// Profiles that were compiled, by url. Bounded by what is published: what is not there is not remembered.
+static PROFILES: LazyLock<RwLock<FxHashMap<String, Compiled>>> = LazyLock::new(RwLock::default);
+
 impl Library for Published {
     fn structure_definition(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
-        Ok(resource("StructureDefinition", canonical.url).map(Arc::new))
+        Ok(self::canonical("StructureDefinition", canonical).map(Arc::new))
     }
 
     fn profile(&self, canonical: Canonical<'_>) -> Result<Option<Arc<Profile>>, Outcome> {
-        let definition = self.structure_definition(canonical)?;
-        definition.map(|definition| Profile::compile(self, &definition)).transpose()
+        let known = PROFILES.read().unwrap_or_else(PoisonError::into_inner).get(canonical.url).cloned();
+        let compiled = match known {
+            Some(compiled) => compiled,
+            None => {
+                let Some(definition) = resource("StructureDefinition", canonical.url) else { return Ok(None) };
+                let compiled = Profile::compile(self, &definition);
+                let mut profiles = PROFILES.write().unwrap_or_else(PoisonError::into_inner);
+                profiles.entry(canonical.url.to_owned()).or_insert(compiled).clone()
+            }
+        };
+        let is_asked_for = |profile: &Arc<Profile>| canonical.takes(profile.version.as_deref());
+        Ok(Some(compiled?).filter(is_asked_for))
     }
 
     fn questionnaire(&self, _: Canonical<'_>) -> Result<Option<Arc<Document>>, Outcome> {
@@ -129,7 +153,6 @@ impl Library for Published {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Node;
 
     #[test]
     fn every_resource_is_there_under_its_url() {
@@ -158,5 +181,19 @@ mod tests {
         for (resource_type, url) in [("ValueSet", gender), ("CodeSystem", "urn:none"), ("", "")] {
             assert!(resource(resource_type, url).is_none(), "{resource_type} {url}");
         }
+    }
+
+    #[test]
+    fn compiles_a_profile_once() {
+        let profile = |text: &str| Published.profile(Canonical::parse(text)).expect("usable");
+        for (url, version) in [
+            ("http://hl7.org/fhir/StructureDefinition/bp", "4.0.1"),
+            ("https://flint.example/fhir/StructureDefinition/nhs-patient", "1.0.0"),
+        ] {
+            let first = profile(url).expect("known");
+            assert!(Arc::ptr_eq(&first, &profile(&format!("{url}|{version}")).expect("known")), "{url}");
+            assert!(profile(&format!("{url}|9.9")).is_none(), "another version of {url}");
+        }
+        assert!(profile("urn:none").is_none());
     }
 }

@@ -21,9 +21,9 @@ const VERSIONS_MAX: usize = 100;
 /// How much each kind of definition may take, by the length of its text in bytes.
 const KIND_BYTES_MAX: usize = 64 << 20;
 
-/// The latest conformance resource of R4.
+/// The conformance resource that is always there.
 pub(super) fn published(resource_type: &str, canonical: Canonical<'_>) -> Option<Arc<Document>> {
-    published::resource(resource_type, canonical.url).map(Arc::new)
+    published::canonical(resource_type, canonical).map(Arc::new)
 }
 
 /// The definition of this url in the store: of the version named, else the latest.
