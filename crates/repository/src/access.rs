@@ -151,7 +151,7 @@ mod tests {
             page.expect("found").plan.join("; ")
         };
         let (whole, limited) = (plan(Access::full()), plan(ann(&house)));
-        for text in ["search: ", "`Observation.code`", "intersect"] {
+        for text in ["search: ", "by a value of `Observation.", "intersect"] {
             assert!(whole.contains(text) && limited.contains(text), "{text}: {whole}: {limited}");
         }
         assert!(whole.contains("2 resources"), "{whole}");
