@@ -175,6 +175,11 @@ impl Session<'_> {
         }
     }
 
+    /// Refuses whoever may not read resources of this type at all.
+    pub fn permit_read(&self, resource_type: &str) -> Result<(), Outcome> {
+        self.access.permit_read(resource_type)
+    }
+
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
         self.access.permit_read(key.collection())?;

@@ -44,18 +44,19 @@ impl Operation for Snapshot {
                 let version = session.read(key)?;
                 Arc::new(Document::parse(version.body.as_deref().unwrap_or_default())?)
             }
-            _ => asked(&library, invocation)?,
+            _ => asked(session, &library, invocation)?,
         };
         Ok(fhir::profile::snapshot(&library, &definition)?.into_text().into_string().into())
     }
 }
 
 /// The definition that was sent, or the known one of the url that was sent.
-fn asked(library: &dyn Library, invocation: &Invocation) -> Result<Arc<Document>, Outcome> {
+fn asked(session: &Session<'_>, library: &dyn Library, invocation: &Invocation) -> Result<Arc<Document>, Outcome> {
     let inputs = Inputs::of(invocation, &["definition", "url"])?;
     match (inputs.resource("definition"), inputs.text("url")?) {
         (Some(definition), None) => Ok(Arc::new(Document::parse(definition.raw().as_bytes())?)),
         (None, Some(url)) => {
+            session.permit_read("StructureDefinition")?;
             let found = library.structure_definition(Canonical::parse(&url))?;
             found.ok_or_else(|| {
                 let text = format!("the definition {} is not known here", quoted(&url));

@@ -76,7 +76,7 @@ impl Operation for Expand {
         check_direction(&inputs)?;
         let request = request(&inputs)?;
         let has_definition = inputs.flag("includeDefinition")?.unwrap_or(false);
-        let mut terms = Terms::new(session, &inputs)?;
+        let mut terms = Terms::new(session, "ValueSet", &inputs)?;
         let asked = Asked::value_set(&mut terms, session, invocation, &inputs)?;
         let members = terms.members(&asked);
         let expanded = members

@@ -46,7 +46,7 @@ impl Operation for Lookup {
         inputs.refuse("date", super::DATE_REFUSED)?;
         let [code] =
             <[Code<'_>; 1]>::try_from(NAMES.read(&inputs)?).map_err(|_| bad("one code is looked up at a time"))?;
-        let terms = Terms::new(session, &inputs)?;
+        let terms = Terms::new(session, "CodeSystem", &inputs)?;
         let Some(system) = &code.system else {
             return Err(bad("a code is looked up in its system: `system` must be given"));
         };

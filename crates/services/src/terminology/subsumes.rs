@@ -72,7 +72,7 @@ impl Operation for Subsumes {
             return Err(Outcome::new(IssueType::NotSupported, text));
         }
         let canonical = Canonical { url: system, version: a.version.as_deref().or(b.version.as_deref()) };
-        let terms = Terms::new(session, &inputs)?;
+        let terms = Terms::new(session, "CodeSystem", &inputs)?;
         match terminology::subsumption(&terms, canonical, &a.code, &b.code) {
             Ok(outcome) => {
                 let mut answer = Answer::default();

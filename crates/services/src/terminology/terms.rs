@@ -39,7 +39,13 @@ pub(super) struct Asked {
 }
 
 impl<'a> Terms<'a> {
-    pub(super) fn new(session: &'a Session<'a>, inputs: &Inputs<'_>) -> Result<Terms<'a>, Outcome> {
+    /// Refuses whoever may not read the type that is asked about: answers tell what its resources say.
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        resource_type: &str,
+        inputs: &Inputs<'_>,
+    ) -> Result<Terms<'a>, Outcome> {
+        session.permit_read(resource_type)?;
         let mut terms = Terms {
             shelf: session.library(),
             code_systems: Vec::new(),

@@ -78,7 +78,7 @@ impl Operation for Translate {
         }
         let is_reverse = inputs.flag("reverse")?.unwrap_or(false);
         let dependencies = dependencies(&inputs)?;
-        let terms = Terms::new(session, &inputs)?;
+        let terms = Terms::new(session, "ConceptMap", &inputs)?;
         let value_set = |name: &str| terms.value_set_url(inputs.text(name)?);
         let (source, target, target_system) =
             (value_set("source")?, value_set("target")?, inputs.text("targetsystem")?);

@@ -99,7 +99,7 @@ impl Operation for ValidateInValueSet {
         if codes.iter().any(|code| code.system.is_none()) && !has_context {
             return Err(bad("a code is checked with its system: `system` must be given, or `context`"));
         }
-        let mut terms = Terms::new(session, &inputs)?;
+        let mut terms = Terms::new(session, "ValueSet", &inputs)?;
         let asked = Asked::value_set(&mut terms, session, invocation, &inputs)?;
         let checking = Checking::new(&terms, &inputs)?;
         match terms.members(&asked).and_then(|members| checking.in_value_set(&members, &codes)) {
@@ -140,7 +140,7 @@ impl Operation for ValidateInCodeSystem {
         let inputs = Inputs::of(invocation, OF_CODE_SYSTEM)?;
         inputs.refuse("date", DATE_REFUSED)?;
         let mut codes = IN_CODE_SYSTEM.read(&inputs)?;
-        let mut terms = Terms::new(session, &inputs)?;
+        let mut terms = Terms::new(session, "CodeSystem", &inputs)?;
         let asked = SystemAsked::of(&mut terms, session, invocation, &inputs)?;
         if codes.iter().any(|code| code.system.is_none()) {
             let url =
