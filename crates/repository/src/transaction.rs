@@ -1,11 +1,10 @@
 //! A transaction in the making, as rules see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::{Definitions, Outcome, Reference};
-use rustc_hash::FxHashMap;
 use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
 use crate::parameters::Generation;
@@ -20,10 +19,10 @@ pub struct Transaction<'a> {
     pub(crate) snapshot: &'a dyn Snapshot,
     now: Millis,
     pub(crate) writes: Vec<PlannedWrite>,
-    by_key: FxHashMap<Key, usize>,
+    by_key: HashMap<Key, usize>,
     /// The versions that everything here rests on.
     read: BTreeMap<Key, u64>,
-    stored: FxHashMap<Key, Option<Arc<Document>>>,
+    stored: HashMap<Key, Option<Arc<Document>>>,
     /// The names taken and given back: what each shall hold.
     claims: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The stored values to be.
@@ -49,9 +48,9 @@ impl<'a> Transaction<'a> {
             snapshot,
             now: session.setup().clock.now(),
             writes: Vec::new(),
-            by_key: FxHashMap::default(),
+            by_key: HashMap::default(),
             read: BTreeMap::new(),
-            stored: FxHashMap::default(),
+            stored: HashMap::default(),
             claims: BTreeMap::new(),
             settings: BTreeMap::new(),
         }

@@ -1,6 +1,7 @@
 //! The client of a terminology server elsewhere, <https://hl7.org/fhir/R4/terminology-service.html>: answers are kept for a while, and a
 //! server that does not answer is left alone for a moment.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use fhir::json::{Document, Node};
 use fhir::outcome::quoted;
 use fhir::{IssueType, Outcome};
 use repository::{Millis, TerminologyServer};
-use rustc_hash::FxHashMap;
 use store::Clock;
 use ureq::{Agent, http};
 
@@ -38,8 +38,8 @@ pub(crate) struct Remote {
 /// Answers in two halves: when the young half is full it becomes the old one, and what is in neither is asked again.
 #[derive(Default)]
 struct Kept {
-    young: FxHashMap<String, Entry>,
-    old: FxHashMap<String, Entry>,
+    young: HashMap<String, Entry>,
+    old: HashMap<String, Entry>,
     young_bytes: usize,
     /// Nothing is asked before this time, and why.
     pause: Option<(Millis, Outcome)>,

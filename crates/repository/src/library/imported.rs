@@ -1,18 +1,18 @@
 //! Code systems that were imported: their concepts are packed, their CodeSystem resource has none.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fhir::Outcome;
 use fhir::json::Node;
 use fhir::terminology::CodeSystem;
-use rustc_hash::FxHashMap;
 
 use crate::packed::Place;
 use crate::{Session, fault};
 
 /// Imported code systems by url, each read when it is first asked for. They are few, and stay until another version takes their place.
 #[derive(Default)]
-pub(crate) struct Imported(Mutex<FxHashMap<String, (Place, Arc<CodeSystem>)>>);
+pub(crate) struct Imported(Mutex<HashMap<String, (Place, Arc<CodeSystem>)>>);
 
 impl Imported {
     /// The concepts of a CodeSystem resource that has none; `None` when they were not imported.

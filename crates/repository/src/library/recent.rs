@@ -1,20 +1,20 @@
 //! What was looked up lately, within a bound.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-
-use rustc_hash::FxHashMap;
 
 /// Values by name. Two halves take turns: when the younger one is full it becomes the older, whose values are dropped unless they were asked
 /// for since. So what is in use stays, at the cost of one look-up.
 pub(super) struct Recent<V> {
     /// The weight of each half, in bytes.
     most: usize,
+    /// By names that callers choose: hashed so that they cannot choose ones which meet.
     halves: Mutex<Halves<V>>,
 }
 
 struct Halves<V> {
-    young: FxHashMap<Box<str>, Kept<V>>,
-    old: FxHashMap<Box<str>, Kept<V>>,
+    young: HashMap<Box<str>, Kept<V>>,
+    old: HashMap<Box<str>, Kept<V>>,
     /// Of the younger half.
     weight: usize,
 }
@@ -31,7 +31,7 @@ const ENTRY_BYTES: usize = 64;
 impl<V: Clone> Recent<V> {
     /// Holds values of `most` bytes together, give or take the one that came last.
     pub(super) fn new(most: usize) -> Recent<V> {
-        let halves = Halves { young: FxHashMap::default(), old: FxHashMap::default(), weight: 0 };
+        let halves = Halves { young: HashMap::default(), old: HashMap::default(), weight: 0 };
         Recent { most: most / 2, halves: Mutex::new(halves) }
     }
 

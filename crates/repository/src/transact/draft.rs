@@ -1,10 +1,10 @@
 //! What can be said of a change without looking at the store: done once, however often the commit is tried.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use fhir::json::{Document, Kind};
 use fhir::{IssueType, Outcome, reference};
-use rustc_hash::FxHashSet;
 use search::{Criterion, parse_query_string};
 use store::Key;
 
@@ -52,7 +52,7 @@ pub(super) fn all(session: &Session<'_>, changes: Vec<Change>) -> Result<Vec<Dra
     for (at, change) in changes.into_iter().enumerate() {
         drafts.push(Draft::new(session, change).map_err(|outcome| Refusal::of(at, outcome))?);
     }
-    let mut full_urls = FxHashSet::default();
+    let mut full_urls = HashSet::default();
     for (at, draft) in drafts.iter().enumerate() {
         if let Some(full_url) = &draft.full_url
             && !full_urls.insert(full_url.clone())

@@ -2,8 +2,9 @@
 //!
 //! Changes are taken in the order of <https://hl7.org/fhir/R4/http.html#trules>: DELETE, POST, then PUT and PATCH.
 
+use std::collections::HashMap;
+
 use fhir::{IssueType, Outcome};
-use rustc_hash::FxHashMap;
 use store::{Key, Snapshot};
 
 use super::draft::{Criteria, Draft};
@@ -24,7 +25,7 @@ pub(super) enum Aim {
 /// The aims of all changes, as far as they are settled.
 pub(super) struct Aims {
     aims: Vec<Option<Aim>>,
-    writers: FxHashMap<Key, usize>,
+    writers: HashMap<Key, usize>,
 }
 
 impl Aims {
@@ -35,7 +36,7 @@ impl Aims {
         fresh: &mut [Option<Key>],
         matching: &mut Matching<'_, '_>,
     ) -> Result<Aims, Refusal> {
-        let mut aims = Aims { aims: vec![None; drafts.len()], writers: FxHashMap::default() };
+        let mut aims = Aims { aims: vec![None; drafts.len()], writers: HashMap::default() };
         let mut order: Vec<_> = (0..drafts.len()).collect();
         order.sort_by_key(|&change| rank(drafts[change].method));
         for change in order {

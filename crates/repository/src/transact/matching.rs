@@ -1,10 +1,9 @@
 //! What a condition matches: resources of the snapshot, and writes that the same transaction plans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use fhir::Outcome;
-use rustc_hash::FxHashMap;
 use search::Rows;
 use store::{Filter, Key, Precondition, Row};
 
@@ -21,8 +20,8 @@ pub(super) struct Matching<'m, 'a> {
     session: &'a Session<'a>,
     runner: &'m Runner<'a>,
     drafts: &'m [Draft],
-    asked: FxHashMap<(&'static str, String), Asked>,
-    planned: FxHashMap<&'static str, PlannedRows>,
+    asked: HashMap<(&'static str, String), Asked>,
+    planned: HashMap<&'static str, PlannedRows>,
     /// What it rests on that planned writes satisfy conditions about other resources.
     rests_on: Vec<Precondition>,
 }
@@ -36,7 +35,7 @@ struct Asked {
 /// The rows and words that the documents of one type will have, as far as they are known before references are resolved.
 #[derive(Default)]
 struct PlannedRows {
-    by_change: FxHashMap<usize, Vec<Row>>,
+    by_change: HashMap<usize, Vec<Row>>,
     by_row: BTreeMap<Row, Vec<usize>>,
 }
 
@@ -46,8 +45,8 @@ impl<'m, 'a> Matching<'m, 'a> {
             session,
             runner,
             drafts,
-            asked: FxHashMap::default(),
-            planned: FxHashMap::default(),
+            asked: HashMap::default(),
+            planned: HashMap::default(),
             rests_on: Vec::new(),
         }
     }

@@ -1,10 +1,10 @@
 //! One try: the writes that the changes amount to on one snapshot, rules applied.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
 use fhir::{Issue, IssueType, Outcome};
-use rustc_hash::FxHashSet;
 use store::{Batch, Key, Precondition, Snapshot, Version};
 
 use super::Kept;
@@ -213,7 +213,7 @@ impl<'a> Planner<'a> {
             let sites = match draft.patch {
                 None => &draft.sites,
                 Some(_) => {
-                    found = references::sites(self.session.setup().definitions, &job.document, &FxHashSet::default());
+                    found = references::sites(self.session.setup().definitions, &job.document, &HashSet::default());
                     &found
                 }
             };

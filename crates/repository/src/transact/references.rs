@@ -1,11 +1,11 @@
 //! Where references stand in a document, and where exactly in terms of FHIRPath.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use fhir::Definitions;
 use fhir::definitions::Structure;
 use fhir::json::{Document, Kind, Node};
-use rustc_hash::FxHashSet;
 
 /// A place in a document that names another resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ const LINK_TYPES: [&str; 5] = ["uri", "url", "canonical", "oid", "uuid"];
 
 /// The references of a document, and what else names one of `full_urls`. A Bundle's entries are a world of their own: nothing inside is
 /// looked at.
-pub(super) fn sites(definitions: &Definitions, document: &Document, full_urls: &FxHashSet<String>) -> Vec<Site> {
+pub(super) fn sites(definitions: &Definitions, document: &Document, full_urls: &HashSet<String>) -> Vec<Site> {
     let mut sites = Vec::new();
     if document.root().resource_type() != Some("Bundle") {
         collect(document.root(), "", full_urls, &mut sites);
@@ -40,7 +40,7 @@ pub(super) fn sites(definitions: &Definitions, document: &Document, full_urls: &
     sites
 }
 
-fn collect(node: Node<'_>, name: &str, full_urls: &FxHashSet<String>, sites: &mut Vec<Site>) {
+fn collect(node: Node<'_>, name: &str, full_urls: &HashSet<String>, sites: &mut Vec<Site>) {
     match node.kind() {
         Kind::Object => {
             for (name, member) in node.members() {
@@ -74,7 +74,7 @@ fn site(kind: SiteKind, node: Node<'_>) -> Option<Site> {
 }
 
 /// The `href` and `src` of a narrative that equal a fullUrl. Works on the text as it stands in JSON, where a quote is escaped.
-fn narrative(node: Node<'_>, full_urls: &FxHashSet<String>, sites: &mut Vec<Site>) {
+fn narrative(node: Node<'_>, full_urls: &HashSet<String>, sites: &mut Vec<Site>) {
     let (raw, start) = (node.raw(), node.span().start);
     for attribute in ["href=", "src="] {
         for (at, _) in raw.match_indices(attribute) {
@@ -183,7 +183,7 @@ mod tests {
             ),
         ];
         let definitions = Definitions::r4();
-        let full_urls = FxHashSet::from_iter([FULL_URL.to_owned()]);
+        let full_urls = HashSet::from_iter([FULL_URL.to_owned()]);
         for (text, expected) in cases {
             let document = document(text);
             let found = sites(definitions, &document, &full_urls);

@@ -1,9 +1,10 @@
 //! References of a transaction become references to the resources that it writes or finds,
 //! <https://hl7.org/fhir/R4/http.html#trules>.
 
+use std::collections::HashMap;
+
 use fhir::json::{Document, Edit};
 use fhir::{Definitions, IssueType, Outcome, Reference};
-use rustc_hash::FxHashMap;
 use store::{Key, Snapshot};
 
 use super::draft::{Criteria, Draft};
@@ -19,9 +20,9 @@ pub(super) struct Resolver<'a, 'm, 's> {
     drafts: &'a [Draft],
     aims: &'a Aims,
     matching: &'m mut Matching<'a, 's>,
-    by_full_url: FxHashMap<&'a str, &'a Key>,
-    conditions: FxHashMap<String, Result<Key, Outcome>>,
-    exists: FxHashMap<Key, bool>,
+    by_full_url: HashMap<&'a str, &'a Key>,
+    conditions: HashMap<String, Result<Key, Outcome>>,
+    exists: HashMap<Key, bool>,
 }
 
 impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
@@ -37,7 +38,7 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
             Aim::Nothing => None,
         });
         let by_full_url = by_full_url.collect();
-        let (conditions, exists) = (FxHashMap::default(), FxHashMap::default());
+        let (conditions, exists) = (HashMap::default(), HashMap::default());
         Resolver { session, snapshot, drafts, aims, matching, by_full_url, conditions, exists }
     }
 

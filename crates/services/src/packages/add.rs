@@ -1,6 +1,6 @@
 //! Adding a package: all that can be used of it in one transaction, or nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
 
 use fhir::json::{Document, Edit, quote, splice};
@@ -8,7 +8,6 @@ use fhir::reference::is_id;
 use fhir::terminology::Canonical;
 use fhir::{Issue, IssueType, Outcome};
 use repository::{CHANGES_MAX, Change, Key, References, Refusal, Session, Target};
-use rustc_hash::FxHashSet;
 
 use super::archive::{Archive, Resource};
 use super::catalogue::{Added, Catalogue, Package, content_id, text};
@@ -34,7 +33,7 @@ pub fn add(session: &Session<'_>, packed: &mut dyn Read, strict: bool) -> Result
     let mut told: Vec<_> = unusable;
     let missing = manifest.dependencies.iter().filter(|needed| !catalogue.meets(needed));
     told.extend(missing.map(|needed| format!("the package `{needed}` is needed and not here: add it as well")));
-    let (keys, puts, shared) = (FxHashSet::default(), Vec::new(), Vec::new());
+    let (keys, puts, shared) = (HashSet::default(), Vec::new(), Vec::new());
     let mut plan = Plan { session, catalogue: &catalogue, keys, puts, shared, told };
     plan.all(resources)?;
     let id = manifest.id.clone();
@@ -119,7 +118,7 @@ struct Plan<'a> {
     session: &'a Session<'a>,
     catalogue: &'a Catalogue,
     /// The ids that are taken by this package.
-    keys: FxHashSet<Key>,
+    keys: HashSet<Key>,
     puts: Vec<Put>,
     /// What is there already, from other packages.
     shared: Vec<Added>,
