@@ -32,6 +32,9 @@ const ELEMENTS_MAX: usize = 50_000;
 /// How many definitions may be waiting for each other: the bases of bases, and the types inside them.
 const WAITING_MAX: usize = 32;
 
+/// How many elements may be in hand, each below the one before, those of all definitions that wait together: what the stack holds.
+const IN_HAND_MAX: usize = 200;
+
 /// Where the definitions of FHIR's own types are.
 const TYPES: &str = "http://hl7.org/fhir/StructureDefinition/";
 
@@ -44,7 +47,8 @@ const SAID_BY_PROFILE: [&str; 6] = ["short", "definition", "comment", "requireme
 /// than [`ELEMENTS_MAX`] elements.
 pub fn snapshot(library: &dyn Library, definition: &Document) -> Result<Document, Outcome> {
     let pool = Pool::default();
-    let mut maker = Maker { library, pool: &pool, trees: FxHashMap::default(), waiting: Vec::new(), handled: 0 };
+    let mut maker =
+        Maker { library, pool: &pool, trees: FxHashMap::default(), waiting: Vec::new(), in_hand: 0, handled: 0 };
     let root = definition.root();
     if root.resource_type() != Some("StructureDefinition") {
         let found = quoted(root.resource_type().unwrap_or_default());
@@ -92,6 +96,8 @@ struct Maker<'a> {
     trees: FxHashMap<String, Rc<Branch<'a>>>,
     /// The definitions whose snapshots are being made.
     waiting: Vec<String>,
+    /// How deep it is in elements.
+    in_hand: usize,
     /// How many elements were handled.
     handled: usize,
 }
@@ -200,6 +206,11 @@ impl<'a> Maker<'a> {
         path: &str,
         derived: Derived<'_>,
     ) -> Result<(), Outcome> {
+        self.in_hand += 1;
+        if self.in_hand > IN_HAND_MAX {
+            let text = format!("definitions that are made from each other have elements more than {IN_HAND_MAX} deep");
+            return Err(Outcome::new(IssueType::TooCostly, text).at(path));
+        }
         if !derived.is_specialization {
             self.say_by_profile(branch, differential)?;
         }
@@ -215,6 +226,7 @@ impl<'a> Maker<'a> {
         for slice in &mut differential.slices {
             self.lay_slice(branch, slice, path, derived)?;
         }
+        self.in_hand -= 1;
         Ok(())
     }
 

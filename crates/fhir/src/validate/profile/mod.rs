@@ -87,7 +87,7 @@ pub(super) fn validate(
     walk.independent(resource, asked, &path);
     if walk.steps_left == 0 {
         walk.issues.error(&path, IssueType::TooCostly, || {
-            "the profiles ask for more steps than are taken for a resource of this size; what they demand was not checked to the end"
+            "the profiles and questionnaires ask for more steps than are taken for a resource of this size; what they demand was not checked to the end"
                 .to_owned()
         });
     }

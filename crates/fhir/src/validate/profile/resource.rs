@@ -81,7 +81,7 @@ impl<'a> Walk<'_, 'a> {
     /// Checks the answers of a QuestionnaireResponse.
     fn questionnaire(&mut self, resource: ElementNode<'a>, container: Node<'a>, path: &Path<'_>) {
         if let Some(node) = resource.value.filter(|_| resource.structure.name == "QuestionnaireResponse") {
-            questionnaire::check(self.validator, &mut self.issues, node, container, path);
+            questionnaire::check(self.validator, &mut self.issues, &mut self.steps_left, node, container, path);
         }
     }
 

@@ -21,6 +21,9 @@ impl Check<'_, '_> {
     /// Checks `answer.value`.
     pub(super) fn value(&mut self, question: &Question<'_>, answer: Node<'_>, path: &Path<'_>) {
         let Some(value) = typed(answer, "value") else { return };
+        if !self.spend(options(question).count()) {
+            return;
+        }
         let path = path.child("value");
         if !self.has_type(question, value.0) {
             let taken = expected(question);

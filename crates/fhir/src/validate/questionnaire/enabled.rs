@@ -14,8 +14,7 @@ pub(super) fn is_enabled(
     around: Option<usize>,
     at: usize,
 ) -> Option<bool> {
-    let conditions = question.node.get("enableWhen").into_iter().flat_map(Node::items);
-    let held = conditions.map(|condition| holds(response, condition, around, at));
+    let held = question.conditions().map(|condition| holds(response, condition, around, at));
     let is_any = question.node.get("enableBehavior").is_some_and(|it| it.is_str("any"));
     let (mut count, mut is_unsure) = (0, false);
     for held in held {

@@ -104,6 +104,11 @@ impl Question<'_> {
     pub(super) fn is_required(&self) -> bool {
         self.is("required")
     }
+
+    /// Its `enableWhen`.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = Node<'_>> {
+        self.node.get("enableWhen").into_iter().flat_map(Node::items)
+    }
 }
 
 /// What a QuestionnaireResponse tells.

@@ -23,12 +23,17 @@ use form::{Form, Kind, Question, Response, answers, items};
 /// Statuses of responses that need not be whole.
 const UNFINISHED: [&str; 3] = ["in-progress", "stopped", "entered-in-error"];
 
+/// How many items are compared with one that is looked for, for the price of a step.
+const POSITIONS_PER_STEP: usize = 64;
+
 /// One response beside its form.
 struct Check<'v, 'a> {
     validator: &'v Validator<'v>,
     issues: &'v mut Issues,
     form: &'v Form<'a>,
     response: &'v Response<'a>,
+    /// What the walk around may still take: each item that a place may have is a step, each condition and each option looked at.
+    steps_left: &'v mut u64,
     /// Whether what is required must be there.
     is_finished: bool,
 }
@@ -37,6 +42,7 @@ struct Check<'v, 'a> {
 pub(super) fn check(
     validator: &Validator<'_>,
     issues: &mut Issues,
+    steps_left: &mut u64,
     node: Node<'_>,
     container: Node<'_>,
     path: &Path<'_>,
@@ -68,7 +74,8 @@ pub(super) fn check(
     };
     let (form, response) = (Form::of(questionnaire), Response::of(node));
     let is_finished = !UNFINISHED.iter().any(|status| node.get("status").is_some_and(|it| it.is_str(status)));
-    let mut check = Check { validator, issues, form: &form, response: &response, is_finished };
+    let mut check = Check { validator, issues, form: &form, response: &response, steps_left, is_finished };
+    check.spend(form.questions.len());
     check.subject(node, path);
     check.items(node, None, None, path);
 }
@@ -78,6 +85,12 @@ fn outcome_code(outcome: &crate::Outcome) -> IssueType {
 }
 
 impl<'a> Check<'_, 'a> {
+    /// Takes steps; false when there are none left.
+    fn spend(&mut self, steps: usize) -> bool {
+        *self.steps_left = self.steps_left.saturating_sub(steps as u64);
+        *self.steps_left > 0
+    }
+
     fn subject(&mut self, node: Node<'a>, path: &Path<'_>) {
         let mut types = self.form.questionnaire.get("subjectType").into_iter().flat_map(Node::items).peekable();
         let reference = node.path(&["subject", "reference"]).and_then(Node::as_str);
@@ -97,12 +110,19 @@ impl<'a> Check<'_, 'a> {
     /// Checks the items of the response, of an item or of an answer. `parent` is the question they stand below, `around` the item of the
     /// response that is about it. The depth of JSON bounds the recursion.
     fn items(&mut self, node: Node<'a>, parent: Option<usize>, around: Option<usize>, path: &Path<'_>) {
-        let expected = self.form.below(parent);
+        let form = self.form;
+        let expected = form.below(parent);
+        if !self.spend(expected.len()) {
+            return;
+        }
         let mut seen = FxHashSet::default();
         let mut furthest = 0;
         for (index, item) in items(node).enumerate() {
             let path = path.child("item");
             let path = path.item(index);
+            if !self.spend(1 + expected.len() / POSITIONS_PER_STEP) {
+                return;
+            }
             let link_id = item.get("linkId").and_then(Node::as_str).unwrap_or_default();
             let place =
                 self.form.find(&link_id).and_then(|known| Some((known, expected.iter().position(|it| *it == known)?)));
@@ -161,6 +181,9 @@ impl<'a> Check<'_, 'a> {
     /// Checks one item.
     fn item(&mut self, item: Node<'a>, known: usize, around: Option<usize>, path: &Path<'_>) {
         let (at, question) = (self.response.number(item), &self.form.questions[known]);
+        if !self.spend(question.conditions().count()) {
+            return;
+        }
         let is_answered = self.response.given[at].is_answered;
         if is_answered && is_enabled(self.response, question, around, at) == Some(false) {
             return self.issues.error(path, IssueType::Structure, || {
@@ -225,8 +248,11 @@ impl<'a> Check<'_, 'a> {
     }
 
     /// Whether a question that is not answered should be.
-    fn is_wanted(&self, question: &Question<'_>, around: Option<usize>) -> bool {
+    fn is_wanted(&mut self, question: &Question<'_>, around: Option<usize>) -> bool {
+        if !question.is_required() || !self.spend(question.conditions().count()) {
+            return false;
+        }
         let end = around.map_or(self.response.given.len(), |around| self.response.given[around].end);
-        self.is_finished && question.is_required() && is_enabled(self.response, question, around, end) == Some(true)
+        self.is_finished && is_enabled(self.response, question, around, end) == Some(true)
     }
 }

@@ -1,5 +1,7 @@
 //! Responses beside their questionnaires: each rule with what it takes and what it refuses.
 
+mod cost;
+
 use std::sync::Arc;
 
 use crate::json::Document;

@@ -1,7 +1,9 @@
 //! Profiles that would take all of the stack, the memory or the time of who compiles them or checks a resource against them.
 
 use super::{issues, library};
+use crate::terminology::Canonical;
 use crate::validate::Depth;
+use crate::{Library, profile};
 
 /// The profile `p` of a type, by its snapshot.
 fn published(type_name: &str, elements: &[String]) -> String {
@@ -83,4 +85,45 @@ fn discriminators_are_bounded() {
     let endless = vec!["ofType(a)"; 50_000].join(".");
     let elements = [slicing(&endless), r#"{"path":"Patient.extension","sliceName":"s","min":1}"#.to_owned()];
     assert_eq!(said(published("Patient", &elements), patient), "");
+}
+
+#[test]
+fn expressions_share_the_steps_of_the_walk() {
+    // Each alone takes less than an expression may; all together more than a resource of this size may.
+    let constraint = |key: usize| {
+        format!(
+            r#"{{"key":"e-{key}","severity":"error","human":"x",
+                "expression":"descendants().select(%resource.descendants().count()).count() >= 0"}}"#
+        )
+    };
+    let given: Vec<_> = (0..300).map(|name| format!("\"{name}\"")).collect();
+    let patient = format!(r#"{{"resourceType":"Patient","name":[{{"given":[{}]}}]}}"#, given.join(","));
+    for (count, is_refused) in [(1, false), (200, true)] {
+        let constraints: Vec<_> = (0..count).map(constraint).collect();
+        let element = format!(r#"{{"path":"Patient.name","constraint":[{}]}}"#, constraints.join(","));
+        let said = said(published("Patient", &[element]), &patient);
+        assert_eq!(said.contains("ask for more steps"), is_refused, "{count}: {said}");
+        assert!(is_refused || said.is_empty(), "{said}");
+    }
+}
+
+#[test]
+fn snapshots_of_deep_profiles_fit_on_the_stack() {
+    // Each is made of the next, at the end of the deepest path that a differential may have.
+    let url = |number: usize| format!("http://x.example/{number}");
+    let below = ".extension".repeat(30);
+    let profiles = (0..40).map(|number| {
+        let (own, next) = (url(number), url(number + 1));
+        format!(
+            r#"{{"resourceType":"StructureDefinition","url":"{own}","name":"P","status":"draft","kind":"complex-type",
+                "abstract":false,"type":"Extension","baseDefinition":"http://hl7.org/fhir/StructureDefinition/Extension",
+                "derivation":"constraint","differential":{{"element":[
+                    {{"path":"Extension{below}","type":[{{"code":"Extension","profile":["{next}"]}}]}},
+                    {{"path":"Extension{below}.url","min":1}}]}}}}"#
+        )
+    });
+    let library = library(&profiles.collect::<Vec<_>>());
+    let first = library.structure_definition(Canonical::parse(&url(0))).expect("a library").expect("a profile");
+    let refused = profile::snapshot(&library, &first).expect_err("a chain without end");
+    assert!(refused.to_string().contains("made from each other have elements more than 200 deep"), "{refused}");
 }
