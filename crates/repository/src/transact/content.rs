@@ -31,7 +31,8 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Validates and indexes what [`arrange`] made. Profiles and value sets are those of the `shelf`.
+    /// Validates and indexes what [`arrange`] made. Profiles and value sets are those of the `shelf`: what the same transaction writes is not
+    /// among them, so that whether content is valid does not depend on what may still be refused.
     pub(crate) fn new(session: &Session<'_>, shelf: &Shelf<'_>, text: &str) -> Result<Content, Outcome> {
         let document = Document::parse(text.as_bytes())?;
         let refuses = session.setup().validation.refuses;
