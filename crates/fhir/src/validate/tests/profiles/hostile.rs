@@ -127,3 +127,22 @@ fn snapshots_of_deep_profiles_fit_on_the_stack() {
     let refused = profile::snapshot(&library, &first).expect_err("a chain without end");
     assert!(refused.to_string().contains("made from each other have elements more than 200 deep"), "{refused}");
 }
+
+#[test]
+fn deep_resources_fit_on_the_stack() {
+    let item = r##"{"path":"Questionnaire.item"},
+        {"path":"Questionnaire.item.item","contentReference":"#Questionnaire.item","min":1}"##;
+    let (mut questionnaire, mut depth) = (r#"{"linkId":"x","type":"display"}"#.to_owned(), 1);
+    while depth + 2 < crate::json::DEPTH_MAX / 2 {
+        questionnaire = format!(r#"{{"linkId":"{depth}","type":"group","item":[{questionnaire}]}}"#);
+        depth += 1;
+    }
+    let json = format!(r#"{{"resourceType":"Questionnaire","status":"draft","item":[{questionnaire}]}}"#);
+    let found = said(published("Questionnaire", &[item.to_owned()]), &json);
+    assert!(found.contains("`item` is missing: it must stand here at least once"), "{found}");
+    // Profiles that ask each other, with a walk in a walk.
+    let asks = r#"{"path":"Patient","constraint":[{"key":"c-1","severity":"error","human":"x",
+        "expression":"conformsTo('http://x.example/p')"}]}"#;
+    let found = said(super::profile("p", "Patient", asks), r#"{"resourceType":"Patient"}"#);
+    assert!(found.contains("the rule c-1 could not be checked") || found.is_empty(), "{found}");
+}
