@@ -9,6 +9,9 @@ use crate::json::line_and_column;
 /// How many steps of an expression are followed.
 const STEPS_MAX: usize = 256;
 
+/// How many issues are placed, the first ones: each is looked for among all items of its lists.
+const PLACED_MAX: usize = 64;
+
 /// A resource as it was sent.
 #[derive(Clone, Copy, Debug)]
 #[expect(missing_docs, reason = "the formats speak for themselves")]
@@ -27,9 +30,10 @@ pub struct Place {
 }
 
 /// Notes on each issue where its element stands: the value in JSON, the tag in XML; for an element that is not there, what it is missing in.
-/// Issues without expression, and those about another resource than the one in the text, stay as they are.
+/// Issues without expression, those about another resource than the one in the text, and those after the first 64 stay as they are.
 pub fn place<'i>(text: Text<'_>, issues: impl Iterator<Item = &'i mut Issue>) {
-    let mut issues: Vec<_> = issues.filter(|issue| issue.place.is_none() && !issue.expression.is_empty()).collect();
+    let issues = issues.filter(|issue| issue.place.is_none() && !issue.expression.is_empty());
+    let mut issues: Vec<_> = issues.take(PLACED_MAX).collect();
     if issues.is_empty() {
         return;
     }
