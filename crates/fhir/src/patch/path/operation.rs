@@ -314,13 +314,11 @@ impl<'d> Application<'d> {
 
     /// The place of the list that the elements found are, all of them.
     fn list(&self, found: &[ElementNode<'d>], value: &Value) -> Result<(Place, usize), String> {
-        let mut places = found.iter().map(|element| self.place(*element));
-        let first = places.next().ok_or_else(|| self.nothing())??;
-        let is_alone = |place: Place| place.parent == first.parent && place.name == first.name;
-        for place in places {
-            if !is_alone(place?) {
-                return Err(format!("{} finds elements of more than one list", quoted(self.path)));
-            }
+        let first = self.place(*found.first().ok_or_else(|| self.nothing())?)?;
+        let list = first.items(self.document);
+        let node = |element: &ElementNode<'d>| element.value.or(element.sibling).map(Node::position);
+        if !found.iter().all(|element| node(element).is_some_and(|node| list.contains(&node))) {
+            return Err(format!("{} finds elements of more than one list", quoted(self.path)));
         }
         let count = first.count(value);
         if first.index.is_none() || count != found.len() {

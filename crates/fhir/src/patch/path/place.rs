@@ -1,6 +1,8 @@
 //! Where an element stands in its resource, and changing what stands there. A primitive stands in two places at once: its value,
 //! and beside it, under the name with an underscore, its id and extensions.
 
+use rustc_hash::FxHashSet;
+
 use crate::json::{Document, Kind, Node, Value};
 
 /// A step down from the root.
@@ -67,6 +69,20 @@ impl Place {
 
     fn names(&self) -> [String; 2] {
         [self.name.clone(), format!("_{}", self.name)]
+    }
+
+    /// The positions in the document of all items of the list that the place is in, and of what stands beside them.
+    pub(super) fn items(&self, document: &Document) -> FxHashSet<u32> {
+        let mut parent = Some(document.root());
+        for step in &self.parent {
+            parent = parent.and_then(|node| match step {
+                Step::Member(name) => node.get(name),
+                Step::Item(index) => node.items().nth(*index),
+            });
+        }
+        let names = self.names();
+        let lists = parent.into_iter().flat_map(|parent| names.iter().filter_map(move |name| parent.get(name)));
+        lists.flat_map(Node::items).map(Node::position).collect()
     }
 
     /// How many items stand in the list that the place is in.
