@@ -76,6 +76,43 @@ fn sees_one_generation() {
     assert!(Arc::ptr_eq(&parsed("http://v.example/v"), &parsed("http://v.example/v")), "parsed once");
 }
 
+/// Sessions of several generations at one time share the caches, and none sees what is of another.
+#[test]
+fn sees_its_own_generation_beside_others() {
+    let house = House::new();
+    house.hold(&[&value_set("0")]);
+    let has = |library: &dyn Library, code: &str| {
+        let coded = Coded { system: Some("urn:c"), code, ..Coded::default() };
+        matches!(library.member(Canonical::parse("http://v.example/v"), &coded), Membership::In { .. })
+    };
+    let session = house.session();
+    let first = session.library();
+    assert!(first.structure_definition(Canonical::parse("urn:none")).expect("looked up").is_none(), "opened");
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let session = house.session();
+                        let library = session.library();
+                        let seen = || (0..30).filter(|code| has(&library, &code.to_string())).collect::<Vec<_>>();
+                        let before = seen();
+                        assert_eq!((before.len(), seen()), (1, before), "one moment");
+                    }
+                })
+            })
+            .collect();
+        for code in 1..30 {
+            house.hold(&[&value_set(&code.to_string())]);
+            let session = house.session();
+            let library = session.library();
+            assert!(has(&library, &code.to_string()) && !has(&library, &(code - 1).to_string()), "{code}");
+            assert!(has(&first, "0") && !has(&first, &code.to_string()), "{code}");
+        }
+        readers.into_iter().for_each(|reader| reader.join().expect("no reader fails"));
+    });
+}
+
 #[test]
 fn only_definitions_begin_a_generation() {
     let house = House::new();
