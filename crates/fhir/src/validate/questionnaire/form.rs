@@ -1,6 +1,7 @@
 //! A Questionnaire's items, and a response's, each as a list in document order.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use rustc_hash::FxHashMap;
 
@@ -10,7 +11,8 @@ use crate::json::Node;
 pub(super) struct Form<'q> {
     pub(super) questionnaire: Node<'q>,
     pub(super) questions: Vec<Question<'q>>,
-    by_link_id: FxHashMap<Cow<'q, str>, usize>,
+    /// Hashed at random, because link ids come from callers.
+    by_link_id: HashMap<Cow<'q, str>, usize>,
 }
 
 /// An item of a Questionnaire.
@@ -62,7 +64,7 @@ impl Kind {
 
 impl<'q> Form<'q> {
     pub(super) fn of(questionnaire: Node<'q>) -> Form<'q> {
-        let mut form = Form { questionnaire, questions: Vec::new(), by_link_id: FxHashMap::default() };
+        let mut form = Form { questionnaire, questions: Vec::new(), by_link_id: HashMap::new() };
         form.add(questionnaire, None);
         form
     }
@@ -114,7 +116,8 @@ impl Question<'_> {
 /// What a QuestionnaireResponse tells.
 pub(super) struct Response<'a> {
     pub(super) given: Vec<Given<'a>>,
-    by_link_id: FxHashMap<Cow<'a, str>, Vec<usize>>,
+    /// Hashed at random, because link ids come from callers.
+    by_link_id: HashMap<Cow<'a, str>, Vec<usize>>,
     by_position: FxHashMap<u32, usize>,
 }
 
@@ -131,8 +134,7 @@ pub(super) struct Given<'a> {
 
 impl<'a> Response<'a> {
     pub(super) fn of(response: Node<'a>) -> Response<'a> {
-        let mut all =
-            Response { given: Vec::new(), by_link_id: FxHashMap::default(), by_position: FxHashMap::default() };
+        let mut all = Response { given: Vec::new(), by_link_id: HashMap::new(), by_position: FxHashMap::default() };
         all.add(response, None);
         all
     }
