@@ -12,11 +12,13 @@ mod library;
 mod note;
 mod packed;
 mod parameters;
+mod requester;
 mod rule;
 mod search;
 mod session;
 mod transact;
 mod transaction;
+mod vault;
 
 #[cfg(test)]
 mod testing;
@@ -28,9 +30,11 @@ pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};
 pub use note::Note;
 pub use parameters::ParameterState;
+pub use requester::{Name, Requester};
 pub use rule::{Planned, Rule};
 pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
+pub use vault::{Edit, Expected, Vault};
 
 pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};

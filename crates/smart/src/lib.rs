@@ -1,20 +1,16 @@
-//! SMART App Launch: who may do what. With authentication off, everybody may do everything, from this machine only.
+//! SMART App Launch 2.2: who may do what, <https://hl7.org/fhir/smart-app-launch/>.
+//!
+//! Invariants:
+//! - Whoever shows no valid token gets nothing; what a token grants is decided here, and only narrowed elsewhere.
+//! - No secret is kept as it was given: passwords by Argon2id, all others by their hash; secrets are compared in constant time.
+//! - Nothing here knows a web server: an [`Exchange`](exchange::Request) comes in as plain data, and a reply goes out so.
 
-use fhir::Outcome;
-use repository::Access;
+pub mod exchange;
 
-/// Decides the rights of a request.
-#[derive(Clone, Debug)]
-pub enum Authority {
-    /// `--auth off`: full access. The server then listens on loopback only.
-    Off,
-}
+mod authority;
+mod client;
+mod grant;
 
-impl Authority {
-    /// The rights of a request with this `Authorization` header.
-    pub fn access(&self, _authorization: Option<&str>) -> Result<Access, Outcome> {
-        match self {
-            Authority::Off => Ok(Access::full()),
-        }
-    }
-}
+pub use authority::Authority;
+pub use client::{Client, ClientAuth};
+pub use grant::Grant;

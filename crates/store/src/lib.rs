@@ -65,7 +65,13 @@ pub trait Snapshot: Send {
 
     /// The value of a claim or setting.
     fn value(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Claims and settings whose names begin with `prefix` and come after `after`, in order of name, at most `limit`: names and values.
+    fn values(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<NamedValue>, StoreError>;
 }
+
+/// A claim or setting: its name and its value.
+pub type NamedValue = (Vec<u8>, Vec<u8>);
 
 /// How much there is.
 #[derive(Clone, Debug, Default)]

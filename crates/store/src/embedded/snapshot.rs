@@ -1,12 +1,15 @@
 //! Reading: one engine transaction for as long as the snapshot lives.
 
+use std::ops::Bound;
+
 use heed::{RoTxn, WithoutTls};
 
 use super::prepare::NAME_MAX;
 use super::tables::{Files, Tables, View, damaged};
 use super::{documents, find, history};
 use crate::{
-    Cursor, Documents, Find, Found, Head, History, HistoryPage, Key, PAGE_BYTES_MAX, Snapshot, StoreError, Version,
+    Cursor, Documents, Find, Found, Head, History, HistoryPage, Key, NamedValue, PAGE_BYTES_MAX, Snapshot, StoreError,
+    Version,
 };
 
 pub(super) struct EmbeddedSnapshot<'e> {
@@ -63,6 +66,27 @@ impl Snapshot for EmbeddedSnapshot<'_> {
             return Ok(None);
         }
         Ok(self.tables.values.get(&self.txn, name)?.map(<[u8]>::to_vec))
+    }
+
+    fn values(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<NamedValue>, StoreError> {
+        let low = match after {
+            Some(after) if after > prefix => Bound::Excluded(after),
+            _ if prefix.is_empty() => Bound::Unbounded,
+            _ => Bound::Included(prefix),
+        };
+        if prefix.len() > NAME_MAX || after.is_some_and(|after| after.len() > NAME_MAX) {
+            return Ok(Vec::new());
+        }
+        let entries = self.tables.values.range(&self.txn, &(low, Bound::Unbounded))?;
+        let mut values = Vec::new();
+        for entry in entries.take(limit) {
+            let (name, value) = entry?;
+            if !name.starts_with(prefix) {
+                break;
+            }
+            values.push((name.to_vec(), value.to_vec()));
+        }
+        Ok(values)
     }
 }
 

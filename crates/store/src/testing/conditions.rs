@@ -9,6 +9,7 @@ pub(super) fn contract(make: Make<'_>) {
     checks_what_a_filter_finds(make);
     checks_values(make);
     claims_names_once(make);
+    lists_values(make);
     refuses_versions_out_of_line(make);
     leaves_nothing_of_a_refused_batch(make);
 }
@@ -106,6 +107,32 @@ fn checks_values(make: Make<'_>) {
         let refusal = check(&*store, vec![Precondition::Value { name, value: None }]);
         assert!(matches!(refusal, Err(StoreError::Misuse(_))), "{refusal:?}");
     }
+}
+
+/// Names in order, of one prefix only, page by page.
+fn lists_values(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let set = |name: &str| Write::Set { name: name.into(), value: name.to_uppercase().into() };
+    written(&*store, ["b/2", "a/1", "b/10", "b0", "b/1", "b", "c/1"].map(set).into());
+    written(&*store, vec![claim("b/3"), Write::Release { name: b"b/10".to_vec() }]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let cases: [(&str, Option<&str>, usize, &str); 8] = [
+        ("b/", None, 9, "b/1 b/2 b/3"),
+        ("b/", None, 2, "b/1 b/2"),
+        ("b/", Some("b/2"), 9, "b/3"),
+        ("b/", Some("b/3"), 9, ""),
+        ("b/", Some("a"), 9, "b/1 b/2 b/3"),
+        ("b/", Some("c"), 9, ""),
+        ("", None, 2, "a/1 b"),
+        ("d", None, 9, ""),
+    ];
+    for (prefix, after, limit, expected) in cases {
+        let values = snapshot.values(prefix.as_bytes(), after.map(str::as_bytes), limit).expect("values");
+        let names: Vec<_> = values.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        assert_eq!(names.join(" "), expected, "{prefix} {after:?} {limit}");
+    }
+    let values = snapshot.values(b"b/1", None, 1).expect("values");
+    assert_eq!(values, [(b"b/1".to_vec(), b"B/1".to_vec())]);
 }
 
 fn claims_names_once(make: Make<'_>) {

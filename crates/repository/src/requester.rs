@@ -1,0 +1,34 @@
+//! Who asks: as consents name them, and as the audit tells of them.
+
+use store::Key;
+
+/// Who asks for something, with whom they act, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requester {
+    /// The client's id and name: an app, or a system.
+    pub client: String,
+    pub client_name: String,
+    /// The person who signed in: `Practitioner/dr1`, `Patient/p1`, `RelatedPerson/rp1`; `None` for a system.
+    pub user: Option<Key>,
+    /// The organization whose client it is.
+    pub organization: Option<Key>,
+    /// All names by which a consent may mean this requester: user, organization, roles, devices, their identifiers.
+    pub names: Vec<Name>,
+    /// Purposes of use, codes of `http://terminology.hl7.org/CodeSystem/v3-ActReason`: `PATRQT`, `TREAT`, `HRESCH`.
+    pub purposes: Vec<String>,
+    /// The patient to whose record the access is limited. When this is also the user, it is the patient's own view.
+    pub patient: Option<Key>,
+    /// The Consent resources that this access rests on: each must be active, in its period, and permit, at the moment of every request.
+    pub consents: Vec<Key>,
+    /// The record keeper's own system: consents do not narrow what it sees.
+    pub custodian: bool,
+}
+
+/// A name that `Reference`s in a consent may have for somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Name {
+    /// A resource of this server.
+    Key(Key),
+    /// A logical reference: the identifier of somebody who need not be a resource here.
+    Identifier { system: String, value: String },
+}
