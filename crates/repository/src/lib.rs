@@ -23,7 +23,7 @@ mod vault;
 #[cfg(test)]
 mod testing;
 
-pub use access::{Access, Rights};
+pub use access::{Access, Act, Acts, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;

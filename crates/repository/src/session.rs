@@ -8,11 +8,16 @@ use arc_swap::ArcSwap;
 use fhir::json::Document;
 use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
 use search::Registry;
-use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
+use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
+use crate::access::Sight;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
-use crate::{Access, Rule, TerminologyServer, fault};
+use crate::search::Runner;
+use crate::{Access, Act, Rule, TerminologyServer, fault};
+
+/// How many versions a history may look at for one page of what is not hidden.
+const HISTORY_LOOKS_MAX: usize = 100_000;
 
 /// What a repository is made of.
 pub struct Setup {
@@ -177,54 +182,163 @@ impl Session<'_> {
 
     /// Refuses whoever may not read resources of this type at all.
     pub fn permit_read(&self, resource_type: &str) -> Result<(), Outcome> {
-        self.access.permit_read(resource_type)
+        self.access.permit(Act::Read, resource_type)
     }
 
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
-        self.access.permit_read(key.collection())?;
-        let version = self.snapshot()?.read(key).map_err(fault::outcome)?;
-        self.shown(version.ok_or_else(|| unknown(key))?)
+        self.access.permit(Act::Read, key.collection())?;
+        let snapshot = self.snapshot()?;
+        let (current, _) = self.current(&*snapshot, key)?;
+        match &current.body {
+            Some(_) => Ok(current),
+            None => Err(deleted(&current)),
+        }
     }
 
     /// One version; a version that is a deletion: [`fhir::IssueType::Deleted`].
     pub fn vread(&self, key: &Key, version: &str) -> Result<Version, Outcome> {
-        self.access.permit_read(key.collection())?;
+        self.access.permit(Act::Read, key.collection())?;
         let not_found = || Outcome::new(IssueType::NotFound, format!("there is no version `{version}` of `{key}`"));
         let number = version_number(version).ok_or_else(not_found)?;
-        let version = self.snapshot()?.read_version(key, number).map_err(fault::outcome)?;
-        self.shown(version.ok_or_else(not_found)?)
+        let snapshot = self.snapshot()?;
+        let (_, sight) = self.current(&*snapshot, key)?;
+        let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
+        match &version.body {
+            None => Err(deleted(&version)),
+            Some(_) if self.shows(&*snapshot, &sight, Act::Read, &version)? => Ok(version),
+            Some(_) => Err(not_found()),
+        }
     }
 
     /// Versions of a resource, type, or everything. Unknown resource: [`fhir::IssueType::NotFound`].
     ///
-    /// Where the access hides some resources of a type, its versions are left out (a page may then be short), and nothing is counted.
+    /// Where something is hidden, its versions are passed over as if they were not there, and nothing is counted.
     pub fn history(&self, history: &History) -> Result<HistoryPage, Outcome> {
         let snapshot = self.snapshot()?;
-        match &history.scope {
-            HistoryScope::All => {}
-            HistoryScope::Collection(resource_type) => self.access.permit_read(resource_type)?,
-            HistoryScope::Document(key) => {
-                self.access.permit_read(key.collection())?;
-                snapshot.head(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
+        let (act, sight) = match &history.scope {
+            HistoryScope::All => (Act::Search, self.sight(&*snapshot)?),
+            HistoryScope::Collection(resource_type) => {
+                self.access.permit(Act::Search, resource_type)?;
+                (Act::Search, self.sight(&*snapshot)?)
             }
+            HistoryScope::Document(key) => {
+                self.access.permit(Act::Read, key.collection())?;
+                (Act::Read, self.current(&*snapshot, key)?.1)
+            }
+        };
+        if !self.hides(&sight, act, &history.scope) {
+            return snapshot.history(history).map_err(fault::outcome);
         }
-        let mut page = snapshot.history(history).map_err(fault::outcome)?;
-        if self.hides(&history.scope) {
-            page.total = None;
-            let mut shown = Vec::with_capacity(page.versions.len());
-            for version in page.versions {
-                let permitted = self.access.permit_read(version.key.collection()).is_ok();
-                if permitted && self.sees(&version)? {
-                    shown.push(version);
+        self.history_shown(&*snapshot, &sight, act, history)
+    }
+
+    /// A page of what is not hidden: as full as any other, and with a next one only where more is shown, so that no gap tells of what is.
+    fn history_shown(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        history: &History,
+    ) -> Result<HistoryPage, Outcome> {
+        let mut page = HistoryPage { versions: Vec::new(), next: None, total: None };
+        let mut from = history.after.clone();
+        let mut looks = HISTORY_LOOKS_MAX;
+        loop {
+            let room = history.limit - page.versions.len();
+            let ask = History { after: from, limit: room.max(1), total: false, ..history.clone() };
+            let found = snapshot.history(&ask).map_err(fault::outcome)?;
+            looks = looks.checked_sub(found.versions.len()).ok_or_else(too_far)?;
+            for version in found.versions {
+                match self.shows_entry(snapshot, sight, act, &version)? {
+                    // The page is full and ends where it did: this is the next one's.
+                    true if room == 0 => return Ok(page),
+                    true => page.versions.push(version),
+                    false => {}
                 }
             }
-            if let (HistoryScope::Document(key), []) = (&history.scope, shown.as_slice()) {
-                return Err(unknown(key));
+            if room > 0 {
+                page.next = found.next.clone();
             }
-            page.versions = shown;
+            match found.next {
+                Some(next) => from = Some(next),
+                None => return Ok(HistoryPage { next: None, ..page }),
+            }
         }
-        Ok(page)
+    }
+
+    /// Whether a version may stand in a history.
+    fn shows_entry(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        version: &Version,
+    ) -> Result<bool, Outcome> {
+        let key = &version.key;
+        match sight.filter(act, key.collection()) {
+            None => Ok(true),
+            Some(filter) if filter == Filter::nothing() => Ok(false),
+            Some(filter) => {
+                let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
+                match examined {
+                    Some(Examined { version: current, accepted, .. }) if accepted || current.body.is_none() => {
+                        self.shows(snapshot, sight, act, version)
+                    }
+                    _ => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// The newest version, a deletion included, and what the caller may see now; hidden is unknown.
+    fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<(Version, Sight), Outcome> {
+        let sight = self.sight(snapshot)?;
+        let version = match sight.filter(Act::Read, key.collection()) {
+            None => snapshot.read(key).map_err(fault::outcome)?,
+            Some(filter) => {
+                let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
+                match examined {
+                    Some(Examined { version, accepted: true, .. }) => Some(version),
+                    Some(Examined { version, .. }) if version.body.is_none() => {
+                        self.shows(snapshot, &sight, Act::Read, &version)?.then_some(version)
+                    }
+                    _ => None,
+                }
+            }
+        };
+        Ok((version.ok_or_else(|| unknown(key))?, sight))
+    }
+
+    /// Whether a version, by its own content, is one that the caller may do this with. A deletion is judged by the content before it.
+    pub(crate) fn shows(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        version: &Version,
+    ) -> Result<bool, Outcome> {
+        let Some(filter) = sight.filter(act, version.key.collection()) else { return Ok(true) };
+        let before;
+        let body = match &version.body {
+            Some(body) => Some(body),
+            None => {
+                let number = version.version.saturating_sub(1);
+                before = snapshot.read_version(&version.key, number).map_err(fault::outcome)?;
+                before.as_ref().and_then(|version| version.body.as_ref())
+            }
+        };
+        let Some(body) = body else { return Ok(false) };
+        let registry = self.registry();
+        let mut rows = registry.rows(&parse_stored(&version.key, body)?)?.together();
+        let time = store::time_value(version.time).to_vec();
+        rows.push(Row { index: registry.time_index(version.key.collection()), value: time });
+        Runner::new(self, snapshot, sight.clone()).satisfies(&filter, &version.key, &rows, &mut Vec::new())
+    }
+
+    /// What the caller may see and do on a snapshot.
+    pub(crate) fn sight(&self, _snapshot: &dyn Snapshot) -> Result<Sight, Outcome> {
+        Ok(Sight::new(self.access.clone()))
     }
 
     pub(crate) fn setup(&self) -> &Setup {
@@ -235,25 +349,9 @@ impl Session<'_> {
         self.setup().store.snapshot().map_err(fault::outcome)
     }
 
-    /// Whether the access lets this version be seen. Deletions have no content to judge by: they are hidden where anything is.
-    pub(crate) fn sees(&self, version: &Version) -> Result<bool, Outcome> {
-        let Some(filter) = self.access.filter(version.key.collection()) else { return Ok(true) };
-        let Some(body) = &version.body else { return Ok(false) };
-        let rows = self.registry().rows(&parse_stored(&version.key, body)?)?;
-        Ok(filter.accepts(&rows.together()))
-    }
-
-    /// A version for the caller, unless hidden or a deletion.
-    fn shown(&self, version: Version) -> Result<Version, Outcome> {
-        match (self.sees(&version)?, &version.body) {
-            (false, _) => Err(unknown(&version.key)),
-            (true, None) => Err(deleted(&version)),
-            (true, Some(_)) => Ok(version),
-        }
-    }
-
-    fn hides(&self, scope: &HistoryScope) -> bool {
-        let hides = |name: &str| !self.access.sees_all(name);
+    /// Whether anything in the scope of a history may be hidden.
+    fn hides(&self, sight: &Sight, act: Act, scope: &HistoryScope) -> bool {
+        let hides = |name: &str| sight.filter(act, name).is_some();
         match scope {
             HistoryScope::All => self.setup().definitions.resource_types().iter().any(|name| hides(name)),
             HistoryScope::Collection(name) => hides(name),
@@ -266,6 +364,12 @@ impl Session<'_> {
 pub(crate) fn version_number(text: &str) -> Option<u64> {
     let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     canonical.then(|| text.parse().ok()).flatten()
+}
+
+fn too_far() -> Outcome {
+    let text =
+        "the history goes back further than this server looks for this caller: narrow it with `_since` or `_before`";
+    Outcome::new(IssueType::TooCostly, text)
 }
 
 pub(crate) fn unknown(key: &Key) -> Outcome {

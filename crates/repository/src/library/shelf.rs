@@ -10,12 +10,12 @@ use fhir::terminology::{
 };
 use fhir::validate::{Depth, Validator};
 use fhir::{Library, Outcome, Reference};
-use store::{Key, Snapshot};
+use store::{Examined, Filter, Key, Snapshot};
 
 use super::lookup::{self, Caches};
 use super::{TerminologyServer, elsewhere};
 use crate::session::parse_stored;
-use crate::{Session, fault};
+use crate::{Act, Session, fault};
 
 /// The definitions of one moment, which is that of the first look-up.
 pub struct Shelf<'a> {
@@ -105,15 +105,15 @@ impl<'a> Shelf<'a> {
     }
 
     fn visible(&self, key: &Key) -> Result<Option<Document>, Outcome> {
-        if self.session.access.permit_read(key.collection()).is_err() {
+        if self.session.access.permit(Act::Read, key.collection()).is_err() {
             return Ok(None);
         }
-        let version = self.opened()?.snapshot().read(key).map_err(fault::outcome)?;
-        let Some(version) = version else { return Ok(None) };
-        match &version.body {
-            Some(body) if self.session.sees(&version)? => parse_stored(key, body).map(Some),
-            _ => Ok(None),
-        }
+        let snapshot = self.opened()?.snapshot();
+        let filter = self.session.sight(&**snapshot)?.filter(Act::Read, key.collection());
+        let filter = filter.unwrap_or_else(Filter::everything);
+        let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
+        let Some(Examined { version, accepted: true, .. }) = examined else { return Ok(None) };
+        version.body.as_ref().map(|body| parse_stored(key, body)).transpose()
     }
 }
 

@@ -7,6 +7,7 @@ use search::Include;
 use store::{Filter, Find, Hit, Index, Key, PAGE_BYTES_MAX, Version};
 
 use super::{Runner, keys_only};
+use crate::Act;
 
 /// How many resources one page may include; fewer where they come to more than [`PAGE_BYTES_MAX`].
 pub const INCLUDES_MAX: usize = 1_000;
@@ -127,12 +128,12 @@ impl Runner<'_> {
         types.dedup();
         let mut filters = Vec::new();
         if !keys.is_empty() {
-            filters.push(self.visible(&types, self.identities(&keys)));
+            filters.push(self.visible(Act::Read, &types, self.identities(&keys)));
         }
         if !urls.is_empty() {
             for (resource_type, index) in &include.names {
                 let named = Filter::Any(urls.iter().map(|url| Filter::equal(*index, *url)).collect());
-                filters.push(self.visible(&[resource_type], named));
+                filters.push(self.visible(Act::Read, &[resource_type], named));
             }
         }
         (!filters.is_empty()).then_some(Filter::Any(filters))
@@ -152,7 +153,7 @@ impl Runner<'_> {
             let equal = references.flat_map(|index| values.iter().map(|value| Filter::equal(*index, value.clone())));
             let equal = Filter::Any(equal.collect());
             match include.source_type {
-                Some(source_type) => self.visible(&[source_type], equal),
+                Some(source_type) => self.visible(Act::Search, &[source_type], equal),
                 None => self.visible_of_any_type(equal),
             }
         });
