@@ -16,6 +16,7 @@ mod requester;
 mod rule;
 mod search;
 mod session;
+mod trail;
 mod transact;
 mod transaction;
 mod vault;
@@ -34,6 +35,7 @@ pub use requester::{Name, Requester};
 pub use rule::{Planned, Rule};
 pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
+pub use trail::{Shown, Trail, What};
 pub use transaction::Transaction;
 pub use vault::{Edit, Expected, Vault};
 

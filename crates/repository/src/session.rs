@@ -1,5 +1,6 @@
 //! The door: a [`Repository`] for the process, a [`Session`] for each request.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use crate::access::Sight;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
+use crate::trail::{self, Trail, What};
 use crate::{Access, Act, Rule, TerminologyServer, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
@@ -94,6 +96,8 @@ pub struct Session<'a> {
     pub(crate) access: Access,
     pub(crate) importing: bool,
     pub(crate) references: References,
+    /// What was shown; `None` where nobody needs to say who asks.
+    trail: Option<Arc<Trail>>,
 }
 
 impl Repository {
@@ -120,12 +124,14 @@ impl Repository {
 
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
+        let trail = access.requester().map(|_| Arc::default());
         Session {
             repository: self,
             live: self.live.load_full(),
             access,
             importing: false,
             references: self.setup.references,
+            trail,
         }
     }
 
@@ -188,11 +194,16 @@ impl Session<'_> {
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
         self.access.permit(Act::Read, key.collection())?;
-        let snapshot = self.snapshot()?;
-        let (current, _) = self.current(&*snapshot, key)?;
-        match &current.body {
-            Some(_) => Ok(current),
-            None => Err(deleted(&current)),
+        self.read_from(&*self.snapshot()?, key)
+    }
+
+    /// [`Session::read`] on a snapshot that is there already.
+    pub(crate) fn read_from(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Version, Outcome> {
+        let Current { version, patients, .. } = self.current(snapshot, key)?;
+        self.note(patients, || What::Read { key: key.clone(), version: version.version });
+        match &version.body {
+            Some(_) => Ok(version),
+            None => Err(deleted(&version)),
         }
     }
 
@@ -202,8 +213,9 @@ impl Session<'_> {
         let not_found = || Outcome::new(IssueType::NotFound, format!("there is no version `{version}` of `{key}`"));
         let number = version_number(version).ok_or_else(not_found)?;
         let snapshot = self.snapshot()?;
-        let (_, sight) = self.current(&*snapshot, key)?;
+        let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
         let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
+        self.note(patients, || What::Read { key: key.clone(), version: number });
         match &version.body {
             None => Err(deleted(&version)),
             Some(_) if self.shows(&*snapshot, &sight, Act::Read, &version)? => Ok(version),
@@ -224,13 +236,22 @@ impl Session<'_> {
             }
             HistoryScope::Document(key) => {
                 self.access.permit(Act::Read, key.collection())?;
-                (Act::Read, self.current(&*snapshot, key)?.1)
+                (Act::Read, self.current(&*snapshot, key)?.sight)
             }
         };
-        if !self.hides(&sight, act, &history.scope) {
-            return snapshot.history(history).map_err(fault::outcome);
+        let page = if self.hides(&sight, act, &history.scope) {
+            self.history_shown(&*snapshot, &sight, act, history)?
+        } else {
+            snapshot.history(history).map_err(fault::outcome)?
+        };
+        if self.trail.is_some() {
+            let mut patients = BTreeSet::new();
+            for version in &page.versions {
+                patients.append(&mut self.patients_of(version)?);
+            }
+            self.note(patients, || What::History(history.scope.clone()));
         }
-        self.history_shown(&*snapshot, &sight, act, history)
+        Ok(page)
     }
 
     /// A page of what is not hidden: as full as any other, and with a next one only where more is shown, so that no gap tells of what is.
@@ -291,23 +312,45 @@ impl Session<'_> {
         }
     }
 
-    /// The newest version, a deletion included, and what the caller may see now; hidden is unknown.
-    fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<(Version, Sight), Outcome> {
+    /// What is there now, and what the caller may see; hidden is unknown.
+    fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Current, Outcome> {
         let sight = self.sight(snapshot)?;
-        let version = match sight.filter(Act::Read, key.collection()) {
-            None => snapshot.read(key).map_err(fault::outcome)?,
-            Some(filter) => {
-                let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
-                match examined {
-                    Some(Examined { version, accepted: true, .. }) => Some(version),
-                    Some(Examined { version, .. }) if version.body.is_none() => {
-                        self.shows(snapshot, &sight, Act::Read, &version)?.then_some(version)
-                    }
-                    _ => None,
-                }
-            }
-        };
-        Ok((version.ok_or_else(|| unknown(key))?, sight))
+        let filter = sight.filter(Act::Read, key.collection());
+        if filter.is_none() && self.trail.is_none() {
+            let version = snapshot.read(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
+            return Ok(Current { version, sight, patients: BTreeSet::new() });
+        }
+        let indexes = trail::indexes(self.registry(), &[key.collection()]);
+        let everything = Filter::everything();
+        let filter = filter.as_ref().unwrap_or(&everything);
+        let examined = snapshot.examine(key, filter, &indexes).map_err(fault::outcome)?;
+        let Some(Examined { version, accepted, rows }) = examined else { return Err(unknown(key)) };
+        let is_deleted = version.body.is_none();
+        match accepted || is_deleted && self.shows(snapshot, &sight, Act::Read, &version)? {
+            true => Ok(Current { patients: trail::patients(key, &rows), version, sight }),
+            false => Err(unknown(key)),
+        }
+    }
+
+    /// Notes what is shown, where somebody needs to account for it.
+    pub(crate) fn note(&self, patients: BTreeSet<Key>, what: impl FnOnce() -> What) {
+        if let Some(trail) = &self.trail {
+            trail.add(what(), patients);
+        }
+    }
+
+    /// What was shown through this session and its clones; `None` where nobody needs to account for it.
+    pub fn trail(&self) -> Option<Arc<Trail>> {
+        self.trail.clone()
+    }
+
+    /// The patients whom a version's content is about.
+    fn patients_of(&self, version: &Version) -> Result<BTreeSet<Key>, Outcome> {
+        let Some(body) = &version.body else { return Ok(BTreeSet::new()) };
+        let registry = self.registry();
+        let rows = registry.rows(&parse_stored(&version.key, body)?)?.rows;
+        let indexes = trail::indexes(registry, &[version.key.collection()]);
+        Ok(trail::patients(&version.key, rows.iter().filter(|row| indexes.contains(&row.index))))
     }
 
     /// Whether a version, by its own content, is one that the caller may do this with. A deletion is judged by the content before it.
@@ -358,6 +401,15 @@ impl Session<'_> {
             HistoryScope::Document(key) => hides(key.collection()),
         }
     }
+}
+
+/// What is there now of a resource that the caller may see.
+struct Current {
+    /// The newest version, a deletion included.
+    version: Version,
+    sight: Sight,
+    /// Whom it is about, where that is to be accounted for.
+    patients: BTreeSet<Key>,
 }
 
 /// The number that a version id stands for; `None` for text that this server never gave out.

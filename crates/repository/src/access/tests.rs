@@ -4,7 +4,9 @@ use fhir::IssueType::{BadRequest, Forbidden, NotFound};
 
 use super::*;
 use crate::testing::*;
-use crate::{Change, ChangeKind, Counted, History, HistoryScope};
+use fhir::Library;
+
+use crate::{Change, ChangeKind, Counted, History, HistoryScope, Shown, What};
 
 /// The records of two patients.
 fn house() -> House {
@@ -279,4 +281,53 @@ fn permits_reach_what_is_about_the_patient() {
         let access = house.repository.grant(&[narrow(value)], requester()).expect("an access");
         assert_eq!(house.search_as(access, "Observation", "").expect("found").matches.len(), expected, "{value}");
     }
+}
+
+/// Whatever is shown is noted with the patients whose records it is; what nobody accounts for is not.
+#[test]
+fn what_is_shown_is_noted() {
+    let house = house();
+    let staff = Permit { of_patient: false, resource_type: None, acts: EVERY, parameters: Vec::new() };
+    let access = house.repository.grant(&[staff], Requester::default()).expect("an access");
+    let noted = |shown: Vec<Shown>| {
+        let told = shown.iter().map(|shown| {
+            let what = match &shown.what {
+                What::Read { key, version } => format!("{key} {version}"),
+                What::History(scope) => format!("{scope:?}"),
+                What::Search { types, query } => format!("{}?{query}", types.join(" ")),
+            };
+            let patients = shown.patients.iter().map(Key::id);
+            format!("{what}: {}", patients.collect::<Vec<_>>().join(" "))
+        });
+        told.collect::<Vec<_>>().join("; ")
+    };
+    let session = || house.repository.open(access.clone());
+    let read = |of: &str| {
+        let session = session();
+        drop(session.read(&key(of)));
+        noted(session.trail().expect("a trail").take())
+    };
+    assert_eq!(read("Patient/ann"), "Patient/ann 1: ann");
+    assert_eq!(read("Observation/o-bob"), "Observation/o-bob 1: bob");
+    assert_eq!(read("Practitioner/doc"), "Practitioner/doc 1: ");
+    assert_eq!(read("Patient/none"), "");
+    for (resource_type, query, expected) in [
+        ("Observation", "code=pulse", "Observation?code=pulse: ann bob"),
+        ("Observation", "patient=ann&_include=Observation:patient", "ann"),
+        ("Practitioner", "_revinclude=Observation:performer", "ann bob"),
+        ("Practitioner", "_has:Observation:performer:patient=ann", ""),
+        ("Observation", "_summary=count", "ann bob"),
+    ] {
+        let session = session();
+        house.search_in(&session, resource_type, query).expect("found");
+        let told = noted(session.trail().expect("a trail").take());
+        assert!(told.ends_with(expected) && told.starts_with(&format!("{resource_type}?")), "{told}");
+    }
+    let session = session();
+    drop(session.library().resource("Patient/bob"));
+    let scope = HistoryScope::Collection("Observation".to_owned());
+    let history = History { scope, since: None, before: None, after: None, limit: 1, total: true };
+    session.history(&history).expect("a page");
+    assert_eq!(noted(session.trail().expect("a trail").take()), "Patient/bob 1: bob; Collection(\"Observation\"): bob");
+    assert!(house.session().trail().is_none());
 }

@@ -9,13 +9,13 @@ use fhir::terminology::{
     self, Canonical, CodeSystem, Coded, ConceptMap, Members, Membership, Source, ValueSet, implicit,
 };
 use fhir::validate::{Depth, Validator};
-use fhir::{Library, Outcome, Reference};
-use store::{Examined, Filter, Key, Snapshot};
+use fhir::{IssueType, Library, Outcome, Reference};
+use store::{Key, Snapshot};
 
 use super::lookup::{self, Caches};
 use super::{TerminologyServer, elsewhere};
 use crate::session::parse_stored;
-use crate::{Act, Session, fault};
+use crate::{Act, Session};
 
 /// The definitions of one moment, which is that of the first look-up.
 pub struct Shelf<'a> {
@@ -108,12 +108,14 @@ impl<'a> Shelf<'a> {
         if self.session.access.permit(Act::Read, key.collection()).is_err() {
             return Ok(None);
         }
-        let snapshot = self.opened()?.snapshot();
-        let filter = self.session.sight(&**snapshot)?.filter(Act::Read, key.collection());
-        let filter = filter.unwrap_or_else(Filter::everything);
-        let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
-        let Some(Examined { version, accepted: true, .. }) = examined else { return Ok(None) };
-        version.body.as_ref().map(|body| parse_stored(key, body)).transpose()
+        let read = self.session.read_from(&**self.opened()?.snapshot(), key);
+        match read {
+            Ok(version) => version.body.as_ref().map(|body| parse_stored(key, body)).transpose(),
+            Err(outcome) => match outcome.worst().map(|issue| issue.code) {
+                Some(IssueType::NotFound | IssueType::Deleted) => Ok(None),
+                _ => Err(outcome),
+            },
+        }
     }
 }
 

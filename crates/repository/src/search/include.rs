@@ -87,7 +87,8 @@ impl Runner<'_> {
         let mut fresh = Vec::new();
         let mut known = seen.clone();
         for filter in filters {
-            let find = keys_only(filter, seen.len() + room.resources + 1, values(includes));
+            let shown = self.with_patients(values(includes), self.session.setup().definitions.resource_types());
+            let find = keys_only(filter, seen.len() + room.resources + 1, shown);
             let found = self.find(Find { bodies: true, ..find })?;
             for hit in found.hits {
                 if known.insert(hit.key.clone()) && room.takes(&hit) {
@@ -99,6 +100,7 @@ impl Runner<'_> {
                 break;
             }
         }
+        self.show(&fresh);
         Ok(fresh)
     }
 

@@ -10,16 +10,18 @@ mod terms;
 pub use self::include::INCLUDES_MAX;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
-use search::{Contained, Query, TERMS_CODES_MAX};
-use store::{Count, Counted, Filter, Find, Found, Index, Page, Snapshot, Step, StoreError, Version};
+use search::{Contained, Query, TERMS_CODES_MAX, query_string};
+use store::{Count, Counted, Filter, Find, Found, Hit, Index, Key, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
 
 use crate::access::Sight;
+use crate::trail::{self, What};
 use crate::{Act, Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
@@ -67,10 +69,15 @@ impl Session<'_> {
         self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot, self.sight(&*snapshot)?);
         runner.plan = request.explain.then(RefCell::default);
+        runner.patients = self.trail().map(|_| RefCell::default());
         let page = match query.contained {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
+        if let Some(patients) = runner.patients {
+            let query = || query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            self.note(patients.into_inner(), || What::Search { types: request.query.types.clone(), query: query() });
+        }
         Ok(SearchPage { rows: runner.rows.get(), plan: runner.plan.map_or(Vec::new(), RefCell::into_inner), ..page })
     }
 }
@@ -86,6 +93,8 @@ pub(crate) struct Runner<'a> {
     until: Instant,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<String>>>,
+    /// Whose records are shown, where that is to be accounted for.
+    patients: Option<RefCell<BTreeSet<Key>>>,
     /// What is being run, for the plan.
     stage: Cell<&'static str>,
     /// Where value sets and code systems are looked up.
@@ -104,6 +113,7 @@ impl<'a> Runner<'a> {
             rows: Cell::new(0),
             until,
             plan: None,
+            patients: None,
             stage: Cell::new("join"),
             shelf: session.library(),
             codes_left: Cell::new(TERMS_CODES_MAX),
@@ -125,9 +135,10 @@ impl<'a> Runner<'a> {
             page,
             total,
             bodies: true,
-            values: include::values(&query.includes),
+            values: self.with_patients(include::values(&query.includes), &query.types),
             ..Find::new(filter, limit)
         })?;
+        self.show(&found.hits);
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
         Ok(SearchPage {
@@ -139,6 +150,25 @@ impl<'a> Runner<'a> {
             includes_cut,
             ..SearchPage::default()
         })
+    }
+
+    /// `indexes`, and those by which the patients are known whom resources of these types are about.
+    fn with_patients(&self, mut indexes: Vec<Index>, types: &[&'static str]) -> Vec<Index> {
+        if self.patients.is_some() {
+            indexes.extend(trail::indexes(self.session.registry(), types));
+        }
+        indexes
+    }
+
+    /// Notes whose records these hits are.
+    fn show(&self, hits: &[Hit]) {
+        let Some(patients) = &self.patients else { return };
+        patients.borrow_mut().extend(hits.iter().flat_map(|hit| self.patients_of(hit)));
+    }
+
+    fn patients_of(&self, hit: &Hit) -> BTreeSet<Key> {
+        let indexes = trail::indexes(self.session.registry(), &[hit.key.collection()]);
+        trail::patients(&hit.key, hit.rows.iter().filter(|row| indexes.contains(&row.index)))
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.
