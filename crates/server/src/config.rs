@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How callers show who they are.
     pub auth: Auth,
+    /// Addresses of proxies, which are believed when they say for whom they ask (`X-Forwarded-For`).
+    pub proxies: Vec<IpAddr>,
     /// The base URL in links and locations, without a final `/`; `None` derives it from the address.
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
@@ -108,6 +110,7 @@ impl Default for Config {
             data: DATA_DEFAULT.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             auth: Auth::Off,
+            proxies: Vec::new(),
             base_url: None,
             references: References::default(),
             validation: Validation::default(),

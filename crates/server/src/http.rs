@@ -10,17 +10,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use search::{parse_query_string, query_string};
-use smart::Authority;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::State;
+use crate::authorization::authorization;
 use crate::interaction::{Expected, Interaction};
 use crate::local::{check_host, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
@@ -38,19 +38,24 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 /// Everything the server answers.
 pub fn app(state: Arc<State>) -> Router {
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let origins = match state.authority {
-        Authority::Off => AllowOrigin::predicate(|origin, _| is_local_origin(origin)),
+    // Who must show a token may call from anywhere: no browser adds one by itself.
+    let origins = match state.authority.is_on() {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::predicate(|origin, _| is_local_origin(origin)),
     };
     let cors = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID])
+        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID, WWW_AUTHENTICATE])
         .max_age(PREFLIGHT_AGE);
     // Interactions have a router of their own, which Bundle entries share: here they are all one.
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/auth/{*path}", any(authorization))
+        .route("/.well-known/{*path}", any(authorization))
+        .route(&format!("{BASE_PATH}/.well-known/{{*path}}"), any(authorization))
         .fallback(fhir)
         .layer(cors)
         .with_state(state)
@@ -142,8 +147,8 @@ impl Exchange {
             let text = format!("the server has {} requests in progress and takes no more", state.limits.requests);
             return Err(Outcome::new(IssueType::Transient, text).into());
         }
-        match state.authority {
-            Authority::Off => check_host(head, &state.base_url)?,
+        if !state.authority.is_on() {
+            check_host(head, &state.base_url)?;
         }
         let query = head.uri.query().unwrap_or_default();
         let mut parameters = parse_query_string(query)?;
@@ -151,7 +156,10 @@ impl Exchange {
         self.accept(head, &general)?;
         let interaction = self.interaction(state, head, query, &parameters, &general)?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let access = state.authority.access(authorization)?;
+        let access = match interaction {
+            Interaction::Capabilities => state.authority.open_access(),
+            _ => state.authority.access(&state.repository, authorization)?,
+        };
         let expected = interaction.expects();
         let mut payload = Payload::Nothing;
         let mut share = None;

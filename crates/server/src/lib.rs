@@ -8,6 +8,7 @@
 
 pub mod command;
 
+mod authorization;
 mod body;
 mod capability;
 mod config;

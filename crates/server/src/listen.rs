@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use fhir::Outcome;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -130,7 +131,10 @@ impl Server {
                 () = &mut stop => break,
             };
             match stream {
-                Ok((stream, _)) => connect(stream, app.clone(), builder.clone(), &graceful, permit),
+                Ok((stream, peer)) => {
+                    let app = app.clone().layer(Extension(ConnectInfo(peer)));
+                    connect(stream, app, builder.clone(), &graceful, permit);
+                }
                 // Out of file descriptors, or the peer is gone already: the next accept may do better.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");

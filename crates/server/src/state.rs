@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -23,6 +24,8 @@ pub struct State {
     pub(crate) repository: Repository,
     pub(crate) definitions: &'static Definitions,
     pub(crate) authority: Authority,
+    /// Who is believed when it says for whom it asks.
+    pub(crate) proxies: Vec<IpAddr>,
     /// Without a final `/`.
     pub(crate) base_url: String,
     pub(crate) references: References,
@@ -72,6 +75,7 @@ impl State {
             repository,
             definitions,
             authority,
+            proxies: config.proxies,
             base_url,
             references: config.references,
             pages,

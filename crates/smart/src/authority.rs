@@ -1,20 +1,41 @@
 //! The rights of a request.
 
 use fhir::Outcome;
-use repository::Access;
+use repository::{Access, Repository};
 
-/// Decides the rights of a request.
-#[derive(Clone, Debug)]
+use crate::exchange::{Reply, Request};
+
+/// Decides the rights of requests.
+#[derive(Debug)]
 pub enum Authority {
     /// `--auth off`: full access. The server then listens on loopback only.
     Off,
 }
 
 impl Authority {
-    /// The rights of a request with this `Authorization` header.
-    pub fn access(&self, _authorization: Option<&str>) -> Result<Access, Outcome> {
+    /// The rights of a request with this `Authorization` header; who shows no valid token is refused with [`fhir::IssueType::Login`].
+    pub fn access(&self, _repository: &Repository, _authorization: Option<&str>) -> Result<Access, Outcome> {
         match self {
             Authority::Off => Ok(Access::full()),
         }
+    }
+
+    /// The rights of who needs none: for what is open to everybody.
+    pub fn open_access(&self) -> Access {
+        match self {
+            Authority::Off => Access::full(),
+        }
+    }
+
+    /// Answers a request to the authorization server; `None` where there is nothing.
+    pub fn handle(&self, _repository: &Repository, _request: &Request<'_>) -> Option<Reply> {
+        match self {
+            Authority::Off => None,
+        }
+    }
+
+    /// Whether callers show who they are.
+    pub fn is_on(&self) -> bool {
+        !matches!(self, Authority::Off)
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Limits {
     requester: Requester,
     /// Nothing is granted but in the compartment of the requester's patient.
     is_within_patient: bool,
+    /// The record keeper's own system, which was granted everything.
+    is_everything: bool,
 }
 
 impl Access {
@@ -45,7 +47,8 @@ impl Access {
     /// These rights by resource type, and nothing on other types.
     pub fn limited(rights: impl IntoIterator<Item = (&'static str, Rights)>, requester: Requester) -> Access {
         let granted = rights.into_iter().collect();
-        Access { limits: Some(Arc::new(Limits { granted, requester, is_within_patient: false })) }
+        let limits = Limits { granted, requester, is_within_patient: false, is_everything: false };
+        Access { limits: Some(Arc::new(limits)) }
     }
 
     /// The patient whose compartment is all that is granted, if it is.
@@ -59,8 +62,9 @@ impl Access {
         Some(&self.limits.as_ref()?.requester)
     }
 
+    /// Whether nothing is hidden, and what concerns the whole server may be done.
     pub(crate) fn is_full(&self) -> bool {
-        self.limits.is_none()
+        self.limits.as_ref().is_none_or(|limits| limits.is_everything)
     }
 
     /// Refuses who may not do this with any resource of the type.

@@ -331,3 +331,27 @@ fn what_is_shown_is_noted() {
     assert_eq!(noted(session.trail().expect("a trail").take()), "Patient/bob 1: bob; Collection(\"Observation\"): bob");
     assert!(house.session().trail().is_none());
 }
+
+/// What concerns the whole server is for the record keeper's own systems alone, and not even they rewrite the account.
+#[test]
+fn only_the_record_keepers_systems_may_do_everything() {
+    let house = house();
+    let everything = || Permit { of_patient: false, resource_type: None, acts: EVERY, parameters: Vec::new() };
+    let custodian = || Requester { custodian: true, ..Requester::default() };
+    let cases = [
+        (everything(), custodian(), true),
+        (everything(), Requester::default(), false),
+        (everything(), Requester { user: Key::new("Practitioner", "doc"), ..custodian() }, false),
+        (Permit { acts: Acts::SEE, ..everything() }, custodian(), false),
+        (Permit { resource_type: Some("Patient"), ..everything() }, custodian(), false),
+        (Permit { of_patient: true, ..everything() }, custodian(), false),
+    ];
+    for (permit, requester, expected) in cases {
+        let shown = format!("{permit:?} {requester:?}");
+        let access = house.repository.grant(&[permit], requester).expect("an access");
+        assert_eq!(house.repository.open(access.clone()).permit_everything().is_ok(), expected, "{shown}");
+        for act in [Act::Update, Act::Delete] {
+            assert!(access.permit(act, "AuditEvent").is_err(), "{shown}");
+        }
+    }
+}
