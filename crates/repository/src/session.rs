@@ -16,7 +16,7 @@ use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
 use crate::trail::{self, Trail, What};
-use crate::{Access, Act, Rule, TerminologyServer, fault};
+use crate::{Access, Act, Requester, Rule, TerminologyServer, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
 const HISTORY_LOOKS_MAX: usize = 100_000;
@@ -176,6 +176,11 @@ impl Session<'_> {
     /// The time now.
     pub fn now(&self) -> Instant {
         self.repository.now()
+    }
+
+    /// Who asks; `None` when nobody needs to say.
+    pub fn requester(&self) -> Option<&Requester> {
+        self.access.requester()
     }
 
     /// Refuses whoever may not do everything: for what concerns the whole server.

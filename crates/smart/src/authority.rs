@@ -34,6 +34,13 @@ impl Authority {
         }
     }
 
+    /// The endpoints of the authorization server by the names that a CapabilityStatement has for them; none where there is none.
+    pub fn endpoints(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Authority::Off => Vec::new(),
+        }
+    }
+
     /// Whether callers show who they are.
     pub fn is_on(&self) -> bool {
         !matches!(self, Authority::Off)
