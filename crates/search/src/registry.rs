@@ -278,6 +278,16 @@ impl Registry {
         compartment::patient_indexes(self, resource_type)
     }
 
+    /// Every resource type.
+    pub fn resource_types(&self) -> &'static [&'static str] {
+        self.definitions.resource_types()
+    }
+
+    /// The indexes in which the rows of a parameter stand; none for a parameter that the type does not have.
+    pub fn indexes(&self, resource_type: &str, code: &str) -> &[Index] {
+        self.table(resource_type).and_then(|table| table.get(code)).map_or(&[], Indexed::places)
+    }
+
     /// The filter that the resources of a type satisfy which are about this patient.
     pub fn about(&self, patient: &Key, resource_type: &str) -> Filter {
         compartment::about(self, patient, resource_type)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::{IssueType, Outcome};
 use search::{Criterion, Handling, Registry, Scope};
-use store::Filter;
+use store::{Filter, Key};
 
 use super::{Access, Act, Acts, Limits, Permission, Rights};
 use crate::{Repository, Requester};
@@ -26,8 +26,7 @@ pub struct Permit {
 const KEPT: &str = "AuditEvent";
 
 /// Types that say nothing of a patient they are about, and yet may carry what is of one: nothing a patient's app may see.
-const CLOSED: [&str; 12] = [
-    "Binary",
+const CLOSED: [&str; 11] = [
     "Bundle",
     "DeviceMetric",
     "EnrollmentResponse",
@@ -40,6 +39,9 @@ const CLOSED: [&str; 12] = [
     "TestReport",
     "VerificationResult",
 ];
+
+/// Types that are about whatever one of their references leads to, and the parameter of that.
+const FOLLOWED: [(&str, &str); 2] = [("Binary", "security-context"), ("Provenance", "target")];
 
 /// What is about the patients that it names, and about everybody where it names none: when a surgery is open.
 const OPEN: &str = "Schedule";
@@ -129,7 +131,10 @@ impl Permit {
             return Place::Everywhere;
         }
         let Some(patient) = &requester.patient else { return Place::Nowhere };
-        let about = registry.about(patient, resource_type);
+        let about = match FOLLOWED.iter().find(|(followed, _)| *followed == resource_type) {
+            Some((_, code)) => about_by(registry, patient, resource_type, code),
+            None => registry.about(patient, resource_type),
+        };
         if about == Filter::nothing() {
             return if CLOSED.contains(&resource_type) { Place::Nowhere } else { Place::Public };
         }
@@ -139,6 +144,17 @@ impl Permit {
         let written = about.clone().and(registry.about_another(patient, resource_type).not());
         Place::Within { seen: about, written }
     }
+}
+
+/// What is about a patient, or leads by this parameter to what is.
+fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str) -> Filter {
+    let links = registry.indexes(resource_type, code);
+    let to = registry.resource_types().iter().map(|name| registry.about(patient, name));
+    let to = Box::new(Filter::Any(to.collect()));
+    Filter::Any(vec![
+        registry.about(patient, resource_type),
+        Filter::LinksTo { links: links.to_vec(), names: Vec::new(), to },
+    ])
 }
 
 /// Where a permit reaches among the resources of a type.

@@ -255,7 +255,7 @@ fn permits_reach_what_is_about_the_patient() {
         ("Practitioner", true, false),
         ("ValueSet", true, false),
         ("Bundle", false, false),
-        ("Binary", false, false),
+        ("Binary", true, true),
         ("AuditEvent", true, false),
     ] {
         assert_eq!((may(Act::Read, resource_type), may(Act::Search, resource_type)), (seen, seen), "{resource_type}");
@@ -353,5 +353,51 @@ fn only_the_record_keepers_systems_may_do_everything() {
         for act in [Act::Update, Act::Delete] {
             assert!(access.permit(act, "AuditEvent").is_err(), "{shown}");
         }
+    }
+}
+
+/// A Provenance is about what it targets, a Binary about what its security context names.
+#[test]
+fn follows_what_resources_are_about() {
+    let house = house();
+    let provenance = |id: &str, target: &str| {
+        format!(
+            r#"{{"resourceType":"Provenance","id":"{id}","target":[{{"reference":"{target}"}}],"recorded":"2027-03-01T09:00:00Z","agent":[{{"who":{{"reference":"Practitioner/doc"}}}}]}}"#
+        )
+    };
+    let binary = |id: &str, context: &str| {
+        format!(
+            r#"{{"resourceType":"Binary","id":"{id}","contentType":"text/plain","securityContext":{{"reference":"{context}"}}}}"#
+        )
+    };
+    house.hold(&[
+        &provenance("of-ann", "Patient/ann"),
+        &provenance("of-hers", "Observation/o-ann"),
+        &provenance("of-a-version", "Observation/o-ann/_history/1"),
+        &provenance("of-his", "Observation/o-bob"),
+        &binary("of-ann", "Patient/ann"),
+        &binary("of-hers", "Observation/o-ann"),
+        &binary("of-his", "Observation/o-bob"),
+        r#"{"resourceType":"Binary","id":"of-nobody","contentType":"text/plain"}"#,
+    ]);
+    let access = within(&house, "ann", &[("Provenance", EVERY), ("Binary", EVERY)]);
+    for (resource_type, expected) in [("Provenance", "of-ann of-hers of-a-version"), ("Binary", "of-ann of-hers")] {
+        let page = house.search_as(access.clone(), resource_type, "").expect("found");
+        let ids: Vec<_> = page.matches.iter().map(|version| version.key.id()).collect();
+        assert_eq!(ids.join(" "), expected, "{resource_type}");
+        for id in ["of-ann", "of-hers", "of-his", "of-nobody"] {
+            let read = house.repository.open(access.clone()).read(&key(&format!("{resource_type}/{id}")));
+            assert_eq!(read.is_ok(), expected.contains(id), "{resource_type} {id}");
+        }
+    }
+    let post = |resource: &str| house.repository.open(access.clone()).transact(vec![post(resource)]);
+    for (resource, accepted) in [
+        (binary("x", "Patient/ann"), true),
+        (binary("x", "Observation/o-ann"), true),
+        (binary("x", "Observation/o-bob"), false),
+        (binary("x", "Patient/bob"), false),
+        (provenance("x", "Patient/ann"), true),
+    ] {
+        assert_eq!(post(&resource).is_ok(), accepted, "{resource}");
     }
 }
