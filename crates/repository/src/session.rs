@@ -10,6 +10,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
 use search::Registry;
 use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
 
+use crate::audit::Ledger;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::{Access, Rule, TerminologyServer, fault};
@@ -67,7 +68,7 @@ pub fn new_id() -> String {
 pub struct Repository {
     pub(crate) setup: Setup,
     /// The search parameters as they are now.
-    pub(crate) live: ArcSwap<Live>,
+    pub(crate) live: Arc<ArcSwap<Live>>,
     /// The definitions that were looked up.
     pub(crate) library: Library,
     /// The code systems that were imported and asked for.
@@ -76,6 +77,8 @@ pub struct Repository {
     pub(crate) renewing: Mutex<()>,
     /// What is to be indexed.
     pub(crate) work: Work,
+    /// Who saw and did what.
+    pub(crate) ledger: Ledger,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -97,9 +100,11 @@ impl Repository {
         let snapshot = setup.store.snapshot().map_err(fault::outcome)?;
         let live = Live::read(&setup, &*snapshot)?;
         drop(snapshot);
+        let live = Arc::new(ArcSwap::from_pointee(live));
         Ok(Repository {
+            ledger: Ledger::new(&setup, live.clone()),
             setup,
-            live: ArcSwap::from_pointee(live),
+            live,
             library: Library::default(),
             imported: Imported::default(),
             renewing: Mutex::new(()),
@@ -111,6 +116,11 @@ impl Repository {
     /// The search parameters as they are now.
     pub fn registry(&self) -> Arc<Registry> {
         self.live.load().registry.clone()
+    }
+
+    /// The audit.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// A session with these rights.
