@@ -6,6 +6,7 @@
 //! - What decides a conditional interaction holds at the moment of the commit, so racing calls never make two.
 
 mod access;
+pub mod audit;
 mod change;
 mod fault;
 mod library;

@@ -12,6 +12,7 @@ use search::Registry;
 use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
 use crate::access::Sight;
+use crate::audit::Ledger;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
@@ -74,7 +75,7 @@ pub fn new_id() -> String {
 pub struct Repository {
     pub(crate) setup: Setup,
     /// The search parameters as they are now.
-    pub(crate) live: ArcSwap<Live>,
+    pub(crate) live: Arc<ArcSwap<Live>>,
     /// The definitions that were looked up.
     pub(crate) library: Library,
     /// The code systems that were imported and asked for.
@@ -83,6 +84,8 @@ pub struct Repository {
     pub(crate) renewing: Mutex<()>,
     /// What is to be indexed.
     pub(crate) work: Work,
+    /// Who saw and did what.
+    pub(crate) ledger: Ledger,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -106,9 +109,11 @@ impl Repository {
         let snapshot = setup.store.snapshot().map_err(fault::outcome)?;
         let live = Live::read(&setup, &*snapshot)?;
         drop(snapshot);
+        let live = Arc::new(ArcSwap::from_pointee(live));
         Ok(Repository {
+            ledger: Ledger::new(&setup, live.clone()),
             setup,
-            live: ArcSwap::from_pointee(live),
+            live,
             library: Library::default(),
             imported: Imported::default(),
             renewing: Mutex::new(()),
@@ -120,6 +125,11 @@ impl Repository {
     /// The search parameters as they are now.
     pub fn registry(&self) -> Arc<Registry> {
         self.live.load().registry.clone()
+    }
+
+    /// The audit.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// A session with these rights.

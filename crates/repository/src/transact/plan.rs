@@ -14,11 +14,15 @@ use super::identity::{Aim, Aims};
 use super::matching::Matching;
 use super::references;
 use super::resolve::Resolver;
+use crate::audit::Protection;
 use crate::parameters::Keeper;
 use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::transaction::{PlannedWrite, Transaction};
 use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
+
+/// The rules of the repository itself.
+const OWN_RULES: [&dyn Rule; 2] = [&Keeper, &Protection];
 
 pub(super) struct Plan<'a> {
     transaction: Transaction<'a>,
@@ -300,7 +304,7 @@ impl<'p, 'a> Planner<'p, 'a> {
             Method::Put | Method::Patch => 1,
             Method::Post => 2,
         });
-        let rules = std::iter::once(&(&Keeper as &dyn Rule)).chain(self.session.setup().rules);
+        let rules = OWN_RULES.iter().chain(self.session.setup().rules);
         for rule in rules {
             for &at in &order {
                 let write = &self.transaction.writes[at];
