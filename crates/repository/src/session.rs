@@ -16,7 +16,7 @@ use crate::audit::Ledger;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
-use crate::trail::{self, Trail, What};
+use crate::trail::{self, Origin, Seen, Trail, What};
 use crate::{Access, Act, Requester, Rule, TerminologyServer, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
@@ -99,8 +99,11 @@ pub struct Session<'a> {
     pub(crate) access: Access,
     pub(crate) importing: bool,
     pub(crate) references: References,
-    /// What was shown; `None` where nobody needs to say who asks.
-    trail: Option<Arc<Trail>>,
+    /// What was shown; `None` where nobody needs to account for it.
+    pub(crate) trail: Option<Arc<Trail>>,
+    pub(crate) origin: Arc<Origin>,
+    /// The operation that is done; else empty.
+    pub(crate) operation: &'static str,
 }
 
 impl Repository {
@@ -142,6 +145,8 @@ impl Repository {
             importing: false,
             references: self.setup.references,
             trail,
+            origin: Arc::default(),
+            operation: "",
         }
     }
 
@@ -215,7 +220,7 @@ impl Session<'_> {
     /// [`Session::read`] on a snapshot that is there already.
     pub(crate) fn read_from(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Version, Outcome> {
         let Current { version, patients, .. } = self.current(snapshot, key)?;
-        self.note(patients, || What::Read { key: key.clone(), version: version.version });
+        self.note(What::Read, vec![Seen::of(&version, patients)]);
         match &version.body {
             Some(_) => Ok(version),
             None => Err(deleted(&version)),
@@ -230,11 +235,13 @@ impl Session<'_> {
         let snapshot = self.snapshot()?;
         let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
         let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
-        self.note(patients, || What::Read { key: key.clone(), version: number });
+        if version.body.is_some() && !self.shows(&*snapshot, &sight, Act::Read, &version)? {
+            return Err(not_found());
+        }
+        self.note(What::Vread, vec![Seen::of(&version, patients)]);
         match &version.body {
+            Some(_) => Ok(version),
             None => Err(deleted(&version)),
-            Some(_) if self.shows(&*snapshot, &sight, Act::Read, &version)? => Ok(version),
-            Some(_) => Err(not_found()),
         }
     }
 
@@ -259,12 +266,9 @@ impl Session<'_> {
         } else {
             snapshot.history(history).map_err(fault::outcome)?
         };
-        if self.trail.is_some() {
-            let mut patients = BTreeSet::new();
-            for version in &page.versions {
-                patients.append(&mut self.patients_of(version)?);
-            }
-            self.note(patients, || What::History(history.scope.clone()));
+        if self.accounts() {
+            let seen = page.versions.iter().map(|version| Ok(Seen::of(version, self.patients_of(version)?)));
+            self.note(What::History(history.scope.clone()), seen.collect::<Result<_, Outcome>>()?);
         }
         Ok(page)
     }
@@ -331,7 +335,7 @@ impl Session<'_> {
     fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Current, Outcome> {
         let sight = self.sight(snapshot)?;
         let filter = sight.filter(Act::Read, key.collection());
-        if filter.is_none() && self.trail.is_none() {
+        if filter.is_none() && !self.accounts() {
             let version = snapshot.read(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
             return Ok(Current { version, sight, patients: BTreeSet::new() });
         }
@@ -345,18 +349,6 @@ impl Session<'_> {
             true => Ok(Current { patients: trail::patients(key, &rows), version, sight }),
             false => Err(unknown(key)),
         }
-    }
-
-    /// Notes what is shown, where somebody needs to account for it.
-    pub(crate) fn note(&self, patients: BTreeSet<Key>, what: impl FnOnce() -> What) {
-        if let Some(trail) = &self.trail {
-            trail.add(what(), patients);
-        }
-    }
-
-    /// What was shown through this session and its clones; `None` where nobody needs to account for it.
-    pub fn trail(&self) -> Option<Arc<Trail>> {
-        self.trail.clone()
     }
 
     /// The patients whom a version's content is about.

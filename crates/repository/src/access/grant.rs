@@ -136,7 +136,7 @@ impl Permit {
             None => registry.about(patient, resource_type),
         };
         if about == Filter::nothing() {
-            return if CLOSED.contains(&resource_type) { Place::Nowhere } else { Place::Public };
+            return if is_open(registry, resource_type) { Place::Public } else { Place::Nowhere };
         }
         if resource_type == OPEN {
             return Place::Open(Filter::Any(vec![about, registry.about_anybody(resource_type).not()]));
@@ -155,6 +155,13 @@ fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str)
         registry.about(patient, resource_type),
         Filter::LinksTo { links: links.to_vec(), names: Vec::new(), to },
     ])
+}
+
+/// Whether resources of a type are about nobody, and carry nothing that is: places, services, free slots, definitions.
+pub(crate) fn is_open(registry: &Registry, resource_type: &str) -> bool {
+    let is_followed = FOLLOWED.iter().any(|(followed, _)| *followed == resource_type);
+    let is_about_patients = resource_type == "Patient" || !registry.patient_indexes(resource_type).is_empty();
+    !is_followed && !is_about_patients && !CLOSED.contains(&resource_type)
 }
 
 /// Where a permit reaches among the resources of a type.

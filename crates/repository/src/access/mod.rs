@@ -16,6 +16,7 @@ use store::Key;
 
 pub use act::{Act, Acts, Permission, Rights};
 pub use grant::Permit;
+pub(crate) use grant::is_open;
 pub(crate) use sight::{Known, Sight, accepts};
 
 use crate::Requester;

@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::*;
 use fhir::Library;
 
-use crate::{Change, ChangeKind, Counted, History, HistoryScope, Shown, What};
+use crate::{Change, ChangeKind, Counted, History, HistoryScope, Session};
 
 /// The records of two patients.
 fn house() -> House {
@@ -283,53 +283,71 @@ fn permits_reach_what_is_about_the_patient() {
     }
 }
 
-/// Whatever is shown is noted with the patients whose records it is; what nobody accounts for is not.
+/// Whatever is shown or written is accounted for to each patient whose record it is, and to nobody else.
 #[test]
-fn what_is_shown_is_noted() {
+fn what_is_shown_and_written_is_accounted_for() {
     let house = house();
     let staff = Permit { of_patient: false, resource_type: None, acts: EVERY, parameters: Vec::new() };
-    let access = house.repository.grant(&[staff], Requester::default()).expect("an access");
-    let noted = |shown: Vec<Shown>| {
-        let told = shown.iter().map(|shown| {
-            let what = match &shown.what {
-                What::Read { key, version } => format!("{key} {version}"),
-                What::History(scope) => format!("{scope:?}"),
-                What::Search { types, query } => format!("{}?{query}", types.join(" ")),
-            };
-            let patients = shown.patients.iter().map(Key::id);
-            format!("{what}: {}", patients.collect::<Vec<_>>().join(" "))
-        });
-        told.collect::<Vec<_>>().join("; ")
+    let requester = Requester { client: "app".to_owned(), ..Requester::default() };
+    let access = house.repository.grant(&[staff], requester).expect("an access");
+    let events = |patient: &str| {
+        house.repository.ledger().settle(None).expect("settled");
+        let query = if patient.is_empty() { String::new() } else { format!("patient={patient}") };
+        house.search("AuditEvent", &query).expect("found").matches.len()
     };
-    let session = || house.repository.open(access.clone());
-    let read = |of: &str| {
-        let session = session();
-        drop(session.read(&key(of)));
-        noted(session.trail().expect("a trail").take())
+    let counts = || [events("ann"), events("bob"), events("")];
+    let read = |of: &'static str| move |session: &Session<'_>| drop(session.read(&key(of)));
+    let search = |of: &'static str, query: &'static str| {
+        let house = &house;
+        move |session: &Session<'_>| drop(house.search_in(session, of, query).expect(query))
     };
-    assert_eq!(read("Patient/ann"), "Patient/ann 1: ann");
-    assert_eq!(read("Observation/o-bob"), "Observation/o-bob 1: bob");
-    assert_eq!(read("Practitioner/doc"), "Practitioner/doc 1: ");
-    assert_eq!(read("Patient/none"), "");
-    for (resource_type, query, expected) in [
-        ("Observation", "code=pulse", "Observation?code=pulse: ann bob"),
-        ("Observation", "patient=ann&_include=Observation:patient", "ann"),
-        ("Practitioner", "_revinclude=Observation:performer", "ann bob"),
-        ("Practitioner", "_has:Observation:performer:patient=ann", ""),
-        ("Observation", "_summary=count", "ann bob"),
-    ] {
-        let session = session();
-        house.search_in(&session, resource_type, query).expect("found");
-        let told = noted(session.trail().expect("a trail").take());
-        assert!(told.ends_with(expected) && told.starts_with(&format!("{resource_type}?")), "{told}");
+    let history = |session: &Session<'_>| {
+        let scope = HistoryScope::Collection("Observation".to_owned());
+        let history = History { scope, since: None, before: None, after: None, limit: 1, total: true };
+        drop(session.history(&history).expect("a page"));
+    };
+    let change = |change: fn() -> Change| move |session: &Session<'_>| drop(session.transact(vec![change()]));
+    let observation = || {
+        put(
+            r#"{"resourceType":"Observation","id":"o-ann","status":"amended","code":{"text":"x"},"subject":{"reference":"Patient/ann"}}"#,
+        )
+    };
+    // What is done, and whether Ann, Bob and anybody get an event more.
+    let cases: [(&str, Box<dyn Fn(&Session<'_>) + '_>, [bool; 3]); 14] = [
+        ("reads Ann", Box::new(read("Patient/ann")), [true, false, true]),
+        ("reads Bob's", Box::new(read("Observation/o-bob")), [false, true, true]),
+        ("reads a doctor", Box::new(read("Practitioner/doc")), [false, false, false]),
+        ("reads nothing", Box::new(read("Patient/none")), [false, false, false]),
+        ("finds both", Box::new(search("Observation", "code=pulse")), [true, true, true]),
+        ("includes", Box::new(search("Observation", "patient=ann&_include=Observation:patient")), [true, false, true]),
+        (
+            "includes in reverse",
+            Box::new(search("Practitioner", "_revinclude=Observation:performer")),
+            [true, true, true],
+        ),
+        ("follows", Box::new(search("Practitioner", "_has:Observation:performer:patient=ann")), [false, false, false]),
+        ("finds nothing", Box::new(search("Observation", "code=none")), [false, false, true]),
+        ("resolves", Box::new(|session| drop(session.library().resource("Patient/bob"))), [false, true, true]),
+        ("goes through versions", Box::new(history), [false, true, true]),
+        ("updates", Box::new(change(observation)), [true, false, true]),
+        ("updates nothing", Box::new(change(observation)), [false, false, false]),
+        ("deletes", Box::new(change(|| delete("Observation/o-bob"))), [false, true, true]),
+    ];
+    let mut before = counts();
+    for (name, act, expected) in cases {
+        let session = house.repository.open(access.clone());
+        act(&session);
+        if let Some(ticket) = session.account() {
+            ticket.wait().expect("durable");
+        }
+        let after = counts();
+        let more = [0, 1, 2].map(|at| after[at] > before[at]);
+        assert_eq!(more, expected, "{name}: {before:?} {after:?}");
+        before = after;
     }
-    let session = session();
-    drop(session.library().resource("Patient/bob"));
-    let scope = HistoryScope::Collection("Observation".to_owned());
-    let history = History { scope, since: None, before: None, after: None, limit: 1, total: true };
-    session.history(&history).expect("a page");
-    assert_eq!(noted(session.trail().expect("a trail").take()), "Patient/bob 1: bob; Collection(\"Observation\"): bob");
-    assert!(house.session().trail().is_none());
+    house.session().read(&key("Patient/ann")).expect("read");
+    assert!(house.session().account().is_none());
+    assert_eq!(counts(), before);
 }
 
 /// What concerns the whole server is for the record keeper's own systems alone, and not even they rewrite the account.

@@ -10,18 +10,17 @@ mod terms;
 pub use self::include::INCLUDES_MAX;
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
 use search::{Contained, Query, TERMS_CODES_MAX, query_string};
-use store::{Count, Counted, Filter, Find, Found, Hit, Index, Key, Page, Snapshot, Step, StoreError, Version};
+use store::{Count, Counted, Filter, Find, Found, Hit, Index, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
 
 use crate::access::Sight;
-use crate::trail::{self, What};
+use crate::trail::{self, Seen, What};
 use crate::{Act, Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
@@ -69,14 +68,14 @@ impl Session<'_> {
         self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot, self.sight(&*snapshot)?);
         runner.plan = request.explain.then(RefCell::default);
-        runner.patients = self.trail().map(|_| RefCell::default());
+        runner.seen = self.accounts().then(RefCell::default);
         let page = match query.contained {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
-        if let Some(patients) = runner.patients {
-            let query = || query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            self.note(patients.into_inner(), || What::Search { types: request.query.types.clone(), query: query() });
+        if let Some(seen) = runner.seen {
+            let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            self.note(What::Search { types: query.types.clone(), query: text }, seen.into_inner());
         }
         Ok(SearchPage { rows: runner.rows.get(), plan: runner.plan.map_or(Vec::new(), RefCell::into_inner), ..page })
     }
@@ -93,8 +92,8 @@ pub(crate) struct Runner<'a> {
     until: Instant,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<String>>>,
-    /// Whose records are shown, where that is to be accounted for.
-    patients: Option<RefCell<BTreeSet<Key>>>,
+    /// What is shown, where that is to be accounted for.
+    seen: Option<RefCell<Vec<Seen>>>,
     /// What is being run, for the plan.
     stage: Cell<&'static str>,
     /// Where value sets and code systems are looked up.
@@ -113,7 +112,7 @@ impl<'a> Runner<'a> {
             rows: Cell::new(0),
             until,
             plan: None,
-            patients: None,
+            seen: None,
             stage: Cell::new("join"),
             shelf: session.library(),
             codes_left: Cell::new(TERMS_CODES_MAX),
@@ -154,21 +153,17 @@ impl<'a> Runner<'a> {
 
     /// `indexes`, and those by which the patients are known whom resources of these types are about.
     fn with_patients(&self, mut indexes: Vec<Index>, types: &[&'static str]) -> Vec<Index> {
-        if self.patients.is_some() {
+        if self.seen.is_some() {
             indexes.extend(trail::indexes(self.session.registry(), types));
         }
         indexes
     }
 
-    /// Notes whose records these hits are.
+    /// Notes that these hits are shown.
     fn show(&self, hits: &[Hit]) {
-        let Some(patients) = &self.patients else { return };
-        patients.borrow_mut().extend(hits.iter().flat_map(|hit| self.patients_of(hit)));
-    }
-
-    fn patients_of(&self, hit: &Hit) -> BTreeSet<Key> {
-        let indexes = trail::indexes(self.session.registry(), &[hit.key.collection()]);
-        trail::patients(&hit.key, hit.rows.iter().filter(|row| indexes.contains(&row.index)))
+        if let Some(seen) = &self.seen {
+            seen.borrow_mut().extend(hits.iter().map(|hit| self.session.seen_hit(hit)));
+        }
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
 use fhir::{Issue, IssueType, Outcome};
-use store::{Batch, Key, Precondition, Snapshot, Version};
+use store::{Batch, Key, Precondition, Snapshot, Version, Write};
 
 use super::Kept;
 use super::content::{Content, arrange, prepare_all, refuse_subsetted};
@@ -15,9 +15,11 @@ use super::matching::Matching;
 use super::references;
 use super::resolve::Resolver;
 use crate::audit::Protection;
+use crate::audit::{self, Account};
 use crate::parameters::Keeper;
 use crate::search::Runner;
 use crate::session::{deleted, unknown};
+use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
 use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
 
@@ -84,6 +86,27 @@ impl<'a> Plan<'a> {
     /// Whether it changes the search parameters.
     pub(super) fn sets(&self) -> bool {
         !self.transaction.settings.is_empty()
+    }
+
+    /// The accounts of all that is written, for the same commit.
+    pub(super) fn accounts(&self) -> Result<Vec<Write>, Outcome> {
+        let session = self.transaction.session;
+        let Some(requester) = session.requester() else { return Ok(Vec::new()) };
+        let mut by_act: Vec<(audit::Act, Vec<Seen>)> = Vec::new();
+        for write in self.transaction.writes.iter().filter(|write| !write.changes_nothing()) {
+            let act = write.act();
+            let seen = self.transaction.seen(write)?;
+            match by_act.iter_mut().find(|(known, _)| *known == act) {
+                Some((_, several)) => several.push(seen),
+                None => by_act.push((act, vec![seen])),
+            }
+        }
+        let subjects: Vec<_> = by_act.iter().map(|(act, seen)| (*act, by_patient(seen))).collect();
+        let accounts: Vec<_> = subjects
+            .iter()
+            .map(|(act, subjects)| Account { act: *act, subjects, ..session.told(requester, session.operation) })
+            .collect();
+        Ok(session.repository.ledger().writes(&accounts))
     }
 
     /// What to commit, and how to report it.
