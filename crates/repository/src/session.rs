@@ -16,7 +16,7 @@ use crate::audit::Ledger;
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
-use crate::trail::{self, Origin, Seen, Trail, What};
+use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
 use crate::{Access, Act, Requester, Rule, TerminologyServer, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
@@ -249,6 +249,11 @@ impl Session<'_> {
     ///
     /// Where something is hidden, its versions are passed over as if they were not there, and nothing is counted.
     pub fn history(&self, history: &History) -> Result<HistoryPage, Outcome> {
+        if matches!(&history.scope, HistoryScope::All)
+            || matches!(&history.scope, HistoryScope::Collection(name) if name == EVENT)
+        {
+            self.settle_audit()?;
+        }
         let snapshot = self.snapshot()?;
         let (act, sight) = match &history.scope {
             HistoryScope::All => (Act::Search, self.sight(&*snapshot)?),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use fhir::Outcome;
 use search::Registry;
 use store::{HistoryScope, Hit, Index, Key, Row, Version};
 
@@ -19,6 +20,9 @@ pub struct Origin {
     /// The value of `X-Request-Id`.
     pub request: String,
 }
+
+/// The resource type of the audit's events.
+pub(crate) const EVENT: &str = "AuditEvent";
 
 /// All that was shown in one request and is not accounted for yet.
 #[derive(Debug, Default)]
@@ -70,9 +74,17 @@ impl Session<'_> {
         Session { origin: origin.into(), ..self }
     }
 
-    /// The same session for an operation with this name, `$` included.
+    /// The same session for an operation with this name, without its `$`.
     pub fn during(&self, operation: &'static str) -> Self {
         Session { operation, ..self.clone() }
+    }
+
+    /// Makes the events that the audit still owes, before they are looked for.
+    pub(crate) fn settle_audit(&self) -> Result<(), Outcome> {
+        match self.accounts() {
+            true => self.repository.ledger().settle(self.access.only_patient()),
+            false => Ok(()),
+        }
     }
 
     /// Whether what is shown must be accounted for.

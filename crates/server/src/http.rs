@@ -16,11 +16,13 @@ use fhir::{IssueType, Outcome};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use repository::Origin;
+use repository::audit::Ticket;
 use search::{parse_query_string, query_string};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::State;
-use crate::authorization::authorization;
+use crate::authorization::{authorization, peer};
 use crate::interaction::{Expected, Interaction};
 use crate::local::{check_host, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
@@ -184,17 +186,21 @@ impl Exchange {
             preferences: Preferences::of(&head.headers),
             payload,
         };
-        let work = Work { state: state.clone(), form: self.form.clone(), access, call };
+        let origin = Origin {
+            peer: Some(peer(state, head)),
+            request: self.form.request_id.to_str().unwrap_or_default().to_owned(),
+        };
+        let work = Work { state: state.clone(), form: self.form.clone(), access, origin, call };
         if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json {
-            return Ok(work.run());
+            return Ok(work.run().accounted().await?);
         }
         let may_write = work.call.interaction.may_write();
-        let response = elsewhere(state, may_write, move || {
-            let response = work.run();
+        let done = elsewhere(state, may_write, move || {
+            let done = work.run();
             drop(share);
-            response
+            done
         });
-        Ok(response.await?)
+        Ok(done.await?.accounted().await?)
     }
 
     fn accept(&mut self, head: &Parts, general: &General) -> Result<(), Outcome> {
@@ -245,15 +251,34 @@ struct Work {
     state: Arc<State>,
     form: Form,
     access: repository::Access,
+    origin: Origin,
     call: Call,
 }
 
+/// What came of a call.
+struct Done {
+    response: Response,
+    /// Before it ends nothing may be disclosed.
+    ticket: Option<Ticket>,
+}
+
+impl Done {
+    /// The response, once it is accounted for.
+    async fn accounted(self) -> Result<Response, Outcome> {
+        if let Some(ticket) = self.ticket {
+            ticket.await?;
+        }
+        Ok(self.response)
+    }
+}
+
 impl Work {
-    fn run(self) -> Response {
-        let Work { state, form, access, call } = self;
+    fn run(self) -> Done {
+        let Work { state, form, access, origin, call } = self;
         let sent = call.payload.sent();
+        let session = state.repository.open(access).from(origin);
         let performed = catch_unwind(AssertUnwindSafe(|| {
-            let session = state.repository.open(access);
+            let session = session.clone();
             perform(&Caller { state: &state, session, request_id: &form.request_id, sent: sent.clone() }, call)
         }));
         let mut answer = match performed {
@@ -265,7 +290,7 @@ impl Work {
             }
         };
         answer.place(sent.as_ref());
-        form.response(answer, &state.base_url)
+        Done { response: form.response(answer, &state.base_url), ticket: session.account() }
     }
 }
 
@@ -273,15 +298,15 @@ impl Work {
 async fn elsewhere(
     state: &State,
     may_write: bool,
-    work: impl FnOnce() -> Response + Send + 'static,
-) -> Result<Response, Outcome> {
+    work: impl FnOnce() -> Done + Send + 'static,
+) -> Result<Done, Outcome> {
     let limit = state.limits.answer_timeout;
     let turn = tokio::time::timeout(limit, state.turns.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| slow(limit))?;
     let task = tokio::task::spawn_blocking(move || {
-        let response = work();
+        let done = work();
         drop(turn);
-        response
+        done
     });
     let done = if may_write { task.await } else { tokio::time::timeout(limit, task).await.map_err(|_| slow(limit))? };
     done.map_err(|error| Outcome::new(IssueType::Exception, error.to_string()))

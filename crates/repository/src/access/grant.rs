@@ -8,6 +8,7 @@ use search::{Criterion, Handling, Registry, Scope};
 use store::{Filter, Key};
 
 use super::{Access, Act, Acts, Limits, Permission, Rights};
+use crate::trail::EVENT;
 use crate::{Repository, Requester};
 
 /// One scope of a token: these acts on this type.
@@ -21,9 +22,6 @@ pub struct Permit {
     /// Search parameters that the resources must satisfy, decoded.
     pub parameters: Vec<(String, String)>,
 }
-
-/// What nobody writes: the server keeps the account of who saw what.
-const KEPT: &str = "AuditEvent";
 
 /// Types that say nothing of a patient they are about, and yet may carry what is of one: nothing a patient's app may see.
 const CLOSED: [&str; 11] = [
@@ -98,9 +96,10 @@ impl Permit {
         };
         let acts = |wanted: &[Act]| wanted.iter().copied().filter(|act| self.acts.has(*act)).collect::<Acts>();
         let rights = rights.with(acts(&[Act::Read, Act::Search]), &seen);
+        // The account of who saw what is the server's to keep; systems may add what they know.
         Ok(match (resource_type, &place) {
-            (KEPT, Place::Everywhere) => rights.with(acts(&[Act::Create]), &written),
-            (KEPT, _) => rights,
+            (EVENT, Place::Everywhere) => rights.with(acts(&[Act::Create]), &written),
+            (EVENT, _) => rights,
             _ => rights.with(acts(&[Act::Create, Act::Update, Act::Delete]), &written),
         })
     }

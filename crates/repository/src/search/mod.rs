@@ -20,7 +20,7 @@ use store::{Count, Counted, Filter, Find, Found, Hit, Index, Page, Snapshot, Ste
 pub use contained::ContainedMatch;
 
 use crate::access::Sight;
-use crate::trail::{self, Seen, What};
+use crate::trail::{self, EVENT, Seen, What};
 use crate::{Act, Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
@@ -63,6 +63,11 @@ impl Session<'_> {
         let query = request.query;
         for resource_type in &query.types {
             self.access.permit(Act::Search, resource_type)?;
+        }
+        if query.types.contains(&EVENT)
+            || query.applied.iter().any(|(name, value)| name.contains(EVENT) || value.contains(EVENT))
+        {
+            self.settle_audit()?;
         }
         let snapshot = self.snapshot()?;
         self.check_parameters(query, &*snapshot)?;
