@@ -7,10 +7,14 @@
 
 pub mod exchange;
 
+pub mod scope;
+
 mod authority;
 mod client;
 mod grant;
+mod tokens;
 
 pub use authority::Authority;
 pub use client::{Client, ClientAuth};
 pub use grant::Grant;
+pub use tokens::Verified;
