@@ -6,6 +6,7 @@ use std::fmt;
 use fhir::Definitions;
 
 use super::{Letters, Level, READING, Scope, Scopes, Syntax, WRITING, Word};
+use crate::uri::percent_decoded;
 
 /// Bytes of all scopes of one request, spaces counted.
 pub const TEXT_MAX: usize = 8_192;
@@ -126,8 +127,9 @@ fn parameters(query: &str) -> Option<Vec<(String, String)>> {
     let mut parameters = Vec::new();
     for part in query.split('&') {
         let (name, value) = part.split_once('=')?;
-        let (name, value) = (decode(name)?, decode(value)?);
-        if parameters.len() == PARAMETERS_MAX || value.is_empty() || !is_parameter(&name) {
+        let (name, value) = (percent_decoded(name)?, percent_decoded(value)?);
+        let is_value = !value.is_empty() && !value.contains(char::is_control);
+        if parameters.len() == PARAMETERS_MAX || !is_value || !is_parameter(&name) {
             return None;
         }
         parameters.push((name, value));
@@ -143,22 +145,4 @@ fn is_parameter(name: &str) -> bool {
     let is_common = !base.starts_with('_') || COMMON_PARAMETERS.contains(&base);
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':');
     !base.is_empty() && is_common && name.bytes().all(is_name)
-}
-
-/// Undoes percent-encoding; `+` is a plus.
-fn decode(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = match byte {
-            b'%' => hex(bytes.next()?)? << 4 | hex(bytes.next()?)?,
-            byte => byte,
-        };
-        decoded.push(byte);
-    }
-    String::from_utf8(decoded).ok().filter(|text| !text.contains(char::is_control))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|digit| digit as u8)
 }

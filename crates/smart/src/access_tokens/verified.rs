@@ -22,6 +22,7 @@ pub struct Verified {
     /// The token's own id, `jti`.
     pub id: String,
     pub issued: Millis,
+    /// When it must be looked at again, at the latest: most often it has expired then.
     pub expires: Millis,
     access: OnceLock<Access>,
 }

@@ -1,5 +1,0 @@
-//! Access tokens: issued, and verified at each request.
-
-mod verified;
-
-pub use verified::Verified;
