@@ -2,6 +2,10 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
+
+use crate::error::{ErrorCode, OAuthError};
+
 /// A request to one of the authorization server's endpoints.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
@@ -33,4 +37,51 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+}
+
+impl Request<'_> {
+    /// The value of a field of the form; an error when it is there more than once, as RFC 6749, paragraph 3.2, forbids.
+    pub(crate) fn field(&self, name: &'static str) -> Result<Option<&str>, OAuthError> {
+        let mut values = self.form.iter().filter(|(key, value)| key == name && !value.is_empty());
+        let first = values.next().map(|(_, value)| value.as_str());
+        match values.next() {
+            None => Ok(first),
+            Some(_) => Err(OAuthError::new(ErrorCode::InvalidRequest, format!("`{name}` is given more than once"))),
+        }
+    }
+
+    pub(crate) fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
+        let missing = || OAuthError::new(ErrorCode::InvalidRequest, format!("`{name}` is missing"));
+        self.field(name)?.ok_or_else(missing)
+    }
+}
+
+impl Reply {
+    /// A JSON document that nobody may keep.
+    pub(crate) fn json(status: u16, body: &Value) -> Reply {
+        Reply { status, headers: Vec::new(), body: body.to_string().into_bytes() }
+            .with("Content-Type", "application/json")
+            .with("Cache-Control", "no-store")
+            .with("Pragma", "no-cache")
+    }
+
+    /// A JSON document that anybody may keep for so many seconds.
+    pub(crate) fn public_json(seconds: u32, body: &Value) -> Reply {
+        Reply { status: 200, headers: Vec::new(), body: body.to_string().into_bytes() }
+            .with("Content-Type", "application/json")
+            .with("Cache-Control", format!("public, max-age={seconds}"))
+    }
+
+    pub(crate) fn with(mut self, header: &'static str, value: impl Into<String>) -> Reply {
+        self.headers.push((header, value.into()));
+        self
+    }
+}
+
+/// The same object without the members that are null.
+pub(crate) fn without_nulls(mut object: Value) -> Value {
+    if let Value::Object(members) = &mut object {
+        members.retain(|_, value| !value.is_null());
+    }
+    object
 }

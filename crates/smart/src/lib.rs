@@ -6,11 +6,46 @@
 //! - Nothing here knows a web server: an [`Exchange`](exchange::Request) comes in as plain data, and a reply goes out so.
 
 pub mod exchange;
+pub mod jose;
+pub mod scope;
 
+mod access_tokens;
 mod authority;
 mod client;
+mod clients;
+mod codes;
+mod desk;
+mod discovery;
+mod epoch;
+mod error;
 mod grant;
+mod grants;
+mod introspect;
+mod record;
+mod refresh_tokens;
+mod revoke;
+mod secret;
+mod server;
+mod signing;
+mod token;
+mod token_event;
+mod uri;
 
+#[cfg(test)]
+mod tests;
+
+pub use access_tokens::{ClaimNames, Issuer, Refused, Verified};
 pub use authority::Authority;
 pub use client::{Client, ClientAuth};
+pub use clients::{
+    ClientError, Clients, InvalidClient, NewAuth, NewClient, REDIRECT_URIS_MAX, Registered, Registration,
+};
+pub use codes::{CODE_AGE_MAX, Codes};
+pub use desk::Desk;
+pub use discovery::CAPABILITIES;
+pub use error::{Challenge, ErrorCode, OAuthError};
 pub use grant::Grant;
+pub use grants::Grants;
+pub use secret::{Random, new_name, system_random};
+pub use server::{AuthorizationServer, AuthorizationSetup};
+pub use token_event::{TokenAct, TokenEvent, TokenEvents};

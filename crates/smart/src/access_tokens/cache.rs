@@ -1,0 +1,54 @@
+//! Tokens that were verified, by their hash.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use repository::Millis;
+
+use super::Verified;
+use crate::epoch::Epoch;
+
+/// Tokens that are kept.
+const TOKENS_MAX: usize = 20_000;
+
+/// The hash of a token.
+pub(crate) type Name = [u8; 32];
+
+/// Tokens that were verified and have not expired.
+#[derive(Default)]
+pub(crate) struct Cache {
+    kept: RwLock<HashMap<Name, Kept>>,
+}
+
+/// A token, and when nothing spoke against it.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub(crate) verified: Arc<Verified>,
+    pub(crate) epoch: Epoch,
+}
+
+impl Cache {
+    pub(crate) fn name(token: &str) -> Name {
+        *blake3::hash(token.as_bytes()).as_bytes()
+    }
+
+    pub(crate) fn find(&self, name: &Name) -> Option<Kept> {
+        self.kept.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(crate) fn keep(&self, name: Name, kept: Kept, now: Millis) {
+        let mut all = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= TOKENS_MAX {
+            all.retain(|_, kept| now < kept.verified.expires);
+        }
+        // Whoever holds so many that count has them verified again now and then.
+        if all.len() >= TOKENS_MAX {
+            all.clear();
+        }
+        all.insert(name, kept);
+    }
+
+    pub(crate) fn forget(&self, name: &Name) {
+        self.kept.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+}

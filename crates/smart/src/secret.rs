@@ -1,0 +1,33 @@
+//! Secrets of this server's making, and the only form in which they are kept.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+/// Fills bytes with what nobody can guess. Passed in, so that tests repeat exactly.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// A new secret of 256 bits, in base64url.
+pub(crate) fn secret(random: &Random) -> String {
+    let mut bytes = [0; 32];
+    random(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A new name of 128 bits, in base64url, which is no secret.
+pub fn new_name(random: &Random) -> String {
+    let mut bytes = [0; 16];
+    random(&mut bytes);
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What is kept of a secret: of 256 random bits one fast hash says nothing.
+pub(crate) fn hashed(secret: &str) -> String {
+    blake3::hash(secret.as_bytes()).to_hex().to_string()
+}
+
+/// The operating system's randomness.
+pub fn system_random() -> Random {
+    Arc::new(|bytes| aws_lc_rs::rand::fill(bytes).expect("the operating system has randomness to give"))
+}

@@ -1,0 +1,129 @@
+//! The authorization server: which endpoint answers a request.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use repository::Repository;
+
+use crate::access_tokens::{Cache, Issuer};
+use crate::clients::{Pace, Registration};
+use crate::desk::Desk;
+use crate::error::OAuthError;
+use crate::exchange::{Reply, Request};
+use crate::jose::{Fetch, KeySets};
+use crate::secret::Random;
+use crate::signing::Signing;
+use crate::token_event::{TokenAct, TokenEvent, TokenEvents};
+
+/// What the authorization server needs to know and to use.
+pub struct AuthorizationSetup {
+    /// The FHIR base URL, without a final `/`.
+    pub base_url: String,
+    pub registration: Registration,
+    /// Whose tokens count besides its own.
+    pub issuers: Vec<Issuer>,
+    pub random: Random,
+    pub fetch: Arc<dyn Fetch>,
+    pub events: Arc<dyn TokenEvents>,
+}
+
+/// The authorization server of one FHIR base URL. All that it must not forget is in the vault.
+pub struct AuthorizationServer {
+    pub(crate) setup: AuthorizationSetup,
+    /// `iss` of its tokens: the base URL's origin and `/auth`.
+    pub(crate) issuer: String,
+    /// The path of the base URL.
+    base_path: String,
+    pub(crate) signing: Signing,
+    pub(crate) key_sets: KeySets,
+    pub(crate) verified: Cache,
+    pub(crate) registrations: Pace,
+    /// When the vault was last cleared of what has run out.
+    pub(crate) swept: AtomicI64,
+}
+
+impl AuthorizationServer {
+    pub fn new(setup: AuthorizationSetup) -> AuthorizationServer {
+        let (origin, base_path) = split_origin(&setup.base_url);
+        AuthorizationServer {
+            issuer: format!("{origin}/auth"),
+            base_path: base_path.to_owned(),
+            signing: Signing::default(),
+            key_sets: KeySets::new(setup.fetch.clone()),
+            verified: Cache::default(),
+            registrations: Pace::default(),
+            swept: AtomicI64::new(0),
+            setup,
+        }
+    }
+
+    /// `iss` of its tokens.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The server at work on the values of one repository.
+    pub fn desk<'a>(&'a self, repository: &'a Repository) -> Desk<'a> {
+        Desk::new(self, repository)
+    }
+
+    /// Answers a request to one of its endpoints: for tokens, clients and discovery.
+    pub fn handle(&self, repository: &Repository, request: &Request) -> Reply {
+        let desk = self.desk(repository);
+        let path = request.path;
+        match path {
+            "/auth/token" => desk.post(request, TokenAct::OtherGrant, Desk::token),
+            "/auth/introspect" => desk.post(request, TokenAct::Introspect, Desk::introspect),
+            "/auth/revoke" => desk.post(request, TokenAct::Revoke, Desk::revoke),
+            "/auth/register" => desk.post(request, TokenAct::Register, Desk::register),
+            "/auth/jwks" => desk.get(request, Desk::jwks),
+            "/auth/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server/auth" => {
+                desk.get(request, |desk| Ok(desk.openid_configuration()))
+            }
+            _ if path.strip_prefix(self.base_path.as_str()) == Some("/.well-known/smart-configuration") => {
+                desk.get(request, |desk| Ok(desk.smart_configuration()))
+            }
+            _ => Reply { status: 404, ..Reply::default() },
+        }
+    }
+
+    /// The URL of an endpoint.
+    pub(crate) fn url(&self, endpoint: &str) -> String {
+        format!("{}/{endpoint}", self.issuer)
+    }
+}
+
+type Answer = Result<Reply, OAuthError>;
+
+impl Desk<'_> {
+    /// Answers a POST, and tells of it.
+    fn post(&self, request: &Request, what: TokenAct, answer: fn(&Self, &Request, &mut TokenEvent) -> Answer) -> Reply {
+        if request.method != "POST" {
+            return not_allowed("POST");
+        }
+        let mut event = TokenEvent::new(what, request.peer);
+        let answer = answer(self, request, &mut event);
+        event.refused = answer.as_ref().err().map(|error| error.code);
+        self.server.setup.events.tell(event);
+        self.sweep();
+        answer.unwrap_or_else(|error| error.reply())
+    }
+
+    fn get(&self, request: &Request, answer: fn(&Self) -> Answer) -> Reply {
+        match request.method {
+            "GET" => answer(self).unwrap_or_else(|error| error.reply()),
+            _ => not_allowed("GET"),
+        }
+    }
+}
+
+fn not_allowed(allowed: &'static str) -> Reply {
+    Reply { status: 405, ..Reply::default() }.with("Allow", allowed)
+}
+
+/// A base URL's origin and path.
+fn split_origin(base_url: &str) -> (&str, &str) {
+    let authority = base_url.find("://").map_or(0, |scheme| scheme + 3);
+    let path = base_url[authority..].find('/').map_or(base_url.len(), |slash| authority + slash);
+    base_url.split_at(path)
+}

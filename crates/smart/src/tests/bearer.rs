@@ -1,0 +1,213 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::harness::*;
+use crate::jose::{Algorithm, Type};
+use crate::scope::Scopes;
+use crate::{AuthorizationServer, AuthorizationSetup, Clients, Registration};
+
+#[test]
+fn refuses_tokens_that_are_forged_or_for_something_else() {
+    let house = House::new();
+    let app = house.app();
+    let grant = house.grant(&app, "patient/*.rs openid");
+    let granted = house.granted(&app, "patient/*.rs openid");
+    let ring = house.server.signing.ring(house.repository.vault(), &house.server.setup.random, NOON).expect("keys");
+    let claims = json!({
+        "iss": ISSUER, "aud": BASE_URL, "sub": "s-ann", "client_id": app.id, "jti": "j", "iat": NOON_S, "exp": NOON_S + 60,
+        "scope": "patient/*.rs", "grant": grant.id,
+    });
+    let signed =
+        |changes: Value| ring.access.sign(Type::AccessToken, &changed(claims.clone(), changes)).expect("a token");
+    assert!(house.counts(&signed(json!({}))));
+
+    let by_other = |kid: &str| key(kid, Algorithm::Es256).sign(Type::AccessToken, &claims).expect("a token");
+    let good = granted.text("access_token");
+    let (head, signature) = good.rsplit_once('.').expect("a signature");
+    let (header, _) = head.split_once('.').expect("claims");
+    let more = changed(claims.clone(), json!({ "scope": "user/*.cruds" })).to_string();
+    let cases = [
+        ("other key", by_other("x")),
+        ("other key of the same name", by_other(ring.access.kid())),
+        ("key for ID tokens", ring.id.sign(Type::AccessToken, &claims).expect("a token")),
+        ("no access token", ring.access.sign(Type::Jwt, &claims).expect("a token")),
+        ("ID token", granted.text("id_token").to_owned()),
+        ("other claims", format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(more))),
+        (
+            "unsigned",
+            format!(
+                "{}.{}.",
+                URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"at+jwt"}"#),
+                head.split_once('.').unwrap().1
+            ),
+        ),
+        ("without signature", head.to_owned()),
+        ("expired", signed(json!({ "exp": NOON_S }))),
+        ("without end", signed(json!({ "exp": null }))),
+        ("not yet valid", signed(json!({ "nbf": NOON_S + 60 }))),
+        ("for another server", signed(json!({ "aud": "https://other.example/fhir" }))),
+        ("for nobody", signed(json!({ "aud": null }))),
+        ("of another issuer", signed(json!({ "iss": "https://other.example" }))),
+        ("of no issuer", signed(json!({ "iss": null }))),
+        ("of another client", signed(json!({ "client_id": house.app().id }))),
+        ("of no client", signed(json!({ "client_id": "nobody" }))),
+        ("of no grant", signed(json!({ "grant": "none" }))),
+        ("with malformed scopes", signed(json!({ "scope": "patient/*.sr" }))),
+        ("nothing", String::new()),
+        ("too long", "a.".repeat(20_000)),
+    ];
+    for (what, token) in cases {
+        assert!(!house.counts(&token), "{what}");
+    }
+}
+
+#[test]
+fn grants_no_more_than_the_context_holds() {
+    let house = House::new();
+    let app = house.app();
+    let mut grant = house.grant(&app, "patient/*.rs user/Patient.r system/*.rs");
+    // Patient in context, person, what is left of the scopes.
+    let cases = [
+        (Some("ann"), Some("Patient/ann"), "patient/*.rs user/Patient.r"),
+        (None, Some("Practitioner/dr"), "user/Patient.r"),
+    ];
+    for (patient, user, scopes) in cases {
+        grant.id = house.desk().grants().new_id();
+        (grant.patient, grant.fhir_user) = (patient.map(str::to_owned), user.map(str::to_owned));
+        house.desk().grants().add(&grant).expect("kept");
+        let asked = Scopes::parse(&grant.scope).expect("scopes");
+        let issued = house.desk().issue(&grant, &asked).expect("a token");
+        let verified = house.desk().verify(&issued.token).expect("it counts");
+        assert_eq!(verified.scopes.to_string(), scopes);
+    }
+}
+
+#[test]
+fn what_is_revoked_counts_no_longer_though_it_was_seen() {
+    let house = House::new();
+    // Another process on the same store.
+    let other = AuthorizationServer::new(AuthorizationSetup {
+        base_url: BASE_URL.to_owned(),
+        registration: Registration::Closed,
+        issuers: Vec::new(),
+        random: house.server.setup.random.clone(),
+        fetch: house.web.clone(),
+        events: house.told.clone(),
+    });
+    let counts = |token: &str| {
+        let elsewhere = other.desk(&house.repository).verify(token).is_ok();
+        assert_eq!(elsewhere, house.counts(token));
+        elsewhere
+    };
+    let random = &house.server.setup.random;
+    let app = house.app();
+    let grants = house.desk().grants();
+    type Revoke<'a> = Box<dyn Fn(&crate::Grant, &str, &str) + 'a>;
+    let cases: [(&str, Revoke, bool); 4] = [
+        (
+            "access token",
+            Box::new(|_, access, _| {
+                assert_eq!(house.post("/auth/revoke", &[("client_id", &app.id), ("token", access)]).status, 200);
+            }),
+            true,
+        ),
+        (
+            "refresh token",
+            Box::new(|_, _, refresh| {
+                assert_eq!(house.post("/auth/revoke", &[("client_id", &app.id), ("token", refresh)]).status, 200);
+            }),
+            false,
+        ),
+        (
+            "grant",
+            Box::new(|grant, _, _| {
+                assert_eq!(grants.end(&grant.id), Ok(Some(grant.clone())));
+                assert_eq!(grants.end(&grant.id), Ok(None));
+            }),
+            false,
+        ),
+        (
+            "client",
+            Box::new(|_, _, _| {
+                assert_eq!(Clients::new(house.repository.vault(), random).disable(&app.id), Ok(true));
+            }),
+            false,
+        ),
+    ];
+    let bystander = house.app();
+    let beside = house.granted(&bystander, "patient/*.rs");
+    for (what, revoke, grant_stands) in cases {
+        let grant = house.grant(&app, "patient/*.rs offline_access");
+        let code = house.code(&grant);
+        let granted = house.post("/auth/token", &redeem(&app.id, &code));
+        let (access, refresh) = (granted.text("access_token"), granted.text("refresh_token"));
+        assert!(counts(access) && counts(access), "{what}");
+        revoke(&grant, access, refresh);
+        assert!(!counts(access), "{what}");
+        let form = [("grant_type", "refresh_token"), ("client_id", app.id.as_str()), ("refresh_token", refresh)];
+        assert_eq!(house.post("/auth/token", &form).status == 200, grant_stands, "{what}");
+        assert!(counts(beside.text("access_token")), "{what}");
+    }
+}
+
+#[test]
+fn a_token_that_was_seen_is_not_looked_at_again() {
+    let house = House::new();
+    let app = house.app();
+    let granted = house.granted(&app, "patient/*.rs");
+    let first = house.desk().verify(granted.text("access_token")).expect("it counts");
+    let access = first.access(|_| repository::Access::limited([]));
+    let second = house.desk().verify(granted.text("access_token")).expect("it counts");
+    assert!(std::sync::Arc::ptr_eq(&first, &second));
+    assert!(std::ptr::eq(access, second.access(|_| unreachable!("it was made"))));
+    house.clock.pass(HOUR);
+    assert!(!house.counts(granted.text("access_token")));
+}
+
+#[test]
+fn a_grant_that_runs_out_takes_its_tokens_along() {
+    let house = House::new();
+    let app = house.app();
+    let mut grant = house.grant(&app, "patient/*.rs offline_access");
+    grant.id = "short".to_owned();
+    grant.expires = Some(NOON + 10 * 60_000);
+    house.desk().grants().add(&grant).expect("kept");
+    let answer = house.post("/auth/token", &redeem(&app.id, &house.code(&grant)));
+    assert_eq!(answer.json["expires_in"], 600);
+    house.clock.pass(10 * 60_000);
+    assert!(!house.counts(answer.text("access_token")));
+    let form =
+        [("grant_type", "refresh_token"), ("client_id", &app.id), ("refresh_token", answer.text("refresh_token"))];
+    assert_eq!(house.post("/auth/token", &form).outcome(), (400, "invalid_grant"));
+}
+
+#[test]
+fn keys_are_renewed_and_former_ones_count_until_their_tokens_expire() {
+    let house = House::new();
+    let app = house.app();
+    let kids = || {
+        let keys = house.get("/auth/jwks").json["keys"].clone();
+        let kids = keys.as_array().expect("keys").iter().map(|key| key["kid"].as_str().expect("a name").to_owned());
+        kids.collect::<Vec<_>>()
+    };
+    let before = house.granted(&app, "patient/*.rs");
+    let first = kids();
+    assert_eq!(first.len(), 2);
+    house.desk().rotate_keys().expect("renewed");
+    let both = kids();
+    assert_eq!(both.len(), 4);
+    assert_eq!(both[2..], first);
+    house.clock.pass(HOUR - 1);
+    assert!(house.counts(before.text("access_token")));
+    let after = house.granted(&app, "patient/*.rs");
+    house.clock.pass(1);
+    assert_eq!(kids(), both[..2]);
+    assert!(house.counts(after.text("access_token")) && !house.counts(before.text("access_token")));
+    // They are renewed when they are old.
+    house.clock.pass(90 * 24 * HOUR);
+    assert_ne!(kids()[..2], both[..2]);
+    assert!(kids().ends_with(&both[..2]));
+    let published = house.get("/auth/jwks").json.to_string();
+    assert!(!published.contains("\"d\"") && !published.contains("pkcs8"));
+}

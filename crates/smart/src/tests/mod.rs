@@ -1,0 +1,11 @@
+//! The endpoints for apps, asked as a web server would, over a real store.
+
+mod assertion;
+mod bearer;
+mod code;
+mod discovery;
+mod external;
+mod harness;
+mod introspect;
+mod refresh;
+mod register;
