@@ -8,6 +8,7 @@
 mod access;
 pub mod audit;
 mod change;
+mod consent;
 mod fault;
 mod library;
 mod note;
@@ -27,6 +28,7 @@ mod testing;
 
 pub use access::{Access, Act, Acts, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
+pub use consent::{Book, Elevation, Implicit, PROVISION_DEPTH_MAX, PROVISIONS_MAX, Policies, Restrictions};
 pub use fault::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};
