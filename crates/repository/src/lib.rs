@@ -9,6 +9,7 @@ mod access;
 pub mod audit;
 mod change;
 mod consent;
+mod emergency;
 mod fault;
 mod library;
 mod note;

@@ -13,11 +13,12 @@ use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Ro
 
 use crate::access::Sight;
 use crate::audit::Ledger;
+use crate::consent::{Book, Implicit};
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
 use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
-use crate::{Access, Act, Requester, Rule, TerminologyServer, fault};
+use crate::{Access, Act, Requester, Rule, TerminologyServer, emergency, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
 const HISTORY_LOOKS_MAX: usize = 100_000;
@@ -36,6 +37,8 @@ pub struct Setup {
     pub base_url: String,
     pub references: References,
     pub validation: Validation,
+    /// What is seen of a patient who has said nothing about it.
+    pub consent: Implicit,
     /// Who is asked about value sets and code systems that are not known here.
     pub terminology: Option<Arc<dyn TerminologyServer>>,
     /// How long one search may run, its joins and includes counted.
@@ -86,6 +89,8 @@ pub struct Repository {
     pub(crate) work: Work,
     /// Who saw and did what.
     pub(crate) ledger: Ledger,
+    /// What patients decided about their records.
+    consents: Book,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -115,6 +120,7 @@ impl Repository {
         let live = Arc::new(ArcSwap::from_pointee(live));
         Ok(Repository {
             ledger: Ledger::new(&setup, live.clone()),
+            consents: Book::new(&setup.base_url),
             setup,
             live,
             library: Library::default(),
@@ -392,8 +398,16 @@ impl Session<'_> {
     }
 
     /// What the caller may see and do on a snapshot.
-    pub(crate) fn sight(&self, _snapshot: &dyn Snapshot) -> Result<Sight, Outcome> {
-        Ok(Sight::new(self.access.clone()))
+    pub(crate) fn sight(&self, snapshot: &dyn Snapshot) -> Result<Sight, Outcome> {
+        let registry = self.live.registry.clone();
+        if self.requester().is_none_or(|requester| requester.custodian) {
+            return Ok(Sight::new(self.access.clone(), None, registry));
+        }
+        let policies = self.repository.consents.refresh(snapshot, &registry)?;
+        let elevations = |requester: &Requester| emergency::elevations(snapshot, requester);
+        let implicit = self.setup().consent;
+        let restrictions = self.access.restrictions(&policies, self.now(), implicit, elevations)?;
+        Ok(Sight::new(self.access.clone(), restrictions, registry))
     }
 
     pub(crate) fn setup(&self) -> &Setup {

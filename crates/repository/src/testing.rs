@@ -12,8 +12,8 @@ use store::{Clock, Embedded, Key, Millis, Page, Version};
 use tempfile::TempDir;
 
 use crate::{
-    Access, Change, ChangeKind, Changed, Count, Patch, References, Refusal, Repository, SearchPage, SearchRequest,
-    Session, Setup, Target, Validation,
+    Access, Change, ChangeKind, Changed, Count, Implicit, Patch, References, Refusal, Repository, SearchPage,
+    SearchRequest, Session, Setup, Target, Validation,
 };
 
 /// Monday 2027-03-01, 12:00 UTC.
@@ -65,6 +65,7 @@ impl House {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::default(),
+            consent: Implicit::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };

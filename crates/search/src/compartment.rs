@@ -40,17 +40,19 @@ pub(crate) fn codes<'r>(registry: &'r Registry, compartment: &str, resource_type
     members.filter(|(name, _)| *name == resource_type).map(|(_, codes)| codes.as_slice()).next().unwrap_or_default()
 }
 
+/// The type of those whom records are about.
+const PATIENT: &str = "Patient";
+
 /// Parameters that name the patient a resource is about, also where R4's compartment leaves the type out, as it does with Task.
 const SUBJECTS: [&str; 2] = ["patient", "subject"];
 
 /// The indexes whose rows name the patients that resources of a type are about: those of the Patient compartment, `patient` and `subject`.
 /// Nothing but its id says so of a Patient.
 pub(crate) fn patient_indexes(registry: &Registry, resource_type: &str) -> Vec<Index> {
-    let compartment = Compartment { code: "Patient", id: String::new() };
-    if resource_type == compartment.code {
+    if resource_type == PATIENT {
         return Vec::new();
     }
-    let codes = parameters(registry, &compartment, resource_type).iter().filter(|code| **code != "{def}");
+    let codes = codes(registry, PATIENT, resource_type).iter().filter(|code| **code != "{def}");
     let codes = codes.map(|code| row::parameter_index(resource_type, code));
     let mut indexes: Vec<_> = codes.chain(subjects(registry, resource_type)).collect();
     indexes.sort_unstable();
@@ -62,7 +64,7 @@ pub(crate) fn patient_indexes(registry: &Registry, resource_type: &str) -> Vec<I
 fn subjects<'r>(registry: &'r Registry, resource_type: &str) -> impl Iterator<Item = Index> + use<'r> {
     let table = registry.table(resource_type);
     let parameters = SUBJECTS.iter().filter_map(move |code| table?.get(code));
-    let names_patients = |of: &Definition| of.kind == SearchKind::Reference && of.targets.contains(&"Patient");
+    let names_patients = |of: &Definition| of.kind == SearchKind::Reference && of.targets.contains(&PATIENT);
     parameters.filter(move |parameter| names_patients(&parameter.definition)).map(|parameter| parameter.index)
 }
 

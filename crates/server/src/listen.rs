@@ -102,6 +102,11 @@ impl Server {
         Indexing(Arc::downgrade(&self.state))
     }
 
+    /// What its requests share.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -119,6 +124,11 @@ impl Server {
         let builder = Arc::new(builder(&limits));
         let graceful = GracefulShutdown::new();
         let indexer = Indexer::start(self.state.clone());
+        if self.state.authority().is_on()
+            && let Err(outcome) = self.state.repository.ledger().start()
+        {
+            tracing::error!(%outcome, "the audit does not go on where it ended");
+        }
         let app = app(self.state);
         let mut stop = std::pin::pin!(stop);
         loop {

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicUsize;
 use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, TerminologyServer};
-use smart::Authority;
+use smart::jose::Https;
+use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup};
 use store::{Embedded, Store, StoreError};
 use tokio::sync::Semaphore;
 
@@ -51,6 +52,14 @@ impl State {
         let pages = Signer::open(store.as_ref() as &dyn Store)?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,
+            Auth::On => Authority::On(Box::new(AuthorizationServer::new(AuthorizationSetup {
+                base_url: base_url.clone(),
+                registration: config.registration,
+                issuers: config.issuers,
+                random: smart::system_random(),
+                fetch: Arc::new(Https::default()),
+                events: Arc::new(Audited),
+            }))),
         };
         let terminology = config.terminology_server.map(|url| {
             Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
@@ -66,11 +75,15 @@ impl State {
             base_url: base_url.clone(),
             references: config.references,
             validation: config.validation,
+            consent: config.consent,
             terminology,
             search_time: config.limits.search_timeout,
         })
         .map_err(unusable)?;
         tell_indexing(|tell| repository.index_outdated(tell)).map_err(unusable)?;
+        if authority.is_on() {
+            repository.ledger().protect_all();
+        }
         Ok(State {
             repository,
             definitions,
@@ -91,6 +104,16 @@ impl State {
 }
 
 impl State {
+    /// The data, for those who work on it beside the requests.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Who decides the rights of requests.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Indexes what an import of search parameters has left.
     pub(crate) fn index_rest(&self) -> Result<(), Outcome> {
         tell_indexing(|tell| self.repository.index_all(tell))

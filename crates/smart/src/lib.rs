@@ -10,6 +10,7 @@ pub mod jose;
 pub mod scope;
 
 mod access_tokens;
+mod audited;
 mod authority;
 mod client;
 mod clients;
@@ -35,6 +36,7 @@ mod uri;
 mod tests;
 
 pub use access_tokens::{ClaimNames, Issuer, Refused, Verified};
+pub use audited::Audited;
 pub use authority::Authority;
 pub use client::{Client, ClientAuth};
 pub use clients::{

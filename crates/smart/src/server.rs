@@ -104,7 +104,7 @@ impl Desk<'_> {
         let mut event = TokenEvent::new(what, request.peer);
         let answer = answer(self, request, &mut event);
         event.refused = answer.as_ref().err().map(|error| error.code);
-        self.server.setup.events.tell(event);
+        self.server.setup.events.tell(self.repository, event);
         self.sweep();
         answer.unwrap_or_else(|error| error.reply())
     }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use repository::Repository;
+
 use crate::error::ErrorCode;
 
 /// Something that happened at an endpoint for apps.
@@ -40,7 +42,7 @@ pub enum TokenAct {
 
 /// Takes what the audit keeps.
 pub trait TokenEvents: Send + Sync {
-    fn tell(&self, event: TokenEvent);
+    fn tell(&self, repository: &Repository, event: TokenEvent);
 }
 
 impl TokenEvent {

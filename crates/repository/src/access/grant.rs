@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use fhir::{IssueType, Outcome};
 use search::{Criterion, Handling, Registry, Scope};
 use store::{Filter, Key};
@@ -39,7 +40,7 @@ const CLOSED: [&str; 11] = [
 ];
 
 /// Types that are about whatever one of their references leads to, and the parameter of that.
-const FOLLOWED: [(&str, &str); 2] = [("Binary", "security-context"), ("Provenance", "target")];
+pub(crate) const FOLLOWED: [(&str, &str); 2] = [("Binary", "security-context"), ("Provenance", "target")];
 
 /// What is about the patients that it names, and about everybody where it names none: when a surgery is open.
 const OPEN: &str = "Schedule";
@@ -61,7 +62,10 @@ impl Repository {
         }
         let is_within_patient = permits.iter().all(|permit| permit.of_patient);
         let is_everything = requester.custodian && requester.user.is_none() && permits.contains(&Permit::everything());
-        Ok(Access { limits: Some(Arc::new(Limits { granted, requester, is_within_patient, is_everything })) })
+        let consented = ArcSwapOption::empty();
+        Ok(Access {
+            limits: Some(Arc::new(Limits { granted, requester, is_within_patient, is_everything, consented })),
+        })
     }
 }
 

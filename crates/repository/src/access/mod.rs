@@ -11,7 +11,8 @@ mod sight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use fhir::{IssueType, Outcome};
+use arc_swap::ArcSwapOption;
+use fhir::{Instant, IssueType, Outcome};
 use store::Key;
 
 pub use act::{Act, Acts, Permission, Rights};
@@ -20,6 +21,7 @@ pub(crate) use grant::is_open;
 pub(crate) use sight::{Known, Sight, accepts};
 
 use crate::Requester;
+use crate::consent::{Elevation, Implicit, Policies, Restrictions};
 
 /// The rights of one caller.
 #[derive(Clone, Debug)]
@@ -37,6 +39,15 @@ pub(crate) struct Limits {
     is_within_patient: bool,
     /// The record keeper's own system, which was granted everything.
     is_everything: bool,
+    /// What consents hid when that was last asked.
+    consented: ArcSwapOption<Consented>,
+}
+
+/// What consents hide from a requester for whom these emergencies are declared.
+#[derive(Debug)]
+struct Consented {
+    restrictions: Arc<Restrictions>,
+    elevations: Vec<Elevation>,
 }
 
 impl Access {
@@ -48,7 +59,8 @@ impl Access {
     /// These rights by resource type, and nothing on other types.
     pub fn limited(rights: impl IntoIterator<Item = (&'static str, Rights)>, requester: Requester) -> Access {
         let granted = rights.into_iter().collect();
-        let limits = Limits { granted, requester, is_within_patient: false, is_everything: false };
+        let consented = ArcSwapOption::empty();
+        let limits = Limits { granted, requester, is_within_patient: false, is_everything: false, consented };
         Access { limits: Some(Arc::new(limits)) }
     }
 
@@ -66,6 +78,28 @@ impl Access {
     /// Whether nothing is hidden, and what concerns the whole server may be done.
     pub(crate) fn is_full(&self) -> bool {
         self.limits.as_ref().is_none_or(|limits| limits.is_everything)
+    }
+
+    /// What consents hide by these policies, now; `None` when nobody needs to say who asks.
+    pub(crate) fn restrictions(
+        &self,
+        policies: &Policies,
+        now: Instant,
+        implicit: Implicit,
+        elevations: impl FnOnce(&Requester) -> Result<Vec<Elevation>, Outcome>,
+    ) -> Result<Option<Arc<Restrictions>>, Outcome> {
+        let Some(limits) = &self.limits else { return Ok(None) };
+        let elevations = elevations(&limits.requester)?;
+        if let Some(known) = &*limits.consented.load()
+            && known.restrictions.generation() == policies.generation()
+            && known.restrictions.valid_until().is_none_or(|until| now < until)
+            && known.elevations == elevations
+        {
+            return Ok(Some(known.restrictions.clone()));
+        }
+        let restrictions = Arc::new(policies.restrictions(&limits.requester, now, implicit, &elevations));
+        limits.consented.store(Some(Arc::new(Consented { restrictions: restrictions.clone(), elevations })));
+        Ok(Some(restrictions))
     }
 
     /// Refuses who may not do this with any resource of the type.

@@ -163,7 +163,7 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
 impl Resolver<'_, '_, '_> {
     /// Whether there is such a resource, as far as the caller may know.
     fn is_there(&self, key: &Key) -> Result<bool, Outcome> {
-        match self.sight.known(self.session.registry(), key.collection()) {
+        match self.sight.known(key.collection()) {
             Known::Untold => Ok(true),
             Known::All => {
                 let head = self.snapshot.head(key).map_err(fault::outcome)?;

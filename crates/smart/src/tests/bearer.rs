@@ -157,7 +157,7 @@ fn a_token_that_was_seen_is_not_looked_at_again() {
     let app = house.app();
     let granted = house.granted(&app, "patient/*.rs");
     let first = house.desk().verify(granted.text("access_token")).expect("it counts");
-    let access = first.access(|_| repository::Access::limited([]));
+    let access = first.access(|_| repository::Access::limited([], repository::Requester::default()));
     let second = house.desk().verify(granted.text("access_token")).expect("it counts");
     assert!(std::sync::Arc::ptr_eq(&first, &second));
     assert!(std::ptr::eq(access, second.access(|_| unreachable!("it was made"))));
