@@ -1,5 +1,6 @@
 //! What the server says of one access, before it is kept.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use store::{Key, Millis};
@@ -213,5 +214,53 @@ impl Datum {
     /// A version, as it was read or written.
     pub fn of(version: &store::Version) -> Datum {
         Datum { key: version.key.clone(), version: version.version }
+    }
+}
+
+impl Subject {
+    /// What was seen or written, each with the patients whom it concerns, by patient. A Patient resource concerns itself alone: the record
+    /// of another never names it.
+    pub fn by_patient(seen: impl IntoIterator<Item = (Datum, Vec<Key>)>) -> Vec<Subject> {
+        let mut subjects: BTreeMap<Option<Key>, Vec<Datum>> = BTreeMap::new();
+        for (datum, patients) in seen {
+            if datum.key.collection() == "Patient" {
+                subjects.entry(Some(datum.key.clone())).or_default().push(datum);
+            } else if patients.is_empty() {
+                subjects.entry(None).or_default().push(datum);
+            } else {
+                for patient in patients {
+                    subjects.entry(Some(patient)).or_default().push(datum.clone());
+                }
+            }
+        }
+        subjects.into_iter().map(|(patient, data)| Subject { patient, data }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::key;
+
+    #[test]
+    fn groups_by_patient() {
+        let seen = [
+            ("Observation/o", &["Patient/bob"][..]),
+            ("Patient/ann", &["Patient/ann", "Patient/bob"]),
+            ("Slot/s", &[]),
+            ("Appointment/a", &["Patient/ann", "Patient/bob"]),
+        ];
+        let seen = seen.map(|(of, patients)| {
+            (Datum { key: key(of), version: 1 }, patients.iter().map(|patient| key(patient)).collect())
+        });
+        let subjects = Subject::by_patient(seen);
+        let shown: Vec<_> = subjects
+            .iter()
+            .map(|subject| {
+                let data: Vec<_> = subject.data.iter().map(|datum| datum.key.as_str()).collect();
+                format!("{}: {}", subject.patient.as_ref().map_or("none", Key::id), data.join(" "))
+            })
+            .collect();
+        assert_eq!(shown, ["none: Slot/s", "ann: Patient/ann Appointment/a", "bob: Observation/o Appointment/a"]);
     }
 }

@@ -21,7 +21,7 @@ use crate::{Method, fault};
 pub(super) const MADE: &[u8] = b"audit/made";
 
 /// How many AuditEvents one commit writes: few enough that others hardly wait for it.
-const BATCH: usize = 32;
+const BATCH: usize = 200;
 
 /// How long a few records wait for more, so that events are made many at a time.
 const WAIT: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ const WAIT: Duration = Duration::from_secs(1);
 const RESTS: u32 = 4;
 
 /// With more records outstanding it does not rest.
-const BACKLOG: usize = 100_000;
+const BACKLOG: usize = 20_000;
 
 /// How long it rests when the store could not do it.
 const REST_FAILED: Duration = Duration::from_secs(30);

@@ -12,6 +12,7 @@
 
 mod account;
 mod block;
+mod chain;
 mod code;
 mod event;
 mod ledger;

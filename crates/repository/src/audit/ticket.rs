@@ -73,11 +73,11 @@ impl Batch {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells all who wait.
+    /// Tells all who wait, once.
     pub(super) fn end(&self, end: Result<(), Outcome>) {
         let wakers = {
             let mut state = self.lock();
-            state.end = Some(end);
+            state.end.get_or_insert(end);
             std::mem::take(&mut state.wakers)
         };
         self.ended.notify_all();

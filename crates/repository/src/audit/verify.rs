@@ -7,7 +7,7 @@ use search::Rows;
 use store::{Cursor, Key, Snapshot, Version};
 
 use super::block::{BLOCKS, Block, Head};
-use super::ledger::PENDING;
+use super::chain::PENDING;
 use super::make::{MADE, Records};
 use super::{Place, event, rule};
 use crate::session::parse_stored;

@@ -1,5 +1,6 @@
 //! The commands of `flint`: one file and one variant each.
 
+mod audit;
 mod export;
 mod import;
 mod package;
@@ -34,6 +35,8 @@ enum Command {
     Export(export::Export),
     /// Packages of profiles and other definitions.
     Package(package::Package),
+    /// The audit: who saw and did what.
+    Audit(audit::Audit),
     /// Work with code systems that are not FHIR resources.
     Terminology(terminology::Terminology),
 }
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
         Command::Package(package) => package.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Terminology(terminology) => terminology.run(),
     };
     match done {

@@ -89,7 +89,7 @@ fn tells_what_happened() {
             "own read",
             account(Act::Read, &own, &one),
             vec![
-                "R 0; PatientRead; read; agent IRCP PAT Patient/ann; agent 110152 Ward round 192.0.2.7; agent 110153 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o/_history/3; entity XrequestId r-1",
+                "R 0; PatientRead; read; agent IRCP Patient/ann; agent 110152 Ward round 192.0.2.7; agent 110153 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o/_history/3; entity XrequestId r-1",
             ],
         ),
         (
@@ -110,14 +110,14 @@ fn tells_what_happened() {
             "own search",
             Account { query: "Observation?code=1", ..account(Act::SearchType, &own, &one) },
             vec![
-                "E 0; PatientQuery; search-type; agent IRCP PAT Patient/ann; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 T2JzZXJ2YXRpb24/Y29kZT0x; entity Observation 4 Observation/o/_history/3; entity XrequestId r-1",
+                "E 0; PatientQuery; search-type; agent IRCP Patient/ann; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 T2JzZXJ2YXRpb24/Y29kZT0x; entity Observation 4 Observation/o/_history/3; entity XrequestId r-1",
             ],
         ),
         (
             "own search without a match",
             Account { query: "Observation?code=1", ..account(Act::SearchType, &own, &[]) },
             vec![
-                "E 0; PatientQuery; search-type; agent IRCP PAT Patient/ann; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 T2JzZXJ2YXRpb24/Y29kZT0x; entity XrequestId r-1",
+                "E 0; PatientQuery; search-type; agent IRCP Patient/ann; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 T2JzZXJ2YXRpb24/Y29kZT0x; entity XrequestId r-1",
             ],
         ),
         // Patient?name=b: who reads of it does not learn whom else it was about.
@@ -125,9 +125,9 @@ fn tells_what_happened() {
             "staff search",
             Account { query: "Patient?name=b", ..account(Act::SearchType, &nurse, &two) },
             vec![
-                "E 0; Query; search-type; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 2 24 UGF0aWVudD9uYW1lPWI=; entity XrequestId r-1",
-                "E 0; PatientQuery; search-type; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 UGF0aWVudD9uYW1lPQ==; entity Observation 4 Observation/o/_history/3; entity Observation 4 Observation/p/_history/1; entity XrequestId r-1",
-                "E 0; PatientQuery; search-type; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/bob; entity 2 24 UGF0aWVudD9uYW1lPQ==; entity Observation 4 Observation/q/_history/2; entity XrequestId r-1",
+                "E 0; Query; search-type; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 2 24 UGF0aWVudD9uYW1lPWI=; entity XrequestId r-1",
+                "E 0; PatientQuery; search-type; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 UGF0aWVudD9uYW1lPQ==; entity Observation 4 Observation/o/_history/3; entity Observation 4 Observation/p/_history/1; entity XrequestId r-1",
+                "E 0; PatientQuery; search-type; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/bob; entity 2 24 UGF0aWVudD9uYW1lPQ==; entity Observation 4 Observation/q/_history/2; entity XrequestId r-1",
             ],
         ),
         (
@@ -141,7 +141,7 @@ fn tells_what_happened() {
             "create",
             account(Act::Create, &nurse, &one),
             vec![
-                "C 0; PatientCreate; create; agent AUT PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o/_history/3; entity XrequestId r-1",
+                "C 0; PatientCreate; create; agent AUT Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o/_history/3; entity XrequestId r-1",
             ],
         ),
         (
@@ -162,7 +162,7 @@ fn tells_what_happened() {
             "refused read",
             Account { ending: Ending::Refused, note: "there is no \"x\"", ..account(Act::Read, &own, &asked) },
             vec![
-                "R 4 there is no \"x\"; ; read; agent IRCP PAT Patient/ann; agent 110152 Ward round 192.0.2.7; agent 110153 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o; entity XrequestId r-1",
+                "R 4 there is no \"x\"; ; read; agent IRCP Patient/ann; agent 110152 Ward round 192.0.2.7; agent 110153 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 4 Observation/o; entity XrequestId r-1",
             ],
         ),
         (
@@ -173,8 +173,8 @@ fn tells_what_happened() {
                 ..account(Act::Operation, &nurse, &one)
             },
             vec![
-                "E 0; ; operation $everything; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 2 24 UGF0aWVudC9hbm4vJGV2ZXJ5dGhpbmc=; entity XrequestId r-1",
-                "E 0; ; operation $everything; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 UGF0aWVudC8qLyRldmVyeXRoaW5n; entity Observation 4 Observation/o/_history/3; entity XrequestId r-1",
+                "E 0; ; operation $everything; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 2 24 UGF0aWVudC9hbm4vJGV2ZXJ5dGhpbmc=; entity XrequestId r-1",
+                "E 0; ; operation $everything; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110153 Ward round 192.0.2.7; agent 110152 http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity 2 24 UGF0aWVudC8qLyRldmVyeXRoaW5n; entity Observation 4 Observation/o/_history/3; entity XrequestId r-1",
             ],
         ),
         (
@@ -188,14 +188,14 @@ fn tells_what_happened() {
             "grant",
             account(Act::Authorize, &own, &consent),
             vec![
-                "E 0; ; AuthZ-Consent; agent IRCP PAT Patient/ann; agent 110150 Ward round 192.0.2.7; agent authserver http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity Consent 4 Consent/c/_history/1; entity XrequestId r-1",
+                "E 0; ; AuthZ-Consent; agent IRCP Patient/ann; agent 110150 Ward round 192.0.2.7; agent authserver http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity Consent 4 Consent/c/_history/1; entity XrequestId r-1",
             ],
         ),
         (
             "break-glass",
             Account { note: "unconscious", ..account(Act::BreakGlass, &nurse, &nothing) },
             vec![
-                "E 0; ; 110127; agent IRCP PROV Practitioner/joy; agent PROV Organization/surgery; agent 110150 Ward round 192.0.2.7; agent authserver http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity XrequestId r-1",
+                "E 0; ; 110127; agent IRCP Practitioner/joy; agent PROV Organization/surgery; agent 110150 Ward round 192.0.2.7; agent authserver http://localhost/fhir http://localhost/fhir; entity 1 1 Patient/ann; entity XrequestId r-1",
             ],
         ),
     ];
@@ -268,17 +268,17 @@ fn keep_within_bounds() {
 fn are_found_by_every_parameter() {
     let house = House::new();
     let subjects = [about(Some("Patient/ann"), &[("Observation/o", 3)])];
-    let nurse = staff();
-    let accounts = [account(Act::Read, &nurse, &subjects)];
+    let mum = Requester { organization: staff().organization, ..view("RelatedPerson/mum", "Patient/ann") };
+    let accounts = [account(Act::Read, &mum, &subjects)];
     assert_eq!(house.repository.ledger().append(&accounts).wait(), Ok(()));
     house.repository.ledger().settle(None).expect("settled");
     let queries = [
         "action=R",
         "address=192.0.2",
-        "agent=Practitioner/joy",
+        "agent=RelatedPerson/mum",
         "agent=Organization/surgery",
         "agent-name=ward",
-        "agent-role=PROV",
+        "agent-role=PRS",
         "date=2027-03-01",
         "entity=Observation/o",
         "entity=Patient/ann",

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use fhir::IssueType;
+use store::{Committed, Snapshot, Statistics, Store, StoreError};
 
 use super::super::make::MADE;
 use super::*;
 use crate::audit::block::Block;
 use crate::audit::record;
+use crate::{Repository, Setup};
 
 /// The data of all records, in the order of the chain.
 fn chained(house: &House) -> Vec<String> {
@@ -209,4 +211,74 @@ fn keeps_up_with_search_parameters() {
     house.account_for("Patient/bob", "Basic/b");
     house.repository.ledger().settle(None).expect("settled");
     assert_eq!(house.events_of("recorded-by=http").len(), 2);
+}
+
+/// A store that fails when it is told to.
+struct Troubled {
+    store: Arc<dyn Store>,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+#[derive(Clone, Copy)]
+enum Trouble {
+    Full,
+    Panic,
+}
+
+impl Store for Troubled {
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.store.snapshot()
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let trouble = *self.trouble.lock().expect("not poisoned");
+        match trouble {
+            None => self.store.commit(batch),
+            Some(Trouble::Full) => Err(StoreError::Full),
+            Some(Trouble::Panic) => panic!("as a bug would"),
+        }
+    }
+
+    fn statistics(&self) -> Result<Statistics, StoreError> {
+        self.store.statistics()
+    }
+}
+
+#[test]
+fn refuses_while_the_store_cannot_keep() {
+    let house = House::new();
+    let setup = &house.repository.setup;
+    let troubled = Arc::new(Troubled { store: setup.store.clone(), trouble: Mutex::new(None) });
+    let repository = Repository::new(Setup {
+        store: troubled.clone(),
+        definitions: setup.definitions,
+        registry: setup.registry.clone(),
+        rules: &[],
+        clock: setup.clock.clone(),
+        ids: setup.ids.clone(),
+        base_url: setup.base_url.clone(),
+        references: setup.references,
+        validation: setup.validation,
+        terminology: None,
+        search_time: setup.search_time,
+    });
+    let repository = repository.expect("a repository");
+    let requester = staff();
+    let keep = |of: &str| {
+        let subjects = [about(Some("Patient/ann"), &[(of, 1)])];
+        let end = repository.ledger().append(&[account(Act::Read, &requester, &subjects)]).wait();
+        end.map_err(|outcome| outcome.issues[0].code)
+    };
+    let trouble = |trouble| *troubled.trouble.lock().expect("not poisoned") = trouble;
+    assert_eq!(keep("Basic/a"), Ok(()));
+    trouble(Some(Trouble::Full));
+    assert_eq!(keep("Basic/lost"), Err(IssueType::Transient));
+    trouble(None);
+    assert_eq!(keep("Basic/b"), Ok(()));
+    trouble(Some(Trouble::Panic));
+    assert_eq!(keep("Basic/lost"), Err(IssueType::Transient));
+    trouble(None);
+    assert_eq!(keep("Basic/late"), Err(IssueType::Transient), "nobody waits for a thread that is gone");
+    assert!(repository.ledger().settle(None).is_err());
+    assert_eq!(chained(&house), ["Basic/a", "Basic/b"]);
 }
