@@ -6,6 +6,7 @@ use fhir::Outcome;
 use repository::{Edit, Millis, Repository, Vault};
 use serde::Deserialize;
 
+use crate::Grant;
 use crate::codes::Codes;
 use crate::grants::Grants;
 use crate::server::AuthorizationServer;
@@ -37,6 +38,11 @@ impl<'a> Desk<'a> {
 
     pub fn codes(&self) -> Codes<'a> {
         Codes::new(self.vault(), &self.server.setup.random)
+    }
+
+    /// Ends a grant, with all of its codes and tokens. What it was, when it still was.
+    pub fn end(&self, grant: &str) -> Result<Option<Grant>, Outcome> {
+        self.grants().end(grant)
     }
 
     /// Makes keys that sign from now on. What the former ones signed counts until it expires.

@@ -1,5 +1,6 @@
 //! The commands of `flint`: one file and one variant each.
 
+mod app;
 mod export;
 mod import;
 mod package;
@@ -32,6 +33,8 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Apps and systems that may ask for tokens.
+    App(app::App),
     /// Packages of profiles and other definitions.
     Package(package::Package),
     /// Work with code systems that are not FHIR resources.
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::App(app) => app.run(),
         Command::Package(package) => package.run(),
         Command::Terminology(terminology) => terminology.run(),
     };

@@ -20,6 +20,8 @@ use crate::token_event::TokenEvent;
 
 /// How far ahead an assertion may expire, in seconds, besides what clocks may differ.
 const ASSERTION_AGE_MAX_S: i64 = 300;
+/// Bytes of a client's id.
+const ID_MAX: usize = 200;
 /// Bytes of an assertion's `jti`.
 const JTI_MAX: usize = 200;
 
@@ -127,6 +129,7 @@ impl<'a> Shown<'a> {
             Some(id) if id != shown.id => {
                 Err(OAuthError::new(ErrorCode::InvalidRequest, "`client_id` is not that of the client which is shown"))
             }
+            _ if shown.id.len() > ID_MAX => Err(refused(shown.challenge)),
             _ => Ok(shown),
         }
     }

@@ -4,6 +4,9 @@ use super::harness::*;
 use crate::jose::{self, Algorithm, Expected, KeySet, Type};
 use crate::{Clients, ErrorCode, NewAuth, NewClient, TokenAct};
 
+type Changes<'a> = &'a [(&'a str, &'a str)];
+type Outcome<'a> = (u16, &'a str);
+
 #[test]
 fn gives_tokens_for_a_code() {
     let house = House::new();
@@ -66,7 +69,7 @@ fn refuses_wrong_requests_for_a_code() {
     let (app, other) = (house.app(), house.app());
     let code = house.code(&house.grant(&app, "patient/*.rs"));
     let challenge = "Zi-GuvDxJkwGBJ8eAvsLWYpfqbWV3pjDSZhtLzXz6TQ";
-    let cases: &[(&[(&str, &str)], (u16, &str))] = &[
+    let cases: &[(Changes, Outcome)] = &[
         (&[("grant_type", "")], (400, "invalid_request")),
         (&[("grant_type", "password")], (400, "unsupported_grant_type")),
         (&[("grant_type", "implicit")], (400, "unsupported_grant_type")),
@@ -155,7 +158,7 @@ fn clients_show_secrets() {
     };
     let (right, wrong) = (basic(&client.id, &secret), basic(&client.id, "wrong"));
     let stranger = basic("nobody", &secret);
-    let cases: &[(&[(&str, &str)], Option<&str>, (u16, &str))] = &[
+    let cases: &[(Changes, Option<&str>, Outcome)] = &[
         (&[("client_secret", &secret)], None, (200, "")),
         (&[("client_id", "")], Some(&right), (200, "")),
         (&[], Some(&right), (200, "")),
