@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use fhir::Outcome;
 use serde_json::json;
 
-use super::Clients;
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
 use crate::error::{Challenge, ErrorCode, OAuthError};
@@ -107,10 +106,6 @@ impl Desk<'_> {
             }
             _ => Ok(false),
         }
-    }
-
-    pub(crate) fn clients(&self) -> Clients<'_> {
-        Clients::new(self.vault(), &self.server.setup.random)
     }
 }
 

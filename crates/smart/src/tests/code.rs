@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::jose::{self, Algorithm, Expected, KeySet, Type};
-use crate::{Clients, ErrorCode, NewAuth, NewClient, TokenAct};
+use crate::{ErrorCode, NewAuth, NewClient, TokenAct};
 
 type Changes<'a> = &'a [(&'a str, &'a str)];
 type Outcome<'a> = (u16, &'a str);
@@ -178,8 +178,7 @@ fn clients_show_secrets() {
         let challenged = answer.status == 401 && authorization.is_some();
         assert_eq!(answer.header("WWW-Authenticate").is_some(), challenged, "{changes:?} {authorization:?}");
     }
-    let random = &house.server.setup.random;
-    let clients = Clients::new(house.repository.vault(), random);
+    let clients = house.desk().clients();
     let replaced = clients.replace_secret(&client.id).expect("done").expect("a secret");
     for (secret, status) in [(&secret, 401), (&replaced, 200)] {
         let code = house.code(&house.grant(&client, "patient/*.rs"));
