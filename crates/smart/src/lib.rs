@@ -28,6 +28,7 @@ mod revoke;
 mod secret;
 mod server;
 mod signing;
+mod sweep;
 mod token;
 mod token_event;
 mod uri;

@@ -1,7 +1,6 @@
 //! The authorization server: which endpoint answers a request.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use repository::Repository;
 
@@ -13,6 +12,7 @@ use crate::exchange::{Reply, Request};
 use crate::jose::{Fetch, KeySets};
 use crate::secret::Random;
 use crate::signing::Signing;
+use crate::sweep::Sweep;
 use crate::token_event::{TokenAct, TokenEvent, TokenEvents};
 
 /// What the authorization server needs to know and to use.
@@ -38,8 +38,7 @@ pub struct AuthorizationServer {
     pub(crate) key_sets: KeySets,
     pub(crate) verified: Cache,
     pub(crate) registrations: Pace,
-    /// When the vault was last cleared of what has run out.
-    pub(crate) swept: AtomicI64,
+    pub(crate) sweep: Sweep,
 }
 
 impl AuthorizationServer {
@@ -52,7 +51,7 @@ impl AuthorizationServer {
             key_sets: KeySets::new(setup.fetch.clone()),
             verified: Cache::default(),
             registrations: Pace::default(),
-            swept: AtomicI64::new(0),
+            sweep: Sweep::default(),
             setup,
         }
     }
@@ -105,7 +104,7 @@ impl Desk<'_> {
         let answer = answer(self, request, &mut event);
         event.refused = answer.as_ref().err().map(|error| error.code);
         self.server.setup.events.tell(self.repository, event);
-        self.sweep();
+        self.server.sweep.run(self.vault(), self.now);
         answer.unwrap_or_else(|error| error.reply())
     }
 

@@ -11,7 +11,7 @@ use crate::error::ErrorCode;
 pub struct TokenEvent {
     pub what: TokenAct,
     pub peer: IpAddr,
-    /// The id of the client; what it says to be, where it could not show it. `None` when it does not say.
+    /// The id of the client; where it could not show that it is the one, what it says to be, at most 200 bytes. `None` when it does not say.
     pub client: Option<String>,
     /// The name of the account that granted; `None` for a system.
     pub account: Option<String>,

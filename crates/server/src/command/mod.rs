@@ -1,5 +1,6 @@
 //! The commands of `flint`: one file and one variant each.
 
+mod app;
 mod audit;
 mod export;
 mod import;
@@ -33,6 +34,8 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Apps and systems that may ask for tokens.
+    App(app::App),
     /// Packages of profiles and other definitions.
     Package(package::Package),
     /// The audit: who saw and did what.
@@ -98,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::App(app) => app.run(),
         Command::Package(package) => package.run(),
         Command::Audit(audit) => audit.run(),
         Command::Terminology(terminology) => terminology.run(),

@@ -172,9 +172,7 @@ impl House {
     }
 
     pub(super) fn register(&self, new: NewClient) -> Registered {
-        let random = &self.server.setup.random;
-        let clients = Clients::new(self.repository.vault(), random);
-        clients.register(new, NOON).unwrap_or_else(|error| panic!("{error}"))
+        self.desk().clients().register(new, NOON).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// An app in people's hands.

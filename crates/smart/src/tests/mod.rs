@@ -4,6 +4,7 @@ mod assertion;
 mod bearer;
 mod code;
 mod discovery;
+mod events;
 mod external;
 mod harness;
 mod introspect;
