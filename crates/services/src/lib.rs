@@ -6,6 +6,7 @@ mod inputs;
 mod operation;
 pub mod packages;
 mod search_parameters;
+mod sharing;
 mod snapshot;
 mod terminology;
 mod validate;
@@ -22,6 +23,7 @@ pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointm
 pub static OPERATIONS: &[&'static dyn Operation] = &[
     &search_parameters::SearchParameters,
     &validate::Validate,
+    &sharing::BreakGlass,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,
