@@ -17,7 +17,8 @@ pub use terminology::EXPANSION_INPUTS;
 use repository::Rule;
 
 /// Every rule, in the order they apply.
-pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
+pub static RULES: &[&'static dyn Rule] =
+    &[&appointments::ClaimedSlot, &appointments::Booking, &sharing::OfPatient, &sharing::Proxy, &sharing::OptOut];
 
 /// Every operation.
 pub static OPERATIONS: &[&'static dyn Operation] = &[

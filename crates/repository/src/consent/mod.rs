@@ -14,6 +14,7 @@ mod policy;
 mod provision;
 mod reading;
 mod restrictions;
+mod tables;
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ pub struct Policies {
     by_key: HashMap<Key, Arc<Policy>>,
     /// Those of each patient, in order of their keys.
     by_patient: HashMap<Key, Vec<Arc<Policy>>>,
-    /// Patients that are named by an identifier, as far as they were found here.
+    /// The patients of each identifier by which consents name them.
     identified: HashMap<Name, Vec<Key>>,
 }
 
@@ -107,17 +107,32 @@ impl Policies {
     pub(super) fn identify(&mut self, name: Name, patients: Vec<Key>) {
         let naming: Vec<_> = self.by_key.values().filter(|policy| policy.patient == name).cloned().collect();
         for policy in naming {
+            self.patients(&policy).iter().for_each(|patient| self.forget(patient, &policy.key));
             patients.iter().for_each(|patient| self.add(patient.clone(), policy.clone()));
         }
         self.identified.insert(name, patients);
     }
 
-    /// The identifiers that name no patient here as far as is known.
-    pub(super) fn unidentified(&self) -> Vec<Name> {
+    /// The patients that an identifier names; `None` when nobody has looked for them.
+    pub(super) fn identified(&self, name: &Name) -> Option<&[Key]> {
+        self.identified.get(name).map(Vec::as_slice)
+    }
+
+    /// The identifiers by which consents name patients.
+    pub(super) fn identifiers(&self) -> HashSet<Name> {
         let names = self.by_key.values().map(|policy| &policy.patient);
-        let is_open = |name: &&Name| matches!(name, Name::Identifier { .. }) && !self.identified.contains_key(*name);
-        let names: HashSet<_> = names.filter(is_open).collect();
-        names.into_iter().cloned().collect()
+        names.filter(|name| matches!(name, Name::Identifier { .. })).cloned().collect()
+    }
+
+    /// Whether patients are noted for an identifier by which no consent names them any more: nobody looks after those.
+    pub(super) fn has_unnamed(&self) -> bool {
+        let names = self.identifiers();
+        self.identified.keys().any(|name| !names.contains(name))
+    }
+
+    pub(super) fn drop_unnamed(&mut self) {
+        let names = self.identifiers();
+        self.identified.retain(|name, _| names.contains(name));
     }
 
     fn patients(&self, policy: &Policy) -> Vec<Key> {
