@@ -29,7 +29,7 @@ mod testing;
 
 pub use access::{Access, Act, Acts, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
-pub use consent::{Book, Elevation, Implicit, PROVISION_DEPTH_MAX, PROVISIONS_MAX, Policies, Restrictions};
+pub use consent::{Implicit, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 pub use emergency::{EMERGENCIES_MAX, EMERGENCY_DURATION, Emergency, REASON_MAX};
 pub use fault::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;

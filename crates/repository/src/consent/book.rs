@@ -43,7 +43,7 @@ pub(crate) fn begun_by<'a>(written: impl DoubleEndedIterator<Item = (&'a Key, u6
 
 /// The policies of all patients, kept current.
 #[derive(Debug)]
-pub struct Book {
+pub(crate) struct Book {
     base_url: Box<str>,
     now: ArcSwap<State>,
     /// Held while changes are read, so that they are read once. Whoever waits needs what is being read.
@@ -64,12 +64,12 @@ type Newest = Option<(Key, u64)>;
 
 impl Book {
     /// An empty book. `base_url` is this server's own, without a final `/`: absolute references below it are local.
-    pub fn new(base_url: &str) -> Book {
+    pub(crate) fn new(base_url: &str) -> Book {
         Book { base_url: base_url.into(), now: ArcSwap::default(), renewing: Mutex::default() }
     }
 
     /// The policies as this snapshot has them, or later ones. Costs one look-up when nothing has changed.
-    pub fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
+    pub(crate) fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
         let generation = snapshot.value(NAME).map_err(fault::outcome)?;
         let is_current = |state: &State| state.is_read && state.generation == generation;
         let state = self.now.load();

@@ -18,8 +18,8 @@ pub(super) fn filter(registry: &Registry, resource_type: &str, data: &Data) -> F
         Data::Normal => normal(registry, resource_type),
         Data::Surely(what) => Judge { registry, resource_type, is_cautious: false }.what(what),
         Data::Perhaps(what) => Judge { registry, resource_type, is_cautious: true }.what(what),
-        Data::Both(both) => all(both.iter().map(|data| filter(registry, resource_type, data))),
-        Data::Either(either) => any(either.iter().map(|data| filter(registry, resource_type, data))),
+        Data::All(parts) => all(parts.iter().map(|data| filter(registry, resource_type, data))),
+        Data::Any(parts) => any(parts.iter().map(|data| filter(registry, resource_type, data))),
         Data::Not(data) => not(filter(registry, resource_type, data)),
     }
 }

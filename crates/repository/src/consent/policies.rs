@@ -10,12 +10,12 @@ use super::data::Data;
 use super::decision::Asker;
 use super::policy::Policy;
 use super::restrictions::Restrictions;
-use super::{Elevation, Implicit};
+use super::{Elevation, Implicit, POLICIES_MAX};
 use crate::{Name, Requester};
 
 /// The policies of all patients, as they were at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Policies {
+pub(crate) struct Policies {
     pub(super) generation: u64,
     by_key: HashMap<Key, Arc<Policy>>,
     /// Those of each patient, in order of their keys.
@@ -26,12 +26,12 @@ pub struct Policies {
 
 impl Policies {
     /// Another after every change of a policy.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
     /// What is hidden from a requester now.
-    pub fn restrictions(
+    pub(crate) fn restrictions(
         &self,
         requester: &Requester,
         now: Instant,
@@ -67,6 +67,9 @@ impl Policies {
     }
 
     fn seen_of(&self, asker: &Asker<'_>, patient: &Key, elevated: &[&Elevation]) -> Data {
+        if self.by_patient.get(patient).is_some_and(|policies| policies.len() > POLICIES_MAX) {
+            return Data::Nothing;
+        }
         let requester = asker.requester;
         let is_lay = requester.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()));
         if requester.patient.is_some() && (is_lay || !requester.consents.is_empty()) {

@@ -1,7 +1,7 @@
 //! Rules of reading and deciding, one by one, each with what it refuses.
 
 use super::*;
-use crate::consent::{Elevation, PROVISION_DEPTH_MAX, PROVISIONS_MAX};
+use crate::consent::{Elevation, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 
 /// The record of p with a sensitive part, something of q, of both, of nobody, and of somebody named by an identifier alone.
 fn record() -> Vec<Document> {
@@ -345,6 +345,24 @@ fn restrictions_hold_until_a_period_begins_or_ends() {
         let restrictions = policies.restrictions(&staff, at(now), Implicit::Deny, &[]);
         assert_eq!(seen(&registry, &restrictions, &record()), expected, "{now}");
         assert_eq!(restrictions.valid_until(), until.map(at), "{now}");
+        assert!(restrictions.hold(&policies, at(now)), "{now}");
+        assert!(until.is_none_or(|until| !restrictions.hold(&policies, at(until))), "{now}");
         assert_eq!(policies.restrictions(&about_q, at(now), Implicit::Deny, &[]).valid_until(), None, "{now}");
     }
+}
+
+#[test]
+fn more_consents_than_are_judged_hide_the_patient() {
+    let deny = provision("deny", &[&labels(&["HIV"])], &[]);
+    let consents: Vec<_> = (0..=POLICIES_MAX).map(|id| consent(&format!("c{id}"), "p", &deny)).collect();
+    let consents: Vec<_> = consents.iter().map(String::as_str).collect();
+    check(
+        "as many as may be",
+        &consents[1..],
+        &one(),
+        Implicit::Permit,
+        "p plain mind secret other both nobody somebody one",
+    );
+    check("one more", &consents, &one(), Implicit::Permit, NOT_P);
+    check("custodian", &consents, &Requester { custodian: true, ..one() }, Implicit::Permit, ALL);
 }
