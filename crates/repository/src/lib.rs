@@ -7,6 +7,7 @@
 
 mod access;
 mod change;
+mod consent;
 mod fault;
 mod library;
 mod note;
@@ -25,6 +26,9 @@ mod testing;
 
 pub use access::{Access, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
+pub use consent::{
+    Book, Elevation, Implicit, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX, Policies, Restrictions,
+};
 pub use fault::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};

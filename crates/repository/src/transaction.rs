@@ -10,7 +10,7 @@ use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 use crate::parameters::Generation;
 use crate::session::parse_stored;
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Session, fault, library};
+use crate::{Method, Planned, Session, consent, fault, library};
 
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
@@ -209,7 +209,8 @@ impl<'a> Transaction<'a> {
             }
         }
         let versions = written.iter().map(|&at| (&self.writes[at].key, self.writes[at].next_version()));
-        batch.writes.extend(library::Generation::begun_by(versions));
+        batch.writes.extend(library::Generation::begun_by(versions.clone()));
+        batch.writes.extend(consent::begun_by(versions));
         let settings = self.settings.iter();
         batch.writes.extend(settings.map(|(name, value)| Write::Set { name: name.clone(), value: value.clone() }));
         Ok((batch, written))

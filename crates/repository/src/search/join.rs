@@ -64,7 +64,7 @@ impl Runner<'_> {
                 Ok(false)
             }
             Filter::Not(filter) => Ok(!self.satisfies(filter, key, rows, rests_on)?),
-            Filter::Match(_) | Filter::Word { .. } => Ok(filter.accepts(rows)),
+            Filter::Match(_) | Filter::OneOf { .. } | Filter::Word { .. } => Ok(filter.accepts(rows)),
             Filter::LinksTo { links, names, to } => {
                 let values = rows.iter().filter(|row| links.contains(&row.index)).map(|row| row.value.as_slice());
                 let named = values.map(|value| self.named(value, names)).collect();

@@ -150,7 +150,7 @@ impl PlannedRows {
                 }
                 Some(union)
             }
-            Filter::Not(_) | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
+            Filter::Not(_) | Filter::OneOf { .. } | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
             Filter::Word { index, word } => {
                 let changes = self.by_row.get(&Row { index: *index, value: word.clone() });
                 changes.map_or(Some(Vec::new()), |changes| (changes.len() <= most).then(|| changes.clone()))
