@@ -9,6 +9,7 @@ mod access;
 mod change;
 mod fault;
 mod library;
+mod lookup;
 mod note;
 mod packed;
 mod parameters;
@@ -23,6 +24,7 @@ mod vault;
 #[cfg(test)]
 mod testing;
 
+pub use ::search::{parse_query_string, query_string};
 pub use access::{Access, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use fault::HTTP_ERROR_CODES;
@@ -37,4 +39,4 @@ pub use session::{References, Repository, Session, Setup, Validation, new_id};
 pub use transaction::Transaction;
 pub use vault::{Edit, Expected, Vault};
 
-pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};
+pub use store::{Clock, Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};
