@@ -16,7 +16,7 @@ const SWEEP_EVERY: Millis = 10 * 60 * 1000;
 /// Values of a kind that are looked at in one go.
 const SWEEP_MAX: usize = 1_000;
 /// What runs out, by the beginning of its name.
-const SWEPT: [&str; 4] = ["code/", "jti/", "refresh/", "revoked/"];
+const SWEPT: [&str; 7] = ["code/", "jti/", "launch/", "oidc/", "refresh/", "revoked/", "session/"];
 
 /// The authorization server at work on one repository, at one moment.
 #[derive(Clone, Copy)]

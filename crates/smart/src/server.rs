@@ -122,7 +122,7 @@ fn not_allowed(allowed: &'static str) -> Reply {
 }
 
 /// A base URL's origin and path.
-fn split_origin(base_url: &str) -> (&str, &str) {
+pub(crate) fn split_origin(base_url: &str) -> (&str, &str) {
     let authority = base_url.find("://").map_or(0, |scheme| scheme + 3);
     let path = base_url[authority..].find('/').map_or(base_url.len(), |slash| authority + slash);
     base_url.split_at(path)
