@@ -66,9 +66,7 @@ pub(crate) fn words(scope: &Scope) -> String {
 
 /// What narrows it or makes it grave.
 pub(crate) fn hint(scope: &Scope) -> Option<String> {
-    let limits =
-        scope.parameters.iter().map(|(name, value)| format!("{name} is {}", value.rsplit('|').next().unwrap_or(value)));
-    let limits: Vec<String> = limits.collect();
+    let limits: Vec<String> = scope.parameters.iter().map(|(name, value)| limit(name, value)).collect();
     let limits = (!limits.is_empty()).then(|| format!("Only where {}.", limits.join(" and ")));
     let alters = scope.letters.contains(Letters::UPDATE) || scope.letters.contains(Letters::DELETE);
     let alters = alters.then(|| "It could alter what is there now.".to_owned());
@@ -76,6 +74,12 @@ pub(crate) fn hint(scope: &Scope) -> Option<String> {
         (Some(limits), Some(alters)) => Some(format!("{limits} {alters}")),
         (limits, alters) => limits.or(alters),
     }
+}
+
+/// A code is told without its system.
+fn limit(name: &str, value: &str) -> String {
+    let code = value.rsplit('|').next().unwrap_or(value);
+    format!("the {} is “{}”", name.replace('-', " "), code.replace('-', " "))
 }
 
 fn verbs(letters: Letters) -> String {
@@ -130,7 +134,7 @@ mod tests {
             (
                 "patient/Observation.crs?category=http://x|vital-signs",
                 "See and add test results and measurements",
-                Some("Only where category is vital-signs."),
+                Some("Only where the category is “vital signs”."),
             ),
             (
                 "patient/Appointment.cruds",
