@@ -1,13 +1,13 @@
 //! A server of one test, and requests to it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::Value;
-use server::{Clock, Config, Indexing, Millis, Server};
+use server::{Auth, Clock, Config, Indexing, Millis, Server, State};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -27,6 +27,7 @@ pub struct Flint {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     indexing: Indexing,
+    state: Weak<State>,
 }
 
 impl Flint {
@@ -63,6 +64,7 @@ impl Flint {
         let mut config = Config {
             data: directory.path().to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
+            auth: Auth::Off,
             clock: clock.clone(),
             ids: Arc::new(move || format!("id-{}", next.fetch_add(1, Ordering::Relaxed))),
             ..Config::default()
@@ -74,13 +76,20 @@ impl Flint {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
             runtime.expect("a runtime").block_on(async move {
                 let server = Server::bind(config).await.expect("a free port and an empty directory");
-                started.send((server.address(), server.indexing())).expect("the test waits");
+                started
+                    .send((server.address(), server.indexing(), Arc::downgrade(server.state())))
+                    .expect("the test waits");
                 server.run(async { drop(stopped.await) }).await;
             });
         });
-        let (address, indexing) = bound.recv().expect("the server starts");
+        let (address, indexing, state) = bound.recv().expect("the server starts");
         let client = Client::new(&format!("http://{address}/fhir"));
-        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing }
+        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing, state }
+    }
+
+    /// What the server's requests share, while it runs.
+    pub(crate) fn state(&self) -> Weak<State> {
+        self.state.clone()
     }
 
     /// The base URL, without a final `/`.

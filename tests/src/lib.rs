@@ -2,10 +2,12 @@
 
 mod client;
 mod flint;
+mod guarded;
 mod process;
 mod reply;
 
 pub use client::{Call, Client};
 pub use flint::{Flint, example};
+pub use guarded::{Bearer, Guarded, Holder};
 pub use process::Process;
 pub use reply::Reply;

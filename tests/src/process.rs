@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use server::Config;
+use server::{Auth, Config};
 
 use crate::Client;
 
@@ -44,7 +44,8 @@ impl Process {
     /// Serves, in the process that [`Process::start`] has started; does nothing in any other.
     pub fn serve() {
         let Some(directory) = std::env::var_os(DIRECTORY) else { return };
-        let config = Config { data: directory.into(), listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+        let listen = ([127, 0, 0, 1], 0).into();
+        let config = Config { data: directory.into(), listen, auth: Auth::Off, ..Config::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(server::serve(config)).expect("a store and a free port");
     }

@@ -1,5 +1,7 @@
 //! The whole server over HTTP.
 
+/// Authentication on: who sees what.
+mod access;
 /// Malformed, oversized and hostile bodies: a 4xx OperationOutcome each, and nothing stored.
 mod bad_body;
 /// Requests for what is not there, and in other formats.

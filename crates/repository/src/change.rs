@@ -5,6 +5,8 @@ use fhir::json::Document;
 use fhir::patch::Patch;
 use store::{Key, Version};
 
+use crate::Act;
+
 /// How many changes one transaction may hold.
 pub const CHANGES_MAX: usize = 10_000;
 
@@ -124,6 +126,15 @@ impl Method {
             1 => Method::Post,
             3 => Method::Patch,
             _ => Method::Put,
+        }
+    }
+
+    /// What is done by it.
+    pub(crate) fn act(self) -> Act {
+        match self {
+            Method::Post => Act::Create,
+            Method::Put | Method::Patch => Act::Update,
+            Method::Delete => Act::Delete,
         }
     }
 

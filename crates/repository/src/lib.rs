@@ -6,7 +6,10 @@
 //! - What decides a conditional interaction holds at the moment of the commit, so racing calls never make two.
 
 mod access;
+pub mod audit;
 mod change;
+mod consent;
+mod emergency;
 mod fault;
 mod library;
 mod lookup;
@@ -17,6 +20,7 @@ mod requester;
 mod rule;
 mod search;
 mod session;
+mod trail;
 mod transact;
 mod transaction;
 mod vault;
@@ -25,8 +29,9 @@ mod vault;
 mod testing;
 
 pub use ::search::{parse_query_string, query_string};
-pub use access::{Access, Rights};
+pub use access::{Access, Act, Acts, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
+pub use consent::{Book, Elevation, Implicit, PROVISION_DEPTH_MAX, PROVISIONS_MAX, Policies, Restrictions};
 pub use fault::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};
@@ -36,7 +41,8 @@ pub use requester::{Name, Requester};
 pub use rule::{Planned, Rule};
 pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
 pub use session::{References, Repository, Session, Setup, Validation, new_id};
+pub use trail::Origin;
 pub use transaction::Transaction;
 pub use vault::{Edit, Expected, Vault};
 
-pub use store::{Clock, Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};
+pub use store::{Count, Counted, Cursor, History, HistoryPage, HistoryScope, Key, Millis, Page, Version};

@@ -24,6 +24,14 @@ pub struct Requester {
     pub custodian: bool,
 }
 
+impl Requester {
+    /// Who this is in one line, for what holds for nobody else: `client person patient`.
+    pub fn line(&self) -> String {
+        let text = |key: &Option<Key>| key.as_ref().map_or("-".to_owned(), Key::to_string);
+        format!("{} {} {}\n", self.client, text(&self.user), text(&self.patient))
+    }
+}
+
 /// A name that `Reference`s in a consent may have for somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Name {

@@ -1,5 +1,6 @@
 //! The door: a [`Repository`] for the process, a [`Session`] for each request.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,11 +9,19 @@ use arc_swap::ArcSwap;
 use fhir::json::Document;
 use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
 use search::Registry;
-use store::{Clock, History, HistoryPage, HistoryScope, Key, Snapshot, Store, Version};
+use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
+use crate::access::Sight;
+use crate::audit::Ledger;
+use crate::consent::{Book, Implicit};
 use crate::library::{Imported, Library};
 use crate::parameters::{Live, Work};
-use crate::{Access, Rule, TerminologyServer, fault};
+use crate::search::Runner;
+use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
+use crate::{Access, Act, Requester, Rule, TerminologyServer, emergency, fault};
+
+/// How many versions a history may look at for one page of what is not hidden.
+const HISTORY_LOOKS_MAX: usize = 100_000;
 
 /// What a repository is made of.
 pub struct Setup {
@@ -28,6 +37,8 @@ pub struct Setup {
     pub base_url: String,
     pub references: References,
     pub validation: Validation,
+    /// What is seen of a patient who has said nothing about it.
+    pub consent: Implicit,
     /// Who is asked about value sets and code systems that are not known here.
     pub terminology: Option<Arc<dyn TerminologyServer>>,
     /// How long one search may run, its joins and includes counted.
@@ -67,7 +78,7 @@ pub fn new_id() -> String {
 pub struct Repository {
     pub(crate) setup: Setup,
     /// The search parameters as they are now.
-    pub(crate) live: ArcSwap<Live>,
+    pub(crate) live: Arc<ArcSwap<Live>>,
     /// The definitions that were looked up.
     pub(crate) library: Library,
     /// The code systems that were imported and asked for.
@@ -76,6 +87,10 @@ pub struct Repository {
     pub(crate) renewing: Mutex<()>,
     /// What is to be indexed.
     pub(crate) work: Work,
+    /// Who saw and did what.
+    pub(crate) ledger: Ledger,
+    /// What patients decided about their records.
+    consents: Book,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -89,6 +104,11 @@ pub struct Session<'a> {
     pub(crate) access: Access,
     pub(crate) importing: bool,
     pub(crate) references: References,
+    /// What was shown; `None` where nobody needs to account for it.
+    pub(crate) trail: Option<Arc<Trail>>,
+    pub(crate) origin: Arc<Origin>,
+    /// The operation that is done; else empty.
+    pub(crate) operation: &'static str,
 }
 
 impl Repository {
@@ -97,9 +117,12 @@ impl Repository {
         let snapshot = setup.store.snapshot().map_err(fault::outcome)?;
         let live = Live::read(&setup, &*snapshot)?;
         drop(snapshot);
+        let live = Arc::new(ArcSwap::from_pointee(live));
         Ok(Repository {
+            ledger: Ledger::new(&setup, live.clone()),
+            consents: Book::new(&setup.base_url),
             setup,
-            live: ArcSwap::from_pointee(live),
+            live,
             library: Library::default(),
             imported: Imported::default(),
             renewing: Mutex::new(()),
@@ -113,14 +136,23 @@ impl Repository {
         self.live.load().registry.clone()
     }
 
+    /// The audit.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
+        let trail = access.requester().map(|_| Arc::default());
         Session {
             repository: self,
             live: self.live.load_full(),
             access,
             importing: false,
             references: self.setup.references,
+            trail,
+            origin: Arc::default(),
+            operation: "",
         }
     }
 
@@ -167,6 +199,11 @@ impl Session<'_> {
         self.repository.now()
     }
 
+    /// Who asks; `None` when nobody needs to say.
+    pub fn requester(&self) -> Option<&Requester> {
+        self.access.requester()
+    }
+
     /// Refuses whoever may not do everything: for what concerns the whole server.
     pub fn permit_everything(&self) -> Result<(), Outcome> {
         match self.access.is_full() {
@@ -177,54 +214,200 @@ impl Session<'_> {
 
     /// Refuses whoever may not read resources of this type at all.
     pub fn permit_read(&self, resource_type: &str) -> Result<(), Outcome> {
-        self.access.permit_read(resource_type)
+        self.access.permit(Act::Read, resource_type)
     }
 
     /// The current version. Unknown: [`fhir::IssueType::NotFound`]; deleted: [`fhir::IssueType::Deleted`].
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
-        self.access.permit_read(key.collection())?;
-        let version = self.snapshot()?.read(key).map_err(fault::outcome)?;
-        self.shown(version.ok_or_else(|| unknown(key))?)
+        self.access.permit(Act::Read, key.collection())?;
+        self.read_from(&*self.snapshot()?, key)
+    }
+
+    /// [`Session::read`] on a snapshot that is there already.
+    pub(crate) fn read_from(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Version, Outcome> {
+        let Current { version, patients, .. } = self.current(snapshot, key)?;
+        self.note(What::Read, vec![Seen::of(&version, patients)]);
+        match &version.body {
+            Some(_) => Ok(version),
+            None => Err(deleted(&version)),
+        }
     }
 
     /// One version; a version that is a deletion: [`fhir::IssueType::Deleted`].
     pub fn vread(&self, key: &Key, version: &str) -> Result<Version, Outcome> {
-        self.access.permit_read(key.collection())?;
+        self.access.permit(Act::Read, key.collection())?;
         let not_found = || Outcome::new(IssueType::NotFound, format!("there is no version `{version}` of `{key}`"));
         let number = version_number(version).ok_or_else(not_found)?;
-        let version = self.snapshot()?.read_version(key, number).map_err(fault::outcome)?;
-        self.shown(version.ok_or_else(not_found)?)
+        let snapshot = self.snapshot()?;
+        let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
+        let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
+        if version.body.is_some() && !self.shows(&*snapshot, &sight, Act::Read, &version)? {
+            return Err(not_found());
+        }
+        self.note(What::Vread, vec![Seen::of(&version, patients)]);
+        match &version.body {
+            Some(_) => Ok(version),
+            None => Err(deleted(&version)),
+        }
     }
 
     /// Versions of a resource, type, or everything. Unknown resource: [`fhir::IssueType::NotFound`].
     ///
-    /// Where the access hides some resources of a type, its versions are left out (a page may then be short), and nothing is counted.
+    /// Where something is hidden, its versions are passed over as if they were not there, and nothing is counted.
     pub fn history(&self, history: &History) -> Result<HistoryPage, Outcome> {
-        let snapshot = self.snapshot()?;
-        match &history.scope {
-            HistoryScope::All => {}
-            HistoryScope::Collection(resource_type) => self.access.permit_read(resource_type)?,
-            HistoryScope::Document(key) => {
-                self.access.permit_read(key.collection())?;
-                snapshot.head(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
-            }
+        if matches!(&history.scope, HistoryScope::All)
+            || matches!(&history.scope, HistoryScope::Collection(name) if name == EVENT)
+        {
+            self.settle_audit()?;
         }
-        let mut page = snapshot.history(history).map_err(fault::outcome)?;
-        if self.hides(&history.scope) {
-            page.total = None;
-            let mut shown = Vec::with_capacity(page.versions.len());
-            for version in page.versions {
-                let permitted = self.access.permit_read(version.key.collection()).is_ok();
-                if permitted && self.sees(&version)? {
-                    shown.push(version);
-                }
+        let snapshot = self.snapshot()?;
+        let (act, sight) = match &history.scope {
+            HistoryScope::All => (Act::Search, self.sight(&*snapshot)?),
+            HistoryScope::Collection(resource_type) => {
+                self.access.permit(Act::Search, resource_type)?;
+                (Act::Search, self.sight(&*snapshot)?)
             }
-            if let (HistoryScope::Document(key), []) = (&history.scope, shown.as_slice()) {
-                return Err(unknown(key));
+            HistoryScope::Document(key) => {
+                self.access.permit(Act::Read, key.collection())?;
+                (Act::Read, self.current(&*snapshot, key)?.sight)
             }
-            page.versions = shown;
+        };
+        let page = if self.hides(&sight, act, &history.scope) {
+            self.history_shown(&*snapshot, &sight, act, history)?
+        } else {
+            snapshot.history(history).map_err(fault::outcome)?
+        };
+        if self.accounts() {
+            let seen = page.versions.iter().map(|version| Ok(Seen::of(version, self.patients_of(version)?)));
+            self.note(What::History(history.scope.clone()), seen.collect::<Result<_, Outcome>>()?);
         }
         Ok(page)
+    }
+
+    /// A page of what is not hidden: as full as any other, and with a next one only where more is shown, so that no gap tells of what is.
+    fn history_shown(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        history: &History,
+    ) -> Result<HistoryPage, Outcome> {
+        let mut page = HistoryPage { versions: Vec::new(), next: None, total: None };
+        let mut from = history.after.clone();
+        let mut looks = HISTORY_LOOKS_MAX;
+        loop {
+            let room = history.limit - page.versions.len();
+            let ask = History { after: from, limit: room.max(1), total: false, ..history.clone() };
+            let found = snapshot.history(&ask).map_err(fault::outcome)?;
+            looks = looks.checked_sub(found.versions.len()).ok_or_else(too_far)?;
+            for version in found.versions {
+                match self.shows_entry(snapshot, sight, act, &version)? {
+                    // The page is full and ends where it did: this is the next one's.
+                    true if room == 0 => return Ok(page),
+                    true => page.versions.push(version),
+                    false => {}
+                }
+            }
+            if room > 0 {
+                page.next = found.next.clone();
+            }
+            match found.next {
+                Some(next) => from = Some(next),
+                None => return Ok(HistoryPage { next: None, ..page }),
+            }
+        }
+    }
+
+    /// Whether a version may stand in a history.
+    fn shows_entry(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        version: &Version,
+    ) -> Result<bool, Outcome> {
+        let key = &version.key;
+        match sight.filter(act, key.collection()) {
+            None => Ok(true),
+            Some(filter) if filter == Filter::nothing() => Ok(false),
+            Some(filter) => {
+                let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
+                match examined {
+                    Some(Examined { version: current, accepted, .. }) if accepted || current.body.is_none() => {
+                        self.shows(snapshot, sight, act, version)
+                    }
+                    _ => Ok(false),
+                }
+            }
+        }
+    }
+
+    /// What is there now, and what the caller may see; hidden is unknown.
+    fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Current, Outcome> {
+        let sight = self.sight(snapshot)?;
+        let filter = sight.filter(Act::Read, key.collection());
+        if filter.is_none() && !self.accounts() {
+            let version = snapshot.read(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
+            return Ok(Current { version, sight, patients: BTreeSet::new() });
+        }
+        let indexes = trail::indexes(self.registry(), &[key.collection()]);
+        let everything = Filter::everything();
+        let filter = filter.as_ref().unwrap_or(&everything);
+        let examined = snapshot.examine(key, filter, &indexes).map_err(fault::outcome)?;
+        let Some(Examined { version, accepted, rows }) = examined else { return Err(unknown(key)) };
+        let is_deleted = version.body.is_none();
+        match accepted || is_deleted && self.shows(snapshot, &sight, Act::Read, &version)? {
+            true => Ok(Current { patients: trail::patients(key, &rows), version, sight }),
+            false => Err(unknown(key)),
+        }
+    }
+
+    /// The patients whom a version's content is about.
+    fn patients_of(&self, version: &Version) -> Result<BTreeSet<Key>, Outcome> {
+        let Some(body) = &version.body else { return Ok(BTreeSet::new()) };
+        let registry = self.registry();
+        let rows = registry.rows(&parse_stored(&version.key, body)?)?.rows;
+        let indexes = trail::indexes(registry, &[version.key.collection()]);
+        Ok(trail::patients(&version.key, rows.iter().filter(|row| indexes.contains(&row.index))))
+    }
+
+    /// Whether a version, by its own content, is one that the caller may do this with. A deletion is judged by the content before it.
+    pub(crate) fn shows(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        act: Act,
+        version: &Version,
+    ) -> Result<bool, Outcome> {
+        let Some(filter) = sight.filter(act, version.key.collection()) else { return Ok(true) };
+        let before;
+        let body = match &version.body {
+            Some(body) => Some(body),
+            None => {
+                let number = version.version.saturating_sub(1);
+                before = snapshot.read_version(&version.key, number).map_err(fault::outcome)?;
+                before.as_ref().and_then(|version| version.body.as_ref())
+            }
+        };
+        let Some(body) = body else { return Ok(false) };
+        let registry = self.registry();
+        let mut rows = registry.rows(&parse_stored(&version.key, body)?)?.together();
+        let time = store::time_value(version.time).to_vec();
+        rows.push(Row { index: registry.time_index(version.key.collection()), value: time });
+        Runner::new(self, snapshot, sight.clone()).satisfies(&filter, &version.key, &rows, &mut Vec::new())
+    }
+
+    /// What the caller may see and do on a snapshot.
+    pub(crate) fn sight(&self, snapshot: &dyn Snapshot) -> Result<Sight, Outcome> {
+        let registry = self.live.registry.clone();
+        if self.requester().is_none_or(|requester| requester.custodian) {
+            return Ok(Sight::new(self.access.clone(), None, registry));
+        }
+        let policies = self.repository.consents.refresh(snapshot, &registry)?;
+        let elevations = |requester: &Requester| emergency::elevations(snapshot, requester);
+        let implicit = self.setup().consent;
+        let restrictions = self.access.restrictions(&policies, self.now(), implicit, elevations)?;
+        Ok(Sight::new(self.access.clone(), restrictions, registry))
     }
 
     pub(crate) fn setup(&self) -> &Setup {
@@ -235,25 +418,9 @@ impl Session<'_> {
         self.setup().store.snapshot().map_err(fault::outcome)
     }
 
-    /// Whether the access lets this version be seen. Deletions have no content to judge by: they are hidden where anything is.
-    pub(crate) fn sees(&self, version: &Version) -> Result<bool, Outcome> {
-        let Some(filter) = self.access.filter(version.key.collection()) else { return Ok(true) };
-        let Some(body) = &version.body else { return Ok(false) };
-        let rows = self.registry().rows(&parse_stored(&version.key, body)?)?;
-        Ok(filter.accepts(&rows.together()))
-    }
-
-    /// A version for the caller, unless hidden or a deletion.
-    fn shown(&self, version: Version) -> Result<Version, Outcome> {
-        match (self.sees(&version)?, &version.body) {
-            (false, _) => Err(unknown(&version.key)),
-            (true, None) => Err(deleted(&version)),
-            (true, Some(_)) => Ok(version),
-        }
-    }
-
-    fn hides(&self, scope: &HistoryScope) -> bool {
-        let hides = |name: &str| !self.access.sees_all(name);
+    /// Whether anything in the scope of a history may be hidden.
+    fn hides(&self, sight: &Sight, act: Act, scope: &HistoryScope) -> bool {
+        let hides = |name: &str| sight.filter(act, name).is_some();
         match scope {
             HistoryScope::All => self.setup().definitions.resource_types().iter().any(|name| hides(name)),
             HistoryScope::Collection(name) => hides(name),
@@ -262,10 +429,25 @@ impl Session<'_> {
     }
 }
 
+/// What is there now of a resource that the caller may see.
+struct Current {
+    /// The newest version, a deletion included.
+    version: Version,
+    sight: Sight,
+    /// Whom it is about, where that is to be accounted for.
+    patients: BTreeSet<Key>,
+}
+
 /// The number that a version id stands for; `None` for text that this server never gave out.
 pub(crate) fn version_number(text: &str) -> Option<u64> {
     let canonical = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     canonical.then(|| text.parse().ok()).flatten()
+}
+
+fn too_far() -> Outcome {
+    let text =
+        "the history goes back further than this server looks for this caller: narrow it with `_since` or `_before`";
+    Outcome::new(IssueType::TooCostly, text)
 }
 
 pub(crate) fn unknown(key: &Key) -> Outcome {

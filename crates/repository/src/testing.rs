@@ -12,8 +12,8 @@ use store::{Clock, Embedded, Key, Millis, Page, Version};
 use tempfile::TempDir;
 
 use crate::{
-    Access, Change, ChangeKind, Changed, Count, Patch, References, Refusal, Repository, SearchPage, SearchRequest,
-    Session, Setup, Target, Validation,
+    Access, Change, ChangeKind, Changed, Count, Implicit, Patch, References, Refusal, Repository, SearchPage,
+    SearchRequest, Session, Setup, Target, Validation,
 };
 
 /// Monday 2027-03-01, 12:00 UTC.
@@ -21,7 +21,7 @@ pub(crate) const NOON: Millis = 1_803_902_400_000;
 
 pub(crate) struct House {
     pub(crate) repository: Repository,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// Goes one millisecond with each look.
@@ -39,8 +39,20 @@ impl House {
     }
 
     pub(crate) fn with(references: References) -> House {
-        let directory = tempfile::tempdir().expect("a directory");
-        let clock: Arc<dyn Clock> = Arc::new(TestClock(AtomicI64::new(NOON)));
+        House::open(tempfile::tempdir().expect("a directory"), references, NOON)
+    }
+
+    /// The same data in another process, an hour later.
+    pub(crate) fn reopened(self) -> House {
+        let House { repository, directory } = self;
+        let references = repository.setup.references;
+        let later = repository.setup.clock.now() + 3_600_000;
+        drop(repository);
+        House::open(directory, references, later)
+    }
+
+    fn open(directory: TempDir, references: References, now: Millis) -> House {
+        let clock: Arc<dyn Clock> = Arc::new(TestClock(AtomicI64::new(now)));
         let definitions = Definitions::r4();
         let ids = AtomicU64::new(1);
         let setup = Setup {
@@ -53,10 +65,11 @@ impl House {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::default(),
+            consent: Implicit::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };
-        House { repository: Repository::new(setup).expect("an empty store"), _directory: directory }
+        House { repository: Repository::new(setup).expect("a store"), directory }
     }
 
     pub(crate) fn session(&self) -> Session<'_> {

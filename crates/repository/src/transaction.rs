@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use fhir::json::Document;
 use fhir::{Definitions, Outcome, Reference};
-use store::{Batch, Key, Millis, Precondition, Put, Snapshot, Version, Write};
+use store::{Batch, Filter, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
+use crate::audit::{Act, Datum};
 use crate::parameters::Generation;
 use crate::session::parse_stored;
+use crate::trail::{self, Seen};
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Session, fault, library};
+use crate::{Method, Planned, Session, consent, fault, library};
 
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
@@ -209,7 +211,8 @@ impl<'a> Transaction<'a> {
             }
         }
         let versions = written.iter().map(|&at| (&self.writes[at].key, self.writes[at].next_version()));
-        batch.writes.extend(library::Generation::begun_by(versions));
+        batch.writes.extend(library::Generation::begun_by(versions.clone()));
+        batch.writes.extend(consent::begun_by(versions));
         let settings = self.settings.iter();
         batch.writes.extend(settings.map(|(name, value)| Write::Set { name: name.clone(), value: value.clone() }));
         Ok((batch, written))
@@ -233,7 +236,36 @@ impl<'a> Transaction<'a> {
     }
 }
 
+impl Transaction<'_> {
+    /// What a planned write shows of whose record.
+    pub(crate) fn seen(&self, write: &PlannedWrite) -> Result<Seen, Outcome> {
+        let indexes = trail::indexes(self.session.registry(), &[write.key.collection()]);
+        let patients = match &write.content {
+            Some(content) => {
+                trail::patients(&write.key, content.rows.rows.iter().filter(|row| indexes.contains(&row.index)))
+            }
+            None => {
+                let examined = self.snapshot.examine(&write.key, &Filter::everything(), &indexes);
+                let rows = examined.map_err(fault::outcome)?.map_or(Vec::new(), |examined| examined.rows);
+                trail::patients(&write.key, &rows)
+            }
+        };
+        Ok(Seen { datum: Datum { key: write.key.clone(), version: write.next_version() }, patients })
+    }
+}
+
 impl PlannedWrite {
+    /// What the audit calls it.
+    pub(crate) fn act(&self) -> Act {
+        let was_there = self.current.as_ref().is_some_and(|version| version.body.is_some());
+        match self.method {
+            Method::Delete => Act::Delete,
+            Method::Patch => Act::Patch,
+            Method::Put if was_there => Act::Update,
+            Method::Put | Method::Post => Act::Create,
+        }
+    }
+
     /// The number of the version it makes.
     fn next_version(&self) -> u64 {
         self.current.as_ref().map_or(0, |version| version.version) + 1

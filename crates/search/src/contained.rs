@@ -228,6 +228,7 @@ pub(crate) fn behind_filter(reference: Index, filter: &Filter) -> Filter {
         Filter::Any(filters) => Filter::Any(each(filters)),
         Filter::Not(filter) => behind_filter(reference, filter).not(),
         Filter::Match(wanted) => Filter::Match(Match { index: inside(reference, wanted.index), ..wanted.clone() }),
+        Filter::OneOf { index, values } => Filter::OneOf { index: inside(reference, *index), values: values.clone() },
         Filter::Word { index, word } => Filter::Word { index: inside(reference, *index), word: word.clone() },
         join @ (Filter::LinksTo { .. } | Filter::LinkedFrom { .. }) => join.clone(),
     }

@@ -28,6 +28,7 @@ mod include;
 mod list;
 mod refusal;
 mod result;
+mod rules;
 mod sort;
 mod terms;
 mod text;
@@ -45,4 +46,5 @@ pub use query::{Compartment, Contained, Criterion, Handling, Include, Query, Sco
 pub use query_string::{parse_query_string, query_string};
 pub use registry::{Added, Parameter, Registry, Rows};
 pub use row::ROWS_FORMAT;
+pub use rules::Span;
 pub use terms::{TERMS_CODES_MAX, Terms};

@@ -15,7 +15,7 @@ use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site, special};
 use crate::row::{self, ROWS_MAX};
 use crate::text;
-use crate::{Dialect, Handling, Query, Scope, canonical, compile, contained, union};
+use crate::{Dialect, Handling, Query, Scope, canonical, compartment, compile, contained, union};
 
 /// The search parameters of all resource types. Expressions are compiled on first use of a type.
 ///
@@ -271,6 +271,36 @@ impl Registry {
     /// The filter that only this resource satisfies: how a known set of resources is brought into a search.
     pub fn identity(&self, key: &Key) -> Filter {
         parameter::identity(row::parameter_index(key.collection(), "_id"), key.id())
+    }
+
+    /// The indexes whose rows name the patients that resources of a type are about; none for a Patient, and for what is about no patient.
+    pub fn patient_indexes(&self, resource_type: &str) -> Vec<Index> {
+        compartment::patient_indexes(self, resource_type)
+    }
+
+    /// Every resource type.
+    pub fn resource_types(&self) -> &'static [&'static str] {
+        self.definitions.resource_types()
+    }
+
+    /// The indexes in which the rows of a parameter stand; none for a parameter that the type does not have.
+    pub fn indexes(&self, resource_type: &str, code: &str) -> &[Index] {
+        self.table(resource_type).and_then(|table| table.get(code)).map_or(&[], Indexed::places)
+    }
+
+    /// The filter that the resources of a type satisfy which are about this patient.
+    pub fn about(&self, patient: &Key, resource_type: &str) -> Filter {
+        compartment::about(self, patient, resource_type)
+    }
+
+    /// The filter that the resources of a type satisfy which are about any patient.
+    pub fn about_anybody(&self, resource_type: &str) -> Filter {
+        compartment::about_anybody(self, resource_type)
+    }
+
+    /// The filter that the resources of a type satisfy which are about another patient as well, or whose subject is not this one.
+    pub fn about_another(&self, patient: &Key, resource_type: &str) -> Filter {
+        compartment::about_another(self, patient, resource_type)
     }
 
     pub(crate) fn served(&self, resource_type: &str) -> impl Iterator<Item = &Indexed> {

@@ -21,6 +21,9 @@ use crate::perform::{COUNT_MAX, Call, Caller, ENTRIES_MAX};
 use crate::respond::{Answer, Content, Refused};
 use crate::terminology::capabilities;
 
+/// The extension that names the endpoints of the authorization server.
+const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
+
 /// When what is served last changed.
 const DATE: &str = "2026-11-23";
 
@@ -93,7 +96,7 @@ fn statement(state: &State, date: &str) -> String {
         out,
         r#","fhirVersion":"4.0.1","format":["application/fhir+json","application/fhir+xml","json","xml"],"patchFormat":["{JSON_PATCH}","{XML_PATCH}","application/fhir+json","application/fhir+xml"],"rest":[{{"mode":"server""#,
     );
-    let _ = write!(out, r#","documentation":{},"security":{{"cors":true}},"resource":["#, quote(&limits(state)));
+    let _ = write!(out, r#","documentation":{},"security":{},"resource":["#, quote(&limits(state)), security(state));
     let reverse = reverse_includes(state);
     for (at, &name) in state.definitions.resource_types().iter().enumerate() {
         if at > 0 {
@@ -108,6 +111,19 @@ fn statement(state: &State, date: &str) -> String {
         compartments.map(|within| format!(r#""http://hl7.org/fhir/CompartmentDefinition/{}""#, uncapital(within.code)));
     let _ = write!(out, r#","compartment":[{}]}}]}}"#, urls.collect::<Vec<_>>().join(","));
     out
+}
+
+/// How callers show who they are, <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#declare-support-for-oauth20-endpoints>.
+fn security(state: &State) -> String {
+    let endpoints = state.authority.endpoints();
+    if endpoints.is_empty() {
+        return r#"{"cors":true}"#.to_owned();
+    }
+    let uris = endpoints.iter().map(|(name, url)| format!(r#"{{"url":"{name}","valueUri":{}}}"#, quote(url)));
+    let uris = uris.collect::<Vec<_>>().join(",");
+    format!(
+        r#"{{"extension":[{{"url":"{OAUTH_URIS}","extension":[{uris}]}}],"cors":true,"service":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR","display":"SMART-on-FHIR"}}],"text":"OAuth2 as SMART App Launch profiles it"}}]}}"#
+    )
 }
 
 /// The limits for which FHIR has no element of their own.

@@ -1,19 +1,24 @@
 //! Settings: flags, then environment (`FLINT_*`), then a TOML file, then defaults.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fhir::Severity;
-use repository::{References, Validation, new_id};
+use repository::{Implicit, References, Validation, new_id};
 use search::Dialect;
 use serde::Deserialize;
+use smart::jose::Algorithm;
+use smart::oidc::Provider;
+use smart::{ClaimNames, Issuer, Registration};
 use store::{Clock, SystemClock};
 
+use crate::provider::ProviderSettings;
 use crate::telemetry::LogFormat;
 
 /// What a server is started with.
@@ -24,12 +29,22 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How callers show who they are.
     pub auth: Auth,
+    /// Whether apps may register themselves.
+    pub registration: Registration,
+    /// Whose tokens count besides this server's own.
+    pub issuers: Vec<Issuer>,
+    /// Where people may sign in besides here.
+    pub providers: Vec<Provider>,
+    /// Addresses of proxies, which are believed when they say for whom they ask (`X-Forwarded-For`).
+    pub proxies: Vec<IpAddr>,
     /// The base URL in links and locations, without a final `/`; `None` derives it from the address.
     pub base_url: Option<String>,
     /// Whether references to this server must lead somewhere.
     pub references: References,
     /// What content must be like to be written.
     pub validation: Validation,
+    /// What third parties see of a patient who has said nothing about it.
+    pub consent: Implicit,
     /// Which clients' spellings are understood.
     pub dialect: Dialect,
     /// Base URL of the terminology server that is asked about value sets and code systems which are not known here, without a final `/`.
@@ -52,6 +67,8 @@ pub struct Config {
 pub enum Auth {
     /// They do not: everybody on this machine may do everything, and nobody else can connect.
     Off,
+    /// By access tokens, which this server gives out as SMART App Launch says.
+    On,
 }
 
 /// What bounds the cost of requests.
@@ -107,10 +124,15 @@ impl Default for Config {
         Config {
             data: DATA_DEFAULT.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            auth: Auth::Off,
+            auth: Auth::On,
+            registration: Registration::Closed,
+            issuers: Vec::new(),
+            providers: Vec::new(),
+            proxies: Vec::new(),
             base_url: None,
             references: References::default(),
             validation: Validation::default(),
+            consent: Implicit::default(),
             dialect: Dialect::default(),
             terminology_server: None,
             indexes: true,
@@ -132,9 +154,27 @@ pub struct Settings {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "FLINT_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// Who may connect; `off` serves this machine only [default: off]
+    /// Whether callers need an access token; `off` grants everything to everyone, and serves this machine only [default: on]
     #[arg(long, env = "FLINT_AUTH")]
     auth: Option<Auth>,
+    /// Whether apps may register themselves, without the right to `system/` scopes [default: closed]
+    #[arg(long, env = "FLINT_REGISTRATION")]
+    registration: Option<RegistrationPolicy>,
+    /// What others than the patient see of a record whose patient has not said [default: permit]
+    #[arg(long, env = "FLINT_CONSENT")]
+    consent: Option<ConsentPolicy>,
+    /// Address of a proxy in front of this server, believed when it says for whom it asks (X-Forwarded-For); may be given several times
+    #[arg(long, env = "FLINT_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
+    #[serde(default)]
+    proxy: Vec<IpAddr>,
+    /// In a file only: whose tokens count besides this server's own
+    #[arg(skip)]
+    #[serde(default)]
+    issuers: Vec<IssuerSettings>,
+    /// In a file only: where people may sign in besides here
+    #[arg(skip)]
+    #[serde(default)]
+    providers: Vec<ProviderSettings>,
     /// URL under which clients reach this server [default: http://ADDRESS:PORT/fhir]
     #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -191,6 +231,113 @@ impl From<ReferencePolicy> for References {
             ReferencePolicy::Check => References::Check,
             ReferencePolicy::Accept => References::Accept,
         }
+    }
+}
+
+/// Whether apps may register themselves, as settings name it.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RegistrationPolicy {
+    /// Only `flint app add` registers
+    Closed,
+    /// Anybody may register an app for people
+    Open,
+}
+
+impl From<RegistrationPolicy> for Registration {
+    fn from(policy: RegistrationPolicy) -> Registration {
+        match policy {
+            RegistrationPolicy::Closed => Registration::Closed,
+            RegistrationPolicy::Open => Registration::Open,
+        }
+    }
+}
+
+/// The choices of [`Implicit`], as settings name them.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ConsentPolicy {
+    /// Everything
+    Permit,
+    /// What is labeled neither restricted nor sensitive
+    PermitNormal,
+    /// Nothing but in an emergency
+    BreakGlassOnly,
+    /// Nothing
+    Deny,
+}
+
+impl From<ConsentPolicy> for Implicit {
+    fn from(policy: ConsentPolicy) -> Implicit {
+        match policy {
+            ConsentPolicy::Permit => Implicit::Permit,
+            ConsentPolicy::PermitNormal => Implicit::PermitNormal,
+            ConsentPolicy::BreakGlassOnly => Implicit::BreakGlassOnly,
+            ConsentPolicy::Deny => Implicit::Deny,
+        }
+    }
+}
+
+/// An [`Issuer`], as a settings file tells of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct IssuerSettings {
+    issuer: String,
+    jwks_uri: Option<String>,
+    audience: String,
+    #[serde(default)]
+    algorithms: Vec<String>,
+    scope: String,
+    #[serde(default)]
+    purposes: Vec<String>,
+    #[serde(default)]
+    clients: BTreeMap<String, String>,
+    #[serde(default)]
+    claims: BTreeMap<String, String>,
+}
+
+impl TryFrom<IssuerSettings> for Issuer {
+    type Error = SettingsError;
+
+    fn try_from(settings: IssuerSettings) -> Result<Issuer, SettingsError> {
+        let name = settings.issuer;
+        let algorithm = |text: &String| {
+            Algorithm::parse(text).ok_or_else(|| {
+                SettingsError(format!(
+                    "issuers: `{name}`: `{text}` is no algorithm of signatures that are checked here, such as `ES256`"
+                ))
+            })
+        };
+        let algorithms = match settings.algorithms.as_slice() {
+            [] => vec![Algorithm::Es256, Algorithm::Rs256],
+            some => some.iter().map(algorithm).collect::<Result<_, _>>()?,
+        };
+        let mut claims = ClaimNames::default();
+        for (meaning, claim) in settings.claims {
+            let place = match meaning.as_str() {
+                "scope" => &mut claims.scope,
+                "client" => &mut claims.client,
+                "fhir-user" => &mut claims.fhir_user,
+                "patient" => &mut claims.patient,
+                "purpose" => &mut claims.purpose,
+                _ => {
+                    return Err(SettingsError(format!(
+                        "issuers: `{name}`: claims: `{meaning}` is none of `scope`, `client`, `fhir-user`, `patient`, `purpose`"
+                    )));
+                }
+            };
+            *place = claim;
+        }
+        Ok(Issuer {
+            jwks_uri: settings.jwks_uri,
+            audience: settings.audience,
+            algorithms,
+            scope: settings.scope,
+            purposes: settings.purposes,
+            clients: settings.clients,
+            claims,
+            issuer: name,
+        })
     }
 }
 
@@ -254,7 +401,7 @@ impl From<DialectName> for Dialect {
 
 /// A setting that cannot be used.
 #[derive(Debug)]
-pub struct SettingsError(String);
+pub struct SettingsError(pub(crate) String);
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -283,6 +430,11 @@ impl Settings {
             data: self.data.or(other.data),
             listen: self.listen.or(other.listen),
             auth: self.auth.or(other.auth),
+            registration: self.registration.or(other.registration),
+            consent: self.consent.or(other.consent),
+            proxy: if self.proxy.is_empty() { other.proxy } else { self.proxy },
+            issuers: if self.issuers.is_empty() { other.issuers } else { self.issuers },
+            providers: if self.providers.is_empty() { other.providers } else { self.providers },
             base_url: self.base_url.or(other.base_url),
             references: self.references.or(other.references),
             validation: self.validation.or(other.validation),
@@ -305,7 +457,7 @@ impl Settings {
         let listen = listen.parse::<SocketAddr>().map_err(|_| {
             SettingsError(format!("listen: `{listen}` is no address and port, such as `{LISTEN_DEFAULT}`"))
         })?;
-        let auth = self.auth.unwrap_or(Auth::Off);
+        let auth = self.auth.unwrap_or(Auth::On);
         if auth == Auth::Off && !listen.ip().is_loopback() {
             let ip = listen.ip();
             return Err(SettingsError(format!(
@@ -341,6 +493,11 @@ impl Settings {
             data,
             listen,
             auth,
+            registration: self.registration.map_or(Registration::Closed, Registration::from),
+            issuers: self.issuers.into_iter().map(Issuer::try_from).collect::<Result<_, _>>()?,
+            providers: self.providers.into_iter().map(Provider::try_from).collect::<Result<_, _>>()?,
+            consent: self.consent.map_or(Implicit::default(), Implicit::from),
+            proxies: self.proxy,
             base_url,
             references,
             validation,
@@ -387,7 +544,7 @@ mod tests {
     fn defaults_serve_this_machine() {
         let config = settings("").expect("defaults");
         assert!(config.listen.ip().is_loopback());
-        assert_eq!((config.auth, config.base_url), (Auth::Off, None));
+        assert_eq!((config.auth, config.base_url), (Auth::On, None));
     }
 
     #[test]
@@ -417,8 +574,8 @@ mod tests {
     #[test]
     fn refuses_what_cannot_be_right() {
         let cases = [
-            ("listen = '0.0.0.0:8080'", "loopback"),
-            ("listen = '[::]:8080'", "loopback"),
+            ("listen = '0.0.0.0:8080'\nauth = 'off'", "loopback"),
+            ("listen = '[::]:8080'\nauth = 'off'", "loopback"),
             ("listen = 'here'", "no address and port"),
             ("base-url = 'ftp://x'", "no http or https URL"),
             ("base-url = 'http://'", "no http or https URL"),

@@ -10,17 +10,19 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use repository::Origin;
+use repository::audit::Ticket;
 use search::{parse_query_string, query_string};
-use smart::Authority;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::State;
+use crate::authorization::{authorization, peer};
 use crate::interaction::{Expected, Interaction};
 use crate::local::{check_host, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
@@ -38,19 +40,24 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(600);
 /// Everything the server answers.
 pub fn app(state: Arc<State>) -> Router {
     let methods = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
-    let origins = match state.authority {
-        Authority::Off => AllowOrigin::predicate(|origin, _| is_local_origin(origin)),
+    // Who must show a token may call from anywhere: no browser adds one by itself.
+    let origins = match state.authority.is_on() {
+        true => AllowOrigin::any(),
+        false => AllowOrigin::predicate(|origin, _| is_local_origin(origin)),
     };
     let cors = CorsLayer::new()
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID])
+        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID, WWW_AUTHENTICATE])
         .max_age(PREFLIGHT_AGE);
     // Interactions have a router of their own, which Bundle entries share: here they are all one.
     Router::new()
         .route("/health", get(health))
         .route("/metrics", get(metrics))
+        .route("/auth/{*path}", any(authorization))
+        .route("/.well-known/{*path}", any(authorization))
+        .route(&format!("{BASE_PATH}/.well-known/{{*path}}"), any(authorization))
         .fallback(fhir)
         .layer(cors)
         .with_state(state)
@@ -142,8 +149,8 @@ impl Exchange {
             let text = format!("the server has {} requests in progress and takes no more", state.limits.requests);
             return Err(Outcome::new(IssueType::Transient, text).into());
         }
-        match state.authority {
-            Authority::Off => check_host(head, &state.base_url)?,
+        if !state.authority.is_on() {
+            check_host(head, &state.base_url)?;
         }
         let query = head.uri.query().unwrap_or_default();
         let mut parameters = parse_query_string(query)?;
@@ -151,7 +158,10 @@ impl Exchange {
         self.accept(head, &general)?;
         let interaction = self.interaction(state, head, query, &parameters, &general)?;
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let access = state.authority.access(authorization)?;
+        let access = match interaction {
+            Interaction::Capabilities => state.authority.open_access(),
+            _ => state.authority.access(&state.repository, authorization)?,
+        };
         let expected = interaction.expects();
         let mut payload = Payload::Nothing;
         let mut share = None;
@@ -176,17 +186,21 @@ impl Exchange {
             preferences: Preferences::of(&head.headers),
             payload,
         };
-        let work = Work { state: state.clone(), form: self.form.clone(), access, call };
+        let origin = Origin {
+            peer: Some(peer(state, head)),
+            request: self.form.request_id.to_str().unwrap_or_default().to_owned(),
+        };
+        let work = Work { state: state.clone(), form: self.form.clone(), access, origin, call };
         if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json {
-            return Ok(work.run());
+            return Ok(work.run().accounted().await?);
         }
         let may_write = work.call.interaction.may_write();
-        let response = elsewhere(state, may_write, move || {
-            let response = work.run();
+        let done = elsewhere(state, may_write, move || {
+            let done = work.run();
             drop(share);
-            response
+            done
         });
-        Ok(response.await?)
+        Ok(done.await?.accounted().await?)
     }
 
     fn accept(&mut self, head: &Parts, general: &General) -> Result<(), Outcome> {
@@ -237,15 +251,34 @@ struct Work {
     state: Arc<State>,
     form: Form,
     access: repository::Access,
+    origin: Origin,
     call: Call,
 }
 
+/// What came of a call.
+struct Done {
+    response: Response,
+    /// Before it ends nothing may be disclosed.
+    ticket: Option<Ticket>,
+}
+
+impl Done {
+    /// The response, once it is accounted for.
+    async fn accounted(self) -> Result<Response, Outcome> {
+        if let Some(ticket) = self.ticket {
+            ticket.await?;
+        }
+        Ok(self.response)
+    }
+}
+
 impl Work {
-    fn run(self) -> Response {
-        let Work { state, form, access, call } = self;
+    fn run(self) -> Done {
+        let Work { state, form, access, origin, call } = self;
         let sent = call.payload.sent();
+        let session = state.repository.open(access).from(origin);
         let performed = catch_unwind(AssertUnwindSafe(|| {
-            let session = state.repository.open(access);
+            let session = session.clone();
             perform(&Caller { state: &state, session, request_id: &form.request_id, sent: sent.clone() }, call)
         }));
         let mut answer = match performed {
@@ -257,7 +290,7 @@ impl Work {
             }
         };
         answer.place(sent.as_ref());
-        form.response(answer, &state.base_url)
+        Done { response: form.response(answer, &state.base_url), ticket: session.account() }
     }
 }
 
@@ -265,15 +298,15 @@ impl Work {
 async fn elsewhere(
     state: &State,
     may_write: bool,
-    work: impl FnOnce() -> Response + Send + 'static,
-) -> Result<Response, Outcome> {
+    work: impl FnOnce() -> Done + Send + 'static,
+) -> Result<Done, Outcome> {
     let limit = state.limits.answer_timeout;
     let turn = tokio::time::timeout(limit, state.turns.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| slow(limit))?;
     let task = tokio::task::spawn_blocking(move || {
-        let response = work();
+        let done = work();
         drop(turn);
-        response
+        done
     });
     let done = if may_write { task.await } else { tokio::time::timeout(limit, task).await.map_err(|_| slow(limit))? };
     done.map_err(|error| Outcome::new(IssueType::Exception, error.to_string()))

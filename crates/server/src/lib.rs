@@ -8,6 +8,7 @@
 
 pub mod command;
 
+mod authorization;
 mod body;
 mod capability;
 mod config;
@@ -23,6 +24,7 @@ mod perform;
 mod pretty;
 mod progress;
 mod project;
+mod provider;
 mod remote;
 mod respond;
 mod state;

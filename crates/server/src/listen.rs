@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
-use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::{Extension, Router};
 use fhir::Outcome;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -101,6 +102,11 @@ impl Server {
         Indexing(Arc::downgrade(&self.state))
     }
 
+    /// What its requests share.
+    pub fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -118,6 +124,11 @@ impl Server {
         let builder = Arc::new(builder(&limits));
         let graceful = GracefulShutdown::new();
         let indexer = Indexer::start(self.state.clone());
+        if self.state.authority().is_on()
+            && let Err(outcome) = self.state.repository.ledger().start()
+        {
+            tracing::error!(%outcome, "the audit does not go on where it ended");
+        }
         let app = app(self.state);
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -130,7 +141,10 @@ impl Server {
                 () = &mut stop => break,
             };
             match stream {
-                Ok((stream, _)) => connect(stream, app.clone(), builder.clone(), &graceful, permit),
+                Ok((stream, peer)) => {
+                    let app = app.clone().layer(Extension(ConnectInfo(peer)));
+                    connect(stream, app, builder.clone(), &graceful, permit);
+                }
                 // Out of file descriptors, or the peer is gone already: the next accept may do better.
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");

@@ -1,4 +1,5 @@
-//! Page links without state: a signed keyset position, which only the search that made it may use.
+//! Page links without state: a sealed keyset position, which only the search and the caller that it was made for may use. What is in it
+//! counts documents, those that the caller may not see among them, and so it is not readable.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,7 +28,8 @@ const MAC_BYTES: usize = 16;
 /// Under which name the store keeps the key, so that links outlive the process and fit every process over one store.
 const KEY_NAME: &[u8] = b"server/page-key";
 
-/// Layout: a byte for the direction, 8 for the total (all ones for none, the highest bit for an estimate), the cursor, the MAC.
+/// Layout: the MAC, then under its cipher a byte for the direction, 8 for the total (all ones for none, the highest bit for an estimate), and
+/// the cursor.
 const AFTER: u8 = 1;
 const BEFORE: u8 = 2;
 const TOTAL_BYTES: usize = 8;
@@ -58,13 +60,13 @@ impl Signer {
             Page::After(cursor) => (AFTER, cursor.0.as_slice()),
             Page::Before(cursor) => (BEFORE, cursor.0.as_slice()),
         };
-        let mut bytes = Vec::with_capacity(1 + TOTAL_BYTES + cursor.len() + MAC_BYTES);
-        bytes.push(direction);
-        bytes.extend_from_slice(&total_number(position.total).to_be_bytes());
-        bytes.extend_from_slice(cursor);
-        let mac = self.mac(subject, &bytes);
-        bytes.extend_from_slice(&mac.as_bytes()[..MAC_BYTES]);
-        URL_SAFE_NO_PAD.encode(bytes)
+        let mut payload = Vec::with_capacity(1 + TOTAL_BYTES + cursor.len());
+        payload.push(direction);
+        payload.extend_from_slice(&total_number(position.total).to_be_bytes());
+        payload.extend_from_slice(cursor);
+        let mac = self.mac(subject, &payload);
+        self.apply_cipher(&mac, &mut payload);
+        URL_SAFE_NO_PAD.encode([mac.as_slice(), &payload].concat())
     }
 
     /// The position that a token holds; refused when this server did not make it for this search.
@@ -75,9 +77,10 @@ impl Signer {
 
     fn position(&self, subject: &str, token: &str) -> Option<Position> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (payload, mac) = bytes.split_last_chunk::<MAC_BYTES>()?;
-        let mut expected = [0; MAC_BYTES];
-        expected.copy_from_slice(&self.mac(subject, payload).as_bytes()[..MAC_BYTES]);
+        let (mac, payload) = bytes.split_first_chunk::<MAC_BYTES>()?;
+        let mut payload = payload.to_vec();
+        self.apply_cipher(mac, &mut payload);
+        let expected = self.mac(subject, &payload);
         let differing = mac.iter().zip(expected).fold(0, |differing, (given, right)| differing | (given ^ right));
         if differing != 0 {
             return None;
@@ -91,10 +94,21 @@ impl Signer {
         Some(Position { page, total })
     }
 
-    fn mac(&self, subject: &str, payload: &[u8]) -> blake3::Hash {
+    fn mac(&self, subject: &str, payload: &[u8]) -> [u8; MAC_BYTES] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&(subject.len() as u64).to_be_bytes()).update(subject.as_bytes()).update(payload);
-        hasher.finalize()
+        let mut mac = [0; MAC_BYTES];
+        mac.copy_from_slice(&hasher.finalize().as_bytes()[..MAC_BYTES]);
+        mac
+    }
+
+    /// Enciphers a payload, or deciphers it. The MAC of what is enciphered stands for the nonce (a synthetic IV): equal payloads look equal,
+    /// and no others do.
+    fn apply_cipher(&self, mac: &[u8; MAC_BYTES], payload: &mut [u8]) {
+        let key = blake3::derive_key("flint page link cipher", &self.key);
+        let mut stream = vec![0; payload.len()];
+        blake3::Hasher::new_keyed(&key).update(mac).finalize_xof().fill(&mut stream);
+        payload.iter_mut().zip(stream).for_each(|(byte, mask)| *byte ^= mask);
     }
 }
 

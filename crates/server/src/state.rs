@@ -1,12 +1,15 @@
 //! What all requests share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, TerminologyServer};
-use smart::Authority;
+use smart::jose::Https;
+use smart::oidc::Provider;
+use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup, Issuer, Pages, PagesSetup, Registration};
 use store::{Embedded, Store, StoreError};
 use tokio::sync::Semaphore;
 
@@ -23,6 +26,8 @@ pub struct State {
     pub(crate) repository: Repository,
     pub(crate) definitions: &'static Definitions,
     pub(crate) authority: Authority,
+    /// Who is believed when it says for whom it asks.
+    pub(crate) proxies: Vec<IpAddr>,
     /// Without a final `/`.
     pub(crate) base_url: String,
     pub(crate) references: References,
@@ -48,6 +53,12 @@ impl State {
         let pages = Signer::open(store.as_ref() as &dyn Store)?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,
+            Auth::On => Authority::On(Box::new(authorization_server(
+                &base_url,
+                config.registration,
+                config.issuers,
+                config.providers,
+            ))),
         };
         let terminology = config.terminology_server.map(|url| {
             Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
@@ -63,15 +74,20 @@ impl State {
             base_url: base_url.clone(),
             references: config.references,
             validation: config.validation,
+            consent: config.consent,
             terminology,
             search_time: config.limits.search_timeout,
         })
         .map_err(unusable)?;
         tell_indexing(|tell| repository.index_outdated(tell)).map_err(unusable)?;
+        if authority.is_on() {
+            repository.ledger().protect_all();
+        }
         Ok(State {
             repository,
             definitions,
             authority,
+            proxies: config.proxies,
             base_url,
             references: config.references,
             pages,
@@ -87,10 +103,40 @@ impl State {
 }
 
 impl State {
+    /// The data, for those who work on it beside the requests.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Who decides the rights of requests.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Indexes what an import of search parameters has left.
     pub(crate) fn index_rest(&self) -> Result<(), Outcome> {
         tell_indexing(|tell| self.repository.index_all(tell))
     }
+}
+
+/// The authorization server at the origin of this base URL.
+fn authorization_server(
+    base_url: &str,
+    registration: Registration,
+    issuers: Vec<Issuer>,
+    providers: Vec<Provider>,
+) -> AuthorizationServer {
+    let (random, elsewhere) = (smart::system_random(), Arc::new(Https::default()));
+    let pages = PagesSetup { base_url: base_url.to_owned(), random: random.clone(), events: Arc::new(Audited) };
+    let setup = AuthorizationSetup {
+        base_url: base_url.to_owned(),
+        registration,
+        issuers,
+        random,
+        fetch: elsewhere.clone(),
+        events: Arc::new(Audited),
+    };
+    AuthorizationServer::new(setup).with_pages(Pages::new(pages, providers, elsewhere))
 }
 
 /// Tells on the terminal how far an indexing is that nothing is served beside.

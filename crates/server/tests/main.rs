@@ -1,6 +1,8 @@
 //! The commands of the program `flint`, run as a person runs them.
 
 mod commands {
+    /// Apps that are registered and stopped.
+    mod app;
     /// A folder with a store and files, and the program run on them.
     mod bench;
 

@@ -1,20 +1,135 @@
 //! The rights of a request.
 
-use fhir::Outcome;
-use repository::Access;
+use fhir::{IssueType, Outcome};
+use repository::{Access, Act, Acts, Key, Name, Permit, Repository, Requester};
 
-/// Decides the rights of a request.
-#[derive(Clone, Debug)]
+use crate::access_tokens::{Refused, Verified};
+use crate::exchange::{Reply, Request};
+use crate::scope::{Letters, Level, Scope};
+use crate::server::AuthorizationServer;
+
+/// Decides the rights of requests.
 pub enum Authority {
     /// `--auth off`: full access. The server then listens on loopback only.
     Off,
+    /// Who asks shows an access token.
+    On(Box<AuthorizationServer>),
 }
 
 impl Authority {
-    /// The rights of a request with this `Authorization` header.
-    pub fn access(&self, _authorization: Option<&str>) -> Result<Access, Outcome> {
+    /// The rights of a request with this `Authorization` header; who shows no valid token is refused with [`IssueType::Login`].
+    pub fn access(&self, repository: &Repository, authorization: Option<&str>) -> Result<Access, Outcome> {
+        let Authority::On(server) = self else { return Ok(Access::full()) };
+        let Some(authorization) = authorization else {
+            let text = "this needs an access token: `Authorization: Bearer` and the token";
+            return Err(Outcome::new(IssueType::Login, text));
+        };
+        let token = bearer(authorization).ok_or_else(|| invalid(&Refused::InvalidToken))?;
+        let verified = server.desk(repository).verify(token).map_err(|refused| match refused {
+            Refused::Fault(outcome) => outcome,
+            refused => invalid(&refused),
+        })?;
+        Ok(verified.access(|verified| server.rights(repository, verified)).clone())
+    }
+
+    /// The rights of who needs none: for what is open to everybody.
+    pub fn open_access(&self) -> Access {
         match self {
-            Authority::Off => Ok(Access::full()),
+            Authority::Off => Access::full(),
+            Authority::On(_) => Access::limited([], Requester::default()),
         }
     }
+
+    /// Answers a request to the authorization server; `None` where there is none.
+    pub fn handle(&self, repository: &Repository, request: &Request<'_>) -> Option<Reply> {
+        match self {
+            Authority::Off => None,
+            Authority::On(server) => Some(server.handle(repository, request)),
+        }
+    }
+
+    /// The endpoints of the authorization server by the names that a CapabilityStatement has for them; none where there is none.
+    pub fn endpoints(&self) -> Vec<(&'static str, String)> {
+        let Authority::On(server) = self else { return Vec::new() };
+        let names = ["authorize", "token", "introspect", "revoke", "manage"];
+        names.into_iter().map(|name| (name, server.url(name))).collect()
+    }
+
+    /// The authorization server; `None` where there is none.
+    pub fn server(&self) -> Option<&AuthorizationServer> {
+        match self {
+            Authority::Off => None,
+            Authority::On(server) => Some(server),
+        }
+    }
+
+    /// Whether callers show who they are.
+    pub fn is_on(&self) -> bool {
+        matches!(self, Authority::On(_))
+    }
+}
+
+impl AuthorizationServer {
+    /// What a token grants. A scope that nothing can be made of grants nothing.
+    fn rights(&self, repository: &Repository, verified: &Verified) -> Access {
+        let requester = self.requester(verified);
+        let permits = verified.scopes.data.iter().map(permit);
+        let understood = permits.filter(|permit| {
+            let alone = repository.grant(std::slice::from_ref(permit), requester.clone());
+            alone.inspect_err(|outcome| tracing::info!(%outcome, "a scope grants nothing")).is_ok()
+        });
+        let permits: Vec<_> = understood.collect();
+        let access = repository.grant(&permits, requester.clone());
+        access.unwrap_or_else(|_| Access::limited([], requester))
+    }
+
+    fn requester(&self, verified: &Verified) -> Requester {
+        let Verified { client, grant, .. } = verified;
+        let key = |text: &Option<String>| text.as_deref().and_then(Key::parse);
+        let named = client.identifiers.iter().filter_map(|identifier| identifier.split_once('|'));
+        let own = (self.url("clients"), client.id.clone());
+        let names = named.map(|(system, value)| (system.to_owned(), value.to_owned())).chain([own]);
+        // A consent that cannot be found permits nothing.
+        let unknown = || Key::new("Consent", "-").expect("a type and an id");
+        let consents = grant.consents.iter().map(|consent| Key::parse(consent).unwrap_or_else(unknown));
+        let purposes = if grant.purposes.is_empty() { &client.purposes } else { &grant.purposes };
+        Requester {
+            client: client.id.clone(),
+            client_name: client.name.clone(),
+            user: key(&grant.fhir_user),
+            organization: key(&client.organization),
+            names: names.map(|(system, value)| Name::Identifier { system, value }).collect(),
+            purposes: purposes.clone(),
+            patient: grant.patient.as_deref().and_then(|id| Key::new("Patient", id)),
+            consents: consents.collect(),
+            custodian: client.custodian,
+        }
+    }
+}
+
+fn permit(scope: &Scope) -> Permit {
+    let letters = [
+        (Letters::CREATE, Act::Create),
+        (Letters::READ, Act::Read),
+        (Letters::UPDATE, Act::Update),
+        (Letters::DELETE, Act::Delete),
+        (Letters::SEARCH, Act::Search),
+    ];
+    let acts = letters.into_iter().filter(|(letter, _)| scope.letters.contains(*letter)).map(|(_, act)| act);
+    Permit {
+        of_patient: scope.level == Level::Patient,
+        resource_type: scope.resource_type,
+        acts: acts.collect::<Acts>(),
+        parameters: scope.parameters.clone(),
+    }
+}
+
+/// The token in `Authorization: Bearer token`.
+pub(crate) fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
+fn invalid(refused: &Refused) -> Outcome {
+    Outcome::new(IssueType::Login, refused.to_string())
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use repository::Repository;
+
 /// Something that the audit keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PersonEvent {
@@ -49,5 +51,5 @@ pub enum PersonAct {
 
 /// Takes what the audit keeps.
 pub trait PersonEvents: Send + Sync {
-    fn tell(&self, event: PersonEvent);
+    fn tell(&self, repository: &Repository, event: PersonEvent);
 }

@@ -13,6 +13,7 @@ pub mod people;
 pub mod scope;
 
 mod access_tokens;
+mod audited;
 mod authority;
 mod authorize;
 mod client;
@@ -34,6 +35,7 @@ mod secret;
 mod server;
 mod sign_in;
 mod signing;
+mod sweep;
 mod token;
 mod token_event;
 mod uri;
@@ -42,6 +44,7 @@ mod uri;
 mod tests;
 
 pub use access_tokens::{ClaimNames, Issuer, Refused, Verified};
+pub use audited::Audited;
 pub use authority::Authority;
 pub use authorize::Launch;
 pub use client::{Client, ClientAuth};

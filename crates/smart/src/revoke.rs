@@ -33,7 +33,7 @@ impl Desk<'_> {
             None => return Ok(false),
         };
         if family.client == client.id
-            && let Some(grant) = self.grants().end(&family.grant)?
+            && let Some(grant) = self.end(&family.grant)?
         {
             event.about(&grant);
         }

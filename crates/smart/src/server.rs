@@ -1,7 +1,6 @@
 //! The authorization server: which endpoint answers a request.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use repository::Repository;
 
@@ -11,8 +10,10 @@ use crate::desk::Desk;
 use crate::error::OAuthError;
 use crate::exchange::{Reply, Request};
 use crate::jose::{Fetch, KeySets};
+use crate::pages::Pages;
 use crate::secret::Random;
 use crate::signing::Signing;
+use crate::sweep::Sweep;
 use crate::token_event::{TokenAct, TokenEvent, TokenEvents};
 
 /// What the authorization server needs to know and to use.
@@ -38,8 +39,9 @@ pub struct AuthorizationServer {
     pub(crate) key_sets: KeySets,
     pub(crate) verified: Cache,
     pub(crate) registrations: Pace,
-    /// When the vault was last cleared of what has run out.
-    pub(crate) swept: AtomicI64,
+    pub(crate) sweep: Sweep,
+    /// `None` where nobody signs in here.
+    pages: Option<Pages>,
 }
 
 impl AuthorizationServer {
@@ -52,9 +54,15 @@ impl AuthorizationServer {
             key_sets: KeySets::new(setup.fetch.clone()),
             verified: Cache::default(),
             registrations: Pace::default(),
-            swept: AtomicI64::new(0),
+            sweep: Sweep::default(),
+            pages: None,
             setup,
         }
+    }
+
+    /// The same with pages on which people sign in and allow apps.
+    pub fn with_pages(self, pages: Pages) -> AuthorizationServer {
+        AuthorizationServer { pages: Some(pages), ..self }
     }
 
     /// `iss` of its tokens.
@@ -67,7 +75,7 @@ impl AuthorizationServer {
         Desk::new(self, repository)
     }
 
-    /// Answers a request to one of its endpoints: for tokens, clients and discovery.
+    /// Answers a request to one of its endpoints, or for one of its pages.
     pub fn handle(&self, repository: &Repository, request: &Request) -> Reply {
         let desk = self.desk(repository);
         let path = request.path;
@@ -76,6 +84,7 @@ impl AuthorizationServer {
             "/auth/introspect" => desk.post(request, TokenAct::Introspect, Desk::introspect),
             "/auth/revoke" => desk.post(request, TokenAct::Revoke, Desk::revoke),
             "/auth/register" => desk.post(request, TokenAct::Register, Desk::register),
+            "/auth/launch" => desk.post(request, TokenAct::Launch, Desk::launch),
             "/auth/jwks" => desk.get(request, Desk::jwks),
             "/auth/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server/auth" => {
                 desk.get(request, |desk| Ok(desk.openid_configuration()))
@@ -83,8 +92,14 @@ impl AuthorizationServer {
             _ if path.strip_prefix(self.base_path.as_str()) == Some("/.well-known/smart-configuration") => {
                 desk.get(request, |desk| Ok(desk.smart_configuration()))
             }
-            _ => Reply { status: 404, ..Reply::default() },
+            _ => self.page(repository, request).unwrap_or(Reply { status: 404, ..Reply::default() }),
         }
+    }
+
+    fn page(&self, repository: &Repository, request: &Request) -> Option<Reply> {
+        let reply = self.pages.as_ref()?.answer(repository, request);
+        self.sweep.run(repository.vault(), repository.now().as_millis());
+        reply
     }
 
     /// The URL of an endpoint.
@@ -104,8 +119,8 @@ impl Desk<'_> {
         let mut event = TokenEvent::new(what, request.peer);
         let answer = answer(self, request, &mut event);
         event.refused = answer.as_ref().err().map(|error| error.code);
-        self.server.setup.events.tell(event);
-        self.sweep();
+        self.server.setup.events.tell(self.repository, event);
+        self.server.sweep.run(self.vault(), self.now);
         answer.unwrap_or_else(|error| error.reply())
     }
 

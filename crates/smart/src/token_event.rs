@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use repository::Repository;
+
 use crate::error::ErrorCode;
 
 /// Something that happened at an endpoint for apps.
@@ -9,7 +11,7 @@ use crate::error::ErrorCode;
 pub struct TokenEvent {
     pub what: TokenAct,
     pub peer: IpAddr,
-    /// The id of the client; what it says to be, where it could not show it. `None` when it does not say.
+    /// The id of the client; where it could not show that it is the one, what it says to be, at most 200 bytes. `None` when it does not say.
     pub client: Option<String>,
     /// The name of the account that granted; `None` for a system.
     pub account: Option<String>,
@@ -34,13 +36,15 @@ pub enum TokenAct {
     Introspect,
     Revoke,
     Register,
+    /// An app to be opened for a patient.
+    Launch,
     /// A grant ended because somebody showed its code or a refresh token of it again.
     EndReplayed,
 }
 
 /// Takes what the audit keeps.
 pub trait TokenEvents: Send + Sync {
-    fn tell(&self, event: TokenEvent);
+    fn tell(&self, repository: &Repository, event: TokenEvent);
 }
 
 impl TokenEvent {

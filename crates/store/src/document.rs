@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::fmt;
 
-use crate::Cursor;
+use crate::{Cursor, Row};
 
 /// What identifies a document: a collection and an id within it, written `collection/id`. At most [`Key::MAX`] bytes, neither part empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,17 @@ pub struct Version {
     pub body: Option<Bytes>,
     /// What the writer noted about how this version came to be; opaque here.
     pub mark: u8,
+}
+
+/// What [`Snapshot::examine`](crate::Snapshot::examine) tells.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// The newest version, a deletion included.
+    pub version: Version,
+    /// Whether the document is there and satisfies the filter.
+    pub accepted: bool,
+    /// Its rows in the indexes asked for, sorted.
+    pub rows: Vec<Row>,
 }
 
 /// What [`Snapshot::head`] tells.

@@ -2,6 +2,7 @@
 //! and count.
 
 use std::ops::Bound;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::{Key, Place, Version};
@@ -39,6 +40,9 @@ pub enum Filter {
     Not(Box<Filter>),
     /// Documents with at least one row that fits.
     Match(Match),
+    /// Documents with a row of one of these values, which are sorted. A clone shares them: there may be many thousands.
+    #[expect(missing_docs, reason = "the variant's text names its fields")]
+    OneOf { index: Index, values: Arc<[Vec<u8>]> },
     /// Documents with exactly this word.
     #[expect(missing_docs, reason = "the variant's text names its fields")]
     Word { index: Index, word: Vec<u8> },
@@ -93,6 +97,8 @@ pub enum Test {
     Contains { skip: usize, needle: Vec<u8> },
     /// The bytes from `skip` on begin with a [`Place`] that is no more than so many millimeters from `center`.
     Within { skip: usize, center: Place, millimeters: u64 },
+    /// The bytes end with `ending`, and the whole is none of `except`, which are sorted.
+    Ending { ending: Vec<u8>, except: Arc<[Vec<u8>]> },
 }
 
 /// A search.
@@ -307,6 +313,9 @@ impl Filter {
             Filter::Any(filters) => filters.iter().any(|filter| filter.accepts(rows)),
             Filter::Not(filter) => !filter.accepts(rows),
             Filter::Match(wanted) => rows.iter().any(|row| row.index == wanted.index && wanted.accepts(&row.value)),
+            Filter::OneOf { index, values } => {
+                rows.iter().any(|row| row.index == *index && values.binary_search(&row.value).is_ok())
+            }
             Filter::Word { index, word } => rows.iter().any(|row| row.index == *index && row.value == *word),
             Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => false,
         }
@@ -332,6 +341,10 @@ impl Test {
             Test::Within { skip, center, millimeters } => {
                 let place = value.get(*skip..).and_then(|tail| tail.first_chunk());
                 place.is_some_and(|place| Place::from_bytes(*place).distance(*center) * 1000.0 <= *millimeters as f64)
+            }
+            Test::Ending { ending, except } => {
+                let is_excepted = || except.binary_search_by(|other| other.as_slice().cmp(value)).is_ok();
+                value.ends_with(ending) && !is_excepted()
             }
         }
     }

@@ -20,7 +20,7 @@ mod stamp;
 
 pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
-pub use document::{Documents, Head, Key, Millis, Version};
+pub use document::{Documents, Examined, Head, Key, Millis, Version};
 pub use embedded::Embedded;
 pub use error::{Limit, StoreError, TooCostly};
 pub use filter::{
@@ -55,6 +55,10 @@ pub trait Snapshot: Send {
 
     /// Versions of a document, a collection or everything, newest first.
     fn history(&self, query: &History) -> Result<HistoryPage, StoreError>;
+
+    /// The newest version of a document, and what its rows say; `None` when there never was one. Costs hardly more than
+    /// [`Snapshot::read`] where the filter has neither words nor links.
+    fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError>;
 
     /// The current documents that satisfy a filter, in order, one page.
     fn find(&self, find: &Find) -> Result<Found, StoreError>;

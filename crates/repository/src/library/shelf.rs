@@ -9,13 +9,13 @@ use fhir::terminology::{
     self, Canonical, CodeSystem, Coded, ConceptMap, Members, Membership, Source, ValueSet, implicit,
 };
 use fhir::validate::{Depth, Validator};
-use fhir::{Library, Outcome, Reference};
+use fhir::{IssueType, Library, Outcome, Reference};
 use store::{Key, Snapshot};
 
 use super::lookup::{self, Caches};
 use super::{TerminologyServer, elsewhere};
 use crate::session::parse_stored;
-use crate::{Session, fault};
+use crate::{Act, Session};
 
 /// The definitions of one moment, which is that of the first look-up.
 pub struct Shelf<'a> {
@@ -105,14 +105,16 @@ impl<'a> Shelf<'a> {
     }
 
     fn visible(&self, key: &Key) -> Result<Option<Document>, Outcome> {
-        if self.session.access.permit_read(key.collection()).is_err() {
+        if self.session.access.permit(Act::Read, key.collection()).is_err() {
             return Ok(None);
         }
-        let version = self.opened()?.snapshot().read(key).map_err(fault::outcome)?;
-        let Some(version) = version else { return Ok(None) };
-        match &version.body {
-            Some(body) if self.session.sees(&version)? => parse_stored(key, body).map(Some),
-            _ => Ok(None),
+        let read = self.session.read_from(&**self.opened()?.snapshot(), key);
+        match read {
+            Ok(version) => version.body.as_ref().map(|body| parse_stored(key, body)).transpose(),
+            Err(outcome) => match outcome.worst().map(|issue| issue.code) {
+                Some(IssueType::NotFound | IssueType::Deleted) => Ok(None),
+                _ => Err(outcome),
+            },
         }
     }
 }

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use fhir::Library;
 use fhir::terminology::{Canonical, Coded, Membership, Source};
-use search::{Handling, Scope};
 
 use super::Generation;
-use crate::testing::{House, delete, put};
-use crate::{Access, Rights};
+use crate::testing::{House, delete, key, put};
+use crate::{Access, Acts, Permission, Requester, Rights};
 
 fn questionnaire(id: &str, version: &str) -> String {
     let version = if version.is_empty() { String::new() } else { format!(r#""version":"{version}","#) };
@@ -149,14 +148,8 @@ fn follows_references_as_far_as_the_access_allows() {
         &questionnaire("q", "1"),
     ]);
     house.change(delete("Patient/bob")).expect("deleted");
-    let only_ann = {
-        let scope = Scope { resource_type: Some("Patient"), compartment: None };
-        let registry = house.repository.registry();
-        let ann = [("_id".to_owned(), "ann".to_owned())];
-        let query = registry.query(&scope, &ann, Handling::Strict, house.repository.now()).expect("a query");
-        let search::Criterion::Filter(filter) = query.criterion else { panic!("no filter") };
-        Access::limited([("Patient", Rights { read: true, write: false, only: Some(filter) })])
-    };
+    let ann = Permission::Only(house.repository.registry().identity(&key("Patient/ann")));
+    let only_ann = Access::limited([("Patient", Rights::default().with(Acts::SEE, &ann))], Requester::default());
     house.hold(&[r#"{"resourceType":"Patient","id":"eve"}"#]);
     for (reference, full, limited) in [
         ("Patient/ann", true, true),

@@ -4,7 +4,8 @@ use fhir::Outcome;
 use store::{Key, Snapshot};
 
 use super::catalogue::{Entry, read_entries, read_jobs};
-use crate::{Session, fault};
+use crate::access::Sight;
+use crate::{Act, Session};
 
 /// A search parameter beside those that are always there, on one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +25,18 @@ pub struct ParameterState {
 impl Session<'_> {
     /// Every search parameter that a resource states, on each of its types, in the order they came.
     pub fn search_parameters(&self) -> Result<Vec<ParameterState>, Outcome> {
-        self.access.permit_read("SearchParameter")?;
+        self.access.permit(Act::Read, "SearchParameter")?;
         let snapshot = self.snapshot()?;
+        let sight = self.sight(&*snapshot)?;
         let jobs = read_jobs(&*snapshot)?;
         let mut states = Vec::new();
         for entry in read_entries(&*snapshot)? {
-            if !self.sees_definition(&*snapshot, &entry)? {
+            if !self.sees_definition(&*snapshot, &sight, &entry)? {
                 continue;
             }
             for base in &entry.base {
                 let job = jobs.iter().find(|job| job.resource_type == *base && job.waiting.contains(&entry.id));
-                let progress = job.filter(|_| self.access.sees_all(base));
+                let progress = job.filter(|_| sight.sees_all(base));
                 states.push(ParameterState {
                     id: entry.id.clone(),
                     url: entry.url.clone(),
@@ -47,12 +49,11 @@ impl Session<'_> {
         }
         Ok(states)
     }
-    fn sees_definition(&self, snapshot: &dyn Snapshot, entry: &Entry) -> Result<bool, Outcome> {
-        if self.access.sees_all("SearchParameter") {
-            return Ok(true);
+
+    fn sees_definition(&self, snapshot: &dyn Snapshot, sight: &Sight, entry: &Entry) -> Result<bool, Outcome> {
+        match Key::new("SearchParameter", &entry.id) {
+            Some(key) => sight.accepts(Act::Read, snapshot, &key),
+            None => Ok(false),
         }
-        let key = Key::new("SearchParameter", &entry.id);
-        let version = key.map(|key| snapshot.read(&key)).transpose().map_err(fault::outcome)?.flatten();
-        version.map_or(Ok(false), |version| self.sees(&version))
     }
 }

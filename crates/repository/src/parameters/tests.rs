@@ -2,7 +2,7 @@ use store::{Batch, Write};
 
 use super::ROWS_FORMAT;
 use crate::testing::{House, post_unless, put};
-use crate::{Access, ParameterState, Rights};
+use crate::{Access, Acts, ParameterState, Permission, Requester, Rights};
 
 const EYES: &str = r#"{"resourceType":"SearchParameter","id":"eyes","url":"urn:eyes","name":"Eyes","status":"active","description":"d",
     "code":"eyes","base":["Patient"],"type":"token","expression":"Patient.extension('urn:eyes').value"}"#;
@@ -180,12 +180,12 @@ fn states_count_only_what_the_caller_may_see() {
     let house = House::new();
     house.hold(&[&patient("ann", "blue")]);
     house.hold(&[EYES]);
-    let reads = || Rights { read: true, ..Rights::default() };
+    let reads = || Rights::default().with(Acts::SEE, &Permission::Whole);
     let states = |rights: Vec<(&'static str, Rights)>| {
-        let session = house.repository.open(Access::limited(rights));
+        let session = house.repository.open(Access::limited(rights, Requester::default()));
         session.search_parameters().map(|states| states.into_iter().map(|state| state.progress).collect::<Vec<_>>())
     };
-    let only = |filter| Rights { only: Some(filter), ..reads() };
+    let only = |filter| Rights::default().with(Acts::SEE, &Permission::Only(filter));
     let nothing = || store::Filter::nothing();
     assert_eq!(states(vec![("SearchParameter", reads()), ("Patient", reads())]), Ok(vec![Some((0, 1))]));
     assert_eq!(states(vec![("SearchParameter", reads()), ("Patient", only(nothing()))]), Ok(vec![None]));

@@ -81,7 +81,8 @@ impl Runner<'_> {
         let (mut looked_at, mut bytes, mut at_once) = (0, 0, room);
         while looked_at < CONTAINERS_MAX && bytes < PAGE_BYTES_MAX {
             let limit = at_once.min(CONTAINERS_MAX - looked_at);
-            let find = Find { page: place.page(), bodies: true, ..keys_only(containers.clone(), limit, Vec::new()) };
+            let shown = self.with_patients(Vec::new(), self.session.setup().definitions.resource_types());
+            let find = Find { page: place.page(), bodies: true, ..keys_only(containers.clone(), limit, shown) };
             let found = self.find(find)?;
             for (at, hit) in found.hits.iter().enumerate() {
                 let Some(version) = &hit.version else { continue };
@@ -89,6 +90,9 @@ impl Runner<'_> {
                 let mut matches = self.matches_in(&asked, hit, !query.contained_alone)?;
                 matches.drain(..given.min(matches.len()));
                 let taken = room.min(matches.len());
+                if taken > 0 {
+                    self.show(std::slice::from_ref(hit));
+                }
                 if query.contained_alone {
                     page.contained.extend(matches.drain(..taken));
                 } else {

@@ -7,6 +7,7 @@ use search::Include;
 use store::{Filter, Find, Hit, Index, Key, PAGE_BYTES_MAX, Version};
 
 use super::{Runner, keys_only};
+use crate::Act;
 
 /// How many resources one page may include; fewer where they come to more than [`PAGE_BYTES_MAX`].
 pub const INCLUDES_MAX: usize = 1_000;
@@ -86,7 +87,8 @@ impl Runner<'_> {
         let mut fresh = Vec::new();
         let mut known = seen.clone();
         for filter in filters {
-            let find = keys_only(filter, seen.len() + room.resources + 1, values(includes));
+            let shown = self.with_patients(values(includes), self.session.setup().definitions.resource_types());
+            let find = keys_only(filter, seen.len() + room.resources + 1, shown);
             let found = self.find(Find { bodies: true, ..find })?;
             for hit in found.hits {
                 if known.insert(hit.key.clone()) && room.takes(&hit) {
@@ -98,6 +100,7 @@ impl Runner<'_> {
                 break;
             }
         }
+        self.show(&fresh);
         Ok(fresh)
     }
 
@@ -127,12 +130,12 @@ impl Runner<'_> {
         types.dedup();
         let mut filters = Vec::new();
         if !keys.is_empty() {
-            filters.push(self.visible(&types, self.identities(&keys)));
+            filters.push(self.visible(Act::Read, &types, self.identities(&keys)));
         }
         if !urls.is_empty() {
             for (resource_type, index) in &include.names {
                 let named = Filter::Any(urls.iter().map(|url| Filter::equal(*index, *url)).collect());
-                filters.push(self.visible(&[resource_type], named));
+                filters.push(self.visible(Act::Read, &[resource_type], named));
             }
         }
         (!filters.is_empty()).then_some(Filter::Any(filters))
@@ -152,7 +155,7 @@ impl Runner<'_> {
             let equal = references.flat_map(|index| values.iter().map(|value| Filter::equal(*index, value.clone())));
             let equal = Filter::Any(equal.collect());
             match include.source_type {
-                Some(source_type) => self.visible(&[source_type], equal),
+                Some(source_type) => self.visible(Act::Search, &[source_type], equal),
                 None => self.visible_of_any_type(equal),
             }
         });

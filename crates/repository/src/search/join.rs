@@ -9,6 +9,7 @@ use search::Criterion;
 use store::{Filter, Key, Precondition, Row};
 
 use super::{Runner, keys_only};
+use crate::Act;
 
 impl Runner<'_> {
     /// The filter that a criterion amounts to on this snapshot.
@@ -26,11 +27,11 @@ impl Runner<'_> {
             Criterion::Not(part) => self.filter(part)?.not(),
             Criterion::Terms(terms) => self.terms(terms)?,
             Criterion::Chain { references, names, target_types, target } => {
-                let to = Box::new(self.visible(target_types, self.filter(target)?));
+                let to = Box::new(self.visible(Act::Search, target_types, self.filter(target)?));
                 Filter::LinksTo { links: references.clone(), names: names.clone(), to }
             }
             Criterion::Has { references, names, target_type, source_type, source } => {
-                let from = Box::new(self.visible(&[source_type], self.filter(source)?));
+                let from = Box::new(self.visible(Act::Search, &[source_type], self.filter(source)?));
                 let named = Filter::LinkedFrom { links: references.clone(), names: names.clone(), from };
                 self.session.registry().of_type(target_type).and(named)
             }
@@ -64,7 +65,7 @@ impl Runner<'_> {
                 Ok(false)
             }
             Filter::Not(filter) => Ok(!self.satisfies(filter, key, rows, rests_on)?),
-            Filter::Match(_) | Filter::Word { .. } => Ok(filter.accepts(rows)),
+            Filter::Match(_) | Filter::OneOf { .. } | Filter::Word { .. } => Ok(filter.accepts(rows)),
             Filter::LinksTo { links, names, to } => {
                 let values = rows.iter().filter(|row| links.contains(&row.index)).map(|row| row.value.as_slice());
                 let named = values.map(|value| self.named(value, names)).collect();

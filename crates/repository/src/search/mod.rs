@@ -14,12 +14,14 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
-use search::{Contained, Query, TERMS_CODES_MAX};
-use store::{Count, Counted, Filter, Find, Found, Index, Page, Snapshot, Step, StoreError, Version};
+use search::{Contained, Query, TERMS_CODES_MAX, query_string};
+use store::{Count, Counted, Filter, Find, Found, Hit, Index, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
 
-use crate::{Session, Shelf, fault};
+use crate::access::Sight;
+use crate::trail::{self, EVENT, Seen, What};
+use crate::{Act, Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
 const ROWS_MAX: u64 = 20_000_000;
@@ -60,16 +62,26 @@ impl Session<'_> {
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchPage, Outcome> {
         let query = request.query;
         for resource_type in &query.types {
-            self.access.permit_read(resource_type)?;
+            self.access.permit(Act::Search, resource_type)?;
+        }
+        if query.types.contains(&EVENT)
+            || query.applied.iter().any(|(name, value)| name.contains(EVENT) || value.contains(EVENT))
+        {
+            self.settle_audit()?;
         }
         let snapshot = self.snapshot()?;
         self.check_parameters(query, &*snapshot)?;
-        let mut runner = Runner::new(self, &*snapshot);
+        let mut runner = Runner::new(self, &*snapshot, self.sight(&*snapshot)?);
         runner.plan = request.explain.then(RefCell::default);
+        runner.seen = self.accounts().then(RefCell::default);
         let page = match query.contained {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
+        if let Some(seen) = runner.seen {
+            let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            self.note(What::Search { types: query.types.clone(), query: text }, seen.into_inner());
+        }
         Ok(SearchPage { rows: runner.rows.get(), plan: runner.plan.map_or(Vec::new(), RefCell::into_inner), ..page })
     }
 }
@@ -78,11 +90,15 @@ impl Session<'_> {
 pub(crate) struct Runner<'a> {
     session: &'a Session<'a>,
     snapshot: &'a dyn Snapshot,
+    /// What the caller may see.
+    sight: Sight,
     rows: Cell<u64>,
     /// When it is given up.
     until: Instant,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<String>>>,
+    /// What is shown, where that is to be accounted for.
+    seen: Option<RefCell<Vec<Seen>>>,
     /// What is being run, for the plan.
     stage: Cell<&'static str>,
     /// Where value sets and code systems are looked up.
@@ -92,23 +108,30 @@ pub(crate) struct Runner<'a> {
 }
 
 impl<'a> Runner<'a> {
-    pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot) -> Runner<'a> {
+    pub(crate) fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot, sight: Sight) -> Runner<'a> {
         let until = Instant::now() + session.setup().search_time;
         Runner {
             session,
             snapshot,
+            sight,
             rows: Cell::new(0),
             until,
             plan: None,
+            seen: None,
             stage: Cell::new("join"),
             shelf: session.library(),
             codes_left: Cell::new(TERMS_CODES_MAX),
         }
     }
 
+    /// What the caller may see.
+    pub(crate) fn sight(&self) -> &Sight {
+        &self.sight
+    }
+
     /// One page of the resources of their own, which nothing contains.
     fn search_own(&self, query: &Query, page: Page, limit: usize, total: Count) -> Result<SearchPage, Outcome> {
-        let filter = self.visible(&query.types, self.filter(&query.criterion)?);
+        let filter = self.visible(Act::Search, &query.types, self.filter(&query.criterion)?);
         self.stage.set("search");
         let found = self.find(Find {
             sort: query.sort.clone(),
@@ -116,9 +139,10 @@ impl<'a> Runner<'a> {
             page,
             total,
             bodies: true,
-            values: include::values(&query.includes),
+            values: self.with_patients(include::values(&query.includes), &query.types),
             ..Find::new(filter, limit)
         })?;
+        self.show(&found.hits);
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
         Ok(SearchPage {
@@ -130,6 +154,21 @@ impl<'a> Runner<'a> {
             includes_cut,
             ..SearchPage::default()
         })
+    }
+
+    /// `indexes`, and those by which the patients are known whom resources of these types are about.
+    fn with_patients(&self, mut indexes: Vec<Index>, types: &[&'static str]) -> Vec<Index> {
+        if self.seen.is_some() {
+            indexes.extend(trail::indexes(self.session.registry(), types));
+        }
+        indexes
+    }
+
+    /// Notes that these hits are shown.
+    fn show(&self, hits: &[Hit]) {
+        if let Some(seen) = &self.seen {
+            seen.borrow_mut().extend(hits.iter().map(|hit| self.session.seen_hit(hit)));
+        }
     }
 
     /// Runs a `find` on what is left of the rows and the time this search may take.
@@ -164,7 +203,7 @@ impl<'a> Runner<'a> {
         if let Some(index) = step.index {
             let _ = write!(text, " {}", self.name(index));
         }
-        if self.session.access.is_full() {
+        if self.sight.is_full() {
             let _ = write!(text, ", {} rows touched", step.rows);
             if let Some(left) = step.left {
                 let _ = write!(text, ", {left} resources");
@@ -178,33 +217,31 @@ impl<'a> Runner<'a> {
         self.session.registry().name_of(index).map_or("an index".to_owned(), |name| format!("`{name}`"))
     }
 
-    /// What of `filter` the caller may see; `types` are those that it can match.
-    pub(crate) fn visible(&self, types: &[&str], filter: Filter) -> Filter {
-        let access = &self.session.access;
+    /// What of `filter` the caller may see by this act; `types` are those that it can match.
+    pub(crate) fn visible(&self, act: Act, types: &[&str], filter: Filter) -> Filter {
         let registry = self.session.registry();
         types.iter().fold(filter, |filter, resource_type| {
             let others = || registry.all_of(resource_type).not();
-            match (access.permit_read(resource_type), access.filter(resource_type)) {
-                (Err(_), _) => filter.and(others()),
-                (Ok(()), None) => filter,
-                (Ok(()), Some(seen)) if types.len() == 1 => filter.and(seen.clone()),
-                (Ok(()), Some(seen)) => filter.and(Filter::Any(vec![others(), seen.clone()])),
+            match self.sight.filter(act, resource_type) {
+                None => filter,
+                Some(seen) if types.len() == 1 => filter.and(seen),
+                Some(seen) => filter.and(Filter::Any(vec![others(), seen])),
             }
         })
     }
 
-    /// What of `filter` the caller may see, where it can match every type.
+    /// What of `filter` the caller may see in a search, where it can match every type.
     fn visible_of_any_type(&self, filter: Filter) -> Filter {
-        let (access, registry) = (&self.session.access, self.session.registry());
-        if access.is_full() {
+        if self.sight.is_full() {
             return filter;
         }
+        let registry = self.session.registry();
         let types = self.session.setup().definitions.resource_types().iter();
-        let seen = types.filter(|name| access.permit_read(name).is_ok()).map(|name| {
+        let seen = types.map(|name| {
             let of_type = registry.all_of(name);
-            match access.filter(name) {
+            match self.sight.filter(Act::Search, name) {
                 None => of_type,
-                Some(only) => of_type.and(only.clone()),
+                Some(only) => of_type.and(only),
             }
         });
         filter.and(Filter::Any(seen.collect()))

@@ -1,7 +1,9 @@
 //! Searches that take more than one `find`.
 
+use store::Filter;
+
 use crate::testing::House;
-use crate::{Counted, SearchPage};
+use crate::{Access, Acts, Counted, Permission, Requester, Rights, SearchPage};
 
 /// A practice of two patients with their observations.
 fn house() -> House {
@@ -299,8 +301,14 @@ fn what_is_contained_is_hidden_with_its_container() {
     ]);
     let registry = house.repository.registry();
     let shown = registry.identity(&crate::testing::key("Observation/shown"));
-    let rights = |only| crate::Rights { read: true, only, ..crate::Rights::default() };
-    let access = crate::Access::limited([("Patient", rights(None)), ("Observation", rights(Some(shown.clone())))]);
+    let rights = |only: Option<Filter>| {
+        let permission = only.map_or(Permission::Whole, Permission::Only);
+        Rights::default().with(Acts::SEE, &permission)
+    };
+    let access = Access::limited(
+        [("Patient", rights(None)), ("Observation", rights(Some(shown.clone())))],
+        Requester::default(),
+    );
     for contained in ["true", "both"] {
         for (kind, matches, alone) in [("container", "shown", ""), ("contained", "", "shown#a")] {
             let query = format!("name=ash&_contained={contained}&_containedType={kind}&_explain=true");
@@ -311,7 +319,7 @@ fn what_is_contained_is_hidden_with_its_container() {
             assert!(!page.plan.iter().any(digits), "{:?}", page.plan);
         }
     }
-    let only_observations = crate::Access::limited([("Observation", rights(None))]);
+    let only_observations = Access::limited([("Observation", rights(None))], Requester::default());
     assert!(house.search_as(only_observations, "Patient", "_contained=true").is_err());
 }
 
@@ -341,9 +349,13 @@ fn includes_whatever_refers_to_the_matches() {
     ];
     check(&house, &cases);
     check(&forms(), &[("Questionnaire", "_id=q1&_revinclude=*", "q1", "r r1")]);
-    let rights = |only| crate::Rights { read: true, only, ..crate::Rights::default() };
+    let rights = |only: Option<Filter>| {
+        let permission = only.map_or(Permission::Whole, Permission::Only);
+        Rights::default().with(Acts::SEE, &permission)
+    };
     let first = house.repository.registry().identity(&crate::testing::key("Observation/o1"));
-    let access = crate::Access::limited([("Patient", rights(None)), ("Observation", rights(Some(first)))]);
+    let access =
+        Access::limited([("Patient", rights(None)), ("Observation", rights(Some(first)))], Requester::default());
     let page = house.search_as(access, "Patient", "_revinclude=*").expect("found");
     assert_eq!((ids(&page.matches).as_str(), ids(&page.included).as_str()), ("ann bob", "o1"));
 }

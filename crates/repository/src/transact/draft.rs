@@ -10,7 +10,7 @@ use store::Key;
 
 use super::references::{self, Site};
 use crate::session::version_number;
-use crate::{Change, Method, Patch, Refusal, Session, Target};
+use crate::{Act, Change, Method, Patch, Refusal, Session, Target};
 
 /// A change, checked and compiled.
 pub(super) struct Draft {
@@ -96,7 +96,7 @@ impl Draft {
     }
 
     fn empty(session: &Session<'_>, method: Method, resource_type: &'static str) -> Result<Draft, Outcome> {
-        session.access.permit_write(resource_type)?;
+        session.access.permit(method.act(), resource_type)?;
         Ok(Draft {
             method,
             resource_type,
@@ -196,7 +196,7 @@ impl Draft {
 impl Criteria {
     /// Compiles a query string strictly: a condition that was not understood must not decide anything.
     pub(super) fn new(session: &Session<'_>, resource_type: &'static str, text: String) -> Result<Criteria, Outcome> {
-        session.access.permit_read(resource_type)?;
+        session.access.permit(Act::Search, resource_type)?;
         let registry = session.registry();
         let now = session.repository.now();
         let compile = |parameters: &[(String, String)]| registry.condition(resource_type, parameters, now);

@@ -9,7 +9,7 @@ use store::{Key, Snapshot};
 
 use super::draft::{Criteria, Draft};
 use super::matching::Matching;
-use crate::{Method, Refusal, Session, fault};
+use crate::{Act, Method, Refusal, Session, fault};
 
 /// What a change is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Settler<'_> {
         let matches = matching.matches(criteria, aims)?;
         match (matches.as_slice(), self.draft.method) {
             ([], Method::Post) => Ok(Aim::Write(self.new_key()?)),
-            ([], Method::Put) => self.create_by_update(criteria),
+            ([], Method::Put) => self.create_by_update(matching, criteria),
             ([], Method::Patch) => Err(Outcome::new(
                 IssueType::NotFound,
                 format!("no {} matches `{}`", criteria.resource_type, criteria.text),
@@ -117,9 +117,16 @@ impl Settler<'_> {
     }
 
     /// A conditional update that matches nothing creates, with the content's id if it has one.
-    fn create_by_update(&mut self, criteria: &Criteria) -> Result<Aim, Outcome> {
+    fn create_by_update(&mut self, matching: &Matching<'_, '_>, criteria: &Criteria) -> Result<Aim, Outcome> {
         let Some(id) = &self.draft.body_id else { return Ok(Aim::Write(self.new_key()?)) };
         let key = key(self.draft.resource_type, id)?;
+        if matching.sight().filter(Act::Update, key.collection()).is_some() {
+            let text = format!(
+                "nothing matches `{}`, and the id of a new resource is this server's choice: leave `{id}` out",
+                criteria.text
+            );
+            return Err(Outcome::new(IssueType::BadRequest, text).at(format!("{}.id", self.draft.resource_type)));
+        }
         match self.snapshot.head(&key).map_err(fault::outcome)? {
             Some(head) if !head.deleted => {
                 Err(Outcome::new(IssueType::Conflict, format!("`{key}` exists and does not match `{}`", criteria.text)))

@@ -9,8 +9,9 @@ use store::{Filter, Key, Precondition, Row};
 
 use super::draft::{Criteria, Draft};
 use super::identity::Aims;
+use crate::access::Sight;
 use crate::search::{Runner, keys_only};
-use crate::{Method, Session};
+use crate::{Act, Method, Session};
 
 /// How many matches are told from one another: none, one, and several.
 const MATCHES_MAX: usize = 2;
@@ -75,6 +76,11 @@ impl<'m, 'a> Matching<'m, 'a> {
         Ok(keys)
     }
 
+    /// What the caller may see.
+    pub(super) fn sight(&self) -> &Sight {
+        self.runner.sight()
+    }
+
     /// What the commit must find as it was found here.
     pub(super) fn preconditions(self) -> impl Iterator<Item = Precondition> + use<> {
         let asked = self.asked.into_values();
@@ -87,7 +93,8 @@ impl<'m, 'a> Matching<'m, 'a> {
         if self.asked.contains_key(&name) {
             return Ok(());
         }
-        let filter = self.runner.visible(&[criteria.resource_type], self.runner.filter(&criteria.criterion)?);
+        let filter =
+            self.runner.visible(Act::Search, &[criteria.resource_type], self.runner.filter(&criteria.criterion)?);
         // Each change can take one match away, so this many leave two in any case, and then nothing is committed.
         let limit = MATCHES_MAX + self.drafts.len();
         let found = self.runner.find(keys_only(filter.clone(), limit, Vec::new()))?;
@@ -150,7 +157,7 @@ impl PlannedRows {
                 }
                 Some(union)
             }
-            Filter::Not(_) | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
+            Filter::Not(_) | Filter::OneOf { .. } | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
             Filter::Word { index, word } => {
                 let changes = self.by_row.get(&Row { index: *index, value: word.clone() });
                 changes.map_or(Some(Vec::new()), |changes| (changes.len() <= most).then(|| changes.clone()))

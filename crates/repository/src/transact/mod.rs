@@ -60,6 +60,9 @@ impl Session<'_> {
             let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept)?;
             let (mut batch, report) = plan.batch()?;
             batch.writes.extend(note.clone().map(Note::write));
+            let accounts = if batch.writes.is_empty() { Vec::new() } else { plan.accounts()? };
+            let accounted = !accounts.is_empty();
+            batch.writes.extend(accounts);
             let sets = plan.sets();
             drop(plan);
             drop(snapshot);
@@ -68,6 +71,9 @@ impl Session<'_> {
             }
             match self.setup().store.commit(batch) {
                 Ok(committed) => {
+                    if accounted {
+                        self.repository.ledger().wake();
+                    }
                     if sets {
                         self.repository.renew()?;
                         self.repository.work.wake();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
 use fhir::{Issue, IssueType, Outcome};
-use store::{Batch, Key, Precondition, Snapshot, Version};
+use store::{Batch, Key, Precondition, Snapshot, Version, Write};
 
 use super::Kept;
 use super::content::{Content, arrange, prepare_all, refuse_subsetted};
@@ -14,11 +14,17 @@ use super::identity::{Aim, Aims};
 use super::matching::Matching;
 use super::references;
 use super::resolve::Resolver;
+use crate::audit::Protection;
+use crate::audit::{self, Account};
 use crate::parameters::Keeper;
 use crate::search::Runner;
 use crate::session::{deleted, unknown};
+use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
+
+/// The rules of the repository itself.
+const OWN_RULES: [&dyn Rule; 2] = [&Keeper, &Protection];
 
 pub(super) struct Plan<'a> {
     transaction: Transaction<'a>,
@@ -34,6 +40,16 @@ enum End {
     Shares(Key),
     /// With what is there already.
     Stands(ChangeKind, Option<Version>),
+}
+
+/// How far a caller reaches to a resource.
+enum Reach {
+    /// It may be written, or is not there and nothing of its type is hidden.
+    Whole,
+    /// It is seen, and may not be written.
+    Seen,
+    /// Nothing tells whether it is there.
+    Hidden,
 }
 
 /// Content to prepare for a change.
@@ -52,10 +68,10 @@ impl<'a> Plan<'a> {
         drafts: &'a [Draft],
         kept: &mut Kept,
     ) -> Result<Plan<'a>, Refusal> {
-        let runner = Runner::new(session, snapshot);
+        let runner = Runner::new(session, snapshot, session.sight(snapshot)?);
         let mut matching = Matching::new(session, &runner, drafts);
         let aims = Aims::settle(session, snapshot, drafts, &mut kept.fresh, &mut matching)?;
-        let mut planner = Planner::new(session, snapshot, drafts);
+        let mut planner = Planner::new(session, snapshot, &runner, drafts);
         for (change, draft) in drafts.iter().enumerate() {
             let end = planner.end(change, draft, &aims);
             planner.ends.push(end.map_err(|outcome| Refusal::of(change, outcome))?);
@@ -70,6 +86,27 @@ impl<'a> Plan<'a> {
     /// Whether it changes the search parameters.
     pub(super) fn sets(&self) -> bool {
         !self.transaction.settings.is_empty()
+    }
+
+    /// The accounts of all that is written, for the same commit.
+    pub(super) fn accounts(&self) -> Result<Vec<Write>, Outcome> {
+        let session = self.transaction.session;
+        let Some(requester) = session.requester() else { return Ok(Vec::new()) };
+        let mut by_act: Vec<(audit::Act, Vec<Seen>)> = Vec::new();
+        for write in self.transaction.writes.iter().filter(|write| !write.changes_nothing()) {
+            let act = write.act();
+            let seen = self.transaction.seen(write)?;
+            match by_act.iter_mut().find(|(known, _)| *known == act) {
+                Some((_, several)) => several.push(seen),
+                None => by_act.push((act, vec![seen])),
+            }
+        }
+        let subjects: Vec<_> = by_act.iter().map(|(act, seen)| (*act, by_patient(seen))).collect();
+        let accounts: Vec<_> = subjects
+            .iter()
+            .map(|(act, subjects)| Account { act: *act, subjects, ..session.told(requester, session.operation) })
+            .collect();
+        Ok(session.repository.ledger().writes(&accounts))
     }
 
     /// What to commit, and how to report it.
@@ -132,18 +169,25 @@ impl Report {
 }
 
 /// A plan in the making.
-struct Planner<'a> {
+struct Planner<'p, 'a> {
     session: &'a Session<'a>,
+    snapshot: &'a dyn Snapshot,
+    runner: &'p Runner<'a>,
     drafts: &'a [Draft],
     transaction: Transaction<'a>,
     jobs: Vec<Job>,
     ends: Vec<End>,
 }
 
-impl<'a> Planner<'a> {
-    fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot, drafts: &'a [Draft]) -> Planner<'a> {
+impl<'p, 'a> Planner<'p, 'a> {
+    fn new(
+        session: &'a Session<'a>,
+        snapshot: &'a dyn Snapshot,
+        runner: &'p Runner<'a>,
+        drafts: &'a [Draft],
+    ) -> Planner<'p, 'a> {
         let transaction = Transaction::new(session, snapshot);
-        Planner { session, drafts, transaction, jobs: Vec::new(), ends: Vec::new() }
+        Planner { session, snapshot, runner, drafts, transaction, jobs: Vec::new(), ends: Vec::new() }
     }
 
     /// Looks at the current version and decides what the change does: a job for new content, a planned deletion, or nothing.
@@ -159,12 +203,18 @@ impl<'a> Planner<'a> {
             Method::Put | Method::Patch | Method::Delete => self.transaction.current(&key)?,
         };
         let live = current.as_ref().filter(|version| version.body.is_some());
-        draft.meet(&key, live)?;
-        if let Some(version) = live
-            && !self.session.sees(version)?
-        {
-            return Err(not_permitted(&key));
+        match self.reach(draft.method, &key)? {
+            Reach::Whole => {}
+            // The server has chosen the id of a new one; what a condition has found is known to be there.
+            Reach::Hidden if draft.target.is_none() && live.is_none() => {}
+            Reach::Hidden if draft.target.is_none() => return Err(not_permitted(&key)),
+            Reach::Hidden if draft.method == Method::Delete => {
+                return Ok(End::Stands(ChangeKind::NothingToDelete, None));
+            }
+            Reach::Hidden => return Err(unknown(&key)),
+            Reach::Seen => return Err(not_permitted(&key)),
         }
+        draft.meet(&key, live)?;
         let document = match (draft.method, live) {
             (Method::Delete, None) => return Ok(End::Stands(ChangeKind::NothingToDelete, current)),
             (Method::Delete, Some(_)) => {
@@ -187,6 +237,18 @@ impl<'a> Planner<'a> {
         }
         self.jobs.push(Job { change, key: key.clone(), current, document, edits: Vec::new() });
         Ok(End::Write(key))
+    }
+
+    /// How far the caller reaches to what is there. What is hidden is as good as not there, and so is no id that one could take.
+    fn reach(&self, method: Method, key: &Key) -> Result<Reach, Outcome> {
+        let sight = self.runner.sight();
+        let accepts = |act| sight.accepts(act, self.snapshot, key);
+        match method {
+            Method::Post => Ok(Reach::Whole),
+            _ if accepts(method.act())? => Ok(Reach::Whole),
+            _ if accepts(Act::Read)? => Ok(Reach::Seen),
+            _ => Ok(Reach::Hidden),
+        }
     }
 
     /// The current content with a patch applied. Type and id stay, <https://hl7.org/fhir/R4/http.html#patch>.
@@ -234,18 +296,27 @@ impl<'a> Planner<'a> {
                 _ => Content::new(session, shelf, &text).map(Arc::new),
             }
         });
-        for (job, content) in self.jobs.drain(..).zip(prepared) {
+        for (job, content) in std::mem::take(&mut self.jobs).into_iter().zip(prepared) {
             let Job { change, key, current, .. } = job;
             let content = content.map_err(|outcome| Refusal::of(change, outcome))?;
-            let access = self.session.access.filter(key.collection());
-            if access.is_some_and(|seen| !seen.accepts(&content.rows.clone().together())) {
-                return Err(Refusal::of(change, not_permitted(&key)));
-            }
+            self.permit_content(self.drafts[change].method, &key, &content)
+                .map_err(|outcome| Refusal::of(change, outcome))?;
             kept.contents[change] = Some(content.clone());
             let (content, method) = (Some(content), self.drafts[change].method);
             self.transaction.plan(PlannedWrite { key, current, content, method, change: Some(change) });
         }
         Ok(())
+    }
+
+    /// Refuses content that the caller may not write.
+    fn permit_content(&self, method: Method, key: &Key, content: &Content) -> Result<(), Outcome> {
+        let granted = self.session.access.permission(method.act(), key.collection()).filter();
+        let Some(granted) = granted else { return Ok(()) };
+        let rows = content.rows.clone().together();
+        match self.runner.satisfies(&granted, key, &rows, &mut Vec::new())? {
+            true => Ok(()),
+            false => Err(not_permitted(key)),
+        }
     }
 
     /// Lets each rule look at the caller's writes: deletions first, new resources last, so that what is given back can be taken again.
@@ -256,7 +327,7 @@ impl<'a> Planner<'a> {
             Method::Put | Method::Patch => 1,
             Method::Post => 2,
         });
-        let rules = std::iter::once(&(&Keeper as &dyn Rule)).chain(self.session.setup().rules);
+        let rules = OWN_RULES.iter().chain(self.session.setup().rules);
         for rule in rules {
             for &at in &order {
                 let write = &self.transaction.writes[at];

@@ -11,6 +11,7 @@ use super::draft::{Criteria, Draft};
 use super::identity::{Aim, Aims, several};
 use super::matching::Matching;
 use super::references::{Site, SiteKind, expression};
+use crate::access::{Known, Sight, accepts};
 use crate::{HTTP_ERROR_CODES, Method, References, Session, fault};
 
 /// Everything that a reference may lead to.
@@ -20,6 +21,7 @@ pub(super) struct Resolver<'a, 'm, 's> {
     drafts: &'a [Draft],
     aims: &'a Aims,
     matching: &'m mut Matching<'a, 's>,
+    sight: Sight,
     by_full_url: HashMap<&'a str, &'a Key>,
     conditions: HashMap<String, Result<Key, Outcome>>,
     exists: HashMap<Key, bool>,
@@ -39,7 +41,8 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
         });
         let by_full_url = by_full_url.collect();
         let (conditions, exists) = (HashMap::default(), HashMap::default());
-        Resolver { session, snapshot, drafts, aims, matching, by_full_url, conditions, exists }
+        let sight = matching.sight().clone();
+        Resolver { session, snapshot, drafts, aims, matching, sight, by_full_url, conditions, exists }
     }
 
     /// The edits that rewrite the references of a document, sorted; or all that does not resolve.
@@ -152,10 +155,21 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
         match self.aims.writer(key).map(|change| self.drafts[change].method) {
             Some(Method::Delete) => Ok(false),
             Some(Method::Post | Method::Put) => Ok(true),
-            Some(Method::Patch) | None => {
+            Some(Method::Patch) | None => self.is_there(key),
+        }
+    }
+}
+
+impl Resolver<'_, '_, '_> {
+    /// Whether there is such a resource, as far as the caller may know.
+    fn is_there(&self, key: &Key) -> Result<bool, Outcome> {
+        match self.sight.known(key.collection()) {
+            Known::Untold => Ok(true),
+            Known::All => {
                 let head = self.snapshot.head(key).map_err(fault::outcome)?;
                 Ok(head.is_some_and(|head| !head.deleted))
             }
+            Known::Only(filter) => accepts(self.snapshot, key, &filter),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use fhir::definitions::SearchKind;
 use fhir::fhirpath::{Context, Expression, Item};
@@ -223,6 +224,7 @@ fn under(key: &[u8; KEY_LENGTH], filter: Filter) -> Filter {
         Filter::Any(filters) => Filter::Any(each(filters)),
         Filter::Not(filter) => under(key, *filter).not(),
         word @ Filter::Word { .. } => word,
+        Filter::OneOf { index, values } => Filter::OneOf { index, values: all_under(key, &values) },
         Filter::Match(Match { index, range, test }) => {
             let all = Range::prefix(key.to_vec());
             let join = |bound: Vec<u8>| [key.as_slice(), &bound].concat();
@@ -231,18 +233,23 @@ fn under(key: &[u8; KEY_LENGTH], filter: Filter) -> Filter {
                 bound => bound.map(join),
             };
             let range = Range { low: bound(range.low, all.low), high: bound(range.high, all.high) };
-            Filter::Match(Match { index, range, test: test.map(after_key) })
+            Filter::Match(Match { index, range, test: test.map(|test| after_key(key, test)) })
         }
         // No value of a parameter is about other documents.
         join @ (Filter::LinksTo { .. } | Filter::LinkedFrom { .. }) => join,
     }
 }
 
-fn after_key(test: Test) -> Test {
+fn all_under(key: &[u8; KEY_LENGTH], values: &[Vec<u8>]) -> Arc<[Vec<u8>]> {
+    values.iter().map(|value| [key.as_slice(), value].concat()).collect()
+}
+
+fn after_key(key: &[u8; KEY_LENGTH], test: Test) -> Test {
     match test {
         Test::Tail { skip, range } => Test::Tail { skip: skip + KEY_LENGTH, range },
         Test::Contains { skip, needle } => Test::Contains { skip: skip + KEY_LENGTH, needle },
         Test::Within { skip, center, millimeters } => Test::Within { skip: skip + KEY_LENGTH, center, millimeters },
+        Test::Ending { ending, except } => Test::Ending { ending, except: all_under(key, &except) },
     }
 }
 

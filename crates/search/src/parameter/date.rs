@@ -153,6 +153,21 @@ fn compare(index: Index, prefix: Prefix, wanted: Span) -> Filter {
     }
 }
 
+/// What lies within a span: its first moment and the first one after it.
+pub(crate) fn within(index: Index, (Instant(start), Instant(end)): (Instant, Instant)) -> Filter {
+    compare(index, Prefix::Eq, Span { start, end })
+}
+
+/// What has a moment in common with a span.
+pub(crate) fn overlapping(index: Index, (Instant(start), Instant(end)): (Instant, Instant)) -> Filter {
+    compare(index, Prefix::Ap, Span { start, end })
+}
+
+/// The same for the index in which a store keeps commit times.
+pub(crate) fn overlapping_moment(index: Index, (Instant(start), Instant(end)): (Instant, Instant)) -> Filter {
+    Filter::range(index, Included(ordered(start).into()), Excluded(ordered(end).into()))
+}
+
 /// The same for the index in which a store keeps commit times: one moment of eight bytes instead of a span.
 pub(super) fn moment_filter(index: Index, value: &str, now: Instant) -> Result<Filter, BadValue> {
     let (prefix, wanted) = parse(value, now)?;

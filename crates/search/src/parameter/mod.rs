@@ -15,11 +15,12 @@ mod token;
 mod uri;
 
 pub(crate) use composite::{Component, composite_kinds};
+pub(crate) use date::{overlapping, overlapping_moment, within};
 pub(crate) use item::resolve_extension;
 use item::resource;
 pub(crate) use reference::{local_value, push_reference};
 pub(crate) use string::{ending, fold};
-pub(crate) use token::{Wanted, codes_filter, identity};
+pub(crate) use token::{Wanted, codes_filter, identity, identity_value};
 pub(crate) use uri::same_uri;
 
 use std::ops::Deref;

@@ -220,7 +220,7 @@ pub(super) fn filter(
 }
 
 impl Wanted<'_> {
-    fn filter(&self, index: Index, shape: Shape) -> Filter {
+    pub(crate) fn filter(&self, index: Index, shape: Shape) -> Filter {
         let equal = |system: &str, code: &str| Filter::equal(index, row_value(system, code));
         match (self, shape.system) {
             (Wanted::Code(code), Some(_)) if shape.values == Values::Cased => equal("", code),
@@ -283,7 +283,12 @@ const OF_TYPE_FORM: &str = "`system|code|value`, all three given";
 
 /// The resource with this id, where `index` is that of its type's `_id`.
 pub(crate) fn identity(index: Index, id: &str) -> Filter {
-    Filter::equal(index, row_value("", id))
+    Filter::equal(index, identity_value(id))
+}
+
+/// The row of an id.
+pub(crate) fn identity_value(id: &str) -> Vec<u8> {
+    row_value("", id)
 }
 
 /// A token as a query gives it, its system in the canonical form.
@@ -297,6 +302,14 @@ pub(crate) enum Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// A code in a system, which is empty for one without; `None` is any system.
+    pub(crate) fn of<'a>(system: Option<&'a str>, code: &'a str) -> Wanted<'a> {
+        match system {
+            Some(system) => Wanted::Exactly { system: canonical_system(system.into()), code: code.into() },
+            None => Wanted::Code(code.into()),
+        }
+    }
+
     pub(crate) fn parse(value: &str) -> Result<Wanted<'_>, BadValue> {
         let Some((system, code)) = split_once(value, b'|') else {
             return match value.is_empty() {

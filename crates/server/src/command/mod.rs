@@ -1,10 +1,13 @@
 //! The commands of `flint`: one file and one variant each.
 
+mod app;
+mod audit;
 mod export;
 mod import;
 mod package;
 mod serve;
 mod terminology;
+mod user;
 
 use std::error::Error;
 use std::fs;
@@ -32,8 +35,14 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Apps and systems that may ask for tokens.
+    App(app::App),
+    /// People who may sign in.
+    User(user::User),
     /// Packages of profiles and other definitions.
     Package(package::Package),
+    /// The audit: who saw and did what.
+    Audit(audit::Audit),
     /// Work with code systems that are not FHIR resources.
     Terminology(terminology::Terminology),
 }
@@ -95,7 +104,10 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::App(app) => app.run(),
+        Command::User(user) => user.run(),
         Command::Package(package) => package.run(),
+        Command::Audit(audit) => audit.run(),
         Command::Terminology(terminology) => terminology.run(),
     };
     match done {

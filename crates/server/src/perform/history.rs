@@ -15,7 +15,7 @@ use crate::respond::{Answer, Refused};
 pub(super) fn history(caller: &Caller<'_>, call: &Call, scope: &HistoryScope) -> Result<Answer, Refused> {
     let asked = Asked::of(call)?;
     let view = View::of_parameters(call.parameters.iter().filter(|(name, value)| !only_counts(name, value)))?;
-    let pages = Pages::new(caller.state, &path(scope), &asked.applied, asked.count, &call.general)?;
+    let pages = Pages::new(caller, &path(scope), &asked.applied, asked.count, &call.general)?;
     let mut history = History {
         scope: scope.clone(),
         since: asked.since,

@@ -23,5 +23,6 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         payload => Some(payload.document()?),
     };
     let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw };
-    Ok(Answer::resource(operation.run(&caller.session, &invocation)?))
+    let session = caller.session.during(operation.code());
+    Ok(Answer::resource(operation.run(&session, &invocation)?))
 }

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use fhir::Outcome;
-use repository::{Counted, Cursor};
+use repository::{Counted, Cursor, Requester};
 use search::query_string;
 use store::Page;
 
+use super::Caller;
 use crate::State;
 use crate::negotiate::{General, PAGE};
 use crate::page::Position;
@@ -25,6 +26,8 @@ pub(super) struct Pages<'a> {
     state: &'a State,
     /// Path and query that say what is listed: a token holds for these only.
     subject: String,
+    /// For whom the tokens hold.
+    holder: String,
     /// What comes after the subject's query in every link.
     form: String,
     token: Option<&'a str>,
@@ -36,12 +39,13 @@ pub(super) struct Pages<'a> {
 impl<'a> Pages<'a> {
     /// The page that a request is about. `applied` are the parameters that take effect, `_count` or not.
     pub(super) fn new(
-        state: &'a State,
+        caller: &Caller<'a>,
         path: &str,
         applied: &[(String, String)],
         count: Option<usize>,
         general: &'a General,
     ) -> Result<Pages<'a>, Outcome> {
+        let state = caller.state;
         let count = count.unwrap_or(COUNT_DEFAULT).min(COUNT_MAX);
         let pairs = applied.iter().filter(|(name, _)| name != "_count" && name != "_explain");
         let query = query_string(pairs.map(|(name, value)| (name.as_str(), value.as_str())));
@@ -55,12 +59,13 @@ impl<'a> Pages<'a> {
         form.extend(general.pretty.then_some(("_pretty", "true")));
         let separator = if query.is_empty() { "" } else { "&" };
         let form = format!("{separator}{}", query_string(form));
+        let holder = caller.session.requester().map_or(String::new(), Requester::line);
         let token = general.page.as_deref();
         let position = match token {
-            Some(token) => state.pages.open_token(&subject, token)?,
+            Some(token) => state.pages.open_token(&[&holder, subject.as_str()].concat(), token)?,
             None => Position { page: Page::First, total: None },
         };
-        Ok(Pages { state, subject, form, token, position, count })
+        Ok(Pages { state, subject, holder, form, token, position, count })
     }
 
     /// Opens the Bundle: everything up to its entries.
@@ -83,7 +88,8 @@ impl<'a> Pages<'a> {
         self.link(out, "self", self.token);
         out.push(',');
         self.link(out, "first", None);
-        let turn = |page| self.state.pages.sign(&self.subject, &Position { page, total });
+        let bound = [&self.holder, self.subject.as_str()].concat();
+        let turn = |page| self.state.pages.sign(&bound, &Position { page, total });
         if let Some(cursor) = previous {
             out.push(',');
             self.link(out, "previous", Some(&turn(Page::Before(cursor))));

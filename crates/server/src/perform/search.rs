@@ -19,7 +19,7 @@ pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<
     let session = caller.session.renewed();
     let now = state.repository.now();
     let query = session.registry().query(scope, &call.parameters, call.preferences.handling, now)?;
-    let pages = Pages::new(state, &path(scope), &query.applied, query.count, &call.general)?;
+    let pages = Pages::new(caller, &path(scope), &query.applied, query.count, &call.general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {
         query: &query,

@@ -14,7 +14,7 @@ pub(crate) struct Serving {
 impl Serving {
     pub(crate) fn start(bench: &Bench, arguments: &[&str]) -> Serving {
         let mut command = bench.command("serve", arguments);
-        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["--auth", "off", "--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -104,7 +104,7 @@ fn says_why_it_cannot_serve() {
     let cases: [(&[&str], &str); 5] = [
         (&["--listen", "127.0.0.1:0"], "in use by another process"),
         (&["--listen", &taken], "in use by another program"),
-        (&["--listen", "0.0.0.0:0"], "loopback"),
+        (&["--auth", "off", "--listen", "0.0.0.0:0"], "loopback"),
         (&["--config", "gone.toml"], "gone.toml"),
         (&["--config", "wrong.toml"], "lisen"),
     ];

@@ -21,7 +21,6 @@ pub(crate) struct Cache {
 }
 
 /// A token, and when nothing spoke against it.
-#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) verified: Arc<Verified>,
     pub(crate) epoch: Epoch,
@@ -32,8 +31,11 @@ impl Cache {
         *blake3::hash(token.as_bytes()).as_bytes()
     }
 
-    pub(crate) fn find(&self, name: &Name) -> Option<Kept> {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// A token that has not expired, when nothing was revoked since it was verified.
+    pub(crate) fn find(&self, name: &Name, epoch: &Epoch, now: Millis) -> Option<Arc<Verified>> {
+        let all = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.get(name).filter(|kept| kept.epoch == *epoch && now < kept.verified.expires)?;
+        Some(kept.verified.clone())
     }
 
     pub(crate) fn keep(&self, name: Name, kept: Kept, now: Millis) {

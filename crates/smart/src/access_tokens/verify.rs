@@ -62,9 +62,8 @@ impl Desk<'_> {
         let cache = &self.server.verified;
         // Read before anything that a revocation changes: what is found then is at least as young.
         let epoch = epoch::current(self.vault())?;
-        match cache.find(&name) {
-            Some(kept) if kept.epoch == epoch && self.now < kept.verified.expires => return Ok(kept.verified),
-            _ => {}
+        if let Some(verified) = cache.find(&name, &epoch, self.now) {
+            return Ok(verified);
         }
         let verified = match self.examine(token) {
             Ok(verified) => Arc::new(verified),

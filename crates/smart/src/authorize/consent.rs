@@ -148,7 +148,8 @@ fn facts(scopes: &Scopes) -> Vec<String> {
         facts.push("It will also learn who you are here.".to_owned());
     }
     if scopes.has_level(Level::Patient) && scopes.data.iter().any(|scope| scope.letters.writes()) {
-        facts.push("What it adds or changes becomes part of the record, and doctors and nurses will see it.".to_owned());
+        facts
+            .push("What it adds or changes becomes part of the record, and doctors and nurses will see it.".to_owned());
     }
     facts
 }

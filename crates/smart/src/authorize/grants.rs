@@ -64,13 +64,25 @@ impl<'a> Granted<'a> {
         self.vault.edit(names(grant).map(|name| Edit::set(name, [])).collect()).map(|_| ())
     }
 
-    /// Ends a grant, and with it its codes and tokens; the Consents that were written for it are no longer active.
-    pub(crate) fn end(&self, records: &Session<'_>, issuer: &str, grant: &Grant) -> Result<(), Outcome> {
-        self.grants.end(&grant.id)?;
-        for consent in grant.consents.iter().filter_map(|consent| Key::parse(consent)) {
+    /// Does what the end of a grant asks for: Consents that were written for grants, and on which no other rests, are active no longer.
+    pub(crate) fn settle(
+        &self,
+        records: &Session<'_>,
+        issuer: &str,
+        ended: &Grant,
+        now: Millis,
+    ) -> Result<(), Outcome> {
+        self.vault.edit(names(ended).map(Edit::remove).collect())?;
+        let others = match &ended.patient {
+            Some(patient) => self.on_patient(patient, now)?,
+            None => Vec::new(),
+        };
+        let alone =
+            ended.consents.iter().filter(|consent| others.iter().all(|other| !other.consents.contains(consent)));
+        for consent in alone.filter_map(|consent| Key::parse(consent)) {
             withdraw(records, issuer, &consent)?;
         }
-        self.vault.edit(names(grant).map(Edit::remove).collect()).map(|_| ())
+        Ok(())
     }
 }
 

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD;
 use fhir::Outcome;
 use serde_json::json;
 
-use super::Clients;
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
 use crate::error::{Challenge, ErrorCode, OAuthError};
@@ -20,6 +19,8 @@ use crate::token_event::TokenEvent;
 
 /// How far ahead an assertion may expire, in seconds, besides what clocks may differ.
 const ASSERTION_AGE_MAX_S: i64 = 300;
+/// Bytes of a client's id.
+const ID_MAX: usize = 200;
 /// Bytes of an assertion's `jti`.
 const JTI_MAX: usize = 200;
 
@@ -106,10 +107,6 @@ impl Desk<'_> {
             _ => Ok(false),
         }
     }
-
-    pub(crate) fn clients(&self) -> Clients<'_> {
-        Clients::new(self.vault(), &self.server.setup.random)
-    }
 }
 
 impl<'a> Shown<'a> {
@@ -127,6 +124,7 @@ impl<'a> Shown<'a> {
             Some(id) if id != shown.id => {
                 Err(OAuthError::new(ErrorCode::InvalidRequest, "`client_id` is not that of the client which is shown"))
             }
+            _ if shown.id.len() > ID_MAX => Err(refused(shown.challenge)),
             _ => Ok(shown),
         }
     }

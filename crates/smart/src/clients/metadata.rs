@@ -94,8 +94,8 @@ impl NewClient {
             return Err(invalid(format!("a client can have at most {REDIRECT_URIS_MAX} redirect URIs")));
         }
         let is_public = self.auth == NewAuth::Public;
-        if let Some(uri) = self.redirect_uris.iter().find(|uri| !is_secure(uri) && !(is_public && is_private_use(uri)))
-        {
+        let may_lead_to = |uri: &str| is_secure(uri) || is_public && is_private_use(uri);
+        if let Some(uri) = self.redirect_uris.iter().find(|uri| !may_lead_to(uri)) {
             return Err(InvalidClient::RedirectUri(uri.clone()));
         }
         let jwks_uri = match &self.auth {

@@ -60,6 +60,10 @@ impl Fetch for Https {
             FetchError
         };
         let mut response = self.0.get(url).header("Accept", "application/json").call().map_err(failed)?;
+        if response.status() != 200 {
+            tracing::warn!(url, status = %response.status(), "a key set is not there");
+            return Err(FetchError);
+        }
         response.body_mut().with_config().limit(TEXT_MAX as u64).read_to_vec().map_err(failed)
     }
 }
@@ -156,4 +160,56 @@ impl Fetched {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// Answers one request; returns the URL for it.
+    fn serve(response: String) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/jwks", listener.local_addr().expect("an address"));
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let read = stream.read(&mut [0; 4096]).expect("a request");
+            assert!(read > 0);
+            // Whoever has read enough may hang up.
+            let _ = stream.write_all(response.as_bytes());
+        });
+        url
+    }
+
+    fn response(status: &str, body: &str) -> String {
+        format!(
+            "HTTP/1.1 {status}\r\nLocation: /x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[test]
+    fn fetches_what_is_there_and_not_too_long() {
+        let https = Https::default();
+        let longest = "x".repeat(TEXT_MAX);
+        let cases = [
+            (response("200 OK", "{}"), Some("{}")),
+            (response("200 OK", &longest), Some(longest.as_str())),
+            (response("200 OK", &"x".repeat(TEXT_MAX + 1)), None),
+            (response("302 Found", "{}"), None),
+            (response("404 Not Found", "{}"), None),
+            (response("500 Internal Server Error", "{}"), None),
+            ("nonsense".to_owned(), None),
+        ];
+        for (number, (response, body)) in cases.into_iter().enumerate() {
+            let got = https.get(&serve(response));
+            assert_eq!(got.ok().as_deref(), body.map(str::as_bytes), "{number}");
+        }
+        for url in ["http://app.example/jwks", "file:///etc/passwd", "ftp://localhost/x", ""] {
+            assert_eq!(https.get(url), Err(FetchError), "{url}");
+        }
+    }
 }

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use fhir::Outcome;
 use repository::Key;
 
-use crate::Grant;
 use crate::authorize::words;
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{EntryView, ManageView, SignedIn, Stop, Visit};
 use crate::people::{Record, day_in_words};
 use crate::scope::{Scopes, Word};
+use crate::{Grant, Grants};
 
 /// How many apps the page shows.
 const ENTRIES_MAX: usize = 100;
@@ -45,7 +45,8 @@ impl Visit<'_> {
     }
 
     fn end(&self, person: &SignedIn, grant: &Grant) -> Result<(), Outcome> {
-        self.granted().end(&self.records(), &self.pages.issuer(), grant)?;
+        Grants::new(self.vault(), &self.pages.setup.random).end(&grant.id)?;
+        self.granted().settle(&self.records(), &self.pages.issuer(), grant, self.now)?;
         let act = PersonAct::Withdrawn {
             client: grant.client.clone(),
             grant: grant.id.clone(),

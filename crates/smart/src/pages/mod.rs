@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 
 use fhir::Outcome;
-use repository::{Clock, Repository};
+use repository::Repository;
 
 use crate::event::PersonEvents;
 use crate::exchange::{Reply, Request};
@@ -33,7 +33,6 @@ pub(crate) use visit::{SignedIn, Visit, first};
 pub struct PagesSetup {
     /// The FHIR base URL, without a final `/`.
     pub base_url: String,
-    pub clock: Arc<dyn Clock>,
     pub random: Random,
     pub events: Arc<dyn PersonEvents>,
 }

@@ -36,7 +36,7 @@ impl<'a> Visit<'a> {
         let held = Cookie::of(request.cookie, pages.cookie_name());
         let is_new = held.is_none();
         let cookie = held.unwrap_or_else(|| Cookie::new(&pages.setup.random));
-        Visit { pages, repository, request, now: pages.setup.clock.now(), cookie, is_new }
+        Visit { pages, repository, request, now: repository.now().as_millis(), cookie, is_new }
     }
 
     pub(crate) fn vault(&self) -> Vault<'a> {
@@ -136,12 +136,13 @@ impl<'a> Visit<'a> {
     }
 
     pub(crate) fn tell(&self, what: PersonAct, account: Option<&Account>) {
-        self.pages.setup.events.tell(PersonEvent {
+        let event = PersonEvent {
             what,
             account: account.map(|account| account.name.clone()),
             fhir_user: account.and_then(|account| account.fhir_user.clone()),
             peer: self.request.peer,
-        });
+        };
+        self.pages.setup.events.tell(self.repository, event);
     }
 }
 

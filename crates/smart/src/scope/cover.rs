@@ -1,6 +1,6 @@
 //! What covers what, and what two lists of scopes have in common.
 
-use super::{Letters, SCOPES_MAX, Scope, Scopes};
+use super::{Letters, PARAMETERS_MAX, SCOPES_MAX, Scope, Scopes, TEXT_MAX};
 
 /// Scopes that are compared with each other: what is beyond is not granted.
 const COMMON_MAX: usize = 8 * SCOPES_MAX;
@@ -11,7 +11,7 @@ impl Scopes {
         other.words.is_subset(&self.words) && other.data.iter().all(|scope| self.covers(scope))
     }
 
-    /// What of these is below the ceiling as well, at most [`SCOPES_MAX`] of them. Spelled as these are.
+    /// What of these is below the ceiling as well, spelled as these are: as much of it as can be asked for at one time.
     pub fn within(&self, ceiling: &Scopes) -> Scopes {
         let words = self.words.intersection(&ceiling.words).copied().collect();
         let mut common = Scopes { words, ..Scopes::default() };
@@ -28,6 +28,11 @@ impl Scopes {
         }
         common.tidy();
         common.data.truncate(SCOPES_MAX);
+        let mut length: usize = common.words.iter().map(|word| word.as_str().len() + 1).sum();
+        common.data.retain(|scope| {
+            length += scope.to_string().len() + 1;
+            length <= TEXT_MAX
+        });
         common
     }
 
@@ -82,6 +87,9 @@ impl Scope {
         let mut parameters = [self.parameters.as_slice(), &other.parameters].concat();
         parameters.sort();
         parameters.dedup();
+        if parameters.len() > PARAMETERS_MAX {
+            return None;
+        }
         Some(Scope { level: self.level, resource_type, parameters, letters, syntax: self.syntax })
     }
 }

@@ -117,4 +117,16 @@ fn grants_no_more_scopes_than_may_be_asked_for() {
     let granted = many("code").within(&many("date"));
     assert_eq!(granted.data.len(), SCOPES_MAX);
     assert!(many("code").cover(&granted) && many("date").cover(&granted));
+
+    // What is granted can be read again.
+    let long = |name: &str| {
+        let scopes = (0..60).map(|number| format!("user/*.r?{name}={number}{} ", "x".repeat(100)));
+        parsed(&scopes.collect::<String>())
+    };
+    let granted = long("code").within(&long("date"));
+    assert!(!granted.is_empty());
+    assert_eq!(parsed(&granted.to_string()), granted);
+    let (five, more) = ("user/*.r?a=1&b=1&c=1&d=1&e=1", "user/*.r?f=1&g=1&h=1");
+    assert_eq!(parsed(five).within(&parsed(more)).data[0].parameters.len(), PARAMETERS_MAX);
+    assert!(parsed(five).within(&parsed(&format!("{more}&i=1"))).is_empty());
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::jose::{Algorithm, PrivateKey};
-use crate::{Clients, NewAuth, NewClient, TokenAct};
+use crate::{NewAuth, NewClient, TokenAct};
 
 #[test]
 fn systems_get_tokens_for_five_minutes() {
@@ -215,8 +215,7 @@ fn disabled_clients_get_nothing() {
     let house = House::new();
     let key = key("k", Algorithm::Es384);
     let client = house.system(&key);
-    let random = &house.server.setup.random;
-    let clients = Clients::new(house.repository.vault(), random);
+    let clients = house.desk().clients();
     assert_eq!(clients.disable("nobody"), Ok(false));
     assert_eq!(clients.disable(&client.id), Ok(true));
     let answer = house.system_token(&assertion(&key, &client.id, "1", json!({})), "system/*.rs");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::harness::*;
 use crate::jose::{Algorithm, Type};
 use crate::scope::Scopes;
-use crate::{AuthorizationServer, AuthorizationSetup, Clients, Registration};
+use crate::{AuthorizationServer, AuthorizationSetup, Registration};
 
 #[test]
 fn refuses_tokens_that_are_forged_or_for_something_else() {
@@ -100,7 +100,6 @@ fn what_is_revoked_counts_no_longer_though_it_was_seen() {
         assert_eq!(elsewhere, house.counts(token));
         elsewhere
     };
-    let random = &house.server.setup.random;
     let app = house.app();
     let grants = house.desk().grants();
     type Revoke<'a> = Box<dyn Fn(&crate::Grant, &str, &str) + 'a>;
@@ -130,7 +129,7 @@ fn what_is_revoked_counts_no_longer_though_it_was_seen() {
         (
             "client",
             Box::new(|_, _, _| {
-                assert_eq!(Clients::new(house.repository.vault(), random).disable(&app.id), Ok(true));
+                assert_eq!(house.desk().clients().disable(&app.id), Ok(true));
             }),
             false,
         ),
@@ -157,7 +156,7 @@ fn a_token_that_was_seen_is_not_looked_at_again() {
     let app = house.app();
     let granted = house.granted(&app, "patient/*.rs");
     let first = house.desk().verify(granted.text("access_token")).expect("it counts");
-    let access = first.access(|_| repository::Access::limited([]));
+    let access = first.access(|_| repository::Access::limited([], repository::Requester::default()));
     let second = house.desk().verify(granted.text("access_token")).expect("it counts");
     assert!(std::sync::Arc::ptr_eq(&first, &second));
     assert!(std::ptr::eq(access, second.access(|_| unreachable!("it was made"))));

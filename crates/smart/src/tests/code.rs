@@ -2,7 +2,10 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::jose::{self, Algorithm, Expected, KeySet, Type};
-use crate::{Clients, ErrorCode, NewAuth, NewClient, TokenAct};
+use crate::{ErrorCode, NewAuth, NewClient, TokenAct};
+
+type Changes<'a> = &'a [(&'a str, &'a str)];
+type Outcome<'a> = (u16, &'a str);
 
 #[test]
 fn gives_tokens_for_a_code() {
@@ -66,7 +69,7 @@ fn refuses_wrong_requests_for_a_code() {
     let (app, other) = (house.app(), house.app());
     let code = house.code(&house.grant(&app, "patient/*.rs"));
     let challenge = "Zi-GuvDxJkwGBJ8eAvsLWYpfqbWV3pjDSZhtLzXz6TQ";
-    let cases: &[(&[(&str, &str)], (u16, &str))] = &[
+    let cases: &[(Changes, Outcome)] = &[
         (&[("grant_type", "")], (400, "invalid_request")),
         (&[("grant_type", "password")], (400, "unsupported_grant_type")),
         (&[("grant_type", "implicit")], (400, "unsupported_grant_type")),
@@ -155,7 +158,7 @@ fn clients_show_secrets() {
     };
     let (right, wrong) = (basic(&client.id, &secret), basic(&client.id, "wrong"));
     let stranger = basic("nobody", &secret);
-    let cases: &[(&[(&str, &str)], Option<&str>, (u16, &str))] = &[
+    let cases: &[(Changes, Option<&str>, Outcome)] = &[
         (&[("client_secret", &secret)], None, (200, "")),
         (&[("client_id", "")], Some(&right), (200, "")),
         (&[], Some(&right), (200, "")),
@@ -175,8 +178,7 @@ fn clients_show_secrets() {
         let challenged = answer.status == 401 && authorization.is_some();
         assert_eq!(answer.header("WWW-Authenticate").is_some(), challenged, "{changes:?} {authorization:?}");
     }
-    let random = &house.server.setup.random;
-    let clients = Clients::new(house.repository.vault(), random);
+    let clients = house.desk().clients();
     let replaced = clients.replace_secret(&client.id).expect("done").expect("a secret");
     for (secret, status) in [(&secret, 401), (&replaced, 200)] {
         let code = house.code(&house.grant(&client, "patient/*.rs"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::jose::{Algorithm, PrivateKey, Type};
-use crate::{ClaimNames, Clients, Issuer, NewClient, Registration};
+use crate::{ClaimNames, Issuer, NewClient, Registration};
 
 const OTHER: &str = "https://id.example";
 
@@ -143,7 +143,6 @@ fn clients_of_an_issuer_may_be_clients_here() {
     assert_eq!(client.id, id);
     let verified = house.desk().verify(&token(&key, json!({}))).expect("it counts");
     assert_eq!(verified.client, client);
-    let random = &house.server.setup.random;
-    assert_eq!(Clients::new(house.repository.vault(), random).disable(&id), Ok(true));
+    assert_eq!(house.desk().clients().disable(&id), Ok(true));
     assert!(!house.counts(&token(&key, json!({}))));
 }

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Definitions;
-use repository::{References, Repository, Setup, Validation};
+use repository::{Implicit, References, Repository, Setup, Validation};
 use serde_json::{Value, json};
 use store::{Clock, Embedded, Millis};
 use tempfile::TempDir;
@@ -84,7 +84,7 @@ impl Fetch for Web {
 pub(super) struct Told(pub(super) Mutex<Vec<TokenEvent>>);
 
 impl TokenEvents for Told {
-    fn tell(&self, event: TokenEvent) {
+    fn tell(&self, _: &Repository, event: TokenEvent) {
         self.0.lock().unwrap().push(event);
     }
 }
@@ -132,6 +132,7 @@ impl House {
             base_url: BASE_URL.to_owned(),
             references: References::Accept,
             validation: Validation::default(),
+            consent: Implicit::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };
@@ -171,9 +172,7 @@ impl House {
     }
 
     pub(super) fn register(&self, new: NewClient) -> Registered {
-        let random = &self.server.setup.random;
-        let clients = Clients::new(self.repository.vault(), random);
-        clients.register(new, NOON).unwrap_or_else(|error| panic!("{error}"))
+        self.desk().clients().register(new, NOON).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// An app in people's hands.

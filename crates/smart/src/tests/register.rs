@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::harness::*;
 use crate::exchange::Request;
 use crate::jose::{Algorithm, PrivateKey};
-use crate::{ClientError, Clients, InvalidClient, NewAuth, NewClient, Registration};
+use crate::{ClientError, InvalidClient, NewAuth, NewClient, Registration};
 
 fn register(house: &House, metadata: &str) -> Answer {
     house.handle(&Request { json: Some(metadata.as_bytes()), ..request("POST", "/auth/register") })
@@ -30,9 +30,7 @@ fn clients_register_themselves_where_they_may() {
         "scope": "openid patient/*.rs",
     });
     assert_eq!(answer.json, expected);
-    let random = &house.server.setup.random;
-    let client =
-        Clients::new(house.repository.vault(), random).find(answer.text("client_id")).expect("found").expect("one");
+    let client = house.desk().clients().find(answer.text("client_id")).expect("found").expect("one");
     assert!(!client.custodian && client.organization.is_none() && client.purposes.is_empty());
 
     let with_secret = register(&house, &metadata(json!({ "token_endpoint_auth_method": null })));
@@ -123,8 +121,7 @@ fn registration_is_closed_and_paced() {
 #[test]
 fn checks_what_is_registered_by_hand() {
     let house = House::new();
-    let random = &house.server.setup.random;
-    let clients = Clients::new(house.repository.vault(), random);
+    let clients = house.desk().clients();
     let key: PrivateKey = key("k", Algorithm::Es384);
     let own = |text: &str| Some(text.to_owned());
     let cases = [

@@ -52,7 +52,7 @@ impl Desk<'_> {
 
     /// Ends a grant whose code or refresh token somebody shows again.
     fn end_replayed(&self, grant: &str, event: &mut TokenEvent) -> Result<OAuthError, OAuthError> {
-        if let Some(grant) = self.grants().end(grant)? {
+        if let Some(grant) = self.end(grant)? {
             event.what = TokenAct::EndReplayed;
             event.about(&grant);
         }

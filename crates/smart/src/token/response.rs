@@ -58,10 +58,14 @@ impl Desk<'_> {
     }
 }
 
+/// Launch context besides patient and encounter: nothing else goes out of what a grant has there.
+const CONTEXT: [&str; 5] = ["fhirContext", "intent", "need_patient_banner", "smart_style_url", "tenant"];
+
 /// The launch context of a grant, as token responses and introspection tell it.
 pub(crate) fn launch_context(grant: &Grant) -> Map<String, Value> {
-    let mut context: Map<String, Value> =
-        grant.context.as_deref().and_then(|context| serde_json::from_str(context).ok()).unwrap_or_default();
+    let context = grant.context.as_deref().and_then(|context| serde_json::from_str(context).ok());
+    let mut context: Map<String, Value> = context.unwrap_or_default();
+    context.retain(|name, _| CONTEXT.contains(&name.as_str()));
     for (name, id) in [("patient", &grant.patient), ("encounter", &grant.encounter)] {
         if let Some(id) = id {
             context.insert(name.to_owned(), Value::from(id.as_str()));

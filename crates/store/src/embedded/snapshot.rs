@@ -8,8 +8,8 @@ use super::prepare::NAME_MAX;
 use super::tables::{Files, Tables, View, damaged};
 use super::{documents, find, history};
 use crate::{
-    Cursor, Documents, Find, Found, Head, History, HistoryPage, Key, NamedValue, PAGE_BYTES_MAX, Snapshot, StoreError,
-    Version,
+    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue,
+    PAGE_BYTES_MAX, Snapshot, StoreError, Version,
 };
 
 pub(super) struct EmbeddedSnapshot<'e> {
@@ -51,6 +51,16 @@ impl Snapshot for EmbeddedSnapshot<'_> {
 
     fn history(&self, query: &History) -> Result<HistoryPage, StoreError> {
         history::history(self.view(), query)
+    }
+
+    fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError> {
+        let Some(document) = self.view().document(key.as_str())? else { return Ok(None) };
+        let version = read_version(self.view(), document.number, document.version)?;
+        let (accepted, rows) = match document.deleted {
+            true => (false, Vec::new()),
+            false => find::examine(self.view(), document.number, filter, values)?,
+        };
+        Ok(Some(Examined { version, accepted, rows }))
     }
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {

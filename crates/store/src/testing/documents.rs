@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Make;
 use super::support::{MORNING, TestClock, delete, finds, key, put, read, row, written};
-use crate::{Filter, Head, Index, Put, Store, Version, Write, time_value};
+use crate::{Filter, Head, Index, Put, Row, Store, Version, Write, time_value};
 
 pub(super) fn contract(make: Make<'_>) {
     keeps_versions(make);
@@ -16,6 +16,7 @@ pub(super) fn contract(make: Make<'_>) {
     isolates_snapshots(make);
     counts_documents(make);
     keeps_values(make);
+    examines_one_document(make);
 }
 
 fn head(store: &dyn Store, name: &str) -> Option<Head> {
@@ -178,4 +179,31 @@ fn keeps_values(make: Make<'_>) {
     assert_eq!((value(b"a"), value(b"b"), value(b"c")), (Some(b"2".to_vec()), Some(Vec::new()), None));
     written(&*store, vec![set(b"b", b"3"), Write::Release { name: b"a".to_vec() }]);
     assert_eq!((value(b"a"), value(b"b"), value(b"")), (None, Some(b"3".to_vec()), None));
+}
+
+fn examines_one_document(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let link = |name: &str| Row { index: Index(3), value: key(name).to_link() };
+    written(&*store, vec![put("P/1", 1, "one", vec![row(1, "a"), row(2, "b"), row(2, "a"), link("P/2")])]);
+    written(&*store, vec![put("P/2", 1, "two", vec![row(1, "b")]), put("P/3", 1, "three", vec![])]);
+    written(&*store, vec![delete("P/3", 2)]);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let equal = |value: &str| Filter::equal(Index(1), value);
+    let links = |value| Filter::LinksTo { links: vec![Index(3)], names: Vec::new(), to: Box::new(equal(value)) };
+    let cases = [
+        ("P/1", equal("a"), true, 2),
+        ("P/1", equal("b"), false, 2),
+        ("P/1", equal("b").not(), true, 2),
+        ("P/1", links("b"), true, 2),
+        ("P/1", links("a").not(), true, 2),
+        ("P/2", Filter::everything(), true, 0),
+        ("P/2", Filter::nothing(), false, 0),
+        ("P/3", Filter::everything(), false, 0),
+    ];
+    for (name, filter, accepted, rows) in cases {
+        let examined = snapshot.examine(&key(name), &filter, &[Index(2)]).expect("a look").expect("a version");
+        assert_eq!((examined.accepted, examined.rows.len()), (accepted, rows), "{name} {filter:?}");
+        assert_eq!(Some(examined.version), read(&*store, name), "{name}");
+    }
+    assert!(snapshot.examine(&key("P/4"), &Filter::everything(), &[]).expect("a look").is_none());
 }

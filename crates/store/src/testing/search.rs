@@ -49,7 +49,9 @@ impl Model {
             Filter::All(filters) => filters.iter().all(|filter| self.satisfies(number, filter)),
             Filter::Any(filters) => filters.iter().any(|filter| self.satisfies(number, filter)),
             Filter::Not(filter) => !self.satisfies(number, filter),
-            Filter::Match(_) | Filter::Word { .. } => filter.accepts(&rows.iter().cloned().collect::<Vec<_>>()),
+            Filter::Match(_) | Filter::OneOf { .. } | Filter::Word { .. } => {
+                filter.accepts(&rows.iter().cloned().collect::<Vec<_>>())
+            }
             Filter::LinksTo { links, names, to } => {
                 let naming = |other: &usize| self.names(number, links, *other, names);
                 (0..self.0.len()).filter(naming).any(|other| self.satisfies(other, to))
@@ -177,11 +179,16 @@ fn random_match(random: &mut Random, documents: u64) -> Filter {
     }
     let index = random.below(u64::from(INDEXES) + 1) as u32;
     let value = random_value(random, index, documents);
-    match random.below(7) {
+    match random.below(8) {
         0 | 1 => Filter::equal(Index(index), value),
         6 => {
             let others = (0..random.below(6)).map(|_| random_value(random, index, documents));
             Filter::Any(others.chain([value]).map(|value| Filter::equal(Index(index), value)).collect())
+        }
+        7 => {
+            let others = (0..random.below(6)).map(|_| random_value(random, index, documents));
+            let values = others.chain([value]).collect::<std::collections::BTreeSet<_>>();
+            Filter::OneOf { index: Index(index), values: values.into_iter().collect() }
         }
         2 => Filter::prefix(Index(index), &value[..value.len().min(5)]),
         3 => {
@@ -196,6 +203,8 @@ fn random_match(random: &mut Random, documents: u64) -> Filter {
                 // Whatever the bytes of a value are, they are a place.
                 let center = Place { latitude: random.below(1 << 32) as u32, longitude: random.below(1 << 32) as u32 };
                 Test::Within { skip, center, millimeters: random.below(20_000_000_000) }
+            } else if random.one_in(3) {
+                Test::Ending { ending: tail, except: [random_value(random, index, documents)].into() }
             } else if random.one_in(2) {
                 Test::Contains { skip, needle: tail }
             } else {

@@ -16,10 +16,10 @@ use std::time::Duration;
 use fhir::Definitions;
 use fhir::json::Document;
 use repository::{
-    Access, Change, Clock, Edit, Key, Millis, References, Repository, Setup, Target, Validation, parse_query_string,
+    Access, Change, Edit, Key, Millis, References, Repository, Setup, Target, Validation, parse_query_string,
     query_string,
 };
-use store::Embedded;
+use store::{Clock, Embedded};
 use tempfile::TempDir;
 
 use super::{Pages, PagesSetup, first};
@@ -66,7 +66,7 @@ impl Time {
 struct Told(Mutex<Vec<PersonEvent>>);
 
 impl PersonEvents for Told {
-    fn tell(&self, event: PersonEvent) {
+    fn tell(&self, _repository: &Repository, event: PersonEvent) {
         self.0.lock().expect("no panic").push(event);
     }
 }
@@ -88,6 +88,7 @@ impl House {
                 base_url: BASE.to_owned(),
                 references: References::Check,
                 validation: Validation::default(),
+                consent: repository::Implicit::default(),
                 terminology: None,
                 search_time: Duration::from_secs(60),
             })
@@ -99,8 +100,7 @@ impl House {
             bytes.copy_from_slice(&hash.as_bytes()[..bytes.len()]);
         });
         let told = Arc::new(Told::default());
-        let setup =
-            PagesSetup { base_url: BASE.to_owned(), clock: time.clone(), random: random.clone(), events: told.clone() };
+        let setup = PagesSetup { base_url: BASE.to_owned(), random: random.clone(), events: told.clone() };
         let mock = Arc::new(oidc::Mock::default());
         let pages = Pages::new(setup, oidc::providers(), mock.clone());
         let house = House { repository, pages, mock, time, random, told, _directory: directory };

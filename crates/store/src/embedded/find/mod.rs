@@ -27,7 +27,7 @@ mod walk;
 mod word;
 
 use super::tables::View;
-use crate::{Find, Found, StoreError};
+use crate::{Filter, Find, Found, Index, Row, StoreError};
 
 pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let reader = scan::Reader::new(view, find);
@@ -36,4 +36,20 @@ pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
     let node = values::with_values(&reader, node)?;
     let (node, implied) = simplify::without_implied(view, node)?;
     page::Search::new(reader, &node, implied, order::Order { keys: &find.sort, places: Vec::new() }).run(find)
+}
+
+/// Whether the current document of this number satisfies a filter, and its rows in these indexes.
+pub(super) fn examine(
+    view: View<'_>,
+    number: u64,
+    filter: &Filter,
+    values: &[Index],
+) -> Result<(bool, Vec<Row>), StoreError> {
+    let reader = scan::Reader::new(view, &Find::new(Filter::nothing(), 0));
+    let words = word::WordReader::new(&reader);
+    let node = node::Node::new(filter, &|index, wanted| words.documents(index, wanted))?;
+    let rows = reader.probe(number)?;
+    let asked = rows.filter(|(index, _)| values.contains(index));
+    let asked = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
+    Ok((reader.accepts(&node, number, rows)?, asked))
 }

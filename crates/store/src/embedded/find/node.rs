@@ -72,6 +72,7 @@ impl<'f> Node<'f> {
             Filter::Any(filters) => Node::any(each(filters)?),
             Filter::Not(filter) => Node::new(filter, words)?.not(),
             Filter::Match(wanted) => Node::matching(wanted),
+            Filter::OneOf { index, values } => Node::having_one_of(*index, values),
             Filter::Word { index, word } => Node::having_words(*index, vec![word.as_slice()], words)?,
             Filter::LinksTo { links, names, to } => {
                 Node::joined(Node::LinksTo, Links::new(links, names), Node::new(to, words)?)
@@ -80,6 +81,15 @@ impl<'f> Node<'f> {
                 Node::joined(Node::LinkedFrom, Links::new(links, names), Node::new(from, words)?)
             }
         })
+    }
+
+    fn having_one_of(index: Index, values: &'f [Vec<u8>]) -> Node<'f> {
+        let mut values: Vec<_> = values.iter().map(Vec::as_slice).filter(|value| value.len() <= VALUE_MAX).collect();
+        match values.len() {
+            0 => Node::Nothing,
+            1 => Node::Equal(index, values.remove(0)),
+            _ => Node::OneOf(index, values),
+        }
     }
 
     /// The words of one index are looked up together: few documents have all of them.

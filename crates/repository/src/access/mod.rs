@@ -1,0 +1,125 @@
+//! What a caller may see and do: decided here, for every path by which a datum can leave.
+//!
+//! Invariants:
+//! - An [`Access`] says what was granted; a [`Sight`] is what of it holds at one moment. Every interaction asks a `Sight` of its own.
+//! - What is hidden is as good as not there: it takes part in no match, count, order, join, include, condition or reference check.
+
+mod act;
+mod grant;
+mod sight;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use fhir::{Instant, IssueType, Outcome};
+use store::Key;
+
+pub use act::{Act, Acts, Permission, Rights};
+pub use grant::Permit;
+pub(crate) use grant::is_open;
+pub(crate) use sight::{Known, Sight, accepts};
+
+use crate::Requester;
+use crate::consent::{Elevation, Implicit, Policies, Restrictions};
+
+/// The rights of one caller.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// `None` for everything, and nobody to name.
+    limits: Option<Arc<Limits>>,
+}
+
+/// What is granted, and to whom.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    granted: BTreeMap<&'static str, Rights>,
+    requester: Requester,
+    /// Nothing is granted but in the compartment of the requester's patient.
+    is_within_patient: bool,
+    /// The record keeper's own system, which was granted everything.
+    is_everything: bool,
+    /// What consents hid when that was last asked.
+    consented: ArcSwapOption<Consented>,
+}
+
+/// What consents hide from a requester for whom these emergencies are declared.
+#[derive(Debug)]
+struct Consented {
+    restrictions: Arc<Restrictions>,
+    elevations: Vec<Elevation>,
+}
+
+impl Access {
+    /// Everything: for authentication turned off, and for the server's own commands.
+    pub fn full() -> Access {
+        Access { limits: None }
+    }
+
+    /// These rights by resource type, and nothing on other types.
+    pub fn limited(rights: impl IntoIterator<Item = (&'static str, Rights)>, requester: Requester) -> Access {
+        let granted = rights.into_iter().collect();
+        let consented = ArcSwapOption::empty();
+        let limits = Limits { granted, requester, is_within_patient: false, is_everything: false, consented };
+        Access { limits: Some(Arc::new(limits)) }
+    }
+
+    /// The patient whose compartment is all that is granted, if it is.
+    pub(crate) fn only_patient(&self) -> Option<&Key> {
+        let limits = self.limits.as_ref().filter(|limits| limits.is_within_patient)?;
+        limits.requester.patient.as_ref()
+    }
+
+    /// Who asks; `None` when nobody needs to say.
+    pub fn requester(&self) -> Option<&Requester> {
+        Some(&self.limits.as_ref()?.requester)
+    }
+
+    /// Whether nothing is hidden, and what concerns the whole server may be done.
+    pub(crate) fn is_full(&self) -> bool {
+        self.limits.as_ref().is_none_or(|limits| limits.is_everything)
+    }
+
+    /// What consents hide by these policies, now; `None` when nobody needs to say who asks.
+    pub(crate) fn restrictions(
+        &self,
+        policies: &Policies,
+        now: Instant,
+        implicit: Implicit,
+        elevations: impl FnOnce(&Requester) -> Result<Vec<Elevation>, Outcome>,
+    ) -> Result<Option<Arc<Restrictions>>, Outcome> {
+        let Some(limits) = &self.limits else { return Ok(None) };
+        let elevations = elevations(&limits.requester)?;
+        if let Some(known) = &*limits.consented.load()
+            && known.restrictions.generation() == policies.generation()
+            && known.restrictions.valid_until().is_none_or(|until| now < until)
+            && known.elevations == elevations
+        {
+            return Ok(Some(known.restrictions.clone()));
+        }
+        let restrictions = Arc::new(policies.restrictions(&limits.requester, now, implicit, &elevations));
+        limits.consented.store(Some(Arc::new(Consented { restrictions: restrictions.clone(), elevations })));
+        Ok(Some(restrictions))
+    }
+
+    /// Refuses who may not do this with any resource of the type.
+    pub fn permit(&self, act: Act, resource_type: &str) -> Result<(), Outcome> {
+        match self.permission(act, resource_type) {
+            Permission::Denied => {
+                Err(Outcome::new(IssueType::Forbidden, format!("the caller may not {act} {resource_type}")))
+            }
+            Permission::Whole | Permission::Only(_) => Ok(()),
+        }
+    }
+
+    /// On which resources of the type this is granted.
+    pub(crate) fn permission(&self, act: Act, resource_type: &str) -> &Permission {
+        match &self.limits {
+            None => &Permission::Whole,
+            Some(limits) => limits.granted.get(resource_type).map_or(&Permission::Denied, |rights| rights.on(act)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What of an access holds at one moment.
+
+use std::sync::Arc;
+
+use fhir::Outcome;
+use search::Registry;
+use store::{Filter, Key, Snapshot};
+
+use super::grant::FOLLOWED;
+use super::{Access, Act, Permission};
+use crate::consent::{Kind, Restrictions};
+use crate::{fault, trail};
+
+/// Of which resources of a type a caller may learn that they are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    All,
+    Only(Filter),
+    /// Of none, nor that they are not: whether content may name one is decided by what may be written.
+    Untold,
+}
+
+/// What a caller may see and do on one snapshot: what was granted, as far as consents let it be seen.
+#[derive(Clone)]
+pub(crate) struct Sight {
+    access: Access,
+    /// What consents hide; `None` where they hide nothing.
+    restrictions: Option<Arc<Restrictions>>,
+    registry: Arc<Registry>,
+}
+
+/// References that tell that a resource is there: who may not see that may not see what has them.
+const TELLING: [(&str, &[&str]); 2] = [(trail::EVENT, &["entity"]), ("Provenance", &["target", "entity"])];
+
+impl Sight {
+    pub(crate) fn new(access: Access, restrictions: Option<Arc<Restrictions>>, registry: Arc<Registry>) -> Sight {
+        let restrictions = restrictions.filter(|restrictions| restrictions.hide_anything());
+        Sight { access, restrictions, registry }
+    }
+
+    /// Whether nothing is hidden, of whatever type.
+    pub(crate) fn is_full(&self) -> bool {
+        self.access.is_full()
+    }
+
+    /// What the resources of a type satisfy with which this may be done; `None` when it is all of them. For seeing, and for what is already
+    /// there.
+    pub(crate) fn filter(&self, act: Act, resource_type: &str) -> Option<Filter> {
+        both(self.access.permission(act, resource_type).filter(), self.consented(resource_type))
+    }
+
+    /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
+    fn consented(&self, resource_type: &str) -> Option<Filter> {
+        let restrictions = self.restrictions.as_ref()?;
+        if let Some((_, code)) = FOLLOWED.iter().find(|(name, _)| *name == resource_type)
+            && Kind::of(&self.registry, resource_type) == Kind::Carrier
+        {
+            return Some(self.leading_to(resource_type, &[code], |seen| Some(seen.unwrap_or_else(Filter::everything))));
+        }
+        let own = restrictions.filter(&self.registry, resource_type);
+        match TELLING.iter().find(|(name, _)| *name == resource_type) {
+            None => own,
+            Some((_, codes)) => {
+                let hidden = self.leading_to(resource_type, codes, |seen| seen.map(Filter::not));
+                both(own, Some(hidden.not()))
+            }
+        }
+    }
+
+    /// Resources of which one of these references leads to what `far` makes of the filter of its type, `None` leading nowhere.
+    fn leading_to(
+        &self,
+        resource_type: &str,
+        codes: &[&str],
+        far: impl Fn(Option<Filter>) -> Option<Filter>,
+    ) -> Filter {
+        let registry = &self.registry;
+        let links = codes.iter().flat_map(|code| registry.indexes(resource_type, code)).copied().collect();
+        let of_type = |name: &&str| {
+            let restrictions = self.restrictions.as_ref()?;
+            Some(registry.all_of(name).and(far(restrictions.filter(registry, name))?))
+        };
+        let to = Filter::Any(registry.resource_types().iter().filter_map(of_type).collect());
+        Filter::LinksTo { links, names: Vec::new(), to: Box::new(to) }
+    }
+
+    /// Whether a document is there now with which this may be done; where nothing of its type is hidden, also whether it could be.
+    pub(crate) fn accepts(&self, act: Act, snapshot: &dyn Snapshot, key: &Key) -> Result<bool, Outcome> {
+        match self.filter(act, key.collection()) {
+            None => Ok(true),
+            Some(filter) => accepts(snapshot, key, &filter),
+        }
+    }
+
+    /// Of which resources of a type the caller may learn that they are there, as a reference would tell. What was granted does not matter: an
+    /// app may name a practitioner without reading one.
+    pub(crate) fn known(&self, resource_type: &str) -> Known {
+        let consented = self.consented(resource_type);
+        let known = match self.access.only_patient() {
+            None => consented,
+            Some(patient) if resource_type == patient.collection() => return Known::Untold,
+            Some(patient) => match self.registry.about(patient, resource_type) {
+                about if about == Filter::nothing() => consented,
+                about => both(Some(about), consented),
+            },
+        };
+        known.map_or(Known::All, Known::Only)
+    }
+
+    /// Whether no resource of the type is hidden from a search.
+    pub(crate) fn sees_all(&self, resource_type: &str) -> bool {
+        *self.access.permission(Act::Search, resource_type) == Permission::Whole
+            && self.consented(resource_type).is_none()
+    }
+}
+
+/// What satisfies both, `None` being all there is.
+fn both(one: Option<Filter>, other: Option<Filter>) -> Option<Filter> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Whether a document is there now and satisfies a filter.
+pub(crate) fn accepts(snapshot: &dyn Snapshot, key: &Key, filter: &Filter) -> Result<bool, Outcome> {
+    let examined = snapshot.examine(key, filter, &[]).map_err(fault::outcome)?;
+    Ok(examined.is_some_and(|examined| examined.accepted))
+}

@@ -1,0 +1,181 @@
+//! All policies in memory, kept current from the store.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use fhir::Outcome;
+use search::Registry;
+use store::{Find, History, HistoryScope, Key, Snapshot, Version, Write};
+
+use super::policies::Policies;
+use super::policy::Policy;
+use crate::session::parse_stored;
+use crate::{Name, fault};
+
+/// The stored value that is another after every commit that can change a policy.
+const NAME: &[u8] = b"consent/generation";
+
+/// What policies are made from: consents, and patients, whom consents may name by an identifier.
+const DECIDING: [&str; 2] = ["Consent", "Patient"];
+
+const CONSENT: &str = "Consent";
+
+/// How many documents, and versions, are read at once.
+const PAGE: usize = 1000;
+
+/// How many versions are read first: mostly one is new.
+const FIRST_PAGE: usize = 4;
+
+/// How many patients one identifier may name.
+const NAMESAKES_MAX: usize = 16;
+
+/// What begins the generation of a commit that writes these versions; `None` when it changes no policy.
+///
+/// It is named by the last of them: each version of a resource is written once, so no two generations share a name, and commits that race
+/// need not look at one another.
+pub(crate) fn begun_by<'a>(written: impl DoubleEndedIterator<Item = (&'a Key, u64)>) -> Option<Write> {
+    let (key, version) = written.rev().find(|(key, _)| DECIDING.contains(&key.collection()))?;
+    Some(Write::Set { name: NAME.to_vec(), value: format!("{}/{version}", key.as_str()).into_bytes() })
+}
+
+/// The policies of all patients, kept current.
+#[derive(Debug)]
+pub struct Book {
+    base_url: Box<str>,
+    now: ArcSwap<State>,
+    /// Held while changes are read, so that they are read once. Whoever waits needs what is being read.
+    renewing: Mutex<()>,
+}
+
+/// The policies, and how far the store was read for them.
+#[derive(Clone, Debug, Default)]
+struct State {
+    is_read: bool,
+    generation: Option<Vec<u8>>,
+    /// The last version of a consent that was committed.
+    newest: Option<(Key, u64)>,
+    policies: Arc<Policies>,
+}
+
+impl Book {
+    /// An empty book. `base_url` is this server's own, without a final `/`: absolute references below it are local.
+    pub fn new(base_url: &str) -> Book {
+        Book { base_url: base_url.into(), now: ArcSwap::default(), renewing: Mutex::default() }
+    }
+
+    /// The policies as this snapshot has them, or later ones. Costs one look-up when nothing has changed.
+    pub fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
+        let generation = snapshot.value(NAME).map_err(fault::outcome)?;
+        let is_current = |state: &State| state.is_read && state.generation == generation;
+        let state = self.now.load();
+        if is_current(&state) {
+            return Ok(state.policies.clone());
+        }
+        let _turn = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.now.load_full();
+        if is_current(&state) || state.is_read && !reaches(snapshot, &state)? {
+            return Ok(state.policies.clone());
+        }
+        let state = Arc::new(self.renewed(snapshot, registry, &state, generation)?);
+        self.now.store(state.clone());
+        Ok(state.policies.clone())
+    }
+
+    fn renewed(
+        &self,
+        snapshot: &dyn Snapshot,
+        registry: &Registry,
+        old: &State,
+        generation: Option<Vec<u8>>,
+    ) -> Result<State, Outcome> {
+        let mut newest = old.newest.clone();
+        let changes = match old.is_read {
+            true => changes_since(snapshot, &mut newest)?,
+            false => {
+                newest = history(snapshot, None, 1)?.versions.pop().map(|version| (version.key, version.version));
+                all_current(snapshot)?
+            }
+        };
+        let mut policies = old.policies.clone();
+        for version in &changes {
+            let policy = self.policy(version)?;
+            if policy.is_some() || policies.holds(&version.key) {
+                Arc::make_mut(&mut policies).put(&version.key, policy);
+            }
+        }
+        for name in policies.unidentified() {
+            let patients = patients_named(snapshot, registry, &name)?;
+            if !patients.is_empty() {
+                Arc::make_mut(&mut policies).identify(name, patients);
+            }
+        }
+        if !Arc::ptr_eq(&policies, &old.policies) {
+            Arc::make_mut(&mut policies).generation += 1;
+        }
+        Ok(State { is_read: true, generation, newest, policies })
+    }
+
+    fn policy(&self, version: &Version) -> Result<Option<Policy>, Outcome> {
+        let Some(body) = &version.body else { return Ok(None) };
+        let document = parse_stored(&version.key, body)?;
+        Ok(Policy::read(&version.key, document.root(), &self.base_url))
+    }
+}
+
+/// Whether a snapshot has all that a state was read from: else it is an older one.
+fn reaches(snapshot: &dyn Snapshot, state: &State) -> Result<bool, Outcome> {
+    let Some((key, version)) = &state.newest else { return Ok(true) };
+    let head = snapshot.head(key).map_err(fault::outcome)?;
+    Ok(head.is_some_and(|head| head.version >= *version))
+}
+
+/// The newest version of each consent that was written since `newest`, which is then the last of them.
+fn changes_since(snapshot: &dyn Snapshot, newest: &mut Option<(Key, u64)>) -> Result<Vec<Version>, Outcome> {
+    let (mut changes, mut seen) = (Vec::new(), HashSet::new());
+    let (mut after, mut limit) = (None, FIRST_PAGE);
+    let known = newest.take();
+    loop {
+        let page = history(snapshot, after, limit)?;
+        for version in page.versions {
+            newest.get_or_insert_with(|| (version.key.clone(), version.version));
+            if known.as_ref().is_some_and(|(key, number)| *key == version.key && *number == version.version) {
+                return Ok(changes);
+            }
+            if seen.insert(version.key.clone()) {
+                changes.push(version);
+            }
+        }
+        (after, limit) = (page.next, PAGE);
+        if after.is_none() {
+            return Ok(changes);
+        }
+    }
+}
+
+fn history(snapshot: &dyn Snapshot, after: Option<store::Cursor>, limit: usize) -> Result<store::HistoryPage, Outcome> {
+    let scope = HistoryScope::Collection(CONSENT.to_owned());
+    let history = History { scope, since: None, before: None, after, limit, total: false };
+    snapshot.history(&history).map_err(fault::outcome)
+}
+
+fn all_current(snapshot: &dyn Snapshot) -> Result<Vec<Version>, Outcome> {
+    let mut all = Vec::new();
+    let mut after = None;
+    loop {
+        let page = snapshot.documents(CONSENT, after.as_ref(), PAGE).map_err(fault::outcome)?;
+        all.extend(page.versions);
+        after = page.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The patients of this server with an identifier.
+fn patients_named(snapshot: &dyn Snapshot, registry: &Registry, name: &Name) -> Result<Vec<Key>, Outcome> {
+    let Name::Identifier { system, value } = name else { return Ok(Vec::new()) };
+    let Some(filter) = registry.coded("Patient", "identifier", Some(system), value) else { return Ok(Vec::new()) };
+    let found = snapshot.find(&Find::new(filter, NAMESAKES_MAX)).map_err(fault::outcome)?;
+    Ok(found.hits.into_iter().map(|hit| hit.key).collect())
+}

@@ -1,0 +1,146 @@
+//! The policies of all patients at one state of the store.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use fhir::Instant;
+use store::Key;
+
+use super::data::Data;
+use super::decision::Asker;
+use super::policy::Policy;
+use super::restrictions::Restrictions;
+use super::{Elevation, Implicit};
+use crate::{Name, Requester};
+
+/// The policies of all patients, as they were at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    pub(super) generation: u64,
+    by_key: HashMap<Key, Arc<Policy>>,
+    /// Those of each patient, in order of their keys.
+    by_patient: HashMap<Key, Vec<Arc<Policy>>>,
+    /// Patients that are named by an identifier, as far as they were found here.
+    identified: HashMap<Name, Vec<Key>>,
+}
+
+impl Policies {
+    /// Another after every change of a policy.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What is hidden from a requester now.
+    pub fn restrictions(
+        &self,
+        requester: &Requester,
+        now: Instant,
+        implicit: Implicit,
+        elevations: &[Elevation],
+    ) -> Restrictions {
+        if requester.custodian {
+            return Restrictions::new([], Data::Everything).of(self.generation, None);
+        }
+        let asker = Asker::new(requester, now, implicit);
+        let elevated: Vec<_> = elevations.iter().filter(|elevation| elevation.holds_for(&asker)).collect();
+        let mut turns: Vec<_> = elevated.iter().map(|elevation| elevation.until).collect();
+        let restrictions = match &requester.patient {
+            Some(patient) => {
+                let seen = self.seen_of(&asker, patient, &elevated);
+                self.of(patient).for_each(|policy| policy.root.turns(&mut turns));
+                Restrictions::new([(patient.clone(), seen)], Data::Everything)
+            }
+            None if !self.rests(&asker) => Restrictions::new([], Data::Nothing),
+            None => {
+                let patients = self.by_patient.keys().chain(elevated.iter().map(|elevation| &elevation.patient));
+                let patients: BTreeSet<_> = patients.collect();
+                let seen =
+                    patients.into_iter().map(|patient| (patient.clone(), self.seen_of(&asker, patient, &elevated)));
+                Restrictions::new(seen, asker.implied())
+            }
+        };
+        if requester.patient.is_none() {
+            self.by_key.values().for_each(|policy| policy.root.turns(&mut turns));
+        }
+        let valid_until = turns.into_iter().filter(|turn| *turn > now).min();
+        restrictions.of(self.generation, valid_until)
+    }
+
+    fn seen_of(&self, asker: &Asker<'_>, patient: &Key, elevated: &[&Elevation]) -> Data {
+        let requester = asker.requester;
+        let is_lay = requester.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()));
+        if requester.patient.is_some() && (is_lay || !requester.consents.is_empty()) {
+            let own = requester.consents.iter().map(|key| self.of(patient).find(|policy| policy.key == *key));
+            return asker.sees_for_patient(patient, own, self.of(patient));
+        }
+        let is_elevated = elevated.iter().any(|elevation| elevation.patient == *patient);
+        asker.sees(self.of(patient), is_elevated)
+    }
+
+    /// Whether each consent that an access to no patient in particular rests on permits something.
+    fn rests(&self, asker: &Asker<'_>) -> bool {
+        asker.requester.consents.iter().all(|key| self.by_key.get(key).is_some_and(|policy| asker.permits(policy)))
+    }
+
+    fn of(&self, patient: &Key) -> impl Iterator<Item = &Policy> {
+        self.by_patient.get(patient).into_iter().flatten().map(AsRef::as_ref)
+    }
+
+    /// Whether a consent says anything.
+    pub(super) fn holds(&self, key: &Key) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    /// Puts in what a consent says now; `None` when it says nothing any more.
+    pub(super) fn put(&mut self, key: &Key, policy: Option<Policy>) {
+        if let Some(old) = self.by_key.remove(key) {
+            self.patients(&old).iter().for_each(|patient| self.forget(patient, key));
+        }
+        let Some(policy) = policy.map(Arc::new) else { return };
+        for patient in self.patients(&policy) {
+            self.add(patient, policy.clone());
+        }
+        self.by_key.insert(key.clone(), policy);
+    }
+
+    /// Notes which patients an identifier names, for the consents that name them so.
+    pub(super) fn identify(&mut self, name: Name, patients: Vec<Key>) {
+        let naming: Vec<_> = self.by_key.values().filter(|policy| policy.patient == name).cloned().collect();
+        for policy in naming {
+            patients.iter().for_each(|patient| self.add(patient.clone(), policy.clone()));
+        }
+        self.identified.insert(name, patients);
+    }
+
+    /// The identifiers that name no patient here as far as is known.
+    pub(super) fn unidentified(&self) -> Vec<Name> {
+        let names = self.by_key.values().map(|policy| &policy.patient);
+        let is_open = |name: &&Name| matches!(name, Name::Identifier { .. }) && !self.identified.contains_key(*name);
+        let names: HashSet<_> = names.filter(is_open).collect();
+        names.into_iter().cloned().collect()
+    }
+
+    fn patients(&self, policy: &Policy) -> Vec<Key> {
+        match &policy.patient {
+            Name::Key(key) => vec![key.clone()],
+            name => self.identified.get(name).cloned().unwrap_or_default(),
+        }
+    }
+
+    fn add(&mut self, patient: Key, policy: Arc<Policy>) {
+        let policies = self.by_patient.entry(patient).or_default();
+        let at = policies.partition_point(|other| other.key < policy.key);
+        policies.insert(at, policy);
+    }
+
+    fn forget(&mut self, patient: &Key, key: &Key) {
+        let Some(policies) = self.by_patient.get_mut(patient) else { return };
+        policies.retain(|policy| policy.key != *key);
+        if policies.is_empty() {
+            self.by_patient.remove(patient);
+        }
+    }
+}
+
+/// Users who are patients, or act for them.
+const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];

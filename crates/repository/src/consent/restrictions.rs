@@ -1,0 +1,123 @@
+//! What consents hide from one requester, as filters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use fhir::Instant;
+use search::Registry;
+use store::{Filter, Key};
+
+use super::data::Data;
+use super::filters::{all, any, filter, not, one_of};
+use super::kind::Kind;
+
+/// What consents hide from one requester, from one moment to the next at which a consent begins or ends.
+///
+/// A resource in the records of several patients is hidden if any of them hides it.
+#[derive(Clone, Debug)]
+pub struct Restrictions {
+    generation: u64,
+    valid_until: Option<Instant>,
+    /// Patients by what is seen of them, where that is other than of everybody else.
+    groups: Vec<(Patients, Data)>,
+    /// All patients in a group.
+    known: Patients,
+    /// What is seen of all others.
+    others: Data,
+}
+
+/// Patients as rows name them.
+#[derive(Clone, Debug)]
+struct Patients {
+    /// As references do, sorted.
+    links: Arc<[Vec<u8>]>,
+    /// As their own ids, sorted.
+    ids: Arc<[Vec<u8>]>,
+}
+
+impl Restrictions {
+    /// What is seen of some patients, and what of all others.
+    pub(super) fn new(seen: impl IntoIterator<Item = (Key, Data)>, others: Data) -> Restrictions {
+        let mut groups: HashMap<Data, Vec<Key>> = HashMap::new();
+        for (patient, data) in seen {
+            if data != others {
+                groups.entry(data).or_default().push(patient);
+            }
+        }
+        let known = match others {
+            // Nobody asks who they are.
+            Data::Everything => Patients::new([].into_iter()),
+            _ => Patients::new(groups.values().flatten()),
+        };
+        let mut groups: Vec<_> =
+            groups.into_iter().map(|(data, patients)| (Patients::new(patients.iter()), data)).collect();
+        groups.sort_by(|(one, _), (other, _)| one.links.cmp(&other.links));
+        Restrictions { generation: 0, valid_until: None, groups, known, others }
+    }
+
+    /// The same, made from this state of all consents and valid so long.
+    pub(super) fn of(self, generation: u64, valid_until: Option<Instant>) -> Restrictions {
+        Restrictions { generation, valid_until, ..self }
+    }
+
+    /// The state of all consents that this was made from.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// When it must be made anew although no consent was written; `None` for never.
+    pub fn valid_until(&self) -> Option<Instant> {
+        self.valid_until
+    }
+
+    /// Whether anything is hidden.
+    pub fn hide_anything(&self) -> bool {
+        self.others != Data::Everything || self.groups.iter().any(|(_, data)| *data != Data::Everything)
+    }
+
+    /// What the resources of a type that are seen satisfy; `None` when none is hidden.
+    ///
+    /// It is judged by rows alone, with that of the commit's time ([`Registry::time_index`]) among them. Cheap: what is large is shared.
+    pub fn filter(&self, registry: &Registry, resource_type: &str) -> Option<Filter> {
+        if !self.hide_anything() {
+            return None;
+        }
+        let references = match Kind::of(registry, resource_type) {
+            Kind::Public => return None,
+            Kind::Carrier => return Some(Filter::nothing()),
+            Kind::Record(references) => references,
+        };
+        let is_patient = resource_type == "Patient";
+        let own = registry.id_index("Patient");
+        let members = |patients: &Patients| {
+            let own = is_patient.then(|| one_of(&[own], &patients.ids));
+            any([one_of(&references, &patients.links)].into_iter().chain(own))
+        };
+        let hidden = |data| not(filter(registry, resource_type, data));
+        let groups = self.groups.iter().map(|(patients, data)| not(all([members(patients), hidden(data)])));
+        let others = match hidden(&self.others) {
+            nothing if nothing == Filter::nothing() => None,
+            hidden => {
+                let beyond = registry.referring_beyond(&references, "Patient", &self.known.links);
+                // Where identifiers alone say whose it is, it may be anybody's.
+                let identified = any(references.iter().map(|it| Filter::present(registry.identifier_index(*it))));
+                let named = all([identified, not(registry.referring_beyond(&references, "Patient", &Arc::default()))]);
+                let own = is_patient.then(|| not(one_of(&[own], &self.known.ids)));
+                Some(not(all([any([beyond, named].into_iter().chain(own)), hidden])))
+            }
+        };
+        match all(groups.chain(others)) {
+            Filter::All(filters) if filters.is_empty() => None,
+            filter => Some(filter),
+        }
+    }
+}
+
+impl Patients {
+    fn new<'k>(patients: impl Iterator<Item = &'k Key>) -> Patients {
+        let mut links: Vec<_> = patients.map(Key::to_link).collect();
+        links.sort_unstable();
+        let ids = links.iter().filter_map(|link| Some(Registry::id_value(Key::from_link(link)?.id()))).collect();
+        Patients { links: links.into(), ids }
+    }
+}
