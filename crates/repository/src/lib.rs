@@ -12,6 +12,7 @@ mod consent;
 mod emergency;
 mod fault;
 mod library;
+mod lookup;
 mod note;
 mod packed;
 mod parameters;
@@ -27,6 +28,7 @@ mod vault;
 #[cfg(test)]
 mod testing;
 
+pub use ::search::{parse_query_string, query_string};
 pub use access::{Access, Act, Acts, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use consent::{Implicit, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX};

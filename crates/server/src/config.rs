@@ -14,9 +14,11 @@ use repository::{Implicit, References, Validation, new_id};
 use search::Dialect;
 use serde::Deserialize;
 use smart::jose::Algorithm;
+use smart::oidc::Provider;
 use smart::{ClaimNames, Issuer, Registration};
 use store::{Clock, SystemClock};
 
+use crate::provider::ProviderSettings;
 use crate::telemetry::LogFormat;
 
 /// What a server is started with.
@@ -31,6 +33,8 @@ pub struct Config {
     pub registration: Registration,
     /// Whose tokens count besides this server's own.
     pub issuers: Vec<Issuer>,
+    /// Where people may sign in besides here.
+    pub providers: Vec<Provider>,
     /// Addresses of proxies, which are believed when they say for whom they ask (`X-Forwarded-For`).
     pub proxies: Vec<IpAddr>,
     /// The base URL in links and locations, without a final `/`; `None` derives it from the address.
@@ -123,6 +127,7 @@ impl Default for Config {
             auth: Auth::On,
             registration: Registration::Closed,
             issuers: Vec::new(),
+            providers: Vec::new(),
             proxies: Vec::new(),
             base_url: None,
             references: References::default(),
@@ -166,6 +171,10 @@ pub struct Settings {
     #[arg(skip)]
     #[serde(default)]
     issuers: Vec<IssuerSettings>,
+    /// In a file only: where people may sign in besides here
+    #[arg(skip)]
+    #[serde(default)]
+    providers: Vec<ProviderSettings>,
     /// URL under which clients reach this server [default: http://ADDRESS:PORT/fhir]
     #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -392,7 +401,7 @@ impl From<DialectName> for Dialect {
 
 /// A setting that cannot be used.
 #[derive(Debug)]
-pub struct SettingsError(String);
+pub struct SettingsError(pub(crate) String);
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -425,6 +434,7 @@ impl Settings {
             consent: self.consent.or(other.consent),
             proxy: if self.proxy.is_empty() { other.proxy } else { self.proxy },
             issuers: if self.issuers.is_empty() { other.issuers } else { self.issuers },
+            providers: if self.providers.is_empty() { other.providers } else { self.providers },
             base_url: self.base_url.or(other.base_url),
             references: self.references.or(other.references),
             validation: self.validation.or(other.validation),
@@ -485,6 +495,7 @@ impl Settings {
             auth,
             registration: self.registration.map_or(Registration::Closed, Registration::from),
             issuers: self.issuers.into_iter().map(Issuer::try_from).collect::<Result<_, _>>()?,
+            providers: self.providers.into_iter().map(Provider::try_from).collect::<Result<_, _>>()?,
             consent: self.consent.map_or(Implicit::default(), Implicit::from),
             proxies: self.proxy,
             base_url,

@@ -25,6 +25,7 @@ mod perform;
 mod pretty;
 mod progress;
 mod project;
+mod provider;
 mod remote;
 mod respond;
 mod state;

@@ -8,7 +8,8 @@ use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, TerminologyServer};
 use smart::jose::Https;
-use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup};
+use smart::oidc::Provider;
+use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup, Issuer, Pages, PagesSetup, Registration};
 use store::{Embedded, Store, StoreError};
 use tokio::sync::Semaphore;
 
@@ -54,14 +55,12 @@ impl State {
         let pages = Signer::open(store.as_ref() as &dyn Store)?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,
-            Auth::On => Authority::On(Box::new(AuthorizationServer::new(AuthorizationSetup {
-                base_url: base_url.clone(),
-                registration: config.registration,
-                issuers: config.issuers,
-                random: smart::system_random(),
-                fetch: Arc::new(Https::default()),
-                events: Arc::new(Audited),
-            }))),
+            Auth::On => Authority::On(Box::new(authorization_server(
+                &base_url,
+                config.registration,
+                config.issuers,
+                config.providers,
+            ))),
         };
         let terminology = config.terminology_server.map(|url| {
             Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
@@ -121,6 +120,26 @@ impl State {
     pub(crate) fn index_rest(&self) -> Result<(), Outcome> {
         tell_indexing(|tell| self.repository.index_all(tell))
     }
+}
+
+/// The authorization server at the origin of this base URL.
+fn authorization_server(
+    base_url: &str,
+    registration: Registration,
+    issuers: Vec<Issuer>,
+    providers: Vec<Provider>,
+) -> AuthorizationServer {
+    let (random, elsewhere) = (smart::system_random(), Arc::new(Https::default()));
+    let pages = PagesSetup { base_url: base_url.to_owned(), random: random.clone(), events: Arc::new(Audited) };
+    let setup = AuthorizationSetup {
+        base_url: base_url.to_owned(),
+        registration,
+        issuers,
+        random,
+        fetch: elsewhere.clone(),
+        events: Arc::new(Audited),
+    };
+    AuthorizationServer::new(setup).with_pages(Pages::new(pages, providers, elsewhere))
 }
 
 /// Tells on the terminal how far an indexing is that nothing is served beside.

@@ -1,8 +1,9 @@
 //! What happens at the authorization server, as the audit keeps it.
 
-use repository::audit::{Account, Act, Ending};
+use repository::audit::{Account, Act, Datum, Ending, Subject};
 use repository::{Key, Repository, Requester};
 
+use crate::event::{PersonAct, PersonEvent, PersonEvents};
 use crate::token_event::{TokenAct, TokenEvent, TokenEvents};
 
 /// Tells the audit.
@@ -34,8 +35,59 @@ impl TokenEvents for Audited {
             query: "",
             subjects: &[],
         };
-        if let Err(outcome) = repository.ledger().append(&[account]).wait() {
-            tracing::error!(%outcome, "the audit could not keep what happened at the authorization server");
-        }
+        keep(repository, account);
+    }
+}
+
+impl PersonEvents for Audited {
+    fn tell(&self, repository: &Repository, event: PersonEvent) {
+        let (act, ending, note) = told(&event.what);
+        let user = event.fhir_user.as_deref().and_then(Key::parse);
+        let (client, patient, consents) = match &event.what {
+            PersonAct::Granted { client, patient, consents, .. } => {
+                (client.as_str(), patient.as_deref(), &consents[..])
+            }
+            PersonAct::Withdrawn { client, patient, .. } => (client.as_str(), patient.as_deref(), &[][..]),
+            PersonAct::Refused { client } => (client.as_str(), None, &[][..]),
+            _ => ("", None, &[][..]),
+        };
+        let own = user.clone().filter(|user| user.collection() == "Patient");
+        let patient = patient.and_then(|id| Key::new("Patient", id)).or(own);
+        let consents = consents.iter().filter_map(|consent| Key::parse(consent));
+        let data: Vec<Datum> = consents.map(|key| Datum { key, version: 0 }).collect();
+        let subject = Subject { patient: patient.clone(), data };
+        let requester = Requester { client: client.to_owned(), patient, user, ..Requester::default() };
+        let account = Account {
+            act,
+            ending,
+            requester: &requester,
+            peer: Some(event.peer),
+            request: "",
+            operation: "",
+            note,
+            query: "",
+            subjects: if subject.data.is_empty() { &[] } else { std::slice::from_ref(&subject) },
+        };
+        keep(repository, account);
+    }
+}
+
+/// What somebody did, how it ended, and what that alone does not tell.
+fn told(act: &PersonAct) -> (Act, Ending, &'static str) {
+    match act {
+        PersonAct::SignedIn { .. } => (Act::SignIn, Ending::Success, ""),
+        PersonAct::SignInFailed => (Act::SignIn, Ending::Refused, ""),
+        PersonAct::LockedOut => (Act::SignIn, Ending::Refused, "too many attempts"),
+        PersonAct::SignedOut => (Act::SignOut, Ending::Success, ""),
+        PersonAct::PatientsSearched { .. } => (Act::SearchType, Ending::Success, "to open an app"),
+        PersonAct::Granted { .. } => (Act::Authorize, Ending::Success, ""),
+        PersonAct::Refused { .. } => (Act::Authorize, Ending::Refused, "access_denied"),
+        PersonAct::Withdrawn { .. } => (Act::Revoke, Ending::Success, ""),
+    }
+}
+
+fn keep(repository: &Repository, account: Account<'_>) {
+    if let Err(outcome) = repository.ledger().append(&[account]).wait() {
+        tracing::error!(%outcome, "the audit could not keep what happened at the authorization server");
     }
 }

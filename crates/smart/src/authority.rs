@@ -137,7 +137,7 @@ fn permit(scope: &Scope) -> Permit {
 }
 
 /// The token in `Authorization: Bearer token`.
-fn bearer(authorization: &str) -> Option<&str> {
+pub(crate) fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

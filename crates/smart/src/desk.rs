@@ -1,9 +1,10 @@
 //! The authorization server at work on one repository, at one moment.
 
 use fhir::Outcome;
-use repository::{Millis, Repository, Vault};
+use repository::{Access, Millis, Repository, Vault};
 
 use crate::Grant;
+use crate::authorize::Granted;
 use crate::clients::Clients;
 use crate::codes::Codes;
 use crate::grants::Grants;
@@ -35,9 +36,15 @@ impl<'a> Desk<'a> {
         Codes::new(self.vault(), &self.server.setup.random)
     }
 
-    /// Ends a grant, with all of its codes and tokens. What it was, when it still was.
+    /// Ends a grant, with all of its codes and tokens, and the Consent that was written for it. What it was, when it still was.
     pub fn end(&self, grant: &str) -> Result<Option<Grant>, Outcome> {
-        self.grants().end(grant)
+        let ended = self.grants().end(grant)?;
+        if let Some(grant) = &ended {
+            let records = self.repository.open(Access::full());
+            let granted = Granted::new(self.vault(), &self.server.setup.random);
+            granted.settle(&records, &self.server.issuer, grant, self.now)?;
+        }
+        Ok(ended)
     }
 
     /// Makes keys that sign from now on. What the former ones signed counts until it expires.

@@ -5,13 +5,17 @@
 //! - No secret is kept as it was given: passwords by Argon2id, all others by their hash; secrets are compared in constant time.
 //! - Nothing here knows a web server: an [`Exchange`](exchange::Request) comes in as plain data, and a reply goes out so.
 
+pub mod event;
 pub mod exchange;
 pub mod jose;
+pub mod oidc;
+pub mod people;
 pub mod scope;
 
 mod access_tokens;
 mod audited;
 mod authority;
+mod authorize;
 mod client;
 mod clients;
 mod codes;
@@ -22,11 +26,14 @@ mod error;
 mod grant;
 mod grants;
 mod introspect;
+mod manage;
+mod pages;
 mod record;
 mod refresh_tokens;
 mod revoke;
 mod secret;
 mod server;
+mod sign_in;
 mod signing;
 mod sweep;
 mod token;
@@ -39,6 +46,7 @@ mod tests;
 pub use access_tokens::{ClaimNames, Issuer, Refused, Verified};
 pub use audited::Audited;
 pub use authority::Authority;
+pub use authorize::Launch;
 pub use client::{Client, ClientAuth};
 pub use clients::{
     ClientError, Clients, InvalidClient, NewAuth, NewClient, REDIRECT_URIS_MAX, Registered, Registration,
@@ -49,6 +57,7 @@ pub use discovery::CAPABILITIES;
 pub use error::{Challenge, ErrorCode, OAuthError};
 pub use grant::Grant;
 pub use grants::Grants;
+pub use pages::{Pages, PagesSetup};
 pub use secret::{Random, new_name, system_random};
 pub use server::{AuthorizationServer, AuthorizationSetup};
 pub use token_event::{TokenAct, TokenEvent, TokenEvents};

@@ -33,6 +33,11 @@ pub(crate) fn add(name: impl Into<String>, value: &impl Serialize) -> Edit {
     Edit::add(name, bytes(value))
 }
 
+/// Sets a value, whatever stands there.
+pub(crate) fn set(name: impl Into<String>, value: &impl Serialize) -> Edit {
+    Edit::set(name, bytes(value))
+}
+
 /// The value of this name that stands in the vault as these bytes.
 pub(crate) fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Outcome> {
     serde_json::from_slice(bytes).map_err(|error| {

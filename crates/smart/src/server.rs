@@ -10,6 +10,7 @@ use crate::desk::Desk;
 use crate::error::OAuthError;
 use crate::exchange::{Reply, Request};
 use crate::jose::{Fetch, KeySets};
+use crate::pages::Pages;
 use crate::secret::Random;
 use crate::signing::Signing;
 use crate::sweep::Sweep;
@@ -39,6 +40,8 @@ pub struct AuthorizationServer {
     pub(crate) verified: Cache,
     pub(crate) registrations: Pace,
     pub(crate) sweep: Sweep,
+    /// `None` where nobody signs in here.
+    pages: Option<Pages>,
 }
 
 impl AuthorizationServer {
@@ -52,8 +55,14 @@ impl AuthorizationServer {
             verified: Cache::default(),
             registrations: Pace::default(),
             sweep: Sweep::default(),
+            pages: None,
             setup,
         }
+    }
+
+    /// The same with pages on which people sign in and allow apps.
+    pub fn with_pages(self, pages: Pages) -> AuthorizationServer {
+        AuthorizationServer { pages: Some(pages), ..self }
     }
 
     /// `iss` of its tokens.
@@ -66,7 +75,7 @@ impl AuthorizationServer {
         Desk::new(self, repository)
     }
 
-    /// Answers a request to one of its endpoints: for tokens, clients and discovery.
+    /// Answers a request to one of its endpoints, or for one of its pages.
     pub fn handle(&self, repository: &Repository, request: &Request) -> Reply {
         let desk = self.desk(repository);
         let path = request.path;
@@ -75,6 +84,7 @@ impl AuthorizationServer {
             "/auth/introspect" => desk.post(request, TokenAct::Introspect, Desk::introspect),
             "/auth/revoke" => desk.post(request, TokenAct::Revoke, Desk::revoke),
             "/auth/register" => desk.post(request, TokenAct::Register, Desk::register),
+            "/auth/launch" => desk.post(request, TokenAct::Launch, Desk::launch),
             "/auth/jwks" => desk.get(request, Desk::jwks),
             "/auth/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server/auth" => {
                 desk.get(request, |desk| Ok(desk.openid_configuration()))
@@ -82,8 +92,14 @@ impl AuthorizationServer {
             _ if path.strip_prefix(self.base_path.as_str()) == Some("/.well-known/smart-configuration") => {
                 desk.get(request, |desk| Ok(desk.smart_configuration()))
             }
-            _ => Reply { status: 404, ..Reply::default() },
+            _ => self.page(repository, request).unwrap_or(Reply { status: 404, ..Reply::default() }),
         }
+    }
+
+    fn page(&self, repository: &Repository, request: &Request) -> Option<Reply> {
+        let reply = self.pages.as_ref()?.answer(repository, request);
+        self.sweep.run(repository.vault(), repository.now().as_millis());
+        reply
     }
 
     /// The URL of an endpoint.
@@ -121,7 +137,7 @@ fn not_allowed(allowed: &'static str) -> Reply {
 }
 
 /// A base URL's origin and path.
-fn split_origin(base_url: &str) -> (&str, &str) {
+pub(crate) fn split_origin(base_url: &str) -> (&str, &str) {
     let authority = base_url.find("://").map_or(0, |scheme| scheme + 3);
     let path = base_url[authority..].find('/').map_or(base_url.len(), |slash| authority + slash);
     base_url.split_at(path)

@@ -16,7 +16,7 @@ const STEPS_MAX: usize = 50;
 const WORTH: usize = 10;
 
 /// What runs out, by the beginning of its name.
-const KINDS: [&str; 4] = ["code/", "jti/", "refresh/", "revoked/"];
+const KINDS: [&str; 7] = ["code/", "jti/", "launch/", "oidc/", "refresh/", "revoked/", "session/"];
 
 /// How far it has come.
 #[derive(Default)]

@@ -36,6 +36,8 @@ pub enum TokenAct {
     Introspect,
     Revoke,
     Register,
+    /// An app to be opened for a patient.
+    Launch,
     /// A grant ended because somebody showed its code or a refresh token of it again.
     EndReplayed,
 }

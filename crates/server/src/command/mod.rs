@@ -7,6 +7,7 @@ mod import;
 mod package;
 mod serve;
 mod terminology;
+mod user;
 
 use std::error::Error;
 use std::fs;
@@ -36,6 +37,8 @@ enum Command {
     Export(export::Export),
     /// Apps and systems that may ask for tokens.
     App(app::App),
+    /// People who may sign in.
+    User(user::User),
     /// Packages of profiles and other definitions.
     Package(package::Package),
     /// The audit: who saw and did what.
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
         Command::App(app) => app.run(),
+        Command::User(user) => user.run(),
         Command::Package(package) => package.run(),
         Command::Audit(audit) => audit.run(),
         Command::Terminology(terminology) => terminology.run(),

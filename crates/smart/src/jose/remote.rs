@@ -42,7 +42,7 @@ impl fmt::Display for FetchError {
 impl Error for FetchError {}
 
 /// Fetches over the network: `https`, and `http` on this machine. It follows no redirects, so that nothing else is asked than what was registered.
-pub struct Https(Agent);
+pub struct Https(pub(crate) Agent);
 
 impl Default for Https {
     fn default() -> Https {

@@ -8,5 +8,6 @@ mod events;
 mod external;
 mod harness;
 mod introspect;
+mod launch;
 mod refresh;
 mod register;

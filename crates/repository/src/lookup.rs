@@ -1,0 +1,42 @@
+//! Looking resources up for the server's own purposes.
+
+use ::search::{Handling, Scope, parse_query_string};
+use fhir::{IssueType, Outcome};
+use store::{Count, Page, Version};
+
+use crate::{SearchRequest, Session};
+
+impl Session<'_> {
+    /// The first resources of a type that a query string (without `?`) finds, at most `limit`; nothing is counted or included.
+    pub fn lookup(&self, resource_type: &str, query: &str, limit: usize) -> Result<Vec<Version>, Outcome> {
+        let known = self.setup().definitions.resource_type(resource_type);
+        let known = known
+            .ok_or_else(|| Outcome::new(IssueType::NotSupported, format!("there is no type `{resource_type}`")))?;
+        let scope = Scope { resource_type: Some(known), compartment: None };
+        let query = self.registry().query(&scope, &parse_query_string(query)?, Handling::Strict, self.now())?;
+        let request = SearchRequest { query: &query, page: Page::First, limit, total: Count::None, explain: false };
+        Ok(self.search(&request)?.matches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::House;
+
+    #[test]
+    fn finds_as_many_as_are_asked_for() {
+        let house = House::new();
+        house.hold(&[
+            r#"{"resourceType":"Patient","id":"a","name":[{"family":"Ash"}]}"#,
+            r#"{"resourceType":"Patient","id":"b","name":[{"family":"Ash"}]}"#,
+            r#"{"resourceType":"Patient","id":"c","name":[{"family":"Birch"}]}"#,
+        ]);
+        let cases =
+            [("family=ash", 9, Some(2)), ("family=ash", 1, Some(1)), ("family=oak", 9, Some(0)), ("x=y", 9, None)];
+        for (query, limit, found) in cases {
+            let versions = house.session().lookup("Patient", query, limit);
+            assert_eq!(versions.ok().map(|versions| versions.len()), found, "{query}");
+        }
+        assert!(house.session().lookup("Person1", "", 1).is_err());
+    }
+}

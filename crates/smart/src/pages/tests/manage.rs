@@ -1,0 +1,108 @@
+//! Seeing and stopping what apps may do.
+
+use super::*;
+
+/// Lets an app see a record for 30 days.
+fn allow(house: &House, name: &str, patient: &str) {
+    let mut browser = house.signed_in(name);
+    let mut page = browser.get(&request(&[("scope", "launch/patient patient/Observation.rs offline_access")]));
+    if page.text().contains("Whose record") {
+        page = browser.submit(&page, "/auth/authorize/patient", &[("patient", patient)]);
+    }
+    browser.submit(&page, "/auth/authorize/consent", &[("decision", "allow"), ("until", "month")]);
+    house.told();
+}
+
+#[test]
+fn shows_what_apps_may_do() {
+    let house = House::new();
+    allow(&house, "joan", "p1");
+    allow(&house, "peter", "p1");
+    // Who looks, what they read, what not.
+    let cases = [
+        (
+            "joan",
+            vec![
+                "Your own record",
+                "<dd>You</dd>",
+                "Somebody who acts for you (spouse)",
+                "1 March 2027",
+                "31 March 2027",
+                "See test results",
+                "Keep its access",
+                "The app &#60;b&#62;app",
+            ],
+            vec!["Joan Hartley</dd>"],
+        ),
+        ("peter", vec!["Joan Hartley</dd>", "<dd>You</dd>"], vec!["Your own record"]),
+        ("omar", vec!["No app may use a record through you"], vec!["Stop The app"]),
+        ("ada", vec!["No app may use a record through you"], vec!["Stop The app"]),
+    ];
+    for (name, texts, not) in cases {
+        let page = house.signed_in(name).get("/auth/manage").text();
+        for text in texts {
+            assert!(page.contains(text), "{name} {text}: {page}");
+        }
+        for text in not {
+            assert!(!page.contains(text), "{name} {text}: {page}");
+        }
+    }
+    assert!(house.browser().get("/auth/manage").text().contains("<h1>Sign in</h1>"));
+}
+
+#[test]
+fn stops_apps() {
+    let house = House::new();
+    allow(&house, "joan", "p1");
+    let grant = house.grants().remove(0);
+    // Nobody stops what they do not see.
+    let mut omar = house.signed_in("omar");
+    let page = omar.get("/auth/manage");
+    let mut form = page.form("/auth/sign-out");
+    form.push(("grants".to_owned(), grant.id.clone()));
+    assert_eq!(omar.post("/auth/manage", form.clone(), None).status, 200);
+    assert_eq!(house.grants().len(), 1);
+
+    let mut joan = house.signed_in("joan");
+    assert_eq!(joan.post("/auth/manage", form, None).status, 403, "another browser's token");
+    let page = joan.get("/auth/manage");
+    let done = joan.submit(&page, "/auth/manage", &[]);
+    assert!(done.text().contains("The app &#60;b&#62;app&#60;/b&#62; was stopped."), "{}", done.text());
+    assert!(!done.text().contains("Stop The app"));
+    assert_eq!(house.grants(), []);
+    assert_eq!(house.read("Consent/new-1")["status"], "inactive");
+    let withdrawn = PersonAct::Withdrawn { client: "app".to_owned(), grant: grant.id, patient: Some("p1".to_owned()) };
+    assert_eq!(house.told(), [withdrawn]);
+    assert_eq!(house.repository.vault().list("granted/", None, 9).expect("a list"), []);
+}
+
+/// A Consent that somebody wrote themselves says more than that one app may see the record.
+#[test]
+fn leaves_consents_that_it_did_not_write() {
+    let house = House::new();
+    house.add_client(Client { organization: Some("Organization/app1".to_owned()), ..client("app") });
+    allow(&house, "joan", "p1");
+    allow(&house, "peter", "p1");
+    assert_eq!(house.grants().len(), 2);
+    let mut joan = house.signed_in("joan");
+    for _ in 0..2 {
+        let page = joan.get("/auth/manage");
+        joan.submit(&page, "/auth/manage", &[]);
+    }
+    assert_eq!(house.grants(), []);
+    for consent in ["Consent/share-app", "Consent/share-husband"] {
+        assert_eq!(house.read(consent)["status"], "active");
+    }
+}
+
+#[test]
+fn a_proxy_stops_what_they_allowed() {
+    let house = House::new();
+    allow(&house, "peter", "p1");
+    let mut peter = house.signed_in("peter");
+    let page = peter.get("/auth/manage");
+    peter.submit(&page, "/auth/manage", &[]);
+    assert_eq!(house.grants(), []);
+    assert_eq!(house.read("Consent/new-1")["status"], "inactive");
+    assert_eq!(house.read("Consent/share-husband")["status"], "active");
+}
