@@ -103,6 +103,8 @@ pub enum IssueType {
     Exception,
     /// Nothing wrong: a note (200, `informational`).
     Informational,
+    /// Nothing wrong: something may be left out, whether or not it is (200, `suppressed`).
+    Suppressed,
 }
 
 impl IssueType {
@@ -134,6 +136,7 @@ impl IssueType {
             IssueType::Transient => "transient",
             IssueType::Exception => "exception",
             IssueType::Informational => "informational",
+            IssueType::Suppressed => "suppressed",
         }
     }
 }
@@ -330,6 +333,7 @@ mod tests {
         IssueType::Transient,
         IssueType::Exception,
         IssueType::Informational,
+        IssueType::Suppressed,
     ];
 
     #[test]

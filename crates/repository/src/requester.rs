@@ -25,6 +25,11 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// Whether it is neither the record keeper nor a patient with the own record.
+    pub fn is_third_party(&self) -> bool {
+        !self.custodian && (self.user.is_none() || self.user != self.patient)
+    }
+
     /// Who this is in one line, for what holds for nobody else: `client person patient`.
     pub fn line(&self) -> String {
         let text = |key: &Option<Key>| key.as_ref().map_or("-".to_owned(), Key::to_string);

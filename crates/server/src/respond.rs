@@ -67,7 +67,7 @@ impl From<Outcome> for Refused {
 /// The HTTP status of an issue: the one table.
 pub(crate) fn status(code: IssueType) -> StatusCode {
     match code {
-        IssueType::Informational => StatusCode::OK,
+        IssueType::Informational | IssueType::Suppressed => StatusCode::OK,
         IssueType::Syntax | IssueType::BadRequest | IssueType::NotSupported | IssueType::TooCostly => {
             StatusCode::BAD_REQUEST
         }

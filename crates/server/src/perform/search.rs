@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use fhir::json::quote;
 use fhir::{Issue, IssueType, Outcome};
-use repository::{ContainedMatch, Count, Counted, SearchPage, SearchRequest, Version};
+use repository::{ContainedMatch, Count, Counted, Requester, SearchPage, SearchRequest, Version};
 use search::{Query, Scope, Summary, Total};
 
 use super::pages::{Pages, push_bytes, write_entries};
@@ -58,7 +58,7 @@ fn searchset(caller: &Caller<'_>, query: &Query, pages: &Pages<'_>, page: Search
     let matches = page.matches.iter().map(|version| Entry::Resource(version, "match", &view));
     let contained = page.contained.iter().map(|contained| Entry::Contained(contained, &view));
     let included = page.included.iter().map(|version| Entry::Resource(version, "include", &included_view));
-    let outcome = notes(query, page.includes_cut, page.plan);
+    let outcome = notes(caller, query, page.includes_cut, page.plan);
     let outcome = outcome.as_ref().map(Entry::Outcome);
     write_entries(&mut out, matches.chain(contained).chain(included).chain(outcome), |out, entry| {
         entry.write(out, caller)
@@ -101,8 +101,13 @@ impl Entry<'_> {
 }
 
 /// Warnings, and what was done where `_explain` asks for it.
-fn notes(query: &Query, includes_cut: bool, plan: Vec<String>) -> Option<Outcome> {
+fn notes(caller: &Caller<'_>, query: &Query, includes_cut: bool, plan: Vec<String>) -> Option<Outcome> {
     let mut issues = query.warnings.clone();
+    // Every third party is told, so that nobody learns from it that something is.
+    if caller.session.requester().is_some_and(Requester::is_third_party) {
+        let text = "what patients do not share with the caller is left out";
+        issues.push(Issue { code: IssueType::Suppressed, ..Issue::information(text) });
+    }
     if includes_cut {
         let text = "more resources are included than one page may hold: some are left out";
         issues.push(Issue::warning(IssueType::TooCostly, text));
