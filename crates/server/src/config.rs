@@ -1,6 +1,5 @@
 //! Settings: flags, then environment (`FLINT_*`), then a TOML file, then defaults.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,11 +12,11 @@ use fhir::Severity;
 use repository::{Implicit, References, Validation, new_id};
 use search::Dialect;
 use serde::Deserialize;
-use smart::jose::Algorithm;
 use smart::oidc::Provider;
-use smart::{ClaimNames, Issuer, Registration};
+use smart::{Issuer, Registration};
 use store::{Clock, SystemClock};
 
+use crate::issuer::IssuerSettings;
 use crate::provider::ProviderSettings;
 use crate::telemetry::LogFormat;
 
@@ -275,69 +274,6 @@ impl From<ConsentPolicy> for Implicit {
             ConsentPolicy::BreakGlassOnly => Implicit::BreakGlassOnly,
             ConsentPolicy::Deny => Implicit::Deny,
         }
-    }
-}
-
-/// An [`Issuer`], as a settings file tells of it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct IssuerSettings {
-    issuer: String,
-    jwks_uri: Option<String>,
-    audience: String,
-    #[serde(default)]
-    algorithms: Vec<String>,
-    scope: String,
-    #[serde(default)]
-    purposes: Vec<String>,
-    #[serde(default)]
-    clients: BTreeMap<String, String>,
-    #[serde(default)]
-    claims: BTreeMap<String, String>,
-}
-
-impl TryFrom<IssuerSettings> for Issuer {
-    type Error = SettingsError;
-
-    fn try_from(settings: IssuerSettings) -> Result<Issuer, SettingsError> {
-        let name = settings.issuer;
-        let algorithm = |text: &String| {
-            Algorithm::parse(text).ok_or_else(|| {
-                SettingsError(format!(
-                    "issuers: `{name}`: `{text}` is no algorithm of signatures that are checked here, such as `ES256`"
-                ))
-            })
-        };
-        let algorithms = match settings.algorithms.as_slice() {
-            [] => vec![Algorithm::Es256, Algorithm::Rs256],
-            some => some.iter().map(algorithm).collect::<Result<_, _>>()?,
-        };
-        let mut claims = ClaimNames::default();
-        for (meaning, claim) in settings.claims {
-            let place = match meaning.as_str() {
-                "scope" => &mut claims.scope,
-                "client" => &mut claims.client,
-                "fhir-user" => &mut claims.fhir_user,
-                "patient" => &mut claims.patient,
-                "purpose" => &mut claims.purpose,
-                _ => {
-                    return Err(SettingsError(format!(
-                        "issuers: `{name}`: claims: `{meaning}` is none of `scope`, `client`, `fhir-user`, `patient`, `purpose`"
-                    )));
-                }
-            };
-            *place = claim;
-        }
-        Ok(Issuer {
-            jwks_uri: settings.jwks_uri,
-            audience: settings.audience,
-            algorithms,
-            scope: settings.scope,
-            purposes: settings.purposes,
-            clients: settings.clients,
-            claims,
-            issuer: name,
-        })
     }
 }
 

@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod interaction;
 mod intruders;
+mod issuer;
 mod listen;
 mod local;
 mod media;
