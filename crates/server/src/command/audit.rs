@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use repository::audit::Head;
 
 use super::Data;
+use crate::State;
 
 /// What `flint audit` takes.
 #[derive(Args)]
@@ -56,18 +57,21 @@ impl Audit {
 
 impl Verify {
     fn run(self) -> Result<(), Box<dyn Error>> {
-        let state = self.data.open_existing()?;
-        let report = state.repository.verify_audit(self.noted, |_, _| {})?;
-        println!("{} blocks with {} records are whole", report.head.sequence, report.records);
-        println!("{} records have their AuditEvents, the others are made later", report.events);
-        if report.pending > 0 {
-            println!("{} accounts of writes wait for the next start of the server", report.pending);
-        }
-        println!("head: {}", report.head);
-        match report.damage {
-            Some(damage) => Err(damage.to_string().into()),
-            None => Ok(()),
-        }
+        verify(&self.data.open_existing()?, self.noted)
+    }
+}
+
+fn verify(state: &State, noted: Option<Head>) -> Result<(), Box<dyn Error>> {
+    let report = state.repository.verify_audit(noted, |_, _| {})?;
+    println!("{} blocks with {} records are whole", report.head.sequence, report.records);
+    println!("{} records have their AuditEvents; the others get them later", report.events);
+    if report.pending > 0 {
+        println!("{} accounts of writes wait for the next start of the server", report.pending);
+    }
+    println!("head: {}", report.head);
+    match report.damage {
+        Some(damage) => Err(damage.to_string().into()),
+        None => Ok(()),
     }
 }
 
@@ -80,4 +84,51 @@ impl Show {
 
 fn head(text: &str) -> Result<Head, String> {
     Head::parse(text).ok_or_else(|| "a head is a number, `-` and 64 hexadecimal digits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use repository::Requester;
+    use repository::audit::{Account, Act, Ending};
+    use store::{Batch, Write};
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn tells_damage_by_its_end() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = Config { data: directory.path().to_owned(), ..Config::default() };
+        let state = State::open(config, "http://localhost/fhir".to_owned()).expect("a store");
+        let verify = |noted| verify(&state, noted).map_err(|error| error.to_string());
+        let account = Account {
+            act: Act::SignIn,
+            ending: Ending::Refused,
+            requester: &Requester::default(),
+            peer: None,
+            request: "r-1",
+            operation: "",
+            note: "the password is wrong",
+            query: "",
+            subjects: &[],
+        };
+        assert_eq!(verify(None), Ok(()));
+        assert_eq!(state.repository.ledger().append(&[account, account]).wait(), Ok(()));
+        let noted = state.repository.ledger().head().expect("a head");
+        assert_eq!((verify(None), verify(Some(noted))), (Ok(()), Ok(())));
+        let later = Head { sequence: noted.sequence + 1, ..noted };
+        assert!(verify(Some(later)).expect_err("cut off").contains("was changed or cut off"));
+        let name = [b"audit/block/".as_slice(), &1_u64.to_be_bytes()].concat();
+        let batch = Batch { preconditions: Vec::new(), writes: vec![Write::Release { name }] };
+        state.repository.store().commit(batch).expect("written");
+        assert!(verify(None).expect_err("damage").contains("should with"));
+    }
+
+    #[test]
+    fn reads_heads() {
+        for wrong in ["", "1", "1-abc", "x"] {
+            assert!(head(wrong).is_err(), "{wrong}");
+        }
+        assert!(head(&Head::default().to_string()).is_ok());
+    }
 }
