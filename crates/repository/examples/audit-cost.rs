@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fhir::Definitions;
 use fhir::json::Document;
 use repository::audit::{Account, Act, Datum, Ending, Subject};
-use repository::{Key, References, Repository, Requester, Setup, Validation, new_id};
+use repository::{Implicit, Key, References, Repository, Requester, Setup, Validation, new_id};
 use search::Registry;
 use store::{Clock, Embedded, SystemClock};
 
@@ -125,6 +125,7 @@ fn open(directory: &std::path::Path) -> Repository {
         base_url: "https://records.example.org/fhir".to_owned(),
         references: References::Accept,
         validation: Validation::default(),
+        consent: Implicit::default(),
         terminology: None,
         search_time: Duration::from_secs(10),
     })

@@ -1,23 +1,117 @@
 //! Breaking the glass: a practitioner who declares an emergency sees what consents hide, for a limited time, for a reason that is kept, and
 //! the patient is told.
 
-use fhir::{Instant, Outcome};
-use store::{Key, Snapshot};
+use fhir::json::{Document, quote};
+use fhir::{Instant, IssueType, Outcome};
+use store::{Key, Millis, Snapshot, Write};
 
+use crate::audit::{Account, Act, Datum, Subject};
 use crate::consent::Elevation;
-use crate::{Requester, fault};
+use crate::{Access, Change, Requester, Session, fault};
+
+/// How long an emergency lasts, in milliseconds.
+pub const EMERGENCY_DURATION: Millis = 60 * 60 * 1000;
+
+/// The longest reason, in bytes.
+pub const REASON_MAX: usize = 1_000;
+
+/// How many emergencies one person may have declared at one time.
+pub const EMERGENCIES_MAX: usize = 20;
 
 /// Before the names of declared emergencies in the store: who declared them, and about whom.
 const PREFIX: &str = "emergency/";
 
-/// How many emergencies of one person are looked at; the declaration of more is refused.
-const EMERGENCIES_MAX: usize = 100;
+/// How many of one person's are looked at. Those that are over are cleared by the next declaration.
+const LOOKS_MAX: usize = 2 * EMERGENCIES_MAX;
 
-/// The emergencies that a requester has declared, over or not.
-pub(crate) fn elevations(snapshot: &dyn Snapshot, requester: &Requester) -> Result<Vec<Elevation>, Outcome> {
-    let Some(user) = &requester.user else { return Ok(Vec::new()) };
+/// Who may declare an emergency.
+const DECLARERS: [&str; 2] = ["Practitioner", "PractitionerRole"];
+
+/// The purpose of use of who broke the glass, of v3-ActReason.
+pub(crate) const BREAK_GLASS: &str = "BTG";
+
+/// An emergency that was declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emergency {
+    /// The first moment at which it is over.
+    pub until: Instant,
+    /// What tells the patient.
+    pub communication: Key,
+}
+
+impl Session<'_> {
+    /// Declares an emergency: from the next request on who asks sees this patient's record as
+    /// [`Implicit::BreakGlassOnly`](crate::Implicit::BreakGlassOnly) says. It is on the patient's record and in the audit when this returns.
+    pub fn break_glass(&self, patient: &Key, reason: &str) -> Result<Emergency, Outcome> {
+        let (requester, user) = self.declarer()?;
+        check_reason(reason)?;
+        let snapshot = self.snapshot()?;
+        let head = snapshot.head(patient).map_err(fault::outcome)?;
+        if head.is_none_or(|head| head.deleted) {
+            return Err(Outcome::new(IssueType::NotFound, format!("there is no `{patient}`")));
+        }
+        let now = self.now().as_millis();
+        let until = Instant::from_millis(now + EMERGENCY_DURATION);
+        let mut writes = self.declaration(&*snapshot, user, patient, until)?;
+        drop(snapshot);
+        let subjects = [Subject { patient: Some(patient.clone()), data: Vec::<Datum>::new() }];
+        let account =
+            Account { act: Act::BreakGlass, note: reason, subjects: &subjects, ..self.told(requester, self.operation) };
+        writes.extend(self.repository.ledger().writes(&[account]));
+        let document = Document::parse(communication(patient, user, reason, now).as_bytes())?;
+        let change = Change::Create { resource_type: "Communication", document, if_none_exist: None, full_url: None };
+        let changed = self.repository.open(Access::full()).transact_with(vec![change], &writes)?;
+        self.repository.ledger().wake();
+        let communication = changed.into_iter().find_map(|changed| changed.version);
+        let communication = communication.ok_or_else(|| fault::exception("a communication was not written"))?.key;
+        Ok(Emergency { until, communication })
+    }
+
+    /// Who declares: a practitioner with rights beyond one patient's own.
+    fn declarer(&self) -> Result<(&Requester, &Key), Outcome> {
+        let forbidden =
+            || Outcome::new(IssueType::Forbidden, "only a practitioner who is signed in may declare an emergency");
+        let requester = self.requester().filter(|_| self.access.only_patient().is_none()).ok_or_else(forbidden)?;
+        let user = requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()));
+        Ok((requester, user.ok_or_else(forbidden)?))
+    }
+
+    fn declaration(
+        &self,
+        snapshot: &dyn Snapshot,
+        user: &Key,
+        patient: &Key,
+        until: Instant,
+    ) -> Result<Vec<Write>, Outcome> {
+        let (over, standing): (Vec<_>, Vec<_>) =
+            read(snapshot, user)?.into_iter().partition(|elevation| elevation.until <= self.now());
+        if standing.iter().filter(|elevation| elevation.patient != *patient).count() >= EMERGENCIES_MAX {
+            let text =
+                format!("`{user}` has declared {EMERGENCIES_MAX} emergencies within the hour; no more are taken");
+            return Err(Outcome::new(IssueType::Throttled, text));
+        }
+        let over = over.into_iter().filter(|elevation| elevation.patient != *patient);
+        let mut writes: Vec<_> = over.map(|over| Write::Release { name: name(user, &over.patient) }).collect();
+        let value = until.as_millis().to_be_bytes().to_vec();
+        writes.push(Write::Set { name: name(user, patient), value });
+        Ok(writes)
+    }
+}
+
+/// The emergencies that a requester has declared and that are not over.
+pub(crate) fn elevations(
+    snapshot: &dyn Snapshot,
+    requester: &Requester,
+    now: Instant,
+) -> Result<Vec<Elevation>, Outcome> {
+    let user = requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()));
+    let Some(user) = user else { return Ok(Vec::new()) };
+    Ok(read(snapshot, user)?.into_iter().filter(|elevation| now < elevation.until).collect())
+}
+
+fn read(snapshot: &dyn Snapshot, user: &Key) -> Result<Vec<Elevation>, Outcome> {
     let prefix = prefix(user);
-    let values = snapshot.values(&prefix, None, EMERGENCIES_MAX).map_err(fault::outcome)?;
+    let values = snapshot.values(&prefix, None, LOOKS_MAX).map_err(fault::outcome)?;
     let elevation = |(name, value): (Vec<u8>, Vec<u8>)| {
         let patient = Key::parse(std::str::from_utf8(&name[prefix.len()..]).ok()?)?;
         let until = Instant::from_millis(i64::from_be_bytes(value.try_into().ok()?));
@@ -28,4 +122,31 @@ pub(crate) fn elevations(snapshot: &dyn Snapshot, requester: &Requester) -> Resu
 
 fn prefix(user: &Key) -> Vec<u8> {
     format!("{PREFIX}{user}/").into_bytes()
+}
+
+fn name(user: &Key, patient: &Key) -> Vec<u8> {
+    [prefix(user), patient.as_str().as_bytes().to_vec()].concat()
+}
+
+fn check_reason(reason: &str) -> Result<(), Outcome> {
+    if reason.trim().is_empty() {
+        return Err(Outcome::new(IssueType::Required, "an emergency needs its reason").at("Parameters.parameter"));
+    }
+    match reason.len() > REASON_MAX {
+        true => Err(Outcome::new(IssueType::TooLong, format!("the reason has more than {REASON_MAX} bytes"))),
+        false => Ok(()),
+    }
+}
+
+/// What tells the patient.
+fn communication(patient: &Key, user: &Key, reason: &str, now: Millis) -> String {
+    let text = format!(
+        "Your record was opened in an emergency, beyond what you agreed to. The reason given: {}",
+        reason.trim()
+    );
+    format!(
+        r#"{{"resourceType":"Communication","status":"completed","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/communication-category","code":"alert"}}]}}],"priority":"urgent","subject":{{"reference":"{patient}"}},"sent":"{}","recipient":[{{"reference":"{patient}"}}],"sender":{{"reference":"{user}"}},"reasonCode":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{BREAK_GLASS}"}}]}}],"payload":[{{"contentString":{}}}]}}"#,
+        Instant::from_millis(now),
+        quote(&text),
+    )
 }

@@ -404,7 +404,7 @@ impl Session<'_> {
             return Ok(Sight::new(self.access.clone(), None, registry));
         }
         let policies = self.repository.consents.refresh(snapshot, &registry)?;
-        let elevations = |requester: &Requester| emergency::elevations(snapshot, requester);
+        let elevations = |requester: &Requester| emergency::elevations(snapshot, requester, self.now());
         let implicit = self.setup().consent;
         let restrictions = self.access.restrictions(&policies, self.now(), implicit, elevations)?;
         Ok(Sight::new(self.access.clone(), restrictions, registry))

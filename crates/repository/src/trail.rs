@@ -10,7 +10,7 @@ use store::{HistoryScope, Hit, Index, Key, Row, Version};
 
 use crate::access::is_open;
 use crate::audit::{Account, Act, Datum, Ending, Subject, Ticket};
-use crate::{Requester, Session};
+use crate::{Requester, Session, emergency};
 
 /// Where a request comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +110,8 @@ impl Session<'_> {
                 told.push((shown, subjects));
             }
         }
+        let emergency = self.in_emergency(requester, &told);
+        let requester = emergency.as_ref().unwrap_or(requester);
         let queries: Vec<_> = told.iter().map(|(shown, _)| shown.what.query()).collect();
         let accounts = told.iter().zip(&queries).map(|((shown, subjects), query)| Account {
             act: shown.what.act(shown.operation),
@@ -119,6 +121,18 @@ impl Session<'_> {
         });
         let accounts: Vec<_> = accounts.collect();
         (!accounts.is_empty()).then(|| self.repository.ledger().append(&accounts))
+    }
+
+    /// The requester with the purpose of an emergency, where that was declared about somebody who was seen.
+    fn in_emergency(&self, requester: &Requester, told: &[(Shown, Vec<Subject>)]) -> Option<Requester> {
+        let elevations = emergency::elevations(&*self.snapshot().ok()?, requester, self.now()).ok()?;
+        let is_about = |patient: &Key| elevations.iter().any(|elevation| elevation.patient == *patient);
+        let mut patients =
+            told.iter().flat_map(|(_, subjects)| subjects).filter_map(|subject| subject.patient.as_ref());
+        patients.any(is_about).then(|| {
+            let purposes = requester.purposes.iter().cloned().chain([emergency::BREAK_GLASS.to_owned()]);
+            Requester { purposes: purposes.collect(), ..requester.clone() }
+        })
     }
 
     /// Accounts for a request that was turned down, without waiting for it.

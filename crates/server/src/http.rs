@@ -73,7 +73,12 @@ async fn health(Shared(state): Shared<Arc<State>>) -> Response {
     }
 }
 
-async fn metrics(Shared(state): Shared<Arc<State>>) -> Response {
+/// The figures; with authentication on, for programs on this machine.
+async fn metrics(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    if state.authority.is_on() && !peer(&state, &head).is_loopback() {
+        return (StatusCode::FORBIDDEN, "figures are told on the server's own machine\n").into_response();
+    }
     match state.repository.store().statistics() {
         Ok(statistics) => state.metrics.observe(&statistics),
         Err(error) => tracing::error!(%error, "the store cannot be measured"),
@@ -92,6 +97,7 @@ async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
             wanted: wanted(&head.headers, None).unwrap_or(Wanted::JSON),
             gzip: accepts_gzip(&head.headers),
             may_write: false,
+            has_token: head.headers.contains_key(AUTHORIZATION),
             request_id: request_id(&head.headers),
         },
         code: "unknown",
@@ -160,7 +166,11 @@ impl Exchange {
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let access = match interaction {
             Interaction::Capabilities => state.authority.open_access(),
-            _ => state.authority.access(&state.repository, authorization)?,
+            _ => state.authority.access(&state.repository, authorization).inspect_err(|outcome| {
+                if self.form.has_token {
+                    state.intruders.tell(state, outcome, &self.origin(state, head));
+                }
+            })?,
         };
         let expected = interaction.expects();
         let mut payload = Payload::Nothing;
@@ -186,10 +196,7 @@ impl Exchange {
             preferences: Preferences::of(&head.headers),
             payload,
         };
-        let origin = Origin {
-            peer: Some(peer(state, head)),
-            request: self.form.request_id.to_str().unwrap_or_default().to_owned(),
-        };
+        let origin = self.origin(state, head);
         let work = Work { state: state.clone(), form: self.form.clone(), access, origin, call };
         if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json {
             return Ok(work.run().accounted().await?);
@@ -201,6 +208,11 @@ impl Exchange {
             done
         });
         Ok(done.await?.accounted().await?)
+    }
+
+    fn origin(&self, state: &State, head: &Parts) -> Origin {
+        let request = self.form.request_id.to_str().unwrap_or_default().to_owned();
+        Origin { peer: Some(peer(state, head)), request }
     }
 
     fn accept(&mut self, head: &Parts, general: &General) -> Result<(), Outcome> {
@@ -276,6 +288,7 @@ impl Work {
     fn run(self) -> Done {
         let Work { state, form, access, origin, call } = self;
         let sent = call.payload.sent();
+        let (act, operation) = call.interaction.audited();
         let session = state.repository.open(access).from(origin);
         let performed = catch_unwind(AssertUnwindSafe(|| {
             let session = session.clone();
@@ -283,7 +296,12 @@ impl Work {
         }));
         let mut answer = match performed {
             Ok(Ok(answer)) => answer,
-            Ok(Err(refused)) => Answer::refusal(refused, &form.request_id),
+            Ok(Err(refused)) => {
+                if refused.is_forbidden() {
+                    session.account_refusal(operation, act, "");
+                }
+                Answer::refusal(refused, &form.request_id)
+            }
             Err(_) => {
                 let outcome = Outcome::new(IssueType::Exception, "a panic: its message is on standard error");
                 Answer::refusal(outcome.into(), &form.request_id)

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use fhir::reference::is_id;
 use fhir::{Definitions, IssueType, Outcome};
 use hyper::Method;
+use repository::audit::Act;
 use repository::{HistoryScope, Key, Target};
 use search::{Compartment, Scope};
 use services::{OPERATIONS, Operation, Subject};
@@ -115,6 +116,26 @@ impl Interaction {
             | Interaction::Search { .. } => false,
             _ => true,
         }
+    }
+
+    /// What the audit calls it, and the operation if it is one.
+    pub(crate) fn audited(&self) -> (Act, &'static str) {
+        let act = match self {
+            Interaction::Capabilities | Interaction::Read(_) => Act::Read,
+            Interaction::Vread(..) => Act::Vread,
+            Interaction::History(HistoryScope::Document(_)) => Act::HistoryInstance,
+            Interaction::History(HistoryScope::Collection(_)) => Act::HistoryType,
+            Interaction::History(HistoryScope::All) => Act::HistorySystem,
+            Interaction::Search { scope: Scope { resource_type: Some(_), .. }, .. } => Act::SearchType,
+            Interaction::Search { .. } => Act::SearchSystem,
+            Interaction::Create(_) => Act::Create,
+            Interaction::Update(_) => Act::Update,
+            Interaction::Patch(_) => Act::Patch,
+            Interaction::Delete(_) => Act::Delete,
+            Interaction::Bundle => Act::Operation,
+            Interaction::Operation { operation, .. } => return (Act::Operation, operation.code()),
+        };
+        (act, "")
     }
 
     /// Its code in <https://hl7.org/fhir/R4/valueset-restful-interaction.html>, for metrics and logs.

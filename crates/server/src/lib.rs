@@ -15,6 +15,7 @@ mod config;
 mod http;
 mod import;
 mod interaction;
+mod intruders;
 mod listen;
 mod local;
 mod media;

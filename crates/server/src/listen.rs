@@ -71,6 +71,12 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::System)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     println!("flint serves {}", server.base_url());
+    match server.state.authority().is_on() {
+        true => tell_how_to_get_in(&server.state),
+        false => {
+            tracing::warn!("authentication is off: every program on this machine may read and change every record")
+        }
+    }
     server
         .run(async move {
             tokio::select! {
@@ -80,6 +86,16 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
         })
         .await;
     Ok(())
+}
+
+/// Nobody gets in where nobody was let in.
+fn tell_how_to_get_in(state: &State) {
+    let is_empty = state.repository.vault().list("client/", None, 1).is_ok_and(|clients| clients.is_empty());
+    if is_empty {
+        tracing::warn!(
+            "no app is registered, so nobody can use this server: `flint app add` and `flint user add` let them in"
+        );
+    }
 }
 
 impl Server {

@@ -13,10 +13,11 @@ use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION,
-    RETRY_AFTER, VARY,
+    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use repository::{Millis, Version};
 use services::Sent;
+use smart::Refused as BearerRefused;
 
 use crate::media::{Format, Wanted};
 use crate::pretty::indent;
@@ -48,6 +49,13 @@ pub(crate) struct Refused {
     pub(crate) outcome: Outcome,
     /// The methods that are allowed, when this one is not.
     pub(crate) allow: Option<&'static str>,
+}
+
+impl Refused {
+    /// Whether it is for want of a right.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        self.outcome.worst().is_some_and(|issue| issue.code == IssueType::Forbidden)
+    }
 }
 
 impl From<Outcome> for Refused {
@@ -141,6 +149,8 @@ pub(crate) struct Form {
     pub(crate) gzip: bool,
     /// What was asked for changes something: whether that was done is what the status tells, even where the body cannot be written.
     pub(crate) may_write: bool,
+    /// The request shows who asks, rightly or not.
+    pub(crate) has_token: bool,
     pub(crate) request_id: HeaderValue,
 }
 
@@ -205,6 +215,11 @@ impl Form {
             && let Ok(value) = HeaderValue::try_from(format!("{base_url}/{location}"))
         {
             headers.insert(LOCATION, value);
+        }
+        if answer.status == StatusCode::UNAUTHORIZED {
+            let challenge =
+                if self.has_token { BearerRefused::CHALLENGE } else { BearerRefused::CHALLENGE_WITHOUT_TOKEN };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(allow) = answer.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
@@ -283,6 +298,7 @@ mod tests {
                 wanted: Format::Xml.wanted(),
                 gzip: false,
                 may_write,
+                has_token: false,
                 request_id: HeaderValue::from_static("1"),
             };
             let outcome = Outcome::new(IssueType::Processing, "no XML");
@@ -301,6 +317,7 @@ mod tests {
             wanted: Wanted::JSON,
             gzip,
             may_write: false,
+            has_token: false,
             request_id: HeaderValue::from_static("1"),
         };
         for (gzip, length, expected) in [(true, GZIP_MIN, true), (true, GZIP_MIN - 1, false), (false, GZIP_MIN, false)]

@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use crate::body::Budget;
 use crate::capability::Statement;
 use crate::config::{Auth, Config, Limits};
+use crate::intruders::Intruders;
 use crate::page::Signer;
 use crate::progress::Progress;
 use crate::remote::Remote;
@@ -38,6 +39,7 @@ pub struct State {
     /// Made when it is first asked for after the search parameters changed: the start does not wait for it.
     pub(crate) statement: ArcSwapOption<Statement>,
     pub(crate) metrics: Metrics,
+    pub(crate) intruders: Intruders,
     /// Requests that are not answered yet.
     pub(crate) requests: AtomicUsize,
     pub(crate) bodies: Budget,
@@ -93,6 +95,7 @@ impl State {
             pages,
             statement: ArcSwapOption::empty(),
             metrics: Metrics::new(),
+            intruders: Intruders::default(),
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),
             turns: Arc::new(Semaphore::new(config.limits.threads)),

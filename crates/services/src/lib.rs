@@ -6,6 +6,7 @@ mod inputs;
 mod operation;
 pub mod packages;
 mod search_parameters;
+mod sharing;
 mod snapshot;
 mod terminology;
 mod validate;
@@ -16,12 +17,14 @@ pub use terminology::EXPANSION_INPUTS;
 use repository::Rule;
 
 /// Every rule, in the order they apply.
-pub static RULES: &[&'static dyn Rule] = &[&appointments::ClaimedSlot, &appointments::Booking];
+pub static RULES: &[&'static dyn Rule] =
+    &[&appointments::ClaimedSlot, &appointments::Booking, &sharing::OfPatient, &sharing::Proxy, &sharing::OptOut];
 
 /// Every operation.
 pub static OPERATIONS: &[&'static dyn Operation] = &[
     &search_parameters::SearchParameters,
     &validate::Validate,
+    &sharing::BreakGlass,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,

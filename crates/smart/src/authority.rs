@@ -3,6 +3,7 @@
 use fhir::{IssueType, Outcome};
 use repository::{Access, Act, Acts, Key, Name, Permit, Repository, Requester};
 
+use crate::Grant;
 use crate::access_tokens::{Refused, Verified};
 use crate::exchange::{Reply, Request};
 use crate::scope::{Letters, Level, Scope};
@@ -92,18 +93,29 @@ impl AuthorizationServer {
         // A consent that cannot be found permits nothing.
         let unknown = || Key::new("Consent", "-").expect("a type and an id");
         let consents = grant.consents.iter().map(|consent| Key::parse(consent).unwrap_or_else(unknown));
-        let purposes = if grant.purposes.is_empty() { &client.purposes } else { &grant.purposes };
+        let stated = [&grant.purposes, &client.purposes].into_iter().find(|purposes| !purposes.is_empty());
+        let purposes = stated.cloned().unwrap_or_else(|| vec![usual_purpose(grant).to_owned()]);
         Requester {
             client: client.id.clone(),
             client_name: client.name.clone(),
             user: key(&grant.fhir_user),
             organization: key(&client.organization),
             names: names.map(|(system, value)| Name::Identifier { system, value }).collect(),
-            purposes: purposes.clone(),
+            purposes,
             patient: grant.patient.as_deref().and_then(|id| Key::new("Patient", id)),
             consents: consents.collect(),
             custodian: client.custodian,
         }
+    }
+}
+
+/// The purpose of use where nobody states one, of v3-ActReason: patients ask for themselves, staff to treat, and systems to run the service,
+/// which is what patients may opt out of.
+fn usual_purpose(grant: &Grant) -> &'static str {
+    match grant.fhir_user.as_deref().and_then(|user| user.split('/').next()) {
+        Some("Patient" | "RelatedPerson" | "Person") => "PATRQT",
+        Some(_) => "TREAT",
+        None => "HSYSADMIN",
     }
 }
 

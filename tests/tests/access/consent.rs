@@ -91,8 +91,21 @@ fn a_proxy_sees_by_the_consent_that_names_him() {
     let (proxy, practice) = (guarded.hold(&husband), guarded.hold(&keeper()));
     proxy.get("/Condition/copd1").expect(200);
     proxy.get("/Patient/p2").expect(404);
-    let patch = json!([{ "op": "replace", "path": "/status", "value": "inactive" }]).to_string();
-    practice.call("PATCH /Consent/share-husband").body("application/json-patch+json", patch).send();
+    let inactive = json!({ "op": "replace", "path": "/status", "value": "inactive" });
+    let reason = json!({ "op": "add", "path": "/extension", "value": [{
+        "url": "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason",
+        "valueCodeableConcept": { "coding": [{
+            "system": "https://fhir.nhs.uk/England/CodeSystem/England-ConsentStatusReason",
+            "code": "ROLE_DEACTIVATED_PATIENT_REQUEST"
+        }] }
+    }] });
+    let patch = |operations: serde_json::Value| {
+        let call = practice.call("PATCH /Consent/share-husband");
+        call.body("application/json-patch+json", operations.to_string()).send()
+    };
+    patch(json!([inactive])).expect(422);
+    proxy.get("/Condition/copd1").expect(200);
+    patch(json!([inactive, reason])).expect(200);
     proxy.get("/Condition/copd1").expect(404);
 }
 

@@ -9,6 +9,7 @@ use search::{Criterion, Handling, Registry, Scope};
 use store::{Filter, Key};
 
 use super::{Access, Act, Acts, Limits, Permission, Rights};
+use crate::consent::Kind;
 use crate::trail::EVENT;
 use crate::{Repository, Requester};
 
@@ -23,21 +24,6 @@ pub struct Permit {
     /// Search parameters that the resources must satisfy, decoded.
     pub parameters: Vec<(String, String)>,
 }
-
-/// Types that say nothing of a patient they are about, and yet may carry what is of one: nothing a patient's app may see.
-const CLOSED: [&str; 11] = [
-    "Bundle",
-    "DeviceMetric",
-    "EnrollmentResponse",
-    "Linkage",
-    "MessageHeader",
-    "Parameters",
-    "PaymentNotice",
-    "PaymentReconciliation",
-    "Subscription",
-    "TestReport",
-    "VerificationResult",
-];
 
 /// Types that are about whatever one of their references leads to, and the parameter of that.
 pub(crate) const FOLLOWED: [(&str, &str); 2] = [("Binary", "security-context"), ("Provenance", "target")];
@@ -162,9 +148,7 @@ fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str)
 
 /// Whether resources of a type are about nobody, and carry nothing that is: places, services, free slots, definitions.
 pub(crate) fn is_open(registry: &Registry, resource_type: &str) -> bool {
-    let is_followed = FOLLOWED.iter().any(|(followed, _)| *followed == resource_type);
-    let is_about_patients = resource_type == "Patient" || !registry.patient_indexes(resource_type).is_empty();
-    !is_followed && !is_about_patients && !CLOSED.contains(&resource_type)
+    Kind::of(registry, resource_type) == Kind::Public
 }
 
 /// Where a permit reaches among the resources of a type.

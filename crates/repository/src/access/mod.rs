@@ -91,8 +91,7 @@ impl Access {
         let Some(limits) = &self.limits else { return Ok(None) };
         let elevations = elevations(&limits.requester)?;
         if let Some(known) = &*limits.consented.load()
-            && known.restrictions.generation() == policies.generation()
-            && known.restrictions.valid_until().is_none_or(|until| now < until)
+            && known.restrictions.hold(policies, now)
             && known.elevations == elevations
         {
             return Ok(Some(known.restrictions.clone()));

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use fhir::Outcome;
+use fhir::json::Node;
 use search::Registry;
-use store::{Find, History, HistoryScope, Key, Snapshot, Version, Write};
+use store::{Cursor, Find, History, HistoryPage, HistoryScope, Key, Snapshot, Version, Write};
 
 use super::policies::Policies;
 use super::policy::Policy;
@@ -17,9 +18,10 @@ use crate::{Name, fault};
 const NAME: &[u8] = b"consent/generation";
 
 /// What policies are made from: consents, and patients, whom consents may name by an identifier.
-const DECIDING: [&str; 2] = ["Consent", "Patient"];
+const DECIDING: [&str; 2] = [CONSENT, PATIENT];
 
 const CONSENT: &str = "Consent";
+const PATIENT: &str = "Patient";
 
 /// How many documents, and versions, are read at once.
 const PAGE: usize = 1000;
@@ -41,7 +43,7 @@ pub(crate) fn begun_by<'a>(written: impl DoubleEndedIterator<Item = (&'a Key, u6
 
 /// The policies of all patients, kept current.
 #[derive(Debug)]
-pub struct Book {
+pub(crate) struct Book {
     base_url: Box<str>,
     now: ArcSwap<State>,
     /// Held while changes are read, so that they are read once. Whoever waits needs what is being read.
@@ -53,19 +55,21 @@ pub struct Book {
 struct State {
     is_read: bool,
     generation: Option<Vec<u8>>,
-    /// The last version of a consent that was committed.
-    newest: Option<(Key, u64)>,
+    /// The last versions of a consent and of a patient that were committed.
+    newest: [Newest; 2],
     policies: Arc<Policies>,
 }
 
+type Newest = Option<(Key, u64)>;
+
 impl Book {
     /// An empty book. `base_url` is this server's own, without a final `/`: absolute references below it are local.
-    pub fn new(base_url: &str) -> Book {
+    pub(crate) fn new(base_url: &str) -> Book {
         Book { base_url: base_url.into(), now: ArcSwap::default(), renewing: Mutex::default() }
     }
 
     /// The policies as this snapshot has them, or later ones. Costs one look-up when nothing has changed.
-    pub fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
+    pub(crate) fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
         let generation = snapshot.value(NAME).map_err(fault::outcome)?;
         let is_current = |state: &State| state.is_read && state.generation == generation;
         let state = self.now.load();
@@ -89,31 +93,34 @@ impl Book {
         old: &State,
         generation: Option<Vec<u8>>,
     ) -> Result<State, Outcome> {
-        let mut newest = old.newest.clone();
+        let [mut consent, mut patient] = old.newest.clone();
+        let mut policies = old.policies.clone();
         let changes = match old.is_read {
-            true => changes_since(snapshot, &mut newest)?,
+            true => changes_since(snapshot, CONSENT, &mut consent, usize::MAX)?,
             false => {
-                newest = history(snapshot, None, 1)?.versions.pop().map(|version| (version.key, version.version));
-                all_current(snapshot)?
+                consent = newest(snapshot, CONSENT)?;
+                Some(all_current(snapshot)?)
             }
         };
-        let mut policies = old.policies.clone();
-        for version in &changes {
+        for version in changes.iter().flatten() {
             let policy = self.policy(version)?;
             if policy.is_some() || policies.holds(&version.key) {
                 Arc::make_mut(&mut policies).put(&version.key, policy);
             }
         }
-        for name in policies.unidentified() {
+        if policies.has_unnamed() {
+            Arc::make_mut(&mut policies).drop_unnamed();
+        }
+        for name in renamed(snapshot, &policies, &mut patient)? {
             let patients = patients_named(snapshot, registry, &name)?;
-            if !patients.is_empty() {
+            if policies.identified(&name) != Some(patients.as_slice()) {
                 Arc::make_mut(&mut policies).identify(name, patients);
             }
         }
         if !Arc::ptr_eq(&policies, &old.policies) {
             Arc::make_mut(&mut policies).generation += 1;
         }
-        Ok(State { is_read: true, generation, newest, policies })
+        Ok(State { is_read: true, generation, newest: [consent, patient], policies })
     }
 
     fn policy(&self, version: &Version) -> Result<Option<Policy>, Outcome> {
@@ -125,22 +132,65 @@ impl Book {
 
 /// Whether a snapshot has all that a state was read from: else it is an older one.
 fn reaches(snapshot: &dyn Snapshot, state: &State) -> Result<bool, Outcome> {
-    let Some((key, version)) = &state.newest else { return Ok(true) };
-    let head = snapshot.head(key).map_err(fault::outcome)?;
-    Ok(head.is_some_and(|head| head.version >= *version))
+    for (key, version) in state.newest.iter().flatten() {
+        let head = snapshot.head(key).map_err(fault::outcome)?;
+        if head.is_none_or(|head| head.version < *version) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
-/// The newest version of each consent that was written since `newest`, which is then the last of them.
-fn changes_since(snapshot: &dyn Snapshot, newest: &mut Option<(Key, u64)>) -> Result<Vec<Version>, Outcome> {
+/// The identifiers by which consents name patients and which may mean others than before: new ones, and those of patients who were written
+/// since `newest`, which is then the last of them.
+fn renamed(snapshot: &dyn Snapshot, policies: &Policies, newest: &mut Newest) -> Result<Vec<Name>, Outcome> {
+    let names = policies.identifiers();
+    if names.is_empty() {
+        *newest = self::newest(snapshot, PATIENT)?;
+        return Ok(Vec::new());
+    }
+    let Some(patients) = changes_since(snapshot, PATIENT, newest, PAGE)? else {
+        return Ok(names.into_iter().collect());
+    };
+    let mut written = HashSet::new();
+    for version in &patients {
+        let Some(body) = &version.body else { continue };
+        let document = parse_stored(&version.key, body)?;
+        let identifiers = document.root().get("identifier").into_iter().flat_map(Node::each);
+        written
+            .extend(identifiers.filter_map(|identifier| identifier.get("value")?.as_str().map(|it| it.to_lowercase())));
+    }
+    let is_of = |patient: &Key| patients.iter().any(|version| version.key == *patient);
+    let may_differ = |name: &Name| match (policies.identified(name), name) {
+        (None, _) => true,
+        (Some(known), Name::Identifier { value, .. }) => {
+            written.contains(&value.to_lowercase()) || known.iter().any(is_of)
+        }
+        (Some(_), Name::Key(_)) => false,
+    };
+    Ok(names.into_iter().filter(may_differ).collect())
+}
+
+/// The newest version of each document of a collection that was written since `newest`, which is then the last of them; `None` when these are
+/// more than `most`.
+fn changes_since(
+    snapshot: &dyn Snapshot,
+    collection: &str,
+    newest: &mut Newest,
+    most: usize,
+) -> Result<Option<Vec<Version>>, Outcome> {
     let (mut changes, mut seen) = (Vec::new(), HashSet::new());
     let (mut after, mut limit) = (None, FIRST_PAGE);
     let known = newest.take();
     loop {
-        let page = history(snapshot, after, limit)?;
+        let page = history(snapshot, collection, after, limit)?;
         for version in page.versions {
             newest.get_or_insert_with(|| (version.key.clone(), version.version));
             if known.as_ref().is_some_and(|(key, number)| *key == version.key && *number == version.version) {
-                return Ok(changes);
+                return Ok(Some(changes));
+            }
+            if changes.len() == most {
+                return Ok(None);
             }
             if seen.insert(version.key.clone()) {
                 changes.push(version);
@@ -148,13 +198,23 @@ fn changes_since(snapshot: &dyn Snapshot, newest: &mut Option<(Key, u64)>) -> Re
         }
         (after, limit) = (page.next, PAGE);
         if after.is_none() {
-            return Ok(changes);
+            return Ok(Some(changes));
         }
     }
 }
 
-fn history(snapshot: &dyn Snapshot, after: Option<store::Cursor>, limit: usize) -> Result<store::HistoryPage, Outcome> {
-    let scope = HistoryScope::Collection(CONSENT.to_owned());
+fn newest(snapshot: &dyn Snapshot, collection: &str) -> Result<Newest, Outcome> {
+    let last = history(snapshot, collection, None, 1)?.versions.pop();
+    Ok(last.map(|version| (version.key, version.version)))
+}
+
+fn history(
+    snapshot: &dyn Snapshot,
+    collection: &str,
+    after: Option<Cursor>,
+    limit: usize,
+) -> Result<HistoryPage, Outcome> {
+    let scope = HistoryScope::Collection(collection.to_owned());
     let history = History { scope, since: None, before: None, after, limit, total: false };
     snapshot.history(&history).map_err(fault::outcome)
 }
@@ -175,7 +235,7 @@ fn all_current(snapshot: &dyn Snapshot) -> Result<Vec<Version>, Outcome> {
 /// The patients of this server with an identifier.
 fn patients_named(snapshot: &dyn Snapshot, registry: &Registry, name: &Name) -> Result<Vec<Key>, Outcome> {
     let Name::Identifier { system, value } = name else { return Ok(Vec::new()) };
-    let Some(filter) = registry.coded("Patient", "identifier", Some(system), value) else { return Ok(Vec::new()) };
+    let Some(filter) = registry.coded(PATIENT, "identifier", Some(system), value) else { return Ok(Vec::new()) };
     let found = snapshot.find(&Find::new(filter, NAMESAKES_MAX)).map_err(fault::outcome)?;
     Ok(found.hits.into_iter().map(|hit| hit.key).collect())
 }

@@ -15,8 +15,10 @@ pub(crate) enum Data {
     Surely(Arc<What>),
     /// What a deny is about: rather too much.
     Perhaps(Arc<What>),
-    Both(Box<[Data; 2]>),
-    Either(Box<[Data; 2]>),
+    /// At least two, none of them `All`: however many are put together, it gets no deeper.
+    All(Vec<Data>),
+    /// At least two, none of them `Any`.
+    Any(Vec<Data>),
     Not(Box<Data>),
 }
 
@@ -35,7 +37,9 @@ impl Data {
             (Data::Everything, data) | (data, Data::Everything) => data,
             (Data::Nothing, _) | (_, Data::Nothing) => Data::Nothing,
             (one, other) if one == other => one,
-            both => Data::Both(Box::new(both.into())),
+            (Data::All(parts), Data::All(more)) => Data::All(join(parts, more)),
+            (Data::All(parts), other) | (other, Data::All(parts)) => Data::All(join(parts, vec![other])),
+            (one, other) => Data::All(vec![one, other]),
         }
     }
 
@@ -44,7 +48,9 @@ impl Data {
             (Data::Nothing, data) | (data, Data::Nothing) => data,
             (Data::Everything, _) | (_, Data::Everything) => Data::Everything,
             (one, other) if one == other => one,
-            both => Data::Either(Box::new(both.into())),
+            (Data::Any(parts), Data::Any(more)) => Data::Any(join(parts, more)),
+            (Data::Any(parts), other) | (other, Data::Any(parts)) => Data::Any(join(parts, vec![other])),
+            (one, other) => Data::Any(vec![one, other]),
         }
     }
 
@@ -60,4 +66,16 @@ impl Data {
             data => Data::Not(Box::new(data)),
         }
     }
+}
+
+/// Among how many parts an equal one is looked for.
+const ALIKE: usize = 16;
+
+fn join(mut parts: Vec<Data>, more: Vec<Data>) -> Vec<Data> {
+    for part in more {
+        if parts.len() > ALIKE || !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts
 }

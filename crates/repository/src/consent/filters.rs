@@ -8,141 +8,7 @@ use store::{Filter, Index};
 
 use super::data::Data;
 use super::provision::{Code, Datum, Listed, Meaning, Moments, What};
-
-const CONFIDENTIALITY: &str = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality";
-const ACT_CODE: &str = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
-
-/// Labels of confidentiality above the normal one.
-const RESTRICTED: [&str; 2] = ["R", "V"];
-
-/// The label of what is neither more nor less confidential than is usual; what has no label is taken for it.
-const NORMAL: &str = "N";
-
-/// Labels of sensitive data: v3-ActCode `_InformationSensitivityPolicy` of the topics that IHE PCF and its like name.
-pub(crate) const SENSITIVE: [&str; 24] = [
-    "ALC", "BH", "COGN", "DRGIS", "DVD", "EMOTDIS", "ETH", "ETHUD", "GDIS", "HIV", "MH", "MST", "OPIOIDUD", "PSY",
-    "PSYTHPN", "SCA", "SDV", "SEX", "SICKLE", "SPI", "STD", "SUD", "TBOO", "VIO",
-];
-
-/// References by which a resource is part of what it is related to: an encounter, an order, a plan.
-const RELATING: [&str; 14] = [
-    "appointment",
-    "based-on",
-    "basedon",
-    "context",
-    "encounter",
-    "episode-of-care",
-    "focus",
-    "part-of",
-    "partof",
-    "prescription",
-    "related-ref",
-    "request",
-    "target",
-    "replaces",
-];
-
-/// References that name who made a resource.
-const AUTHORS: [&str; 22] = [
-    "agent",
-    "assessor",
-    "asserter",
-    "attester",
-    "authenticator",
-    "author",
-    "collector",
-    "enterer",
-    "interpreter",
-    "operator",
-    "performer",
-    "performer-actor",
-    "prescriber",
-    "provider",
-    "recorder",
-    "requester",
-    "requestor",
-    "results-interpreter",
-    "sender",
-    "source",
-    "supplier",
-    "participant",
-];
-
-/// The dates that say when the data of a type are from, where there are any: else it is when they were last updated.
-const DATES: [(&str, &[&str]); 62] = [
-    ("Account", &["period"]),
-    ("AdverseEvent", &["date"]),
-    ("AllergyIntolerance", &["date", "onset"]),
-    ("Appointment", &["date"]),
-    ("AuditEvent", &["date"]),
-    ("Basic", &["created"]),
-    ("CarePlan", &["date"]),
-    ("CareTeam", &["date"]),
-    ("ChargeItem", &["occurrence"]),
-    ("Claim", &["created"]),
-    ("ClaimResponse", &["created"]),
-    ("ClinicalImpression", &["date"]),
-    ("Communication", &["sent", "received"]),
-    ("CommunicationRequest", &["authored"]),
-    ("Composition", &["date"]),
-    ("Condition", &["onset-date", "recorded-date"]),
-    ("Consent", &["date"]),
-    ("Contract", &["issued"]),
-    ("CoverageEligibilityRequest", &["created"]),
-    ("CoverageEligibilityResponse", &["created"]),
-    ("DetectedIssue", &["identified"]),
-    ("DeviceRequest", &["authored-on"]),
-    ("DiagnosticReport", &["date", "issued"]),
-    ("DocumentManifest", &["created"]),
-    ("DocumentReference", &["date", "period"]),
-    ("Encounter", &["date"]),
-    ("EpisodeOfCare", &["date"]),
-    ("ExplanationOfBenefit", &["created"]),
-    ("FamilyMemberHistory", &["date"]),
-    ("Flag", &["date"]),
-    ("Goal", &["start-date"]),
-    ("ImagingStudy", &["started"]),
-    ("Immunization", &["date"]),
-    ("ImmunizationEvaluation", &["date"]),
-    ("ImmunizationRecommendation", &["date"]),
-    ("Invoice", &["date"]),
-    ("List", &["date"]),
-    ("MeasureReport", &["date", "period"]),
-    ("Media", &["created"]),
-    ("MedicationAdministration", &["effective-time"]),
-    ("MedicationDispense", &["whenhandedover", "whenprepared"]),
-    ("MedicationRequest", &["authoredon"]),
-    ("MedicationStatement", &["effective"]),
-    ("NutritionOrder", &["datetime"]),
-    ("Observation", &["date"]),
-    ("Procedure", &["date"]),
-    ("Provenance", &["recorded", "when"]),
-    ("QuestionnaireResponse", &["authored"]),
-    ("RequestGroup", &["authored"]),
-    ("ResearchSubject", &["date"]),
-    ("RiskAssessment", &["date"]),
-    ("Schedule", &["date"]),
-    ("ServiceRequest", &["authored", "occurrence"]),
-    ("Specimen", &["collected"]),
-    ("SupplyRequest", &["date"]),
-    ("Task", &["authored-on"]),
-    ("VisionPrescription", &["datewritten"]),
-    ("Bundle", &["timestamp"]),
-    ("PaymentNotice", &["created"]),
-    ("PaymentReconciliation", &["created"]),
-    ("ResearchStudy", &["date"]),
-    ("PractitionerRole", &["date"]),
-];
-
-/// The parameter for what a resource is about, where it is not called `code`.
-const CODES: [(&str, &str); 6] = [
-    ("Appointment", "service-type"),
-    ("CarePlan", "category"),
-    ("Composition", "type"),
-    ("DocumentReference", "type"),
-    ("Encounter", "type"),
-    ("Immunization", "vaccine-code"),
-];
+use super::tables::{ACT_CODE, AUTHORS, CODES, CONFIDENTIALITY, DATES, NORMAL, RELATING, RESTRICTED, SENSITIVE};
 
 /// The resources of a type that an expression means.
 pub(super) fn filter(registry: &Registry, resource_type: &str, data: &Data) -> Filter {
@@ -152,8 +18,8 @@ pub(super) fn filter(registry: &Registry, resource_type: &str, data: &Data) -> F
         Data::Normal => normal(registry, resource_type),
         Data::Surely(what) => Judge { registry, resource_type, is_cautious: false }.what(what),
         Data::Perhaps(what) => Judge { registry, resource_type, is_cautious: true }.what(what),
-        Data::Both(both) => all(both.iter().map(|data| filter(registry, resource_type, data))),
-        Data::Either(either) => any(either.iter().map(|data| filter(registry, resource_type, data))),
+        Data::All(parts) => all(parts.iter().map(|data| filter(registry, resource_type, data))),
+        Data::Any(parts) => any(parts.iter().map(|data| filter(registry, resource_type, data))),
         Data::Not(data) => not(filter(registry, resource_type, data)),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) enum Kind {
 }
 
 /// Types that say nothing about a patient.
-const PUBLIC: [&str; 68] = [
+const PUBLIC: [&str; 64] = [
     "ActivityDefinition",
     "CapabilityStatement",
     "CatalogEntry",
@@ -80,11 +80,6 @@ const PUBLIC: [&str; 68] = [
     "TestReport",
     "TestScript",
     "ValueSet",
-    // Reached only through what names them, and about a product or a place, not a person.
-    "DeviceMetric",
-    "PaymentNotice",
-    "PaymentReconciliation",
-    "VerificationResult",
 ];
 
 /// Types that the Patient compartment leaves out although a reference of theirs says whose record they are part of.
@@ -137,11 +132,15 @@ mod tests {
             "Binary",
             "BiologicallyDerivedProduct",
             "Bundle",
+            "DeviceMetric",
             "EnrollmentResponse",
             "Linkage",
             "MessageHeader",
             "Parameters",
+            "PaymentNotice",
+            "PaymentReconciliation",
             "Subscription",
+            "VerificationResult",
         ];
         assert_eq!(carriers.copied().collect::<Vec<_>>(), expected);
     }

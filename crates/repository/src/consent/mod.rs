@@ -14,6 +14,7 @@ mod policy;
 mod provision;
 mod reading;
 mod restrictions;
+mod tables;
 
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,15 @@ mod tests;
 use fhir::Instant;
 use store::Key;
 
-pub use book::Book;
+pub(crate) use book::Book;
 pub(crate) use book::begun_by;
 pub(crate) use kind::Kind;
-pub use policies::Policies;
+pub(crate) use policies::Policies;
 pub use policy::{PROVISION_DEPTH_MAX, PROVISIONS_MAX};
-pub use restrictions::Restrictions;
+pub(crate) use restrictions::Restrictions;
+
+/// How many active consents about access one patient may have: with more, nobody but the custodian sees anything of the patient.
+pub const POLICIES_MAX: usize = 200;
 
 /// What is seen of a patient who has no consent for the requester, <https://profiles.ihe.net/ITI/PCF/volume-1.html>.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -44,11 +48,11 @@ pub enum Implicit {
 
 /// A declared emergency: it lifts what a patient denies to one user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Elevation {
+pub(crate) struct Elevation {
     /// Who declared it.
-    pub user: Key,
+    pub(crate) user: Key,
     /// About whom.
-    pub patient: Key,
+    pub(crate) patient: Key,
     /// The first moment at which it is over.
-    pub until: Instant,
+    pub(crate) until: Instant,
 }

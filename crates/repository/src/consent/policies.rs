@@ -10,28 +10,28 @@ use super::data::Data;
 use super::decision::Asker;
 use super::policy::Policy;
 use super::restrictions::Restrictions;
-use super::{Elevation, Implicit};
+use super::{Elevation, Implicit, POLICIES_MAX};
 use crate::{Name, Requester};
 
 /// The policies of all patients, as they were at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Policies {
+pub(crate) struct Policies {
     pub(super) generation: u64,
     by_key: HashMap<Key, Arc<Policy>>,
     /// Those of each patient, in order of their keys.
     by_patient: HashMap<Key, Vec<Arc<Policy>>>,
-    /// Patients that are named by an identifier, as far as they were found here.
+    /// The patients of each identifier by which consents name them.
     identified: HashMap<Name, Vec<Key>>,
 }
 
 impl Policies {
     /// Another after every change of a policy.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
     /// What is hidden from a requester now.
-    pub fn restrictions(
+    pub(crate) fn restrictions(
         &self,
         requester: &Requester,
         now: Instant,
@@ -67,6 +67,9 @@ impl Policies {
     }
 
     fn seen_of(&self, asker: &Asker<'_>, patient: &Key, elevated: &[&Elevation]) -> Data {
+        if self.by_patient.get(patient).is_some_and(|policies| policies.len() > POLICIES_MAX) {
+            return Data::Nothing;
+        }
         let requester = asker.requester;
         let is_lay = requester.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()));
         if requester.patient.is_some() && (is_lay || !requester.consents.is_empty()) {
@@ -107,17 +110,32 @@ impl Policies {
     pub(super) fn identify(&mut self, name: Name, patients: Vec<Key>) {
         let naming: Vec<_> = self.by_key.values().filter(|policy| policy.patient == name).cloned().collect();
         for policy in naming {
+            self.patients(&policy).iter().for_each(|patient| self.forget(patient, &policy.key));
             patients.iter().for_each(|patient| self.add(patient.clone(), policy.clone()));
         }
         self.identified.insert(name, patients);
     }
 
-    /// The identifiers that name no patient here as far as is known.
-    pub(super) fn unidentified(&self) -> Vec<Name> {
+    /// The patients that an identifier names; `None` when nobody has looked for them.
+    pub(super) fn identified(&self, name: &Name) -> Option<&[Key]> {
+        self.identified.get(name).map(Vec::as_slice)
+    }
+
+    /// The identifiers by which consents name patients.
+    pub(super) fn identifiers(&self) -> HashSet<Name> {
         let names = self.by_key.values().map(|policy| &policy.patient);
-        let is_open = |name: &&Name| matches!(name, Name::Identifier { .. }) && !self.identified.contains_key(*name);
-        let names: HashSet<_> = names.filter(is_open).collect();
-        names.into_iter().cloned().collect()
+        names.filter(|name| matches!(name, Name::Identifier { .. })).cloned().collect()
+    }
+
+    /// Whether patients are noted for an identifier by which no consent names them any more: nobody looks after those.
+    pub(super) fn has_unnamed(&self) -> bool {
+        let names = self.identifiers();
+        self.identified.keys().any(|name| !names.contains(name))
+    }
+
+    pub(super) fn drop_unnamed(&mut self) {
+        let names = self.identifiers();
+        self.identified.retain(|name, _| names.contains(name));
     }
 
     fn patients(&self, policy: &Policy) -> Vec<Key> {

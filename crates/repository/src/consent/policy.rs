@@ -19,7 +19,7 @@ use crate::Name;
 pub const PROVISION_DEPTH_MAX: usize = 8;
 
 /// How many provisions one consent may have.
-pub const PROVISIONS_MAX: usize = 500;
+pub const PROVISIONS_MAX: usize = 100;
 
 /// Purposes that a consent about research is about when it names none.
 const RESEARCH: [&str; 2] = ["HRESCH", "HSYSADMIN"];

@@ -10,12 +10,13 @@ use store::{Filter, Key};
 use super::data::Data;
 use super::filters::{all, any, filter, not, one_of};
 use super::kind::Kind;
+use super::policies::Policies;
 
 /// What consents hide from one requester, from one moment to the next at which a consent begins or ends.
 ///
 /// A resource in the records of several patients is hidden if any of them hides it.
 #[derive(Clone, Debug)]
-pub struct Restrictions {
+pub(crate) struct Restrictions {
     generation: u64,
     valid_until: Option<Instant>,
     /// Patients by what is seen of them, where that is other than of everybody else.
@@ -61,24 +62,31 @@ impl Restrictions {
     }
 
     /// The state of all consents that this was made from.
-    pub fn generation(&self) -> u64 {
+    #[cfg(test)]
+    pub(crate) fn generation(&self) -> u64 {
         self.generation
     }
 
     /// When it must be made anew although no consent was written; `None` for never.
-    pub fn valid_until(&self) -> Option<Instant> {
+    #[cfg(test)]
+    pub(crate) fn valid_until(&self) -> Option<Instant> {
         self.valid_until
     }
 
+    /// Whether these are still what the policies mean for that requester.
+    pub(crate) fn hold(&self, policies: &Policies, now: Instant) -> bool {
+        self.generation == policies.generation() && self.valid_until.is_none_or(|until| now < until)
+    }
+
     /// Whether anything is hidden.
-    pub fn hide_anything(&self) -> bool {
+    pub(crate) fn hide_anything(&self) -> bool {
         self.others != Data::Everything || self.groups.iter().any(|(_, data)| *data != Data::Everything)
     }
 
     /// What the resources of a type that are seen satisfy; `None` when none is hidden.
     ///
     /// It is judged by rows alone, with that of the commit's time ([`Registry::time_index`]) among them. Cheap: what is large is shared.
-    pub fn filter(&self, registry: &Registry, resource_type: &str) -> Option<Filter> {
+    pub(crate) fn filter(&self, registry: &Registry, resource_type: &str) -> Option<Filter> {
         if !self.hide_anything() {
             return None;
         }

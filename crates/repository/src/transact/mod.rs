@@ -16,7 +16,7 @@ mod resolve;
 use std::sync::{Arc, PoisonError};
 
 use fhir::{IssueType, Outcome};
-use store::{Key, StoreError};
+use store::{Key, StoreError, Write};
 
 use self::content::Content;
 use self::plan::Plan;
@@ -47,6 +47,11 @@ impl Session<'_> {
 
     /// [`Session::transact`], with a note in the same commit: it is there exactly when the changes are.
     pub fn transact_noting(&self, changes: Vec<Change>, note: Option<Note>) -> Result<Vec<Changed>, Refusal> {
+        self.transact_with(changes, note.map(Note::write).as_slice())
+    }
+
+    /// [`Session::transact`], with more writes in the same commit.
+    pub(crate) fn transact_with(&self, changes: Vec<Change>, more: &[Write]) -> Result<Vec<Changed>, Refusal> {
         check_count(&changes)?;
         let mut session = self.renewed();
         let mut drafts = draft::all(&session, changes)?;
@@ -59,7 +64,7 @@ impl Session<'_> {
             let snapshot = self.snapshot()?;
             let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept)?;
             let (mut batch, report) = plan.batch()?;
-            batch.writes.extend(note.clone().map(Note::write));
+            batch.writes.extend_from_slice(more);
             let accounts = if batch.writes.is_empty() { Vec::new() } else { plan.accounts()? };
             let accounted = !accounts.is_empty();
             batch.writes.extend(accounts);

@@ -9,8 +9,8 @@ use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use repository::{
-    Access, Change, Changed, History, HistoryScope, Key, Millis, Patch, References, Repository, Setup, Target,
-    Validation,
+    Access, Change, Changed, History, HistoryScope, Implicit, Key, Millis, Patch, References, Repository, Setup,
+    Target, Validation,
 };
 use store::{Clock, Embedded, Store};
 use tempfile::TempDir;
@@ -74,6 +74,7 @@ impl Surgery {
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::default(),
+            consent: Implicit::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         });

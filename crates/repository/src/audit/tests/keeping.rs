@@ -259,6 +259,7 @@ fn refuses_while_the_store_cannot_keep() {
         base_url: setup.base_url.clone(),
         references: setup.references,
         validation: setup.validation,
+        consent: setup.consent,
         terminology: None,
         search_time: setup.search_time,
     });

@@ -1,3 +1,4 @@
+mod agreement;
 mod book;
 mod cases;
 mod oracle;

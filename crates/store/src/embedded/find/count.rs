@@ -25,10 +25,9 @@ const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 /// How many rows are read at most to find candidates of a conjunction.
 const CANDIDATES_READ: u64 = 2048;
 
-/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are; up to
-/// twice as many, so that they are spread evenly.
-const CANDIDATES: usize = 64;
-const CANDIDATES_MAX: usize = 4 * CANDIDATES;
+/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how often others as well where few are.
+const CANDIDATES: u64 = 64;
+const ROUNDS: u64 = 4;
 
 /// So many hits among the candidates are few.
 const FEW: u64 = 8;
@@ -118,50 +117,53 @@ impl Reader<'_> {
 
     /// About how many of the candidates satisfy the node: as many as of some that are spread evenly. `None` where that costs too much.
     fn estimate_among(&self, candidates: &Node<'_>, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let kept = self.kept(candidates)?;
         let mut levels = (0..SAMPLE_SHARES.len() as u8).map(Some).chain([None]);
         let mut sample = (u64::MAX, RoaringTreemap::new());
-        let mut estimate = None;
-        for about in [CANDIDATES, CANDIDATES_MAX] {
-            while sample.1.len() < about as u64
+        let (mut hits, mut looked_at) = (0, 0);
+        for round in 0..ROUNDS {
+            let enough = (round + 1) * CANDIDATES;
+            while sample.1.len() < enough
                 && let Some(level) = levels.next()
             {
                 let share = level.map_or(1, share);
-                let expected = sample.1.len().saturating_mul(sample.0 / share);
+                let expected = kept.map_or(sample.1.len().saturating_mul(sample.0 / share), |kept| kept / share);
                 let rows = if expected <= CANDIDATES_READ { CANDIDATES_READ } else { 0 };
                 match self.attempt(level, rows, |reader| reader.whole_set(candidates))? {
                     Some(set) => sample = (share, set),
                     None => break,
                 }
             }
-            let (share, sample) = &sample;
-            let all = self.kept(candidates)?.unwrap_or(sample.len().saturating_mul(*share));
-            let Some((hits, looked_at)) = self.look_at_some(sample, node, about)? else { break };
-            if looked_at == 0 {
+            if round > 0 && sample.1.len() < enough {
                 break;
             }
-            // A sample that has none does not say that there are none.
-            estimate = Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64);
-            if hits >= FEW || looked_at == sample.len() && *share == 1 {
+            let Some(more) = self.look_at_some(&sample.1, node, round)? else { break };
+            hits += more;
+            looked_at += sample.1.len().min(CANDIDATES);
+            if hits >= FEW {
                 break;
             }
         }
-        Ok(estimate)
+        if looked_at == 0 {
+            return Ok(None);
+        }
+        let (share, sample) = sample;
+        let all = kept.unwrap_or(sample.len().saturating_mul(share));
+        // A sample that has none does not say that there are none.
+        Ok(Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64))
     }
 
-    /// How many of about so many documents of a set satisfy the node, and of how many these are; `None` where that costs too much.
-    fn look_at_some(
-        &self,
-        set: &RoaringTreemap,
-        node: &Node<'_>,
-        about: usize,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    /// How many of [`CANDIDATES`] documents of a set, others in each round, satisfy the node; `None` where that costs too much.
+    fn look_at_some(&self, set: &RoaringTreemap, node: &Node<'_>, round: u64) -> Result<Option<u64>, StoreError> {
+        let wanted = set.len().min(CANDIDATES);
+        // These places are spread evenly.
+        let is_looked_at = |place: u64| (place + round) * wanted % set.len() < wanted;
         self.attempt(None, SAMPLE_ROWS_MAX, |reader| {
-            let (mut hits, mut looked_at) = (0, 0);
-            for number in set.iter().step_by((set.len() as usize / about).max(1)) {
+            let mut hits = 0;
+            for (_, number) in (0..).zip(set).filter(|(place, _)| is_looked_at(*place)) {
                 hits += u64::from(reader.accepts(node, number, reader.probe(number)?)?);
-                looked_at += 1;
             }
-            Ok((hits, looked_at))
+            Ok(hits)
         })
     }
 

@@ -2,6 +2,7 @@
 
 use roaring::RoaringTreemap;
 
+use super::meet::SEEK_ROWS;
 use super::node::{Links, Node};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
@@ -149,8 +150,12 @@ impl Reader<'_> {
                 least = Guess { rows: least.rows.min(part.rows), hits: least.hits.min(part.hits) };
             }
         }
-        // What is found by one part is checked for the others.
-        Ok(Guess { rows: least.rows.saturating_add(least.hits.saturating_mul(PROBE_ROWS)), hits: least.hits })
+        // What is found by one part is looked for in the other lists, or checked.
+        let check = match nodes.iter().all(Node::is_of_rows) {
+            true => (nodes.len() as u64 - 1) * (1 + SEEK_ROWS),
+            false => PROBE_ROWS,
+        };
+        Ok(Guess { rows: least.rows.saturating_add(least.hits.saturating_mul(check)), hits: least.hits })
     }
 
     /// The parts with a guess of what finding them touches, those that are cheap to find first. Ranges are not looked at beside a part
@@ -174,8 +179,17 @@ impl Reader<'_> {
         Ok(parts.into_iter().map(|(_, node)| node).collect())
     }
 
-    /// From the coarsest sample that has enough rows in the range.
     fn guess_range(&self, wanted: &Match) -> Result<Guess, StoreError> {
+        if let Some(known) = self.ranges.borrow().get(wanted) {
+            return Ok(*known);
+        }
+        let guess = self.sample_range(wanted)?;
+        self.ranges.borrow_mut().insert(wanted.clone(), guess);
+        Ok(guess)
+    }
+
+    /// From the coarsest sample that has enough rows in the range.
+    fn sample_range(&self, wanted: &Match) -> Result<Guess, StoreError> {
         let mut guess = Guess::same(0);
         for level in 0..SAMPLE_SHARES.len() as u8 {
             let sample = self.sample(level);

@@ -6,19 +6,24 @@ use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Gap, Order, Position, Side, Top};
-use super::place::{is_found_by_ranges, places_of};
+use super::place::{Places, is_found_by_ranges};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
 use crate::embedded::snapshot::{PageRoom, read_version};
 use crate::embedded::tables::damaged;
-use crate::{Count, Find, Found, Hit, Key, Page, Row, StoreError};
+use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
 
 /// Where the set of all hits takes no more rows than this, little depends on how many they are.
 const GUESSED: u64 = 8 * SMALL;
+
+/// Several lists may meet within this many rows although none is short. No guess tells whether they do, so it is tried where the shortest
+/// has no more than [`LISTED`].
+const MET: u64 = 256;
+const LISTED: u64 = 16 * MET;
 
 /// How it is known which documents are hits.
 #[derive(Clone, Copy)]
@@ -81,8 +86,8 @@ impl<'s, 't> Search<'s, 't> {
     pub(super) fn run(mut self, find: &'s Find) -> Result<Found, StoreError> {
         let mut found = Found::default();
         let entry = self.enter(find)?;
-        if self.order.places.is_empty() && self.guess()?.rows <= SMALL {
-            self.set = self.reader.set(self.node, SMALL)?;
+        if self.order.places.is_empty() {
+            self.set = self.small_set()?;
         }
         if find.total == Count::Exact {
             found.total = Some(self.count()?);
@@ -97,6 +102,17 @@ impl<'s, 't> Search<'s, 't> {
         found.rows = self.reader.touched();
         found.plan = self.reader.into_plan();
         Ok(found)
+    }
+
+    /// The set of all hits where it is small, or may be.
+    fn small_set(&mut self) -> Result<Option<RoaringTreemap>, StoreError> {
+        let guess = self.guess()?;
+        let may_meet_soon = guess.hits <= LISTED && self.node.rows().len() > 1;
+        match guess.rows <= SMALL {
+            true => self.reader.set(self.node, SMALL),
+            false if may_meet_soon => self.reader.set(self.node, MET),
+            false => Ok(None),
+        }
     }
 
     /// About what the set of all hits takes; made once.
@@ -137,16 +153,44 @@ impl<'s, 't> Search<'s, 't> {
             Page::Before(cursor) => (Some(cursor), Direction::Backward),
         };
         let keys = find.sort.len();
-        let places = if find.any_order && keys == 0 { places_of(&find.filter) } else { Vec::new() };
-        let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, !places.is_empty())).transpose()?;
-        let by_place = match &gap {
-            Some(gap) => gap.position.values.len() > keys,
-            None => is_found_by_ranges(self.node),
-        };
-        if by_place {
-            self.order.places = places;
+        let places = if find.any_order && keys == 0 { Places::of(&find.filter) } else { None };
+        let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, places.is_some())).transpose()?;
+        if let Some(places) = places {
+            let by_place = match &gap {
+                Some(gap) => gap.position.values.len() > keys,
+                None if places.say_all && is_found_by_ranges(self.node) => true,
+                None => self.is_full_sooner_by_place(&places.ranges, find.limit as u64)?,
+            };
+            if by_place {
+                self.order.places = places.ranges;
+            }
         }
         Ok((gap, direction))
+    }
+
+    /// Whether clearly fewer candidates are passed in ranges than in order of creation until a page is full, and these cost less than all
+    /// hits. A sample may say twice as many as there are.
+    fn is_full_sooner_by_place(&mut self, ranges: &[&Match], wanted: u64) -> Result<bool, StoreError> {
+        let all = self.guess()?.rows;
+        if all <= SMALL {
+            return Ok(false);
+        }
+        let in_ranges = self.reader.guess_places(self.node, ranges)?;
+        if in_ranges >= self.candidates()?.1 / 2 {
+            return Ok(false);
+        }
+        let passed = in_ranges.saturating_mul(wanted) / self.hits_about()?;
+        Ok(passed.saturating_mul(1 + PROBE_ROWS) <= all)
+    }
+
+    /// The lists in which hits are found in order of creation, and how many documents the shortest has.
+    fn candidates(&self) -> Result<(Vec<FrequentRow<'s>>, u64), StoreError> {
+        let lists = self.reader.lists(self.node, self.implied)?;
+        let count = match lists.first() {
+            Some((index, value)) => self.reader.view.kept_count(*index, value)?.unwrap_or(0),
+            None => self.reader.documents_in_all()?,
+        };
+        Ok((lists, count))
     }
 
     fn page(
@@ -221,14 +265,10 @@ impl<'s, 't> Search<'s, 't> {
 
     fn gather_numbers(&mut self, stretch: Stretch<'_>) -> Result<Vec<u64>, StoreError> {
         if self.set.is_none() {
-            let driver = self.reader.driver(self.node, self.implied)?;
-            let population = match driver {
-                Some((index, value)) => self.reader.view.kept_count(index, value)?.unwrap_or(0),
-                None => self.reader.documents_in_all()?,
-            };
+            let (lists, population) = self.candidates()?;
             let (walk, other) = self.costs(population, stretch)?;
             if walk <= other
-                && let Some(numbers) = self.reader.by_number(self.node, driver, stretch, other)?
+                && let Some(numbers) = self.reader.by_number(self.node, &lists, stretch, other)?
             {
                 return Ok(numbers);
             }
@@ -239,7 +279,7 @@ impl<'s, 't> Search<'s, 't> {
     /// About how many rows it takes to fill the stretch by looking at each of `population` candidates on the way, and how many it takes
     /// with the set of all hits.
     fn costs(&mut self, population: u64, stretch: Stretch<'_>) -> Result<(u64, u64), StoreError> {
-        if matches!(self.node, Node::Everything) || self.node.is_one_row() && self.order.keys.is_empty() {
+        if matches!(self.node, Node::Everything) || self.node.is_of_rows() && self.order.keys.is_empty() {
             return Ok((0, u64::MAX));
         }
         let hits = self.hits_about()?;

@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Bound;
+use std::rc::Rc;
 use std::time::Instant;
 
 use heed::types::Bytes;
 use heed::{Comparator, DefaultComparator, RoRange, RoRevRange};
 use roaring::RoaringTreemap;
+use rustc_hash::FxHashMap;
 
 use super::gather::Gathering;
+use super::guess::Guess;
 use crate::embedded::layout::{Current, Packed, push_row_key, split_row};
 use crate::embedded::tables::{RowOrder, View, damaged};
 use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE_MAX};
@@ -33,6 +36,8 @@ pub(super) struct Reader<'t> {
     next_look: Cell<u64>,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<Step>>>,
+    /// What samples said about ranges, so that each is looked at once.
+    pub(super) ranges: Rc<RefCell<FxHashMap<Match, Guess>>>,
 }
 
 /// The rows of one index in a range of values, in either direction: each one's value and number.
@@ -84,6 +89,7 @@ impl<'t> Reader<'t> {
             until: find.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: find.explain.then(RefCell::default),
+            ranges: Rc::default(),
         }
     }
 
@@ -103,6 +109,7 @@ impl<'t> Reader<'t> {
             until: self.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: None,
+            ranges: self.ranges.clone(),
         }
     }
 
@@ -234,10 +241,16 @@ impl<'t> Reader<'t> {
         self.rows(index, Bound::Included((value, from)), Bound::Excluded((value, to.max(from))), way)
     }
 
-    /// The rows of one value that documents of this population have, from a number on.
-    pub(super) fn having_from<'r>(&'r self, index: Index, value: &[u8], from: u64) -> Result<Rows<'r, 't>, StoreError> {
-        let (low, high) = (Bound::Included((value, from)), Bound::Excluded((value, u64::MAX)));
-        self.entries(self.level, index, low, high, Way::Up)
+    /// The rows of one value that documents of this population have whose numbers lie in `from..to`.
+    pub(super) fn having_between<'r>(
+        &'r self,
+        (index, value): (Index, &[u8]),
+        from: u64,
+        to: u64,
+        way: Way,
+    ) -> Result<Rows<'r, 't>, StoreError> {
+        let (low, high) = (Bound::Included((value, from)), Bound::Excluded((value, to.max(from))));
+        self.entries(self.level, index, low, high, way)
     }
 
     /// The documents with a row that fits; `None` when that takes more than `budget` rows.
@@ -285,7 +298,7 @@ impl<'t> Reader<'t> {
             {
                 return Ok(None);
             }
-            for row in self.having_from(index, value, 0)? {
+            for row in self.having_between((index, value), 0, u64::MAX, Way::Up)? {
                 let (_, number) = row?;
                 let Some(rest) = left.checked_sub(1) else { return Ok(None) };
                 left = rest;

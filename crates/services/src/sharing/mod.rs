@@ -1,0 +1,21 @@
+//! Sharing: what patients decide about their records, and what overrides it. What consents mean for access is the repository's.
+//!
+//! Invariants:
+//! - Nobody has two live proxy consents for one patient.
+//! - A patient has one consent for each policy and purpose of an opt-out; it changes, and is not written again.
+
+mod agreement;
+mod break_glass;
+mod opt_out;
+mod patient;
+mod proxy;
+mod refusal;
+mod unique;
+
+pub(crate) use break_glass::BreakGlass;
+pub(crate) use opt_out::OptOut;
+pub(crate) use patient::OfPatient;
+pub(crate) use proxy::Proxy;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The rule Proxy: consents by which somebody acts for a patient, as NHS England's Validated Relationships have them.
+
+use fhir::Outcome;
+use repository::{Planned, Rule, Transaction};
+
+use super::agreement::Agreement;
+use super::refusal::Reason;
+use super::unique;
+
+/// From each status, those that may follow. `entered-in-error` may follow every other.
+const FOLLOWING: [(&str, &[&str]); 6] = [
+    ("draft", &["proposed", "active", "rejected", "inactive"]),
+    ("proposed", &["active", "rejected", "inactive"]),
+    ("active", &["inactive"]),
+    ("inactive", &["active"]),
+    ("rejected", &["proposed"]),
+    ("entered-in-error", &[]),
+];
+
+/// A consent for a proxy, known by the legal basis in `policyRule`, goes from status to status by the table and with a reason, and there is
+/// one at a time that is proposed or active for a patient and a proxy.
+#[derive(Debug)]
+pub(crate) struct Proxy;
+
+impl Rule for Proxy {
+    fn name(&self) -> &'static str {
+        "proxy-consent"
+    }
+
+    fn resource_types(&self) -> &'static [&'static str] {
+        &["Consent"]
+    }
+
+    fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
+        let before = planned.before.as_deref().map(Agreement::new).filter(|before| before.is_of_proxy());
+        let after = planned.after.as_deref().map(Agreement::new);
+        if let (Some(before), Some(after), false) = (before, after, transaction.is_import()) {
+            follow(before, after)?;
+        }
+        let names = |agreement: Option<Agreement<'_>>| agreement.map_or_else(Vec::new, |it| names(transaction, it));
+        let (held, wanted) = (names(before), names(after.filter(|after| after.is_of_proxy())));
+        unique::hold(transaction, &planned.key, held, wanted, Reason::SecondProxy)
+    }
+}
+
+/// Refuses a change of status that the table does not have, or without a new reason.
+fn follow(before: Agreement<'_>, after: Agreement<'_>) -> Result<(), Outcome> {
+    let (from, to) = (before.status(), after.status());
+    if from == to {
+        return Ok(());
+    }
+    permit(&from, &to)?;
+    let reason = after.status_reason();
+    match reason.is_some() && reason != before.status_reason() {
+        true => Ok(()),
+        false => Err(Reason::Unexplained.refuse(to, "Consent.status")),
+    }
+}
+
+fn permit(from: &str, to: &str) -> Result<(), Outcome> {
+    let following = FOLLOWING.iter().find(|(status, _)| *status == from).map_or(&[][..], |(_, following)| following);
+    match to == "entered-in-error" || following.contains(&to) {
+        true => Ok(()),
+        false => Err(Reason::Transition.refuse(format_args!("from {from} to {to}"), "Consent.status")),
+    }
+}
+
+/// A name for each pair of the patient and a proxy, while the consent is alive.
+fn names(transaction: &Transaction<'_>, agreement: Agreement<'_>) -> Vec<String> {
+    if !["active", "proposed"].contains(&agreement.status().as_ref()) {
+        return Vec::new();
+    }
+    let Some(patient) = agreement.patient(transaction) else { return Vec::new() };
+    let proxies = agreement.proxies(transaction);
+    proxies.into_iter().map(|proxy| format!("proxy-consent/{patient}/{proxy}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_states() {
+        let allowed = [
+            ("draft", "proposed active rejected inactive entered-in-error"),
+            ("proposed", "active rejected inactive entered-in-error"),
+            ("active", "inactive entered-in-error"),
+            ("inactive", "active entered-in-error"),
+            ("rejected", "proposed entered-in-error"),
+            ("entered-in-error", "entered-in-error"),
+        ];
+        for (from, allowed) in allowed {
+            for (to, _) in FOLLOWING {
+                let expected = allowed.split(' ').any(|status| status == to);
+                assert_eq!(permit(from, to).is_ok(), expected, "{from} to {to}");
+            }
+        }
+    }
+}

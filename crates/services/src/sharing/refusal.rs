@@ -1,0 +1,47 @@
+//! Why a consent is refused: every reason with what the caller is told.
+
+use fhir::{IssueType, Outcome};
+use repository::HTTP_ERROR_CODES;
+
+/// A reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Patient,
+    Transition,
+    Unexplained,
+    SecondProxy,
+    SecondOptOut,
+    DateTime,
+    Performers,
+    Name,
+}
+
+impl Reason {
+    /// The refusal for what was found, at the element `expression`.
+    pub(super) fn refuse(self, found: impl std::fmt::Display, expression: impl Into<String>) -> Outcome {
+        let (issue_type, code, text) = self.facts();
+        Outcome::new(issue_type, text.replace("{}", &format!("`{found}`"))).coded(HTTP_ERROR_CODES, code).at(expression)
+    }
+
+    /// The issue type, the code and the text, in which `{}` stands for what was found.
+    const fn facts(self) -> (IssueType, &'static str, &'static str) {
+        use IssueType::{BusinessRule, Duplicate, Required, Value};
+        const INVALID: &str = "INVALID_RESOURCE";
+        match self {
+            Reason::Patient => (Required, INVALID, "a consent of scope {} names the patient"),
+            Reason::Transition => (BusinessRule, "INVALID_STATE_TRANSITION", "a proxy consent cannot go {}"),
+            Reason::Unexplained => (BusinessRule, INVALID, "the status {} comes with a new status reason"),
+            Reason::SecondProxy => {
+                (Duplicate, "DUPLICATE_RELATIONSHIP", "{} is such a consent for the same two people")
+            }
+            Reason::SecondOptOut => (
+                BusinessRule,
+                "DUPLICATE_REJECTED",
+                "{} is the consent for this patient, policy and purpose; update it",
+            ),
+            Reason::DateTime => (Value, INVALID, "the dateTime {} has no time with its zone"),
+            Reason::Performers => (BusinessRule, INVALID, "the patient and {} cannot both decide"),
+            Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),
+        }
+    }
+}
