@@ -90,7 +90,8 @@ impl Desk<'_> {
         event.about(&verified.grant);
         let fhir_user = verified.grant.fhir_user.clone();
         let is_staff = fhir_user.as_deref().is_some_and(|user| user.starts_with("Practitioner"));
-        if !is_staff && !(verified.client.custodian && fhir_user.is_none()) {
+        let is_keeper = verified.client.custodian && fhir_user.is_none();
+        if !(is_staff || is_keeper) {
             return Err(OAuthError::new(
                 ErrorCode::AccessDenied,
                 "only staff and the record keeper's system open apps",

@@ -63,6 +63,13 @@ pub(crate) struct PatientView {
     pub(crate) choices: Vec<ChoiceView>,
 }
 
+impl PatientView {
+    /// What is wrong with a field of the search.
+    fn wrong(&self, field: &str) -> Option<&str> {
+        self.problem.as_ref().filter(|problem| problem.field == field).map(|problem| problem.text.as_str())
+    }
+}
+
 /// What was typed to search.
 #[derive(Clone, Default)]
 pub(crate) struct SearchView {

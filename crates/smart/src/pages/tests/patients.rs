@@ -111,6 +111,7 @@ fn staff_search() {
     let wrong = ada.submit(&page, "/auth/authorize/search", &[("family", "<i>"), ("born", "x")]);
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("value=\"&#60;i&#62;\"") && wrong.text().contains("href=\"#born\""));
+    assert!(wrong.text().contains("aria-describedby=\"born-hint born-problem\""), "{}", wrong.text());
     let told = house.told();
     assert_eq!(told[0], PersonAct::PatientsSearched { found: 1 });
 
