@@ -24,7 +24,7 @@ enum Action {
     Add(Add),
     /// List who may sign in.
     List(List),
-    /// Let somebody sign in no longer; who is signed in is signed out.
+    /// Let somebody sign in no longer; who is signed in is signed out, and the tokens of the apps they allowed count no longer.
     Disable(Named),
     /// Let somebody sign in again.
     Enable(Named),
@@ -114,7 +114,7 @@ impl List {
 impl Named {
     fn change(self, change: impl Fn(&mut Account)) -> Result<(), Box<dyn Error>> {
         let state = self.data.open_existing()?;
-        Ok(People::new(state.repository.vault()).change(&self.name, change)?)
+        Ok(People::new(state.repository.vault()).change(&self.name, &system_random(), change)?)
     }
 
     fn set_password(self) -> Result<(), Box<dyn Error>> {
@@ -124,7 +124,7 @@ impl Named {
             return Err(format!("there is no account `{}` with a password", self.name).into());
         }
         let (password, hash) = new_password(&system_random())?;
-        people.change(&self.name, |account| account.password = Some(hash.clone()))?;
+        people.change(&self.name, &system_random(), |account| account.password = Some(hash.clone()))?;
         tell(password);
         Ok(())
     }

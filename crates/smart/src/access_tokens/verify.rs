@@ -12,6 +12,7 @@ use super::{OwnClaims, Verified, revoked_name};
 use crate::desk::Desk;
 use crate::epoch;
 use crate::jose::{self, Algorithm, Expected, Invalid, Type};
+use crate::people::People;
 use crate::scope::{Level, Scopes};
 use crate::{Client, Grant};
 
@@ -109,6 +110,11 @@ impl Desk<'_> {
             None => Some(system_grant(&client, &claims)),
         };
         let grant = grant.filter(|grant| !is_revoked && grant.client == client.id).ok_or(Refused::InvalidToken)?;
+        if let Some(account) = &grant.account
+            && People::new(self.vault()).is_disabled(account)?
+        {
+            return Err(Refused::InvalidToken);
+        }
         let granted = Scopes::parse(&claims.scope).map_err(|_| Refused::InvalidToken)?;
         let scopes = usable(&granted, &client, &grant)?;
         let (issued, expires) = (claims.iat * 1000, claims.exp * 1000);

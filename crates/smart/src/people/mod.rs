@@ -11,7 +11,9 @@ use fhir::{IssueType, Outcome};
 use repository::{Key, Vault};
 use serde::{Deserialize, Serialize};
 
+use crate::epoch;
 use crate::record::{self, Stored, parse};
+use crate::secret::Random;
 
 pub(crate) use attempts::Attempts;
 pub(crate) use ceiling::ceiling;
@@ -115,16 +117,21 @@ impl<'a> People<'a> {
         }
     }
 
-    /// Changes an account. Refuses a name that is not known.
-    pub fn change(&self, name: &str, change: impl Fn(&mut Account)) -> Result<(), Outcome> {
+    /// Changes an account; its tokens are looked at anew. Refuses a name that is not known.
+    pub fn change(&self, name: &str, random: &Random, change: impl Fn(&mut Account)) -> Result<(), Outcome> {
         while let Some(held) = Stored::<Account>::find(self.vault, stored(name))? {
             let mut account = held.value.clone();
             change(&mut account);
-            if self.vault.edit(vec![held.replace(&account)])? {
+            if self.vault.edit(vec![held.replace(&account), epoch::next(random)])? {
                 return Ok(());
             }
         }
         Err(Outcome::new(IssueType::NotFound, format!("there is no account `{name}`")))
+    }
+
+    /// Whether this is the name of somebody who may do nothing for now.
+    pub(crate) fn is_disabled(&self, name: &str) -> Result<bool, Outcome> {
+        Ok(self.of_name(name)?.is_some_and(|account| account.disabled))
     }
 
     /// Keeps what an identity provider said of somebody who signs in now.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::harness::*;
 use crate::jose::{Algorithm, Type};
+use crate::people::{Account, People};
 use crate::scope::Scopes;
 use crate::{AuthorizationServer, AuthorizationSetup, Registration};
 
@@ -209,4 +210,29 @@ fn keys_are_renewed_and_former_ones_count_until_their_tokens_expire() {
     assert!(kids().ends_with(&both[..2]));
     let published = house.get("/auth/jwks").json.to_string();
     assert!(!published.contains("\"d\"") && !published.contains("pkcs8"));
+}
+
+/// Tokens of somebody's apps count as long as the account does, also where they were seen before.
+#[test]
+fn tokens_of_disabled_people_do_not_count() {
+    let house = House::new();
+    let people = People::new(house.repository.vault());
+    let account = Account {
+        name: "ann".to_owned(),
+        subject: "s-ann".to_owned(),
+        password: None,
+        provider: None,
+        fhir_user: Some("Patient/ann".to_owned()),
+        vot: None,
+        created: NOON,
+        disabled: false,
+    };
+    people.add(&account).expect("added");
+    let granted = house.granted(&house.app(), "patient/*.rs");
+    let token = granted.text("access_token");
+    let random = crate::system_random();
+    for disabled in [false, true, false] {
+        people.change("ann", &random, |account| account.disabled = disabled).expect("changed");
+        assert_eq!(house.counts(token), !disabled);
+    }
 }

@@ -343,7 +343,7 @@ fn refuses_disabled_people_and_says_when_a_provider_is_down() {
     let accounts = people.list().expect("a list");
     let account = accounts.iter().find(|account| account.provider.is_some()).expect("an account");
     assert!(account.name.starts_with("nhs:") && account.password.is_none());
-    people.change(&account.name, |account| account.disabled = true).expect("changed");
+    people.change(&account.name, &crate::system_random(), |account| account.disabled = true).expect("changed");
     assert_eq!(sign_in(&house, "nhs", json!({}), json!({})).status, 403);
 
     let down = House::new();

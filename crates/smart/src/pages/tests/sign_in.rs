@@ -17,7 +17,9 @@ fn attempt(house: &House, peer: u8, name: &str, password: &str) -> Reply {
 fn lets_in_who_knows_the_password() {
     let house = House::new();
     house.add_account("gone", "Patient/p1");
-    People::new(house.repository.vault()).change("gone", |account| account.disabled = true).expect("changed");
+    People::new(house.repository.vault())
+        .change("gone", &crate::system_random(), |account| account.disabled = true)
+        .expect("changed");
     // Name, password, status, what the page says.
     let cases = [
         ("joan", PASSWORD, 303, ""),
@@ -173,7 +175,9 @@ fn sessions_end() {
     assert!(!is_in(&mut Browser { cookie: before, ..house.browser() }), "signed out");
 
     let mut disabled = house.signed_in("joan");
-    People::new(house.repository.vault()).change("joan", |account| account.disabled = true).expect("changed");
+    People::new(house.repository.vault())
+        .change("joan", &crate::system_random(), |account| account.disabled = true)
+        .expect("changed");
     assert!(!is_in(&mut disabled), "disabled");
 }
 
