@@ -33,6 +33,8 @@ struct List<'r, 't> {
     rows: Option<Rows<'r, 't>>,
     /// The number of the row that stands next.
     head: Option<u64>,
+    /// How many of its rows were read.
+    read: u64,
 }
 
 /// What the way to the next document came to.
@@ -45,8 +47,7 @@ pub(super) enum Met {
 impl Reader<'_> {
     /// The documents in all of these lists, the shortest of which is the first; `None` when finding them takes more than `budget` rows.
     pub(super) fn met(&self, lists: &[FrequentRow<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        let start = self.touched();
-        let limit = start.saturating_add(budget);
+        let limit = self.touched().saturating_add(budget);
         let mut meeting = Meeting::new(self, lists, (0, u64::MAX), Way::Up);
         let mut met = Gathering::default();
         loop {
@@ -57,12 +58,10 @@ impl Reader<'_> {
             }
         }
         let met = met.into_set();
-        self.note(
-            "find where lists meet, the shortest that of",
-            lists.first().map(|(index, _)| *index),
-            start,
-            met.len(),
-        );
+        for List { row: (index, _), read, .. } in &meeting.lists {
+            self.note("seek in the list of a value of", Some(*index), self.touched() - read, None);
+        }
+        self.note("find where the lists meet", None, self.touched(), met.len());
         Ok(Some(met))
     }
 }
@@ -75,7 +74,7 @@ impl<'r, 't> Meeting<'r, 't> {
         (from, to): (u64, u64),
         way: Way,
     ) -> Meeting<'r, 't> {
-        let lists = lists.iter().map(|row| List { row: *row, rows: None, head: None }).collect();
+        let lists = lists.iter().map(|row| List { row: *row, rows: None, head: None, read: 0 }).collect();
         let goal = if way == Way::Up { from } else { to.saturating_sub(1) };
         Meeting { reader, lists, from, to, way, goal }
     }
@@ -128,6 +127,7 @@ impl List<'_, '_> {
     fn step(&mut self) -> Result<(), StoreError> {
         let next = self.rows.as_mut().and_then(Iterator::next).transpose()?;
         self.head = next.map(|(_, number)| number);
+        self.read += u64::from(next.is_some());
         Ok(())
     }
 }
