@@ -36,9 +36,9 @@ fn tells_what_was_done() {
         (
             "/Patient?family=ann&name=ann",
             &[
-                "search: find by a value of `Patient",
-                "find among them by a value of `Patient",
-                "intersect",
+                "search: seek in the list of a value of `Patient",
+                "seek in the list of a value of `Patient",
+                "find where the lists meet",
                 "1 resources",
             ],
         ),

@@ -2,6 +2,7 @@
 
 use roaring::RoaringTreemap;
 
+use super::meet::SEEK_ROWS;
 use super::node::{Links, Node};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
@@ -149,8 +150,12 @@ impl Reader<'_> {
                 least = Guess { rows: least.rows.min(part.rows), hits: least.hits.min(part.hits) };
             }
         }
-        // What is found by one part is checked for the others.
-        Ok(Guess { rows: least.rows.saturating_add(least.hits.saturating_mul(PROBE_ROWS)), hits: least.hits })
+        // What is found by one part is looked for in the other lists, or checked.
+        let check = match nodes.iter().all(Node::is_of_rows) {
+            true => (nodes.len() as u64 - 1) * (1 + SEEK_ROWS),
+            false => PROBE_ROWS,
+        };
+        Ok(Guess { rows: least.rows.saturating_add(least.hits.saturating_mul(check)), hits: least.hits })
     }
 
     /// The parts with a guess of what finding them touches, those that are cheap to find first. Ranges are not looked at beside a part

@@ -3,8 +3,8 @@
 //! A [`node`] is the filter made ready, [`values`] replaces narrow ranges by what they hold, and [`simplify`] leaves out what goes
 //! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
 //! many they are. [`page`] decides how to gather one page in [`order`]: by [`number`], by a [`walk`] of a sort key's indexes, which
-//! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. [`scan`] reads rows, counts the cost and takes
-//! down the plan.
+//! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. Lists of single values [`meet`] without being
+//! read. [`scan`] reads rows, counts the cost and takes down the plan.
 //!
 //! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
 //! most a small multiple of the better one.
@@ -13,6 +13,7 @@ mod count;
 mod gather;
 mod guess;
 mod join;
+mod meet;
 mod merge;
 mod node;
 mod number;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use roaring::RoaringTreemap;
 
+use super::simplify::FrequentRow;
 use crate::{Filter, Index, Match, Range, StoreError, VALUE_MAX};
 
 #[derive(Clone, Debug)]
@@ -181,9 +182,18 @@ impl<'f> Node<'f> {
         }
     }
 
-    /// Whether its documents are just those with one row.
-    pub(super) fn is_one_row(&self) -> bool {
-        matches!(self, Node::Equal(..))
+    /// The single rows that each of its documents has, as far as is easily seen.
+    pub(super) fn rows(&self) -> Vec<FrequentRow<'f>> {
+        let row = |part: &Node<'f>| match part {
+            Node::Equal(index, value) => Some((*index, *value)),
+            _ => None,
+        };
+        self.conjunction().iter().filter_map(row).collect()
+    }
+
+    /// Whether its documents are just those with one row, or with all of several.
+    pub(super) fn is_of_rows(&self) -> bool {
+        self.conjunction().iter().all(|part| matches!(part, Node::Equal(..)))
     }
 
     /// Whether its documents are found by rows of their own.

@@ -2,6 +2,7 @@
 
 use roaring::RoaringTreemap;
 
+use super::meet::{Meeting, Met};
 use super::node::Node;
 use super::order::Direction;
 use super::page::Stretch;
@@ -10,11 +11,12 @@ use super::simplify::FrequentRow;
 use crate::StoreError;
 
 impl Reader<'_> {
-    /// The numbers of documents that satisfy `node`, found by going through those that may. `None` when `budget` rows did not suffice.
+    /// The numbers of documents that satisfy `node`, found by going through those that may: the documents in all of `lists`, or all there
+    /// are. `None` when `budget` rows did not suffice.
     pub(super) fn by_number(
         &self,
         node: &Node<'_>,
-        driver: Option<FrequentRow<'_>>,
+        lists: &[FrequentRow<'_>],
         stretch: Stretch<'_>,
         budget: u64,
     ) -> Result<Option<Vec<u64>>, StoreError> {
@@ -22,21 +24,18 @@ impl Reader<'_> {
         let limit = self.touched().saturating_add(budget);
         let (from, to) = stretch.numbers();
         let mut found = Vec::new();
-        if let Some((index, value)) = driver {
-            let alone = node.is_one_row();
-            for row in self.equal(index, value, from, to, stretch.way())? {
-                let (_, number) = row?;
-                if alone || self.accepts(node, number, self.probe(number)?)? {
-                    found.push(number);
-                }
-                if found.len() == stretch.wanted {
-                    break;
-                }
-                if self.touched() > limit {
-                    return Ok(None);
+        if let Some((index, _)) = lists.first() {
+            let is_met = node.is_of_rows();
+            let mut meeting = Meeting::new(self, lists, (from, to), stretch.way());
+            while found.len() < stretch.wanted {
+                match meeting.next(limit)? {
+                    Met::At(number) if is_met || self.accepts(node, number, self.probe(number)?)? => found.push(number),
+                    Met::At(_) => {}
+                    Met::End => break,
+                    Met::Spent => return Ok(None),
                 }
             }
-            self.note("walk in order of creation", Some(index), start, found.len() as u64);
+            self.note("walk in order of creation", Some(*index), start, found.len() as u64);
             return Ok(Some(found));
         }
         for document in self.documents(from, to, stretch.way())? {
@@ -55,22 +54,27 @@ impl Reader<'_> {
         Ok(Some(found))
     }
 
-    /// The rarest single value that every hit must have; of several the last, as the first is mostly that of the collection.
-    pub(super) fn driver<'f>(
+    /// The lists by which those that satisfy the node are found in order of creation, the shortest first: all that it names where these say
+    /// all, otherwise one, as the candidates are looked at in any case.
+    pub(super) fn lists<'f>(
         &self,
         node: &Node<'f>,
         implied: Option<FrequentRow<'f>>,
-    ) -> Result<Option<FrequentRow<'f>>, StoreError> {
-        let mut best = None;
-        for part in node.conjunction() {
-            if let Node::Equal(index, value) = part {
-                let count = self.view.kept_count(*index, value)?.unwrap_or(0);
-                if best.is_none_or(|(least, _)| count <= least) {
-                    best = Some((count, (*index, *value)));
-                }
-            }
+    ) -> Result<Vec<FrequentRow<'f>>, StoreError> {
+        let mut lists = Vec::new();
+        // Of those that look alike the last: the first is mostly that of the collection.
+        for (index, value) in node.rows().into_iter().rev() {
+            lists.push((self.view.kept_count(index, value)?.unwrap_or(0), (index, value)));
         }
-        Ok(best.map(|(_, driver)| driver).or(implied))
+        lists.sort_by_key(|(count, _)| *count);
+        let mut lists: Vec<_> = lists.into_iter().map(|(_, list)| list).collect();
+        if !node.is_of_rows() {
+            lists.truncate(1);
+        }
+        if lists.is_empty() {
+            lists.extend(implied);
+        }
+        Ok(lists)
     }
 }
 

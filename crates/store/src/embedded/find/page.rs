@@ -20,6 +20,11 @@ const SMALL: u64 = 1024;
 /// Where the set of all hits takes no more rows than this, little depends on how many they are.
 const GUESSED: u64 = 8 * SMALL;
 
+/// Several lists may meet within this many rows although none is short. No guess tells whether they do, so it is tried where the shortest
+/// has no more than [`LISTED`].
+const MET: u64 = 256;
+const LISTED: u64 = 16 * MET;
+
 /// How it is known which documents are hits.
 #[derive(Clone, Copy)]
 pub(super) enum Members<'n> {
@@ -81,8 +86,8 @@ impl<'s, 't> Search<'s, 't> {
     pub(super) fn run(mut self, find: &'s Find) -> Result<Found, StoreError> {
         let mut found = Found::default();
         let entry = self.enter(find)?;
-        if self.order.places.is_empty() && self.guess()?.rows <= SMALL {
-            self.set = self.reader.set(self.node, SMALL)?;
+        if self.order.places.is_empty() {
+            self.set = self.small_set()?;
         }
         if find.total == Count::Exact {
             found.total = Some(self.count()?);
@@ -97,6 +102,17 @@ impl<'s, 't> Search<'s, 't> {
         found.rows = self.reader.touched();
         found.plan = self.reader.into_plan();
         Ok(found)
+    }
+
+    /// The set of all hits where it is small, or may be.
+    fn small_set(&mut self) -> Result<Option<RoaringTreemap>, StoreError> {
+        let guess = self.guess()?;
+        let may_meet_soon = guess.hits <= LISTED && self.node.rows().len() > 1;
+        match guess.rows <= SMALL {
+            true => self.reader.set(self.node, SMALL),
+            false if may_meet_soon => self.reader.set(self.node, MET),
+            false => Ok(None),
+        }
     }
 
     /// About what the set of all hits takes; made once.
@@ -221,14 +237,14 @@ impl<'s, 't> Search<'s, 't> {
 
     fn gather_numbers(&mut self, stretch: Stretch<'_>) -> Result<Vec<u64>, StoreError> {
         if self.set.is_none() {
-            let driver = self.reader.driver(self.node, self.implied)?;
-            let population = match driver {
-                Some((index, value)) => self.reader.view.kept_count(index, value)?.unwrap_or(0),
+            let lists = self.reader.lists(self.node, self.implied)?;
+            let population = match lists.first() {
+                Some((index, value)) => self.reader.view.kept_count(*index, value)?.unwrap_or(0),
                 None => self.reader.documents_in_all()?,
             };
             let (walk, other) = self.costs(population, stretch)?;
             if walk <= other
-                && let Some(numbers) = self.reader.by_number(self.node, driver, stretch, other)?
+                && let Some(numbers) = self.reader.by_number(self.node, &lists, stretch, other)?
             {
                 return Ok(numbers);
             }
@@ -239,7 +255,7 @@ impl<'s, 't> Search<'s, 't> {
     /// About how many rows it takes to fill the stretch by looking at each of `population` candidates on the way, and how many it takes
     /// with the set of all hits.
     fn costs(&mut self, population: u64, stretch: Stretch<'_>) -> Result<(u64, u64), StoreError> {
-        if matches!(self.node, Node::Everything) || self.node.is_one_row() && self.order.keys.is_empty() {
+        if matches!(self.node, Node::Everything) || self.node.is_of_rows() && self.order.keys.is_empty() {
             return Ok((0, u64::MAX));
         }
         let hits = self.hits_about()?;

@@ -234,10 +234,16 @@ impl<'t> Reader<'t> {
         self.rows(index, Bound::Included((value, from)), Bound::Excluded((value, to.max(from))), way)
     }
 
-    /// The rows of one value that documents of this population have, from a number on.
-    pub(super) fn having_from<'r>(&'r self, index: Index, value: &[u8], from: u64) -> Result<Rows<'r, 't>, StoreError> {
-        let (low, high) = (Bound::Included((value, from)), Bound::Excluded((value, u64::MAX)));
-        self.entries(self.level, index, low, high, Way::Up)
+    /// The rows of one value that documents of this population have whose numbers lie in `from..to`.
+    pub(super) fn having_between<'r>(
+        &'r self,
+        (index, value): (Index, &[u8]),
+        from: u64,
+        to: u64,
+        way: Way,
+    ) -> Result<Rows<'r, 't>, StoreError> {
+        let (low, high) = (Bound::Included((value, from)), Bound::Excluded((value, to.max(from))));
+        self.entries(self.level, index, low, high, way)
     }
 
     /// The documents with a row that fits; `None` when that takes more than `budget` rows.
@@ -285,7 +291,7 @@ impl<'t> Reader<'t> {
             {
                 return Ok(None);
             }
-            for row in self.having_from(index, value, 0)? {
+            for row in self.having_between((index, value), 0, u64::MAX, Way::Up)? {
                 let (_, number) = row?;
                 let Some(rest) = left.checked_sub(1) else { return Ok(None) };
                 left = rest;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use roaring::RoaringTreemap;
 
 use super::gather::Gathering;
+use super::meet::SEEK_ROWS;
 use super::node::Node;
 use super::scan::{Reader, Way};
 use crate::embedded::layout::{sample_member, share};
@@ -15,9 +16,6 @@ pub(super) const PROBE_ROWS: u64 = 16;
 
 /// Candidates that cost no more rows than this are checked without a thought about other ways.
 const PROBES_ALWAYS: u64 = 256;
-
-/// So many rows in a row cost about as much as looking for one.
-const SEEK_ROWS: u64 = 8;
 
 impl Reader<'_> {
     /// The documents that satisfy `node`; `None` when reading its driving part takes more than `budget` rows.
@@ -100,7 +98,7 @@ impl Reader<'_> {
         let mut kept = Gathering::default();
         let mut candidates = base.iter();
         let mut candidate = candidates.next();
-        let mut rows = self.having_from(index, value, candidate.unwrap_or(0))?;
+        let mut rows = self.having_between((index, value), candidate.unwrap_or(0), u64::MAX, Way::Up)?;
         let mut row = rows.next().transpose()?;
         let mut passed = 0;
         while let (Some(wanted), Some((_, number))) = (candidate, row) {
@@ -118,7 +116,7 @@ impl Reader<'_> {
                 Ordering::Greater => {
                     passed += 1;
                     if passed == SEEK_ROWS {
-                        rows = self.having_from(index, value, wanted)?;
+                        rows = self.having_between((index, value), wanted, u64::MAX, Way::Up)?;
                         passed = 0;
                     }
                     row = rows.next().transpose()?;
@@ -143,19 +141,26 @@ impl Reader<'_> {
         Ok(Some(union))
     }
 
-    /// The part that is cheapest to find drives. Each of the rest is read as a set too, if that costs less than checking every
-    /// candidate, and otherwise the candidates are checked.
+    /// The part that is cheapest to find drives, if it is a list then as far as it meets the others. Each of the rest is read as a set too,
+    /// if that costs less than checking every candidate, and otherwise the candidates are checked.
     fn intersection(&self, nodes: &[Node<'_>], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
         let (sources, mut checks): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| self.is_source(node));
-        let sources = self.by_cost(sources)?;
-        let base = match sources.split_first() {
-            Some((first, rest)) => {
-                checks.splice(0..0, rest.iter().copied());
-                self.set(first, budget)?
-            }
-            None => self.everything(budget)?,
+        let mut sources = self.by_cost(sources)?;
+        let driving: Vec<_> = match sources.first() {
+            None => Vec::new(),
+            Some(first) if first.is_of_rows() => sources.extract_if(.., |source| source.is_of_rows()).collect(),
+            Some(_) => vec![sources.remove(0)],
+        };
+        checks.splice(0..0, sources);
+        let base = match driving.as_slice() {
+            [] => self.everything(budget)?,
+            [one] => self.set(one, budget)?,
+            lists => self.met(&lists.iter().flat_map(|list| list.rows()).collect::<Vec<_>>(), budget)?,
         };
         let Some(mut base) = base else { return Ok(None) };
+        if checks.is_empty() {
+            return Ok(Some(base));
+        }
         let start = self.touched();
         let mut unread = Vec::new();
         for node in checks {

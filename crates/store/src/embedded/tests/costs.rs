@@ -165,6 +165,46 @@ fn touches_the_rows_of_a_page_where_any_order_will_do() {
     }
 }
 
+/// Long lists that have little in common are not read: what stands next in one is looked for in the other.
+#[test]
+fn touches_few_rows_where_long_lists_meet_rarely() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Embedded::open(directory.path(), clock()).unwrap();
+    // Index 1 has thousands of neighbors, index 2 one of fifty and all of the last thousand, index 3 every one, and 5 a date, descending.
+    let document = |number: u64| {
+        let (thousand, date) = ((number / 1_000).to_be_bytes(), (6_000 - number).to_be_bytes());
+        let mut rows: Vec<(u32, &[u8])> = vec![(1, &thousand), (3, b"all"), (5, &date)];
+        if number.is_multiple_of(50) || number >= 5_000 {
+            rows.push((2, b"code"));
+        }
+        put(&format!("D/{number}"), 1, &rows)
+    };
+    for first in (0..6_000).step_by(2_000) {
+        write(&store, (first..first + 2_000).map(document).collect());
+    }
+    let thousand = |number: u64| Filter::equal(Index(1), number.to_be_bytes());
+    let (code, all) = (Filter::equal(Index(2), "code"), Filter::equal(Index(3), "all"));
+    let dates = Filter::range(Index(5), Bound::Excluded(3_500_u64.to_be_bytes().into()), Bound::Unbounded);
+    let cases = [
+        ("a few of both", code.clone().and(thousand(2)), vec![], Count::Exact, 20, 300),
+        ("a few of both, the latest", code.clone().and(thousand(2)), by(5, true), Count::Exact, 20, 340),
+        ("a few of both in a range", code.clone().and(thousand(2)).and(dates), vec![], Count::Exact, 10, 500),
+        ("a few of both and all", all.clone().and(code.clone()).and(thousand(2)), vec![], Count::Exact, 20, 300),
+        ("no list has what the other has", thousand(0).and(thousand(4)), vec![], Count::Exact, 0, 10),
+        ("the shorter is part of the longer", all.and(code.clone()), vec![], Count::None, 1_100, 60),
+        ("neighbors", code.and(thousand(5)), vec![], Count::None, 1_000, 350),
+    ];
+    for (name, filter, sort, total, count, rows) in cases {
+        let find = Find { sort, total, ..Find::new(filter, 20) };
+        let found = store.snapshot().unwrap().find(&find).unwrap();
+        assert!(found.rows <= rows, "{name} touches {} rows, not {rows}", found.rows);
+        assert_eq!(found.hits.len() as u64, count.min(20), "{name}");
+        if total == Count::Exact {
+            assert_eq!(found.total, Some(Counted::exactly(count)), "{name}");
+        }
+    }
+}
+
 /// Many documents name one: where that is known, a page of them is not found by reading them all.
 #[test]
 fn touches_few_rows_of_what_names_a_hub() {
