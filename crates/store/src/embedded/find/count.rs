@@ -25,10 +25,9 @@ const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 /// How many rows are read at most to find candidates of a conjunction.
 const CANDIDATES_READ: u64 = 2048;
 
-/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are; up to
-/// twice as many, so that they are spread evenly.
-const CANDIDATES: usize = 64;
-const CANDIDATES_MAX: usize = 4 * CANDIDATES;
+/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are.
+const CANDIDATES: u64 = 64;
+const CANDIDATES_MAX: u64 = 4 * CANDIDATES;
 
 /// So many hits among the candidates are few.
 const FEW: u64 = 8;
@@ -118,15 +117,16 @@ impl Reader<'_> {
 
     /// About how many of the candidates satisfy the node: as many as of some that are spread evenly. `None` where that costs too much.
     fn estimate_among(&self, candidates: &Node<'_>, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let kept = self.kept(candidates)?;
         let mut levels = (0..SAMPLE_SHARES.len() as u8).map(Some).chain([None]);
         let mut sample = (u64::MAX, RoaringTreemap::new());
         let mut estimate = None;
-        for about in [CANDIDATES, CANDIDATES_MAX] {
-            while sample.1.len() < about as u64
+        for most in [CANDIDATES, CANDIDATES_MAX] {
+            while sample.1.len() < most
                 && let Some(level) = levels.next()
             {
                 let share = level.map_or(1, share);
-                let expected = sample.1.len().saturating_mul(sample.0 / share);
+                let expected = kept.map_or(sample.1.len().saturating_mul(sample.0 / share), |kept| kept / share);
                 let rows = if expected <= CANDIDATES_READ { CANDIDATES_READ } else { 0 };
                 match self.attempt(level, rows, |reader| reader.whole_set(candidates))? {
                     Some(set) => sample = (share, set),
@@ -134,8 +134,8 @@ impl Reader<'_> {
                 }
             }
             let (share, sample) = &sample;
-            let all = self.kept(candidates)?.unwrap_or(sample.len().saturating_mul(*share));
-            let Some((hits, looked_at)) = self.look_at_some(sample, node, about)? else { break };
+            let all = kept.unwrap_or(sample.len().saturating_mul(*share));
+            let Some((hits, looked_at)) = self.look_at_some(sample, node, most)? else { break };
             if looked_at == 0 {
                 break;
             }
@@ -148,20 +148,18 @@ impl Reader<'_> {
         Ok(estimate)
     }
 
-    /// How many of about so many documents of a set satisfy the node, and of how many these are; `None` where that costs too much.
-    fn look_at_some(
-        &self,
-        set: &RoaringTreemap,
-        node: &Node<'_>,
-        about: usize,
-    ) -> Result<Option<(u64, u64)>, StoreError> {
+    /// How many of `most` documents of a set, or of all where it has no more, satisfy the node, and of how many these are; `None` where
+    /// that costs too much.
+    fn look_at_some(&self, set: &RoaringTreemap, node: &Node<'_>, most: u64) -> Result<Option<(u64, u64)>, StoreError> {
+        let wanted = most.min(set.len());
+        // These places are spread evenly.
+        let is_looked_at = |place: u64| place * wanted % set.len() < wanted;
         self.attempt(None, SAMPLE_ROWS_MAX, |reader| {
-            let (mut hits, mut looked_at) = (0, 0);
-            for number in set.iter().step_by((set.len() as usize / about).max(1)) {
+            let mut hits = 0;
+            for (_, number) in (0..).zip(set).filter(|(place, _)| is_looked_at(*place)) {
                 hits += u64::from(reader.accepts(node, number, reader.probe(number)?)?);
-                looked_at += 1;
             }
-            Ok((hits, looked_at))
+            Ok((hits, wanted))
         })
     }
 

@@ -179,8 +179,17 @@ impl Reader<'_> {
         Ok(parts.into_iter().map(|(_, node)| node).collect())
     }
 
-    /// From the coarsest sample that has enough rows in the range.
     fn guess_range(&self, wanted: &Match) -> Result<Guess, StoreError> {
+        if let Some(known) = self.ranges.borrow().get(wanted) {
+            return Ok(*known);
+        }
+        let guess = self.sample_range(wanted)?;
+        self.ranges.borrow_mut().insert(wanted.clone(), guess);
+        Ok(guess)
+    }
+
+    /// From the coarsest sample that has enough rows in the range.
+    fn sample_range(&self, wanted: &Match) -> Result<Guess, StoreError> {
         let mut guess = Guess::same(0);
         for level in 0..SAMPLE_SHARES.len() as u8 {
             let sample = self.sample(level);

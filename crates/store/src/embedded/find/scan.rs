@@ -2,13 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::ops::Bound;
+use std::rc::Rc;
 use std::time::Instant;
 
 use heed::types::Bytes;
 use heed::{Comparator, DefaultComparator, RoRange, RoRevRange};
 use roaring::RoaringTreemap;
+use rustc_hash::FxHashMap;
 
 use super::gather::Gathering;
+use super::guess::Guess;
 use crate::embedded::layout::{Current, Packed, push_row_key, split_row};
 use crate::embedded::tables::{RowOrder, View, damaged};
 use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE_MAX};
@@ -33,6 +36,8 @@ pub(super) struct Reader<'t> {
     next_look: Cell<u64>,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<Step>>>,
+    /// What samples said about ranges, so that each is looked at once.
+    pub(super) ranges: Rc<RefCell<FxHashMap<Match, Guess>>>,
 }
 
 /// The rows of one index in a range of values, in either direction: each one's value and number.
@@ -84,6 +89,7 @@ impl<'t> Reader<'t> {
             until: find.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: find.explain.then(RefCell::default),
+            ranges: Rc::default(),
         }
     }
 
@@ -103,6 +109,7 @@ impl<'t> Reader<'t> {
             until: self.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: None,
+            ranges: self.ranges.clone(),
         }
     }
 
