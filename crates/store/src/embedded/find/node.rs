@@ -165,7 +165,7 @@ impl<'f> Node<'f> {
         match wanted.range.one_value() {
             Some(value) if value.len() > VALUE_MAX || !wanted.accepts(value) => Node::Nothing,
             Some(value) => Node::Equal(wanted.index, value),
-            None if is_empty(&wanted.range) => Node::Nothing,
+            None if is_empty(wanted.range.low.as_ref(), wanted.range.high.as_ref()) => Node::Nothing,
             None => Node::Match(wanted),
         }
     }
@@ -228,19 +228,24 @@ impl<'f> Node<'f> {
 }
 
 /// Bounds on values.
-type Span<'s> = (Bound<&'s [u8]>, Bound<&'s [u8]>);
+pub(super) type Span<'s> = (Bound<&'s [u8]>, Bound<&'s [u8]>);
 
 impl Node<'_> {
+    /// Bounds on the values of the row that documents which satisfy this have in an index, if they have just one there.
+    pub(super) fn span_of_only_row(&self, index: Index) -> Option<Span<'_>> {
+        let spans = self.conjunction().iter().filter_map(|part| part.span(index));
+        // Nothing is found where two have nothing in common, and so also not in one of them.
+        spans.reduce(|a, b| common(a, b).unwrap_or(a))
+    }
+
     /// Bounds on the values of those rows in an index by which documents satisfy this, when it is about nothing else.
-    pub(super) fn span(&self, index: Index) -> Option<Span<'_>> {
+    fn span(&self, index: Index) -> Option<Span<'_>> {
         match self {
             Node::Equal(at, value) if *at == index => Some((Bound::Included(value), Bound::Included(value))),
             Node::OneOf(at, values) if *at == index => {
                 Some((Bound::Included(values.first()?), Bound::Included(values.last()?)))
             }
-            Node::Match(wanted) if wanted.index == index => {
-                Some((wanted.range.low.as_ref().map(Vec::as_slice), wanted.range.high.as_ref().map(Vec::as_slice)))
-            }
+            Node::Match(wanted) if wanted.index == index => Some(span_of(&wanted.range)),
             Node::Any(nodes) => {
                 let spans = nodes.iter().map(|node| node.span(index)).collect::<Option<Vec<_>>>()?;
                 spans.into_iter().reduce(|a, b| (outer(a.0, b.0, Ordering::Less), outer(a.1, b.1, Ordering::Greater)))
@@ -260,6 +265,23 @@ fn outer<'s>(a: Bound<&'s [u8]>, b: Bound<&'s [u8]>, outward: Ordering) -> Bound
             _ => b,
         },
     }
+}
+
+fn span_of(range: &Range) -> Span<'_> {
+    (range.low.as_ref().map(Vec::as_slice), range.high.as_ref().map(Vec::as_slice))
+}
+
+/// The part of a range that lies within the bounds, if there is one.
+pub(super) fn part_within(range: &Range, span: Span<'_>) -> Option<Range> {
+    common(span_of(range), span)
+        .map(|(low, high)| Range { low: low.map(<[u8]>::to_vec), high: high.map(<[u8]>::to_vec) })
+}
+
+/// The values within both bounds, unless there can be none.
+fn common<'s>(a: Span<'s>, b: Span<'s>) -> Option<Span<'s>> {
+    let inner = |a, b, outward| if outer(a, b, outward) == a { b } else { a };
+    let (low, high) = (inner(a.0, b.0, Ordering::Less), inner(a.1, b.1, Ordering::Greater));
+    (!is_empty(low, high)).then_some((low, high))
 }
 
 /// Puts single values of one index together.
@@ -301,8 +323,8 @@ fn gather_words(parts: &mut Vec<Node<'_>>, join: impl Fn(&mut RoaringTreemap, &R
 }
 
 /// Ranges turned inside out; the engine must not see them.
-fn is_empty(range: &Range) -> bool {
-    match (&range.low, &range.high) {
+fn is_empty<T: Ord>(low: Bound<T>, high: Bound<T>) -> bool {
+    match (low, high) {
         (Bound::Unbounded, _) | (_, Bound::Unbounded) => false,
         (Bound::Included(low), Bound::Included(high)) => low > high,
         (Bound::Included(low) | Bound::Excluded(low), Bound::Excluded(high) | Bound::Included(high)) => low >= high,

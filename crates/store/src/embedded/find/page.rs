@@ -6,13 +6,13 @@ use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
 use super::order::{Direction, Gap, Order, Position, Side, Top};
-use super::place::{is_found_by_ranges, places_of};
+use super::place::{Places, is_found_by_ranges};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
 use crate::embedded::snapshot::{PageRoom, read_version};
 use crate::embedded::tables::damaged;
-use crate::{Count, Find, Found, Hit, Key, Page, Row, StoreError};
+use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
@@ -153,16 +153,44 @@ impl<'s, 't> Search<'s, 't> {
             Page::Before(cursor) => (Some(cursor), Direction::Backward),
         };
         let keys = find.sort.len();
-        let places = if find.any_order && keys == 0 { places_of(&find.filter) } else { Vec::new() };
-        let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, !places.is_empty())).transpose()?;
-        let by_place = match &gap {
-            Some(gap) => gap.position.values.len() > keys,
-            None => is_found_by_ranges(self.node),
-        };
-        if by_place {
-            self.order.places = places;
+        let places = if find.any_order && keys == 0 { Places::of(&find.filter) } else { None };
+        let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, places.is_some())).transpose()?;
+        if let Some(places) = places {
+            let by_place = match &gap {
+                Some(gap) => gap.position.values.len() > keys,
+                None if places.say_all && is_found_by_ranges(self.node) => true,
+                None => self.is_full_sooner_by_place(&places.ranges, find.limit as u64)?,
+            };
+            if by_place {
+                self.order.places = places.ranges;
+            }
         }
         Ok((gap, direction))
+    }
+
+    /// Whether clearly fewer candidates are passed in ranges than in order of creation until a page is full, and these cost less than all
+    /// hits. A sample may say twice as many as there are.
+    fn is_full_sooner_by_place(&mut self, ranges: &[&Match], wanted: u64) -> Result<bool, StoreError> {
+        let all = self.guess()?.rows;
+        if all <= SMALL {
+            return Ok(false);
+        }
+        let in_ranges = self.reader.guess_places(self.node, ranges)?;
+        if in_ranges >= self.candidates()?.1 / 2 {
+            return Ok(false);
+        }
+        let passed = in_ranges.saturating_mul(wanted) / self.hits_about()?;
+        Ok(passed.saturating_mul(1 + PROBE_ROWS) <= all)
+    }
+
+    /// The lists in which hits are found in order of creation, and how many documents the shortest has.
+    fn candidates(&self) -> Result<(Vec<FrequentRow<'s>>, u64), StoreError> {
+        let lists = self.reader.lists(self.node, self.implied)?;
+        let count = match lists.first() {
+            Some((index, value)) => self.reader.view.kept_count(*index, value)?.unwrap_or(0),
+            None => self.reader.documents_in_all()?,
+        };
+        Ok((lists, count))
     }
 
     fn page(
@@ -237,11 +265,7 @@ impl<'s, 't> Search<'s, 't> {
 
     fn gather_numbers(&mut self, stretch: Stretch<'_>) -> Result<Vec<u64>, StoreError> {
         if self.set.is_none() {
-            let lists = self.reader.lists(self.node, self.implied)?;
-            let population = match lists.first() {
-                Some((index, value)) => self.reader.view.kept_count(*index, value)?.unwrap_or(0),
-                None => self.reader.documents_in_all()?,
-            };
+            let (lists, population) = self.candidates()?;
             let (walk, other) = self.costs(population, stretch)?;
             if walk <= other
                 && let Some(numbers) = self.reader.by_number(self.node, &lists, stretch, other)?

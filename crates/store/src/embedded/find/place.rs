@@ -3,26 +3,36 @@
 //! A document's place is that of its first row in the first range that it satisfies. This is told by the filter as it was given and the
 //! document's own rows, so that it stays the same from page to page whatever else is written meanwhile.
 
-use super::node::Node;
+use super::node::{Node, part_within};
 use super::order::{Direction, Order, Position};
 use super::page::Stretch;
 use super::scan::{Reader, RowBound, Way, row_bounds};
 use crate::embedded::layout::Packed;
 use crate::{Filter, Match, StoreError};
 
-/// The ranges by which all documents that satisfy the filter are found, if these are the alternatives of one condition and the others
-/// are single rows. At most 256.
-pub(super) fn places_of(filter: &Filter) -> Vec<&Match> {
-    let conditions = match filter {
-        Filter::All(filters) => filters.as_slice(),
-        filter => std::slice::from_ref(filter),
-    };
-    let is_row = |filter: &Filter| matches!(filter, Filter::Match(row) if row.range.one_value().is_some());
-    let mut others = conditions.iter().filter(|filter| !is_row(filter));
-    let mut places = Vec::new();
-    match (others.next(), others.next()) {
-        (Some(ranges), None) if add_places(ranges, &mut places) && places.len() <= usize::from(u8::MAX) => places,
-        _ => Vec::new(),
+/// The ranges by which all documents that satisfy the filter are found: the alternatives of one condition, at most 256.
+pub(super) struct Places<'f> {
+    pub(super) ranges: Vec<&'f Match>,
+    /// Whether all other conditions are single rows.
+    pub(super) say_all: bool,
+}
+
+impl<'f> Places<'f> {
+    /// Of the first condition that is found by ranges.
+    pub(super) fn of(filter: &'f Filter) -> Option<Places<'f>> {
+        let conditions = match filter {
+            Filter::All(filters) => filters.as_slice(),
+            filter => std::slice::from_ref(filter),
+        };
+        let is_row = |filter: &&Filter| matches!(filter, Filter::Match(row) if row.range.one_value().is_some());
+        let ranges = |filter: &'f Filter| {
+            let mut ranges = Vec::new();
+            let are_all = add_places(filter, &mut ranges) && ranges.len() <= usize::from(u8::MAX);
+            are_all.then_some(ranges).filter(|ranges| !ranges.is_empty())
+        };
+        let others: Vec<_> = conditions.iter().filter(|filter| !is_row(filter)).collect();
+        let ranges = others.iter().find_map(|filter| ranges(filter))?;
+        Some(Places { ranges, say_all: others.len() == 1 })
     }
 }
 
@@ -67,6 +77,29 @@ fn encode(at: usize, value: &[u8]) -> Box<[u8]> {
 }
 
 impl Reader<'_> {
+    /// About how many rows of the ranges can be those of hits.
+    pub(super) fn guess_places(&self, node: &Node<'_>, places: &[&Match]) -> Result<u64, StoreError> {
+        let mut sum: u64 = 0;
+        for wanted in places {
+            if let Some(part) = self.part_with_hits(node, wanted)? {
+                sum = sum.saturating_add(self.guess(&Node::Match(&part))?.rows);
+            }
+        }
+        Ok(sum)
+    }
+
+    /// The part of a range that can have rows of hits, if there is one: what other conditions say about the only row of a document.
+    fn part_with_hits(&self, node: &Node<'_>, wanted: &Match) -> Result<Option<Match>, StoreError> {
+        if !self.is_single(wanted.index)? {
+            return Ok(Some(wanted.clone()));
+        }
+        let range = match node.span_of_only_row(wanted.index) {
+            Some(span) => part_within(&wanted.range, span),
+            None => Some(wanted.range.clone()),
+        };
+        Ok(range.map(|range| Match { range, ..wanted.clone() }))
+    }
+
     /// By reading the rows of one range after the other.
     pub(super) fn by_place(
         &self,
@@ -91,7 +124,8 @@ impl Reader<'_> {
             places.reverse();
         }
         for (at, wanted) in places {
-            let (mut low, mut high) = row_bounds(&wanted.range);
+            let Some(part) = self.part_with_hits(node, wanted)? else { continue };
+            let (mut low, mut high) = row_bounds(&part.range);
             if let Some((_, value, number)) = gap.filter(|(from, ..)| *from == at) {
                 let bound = RowBound::Included((value, number));
                 *(if way == Way::Up { &mut low } else { &mut high }) = bound;

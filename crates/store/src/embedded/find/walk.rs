@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use super::merge::Merged;
-use super::node::Node;
+use super::node::{Node, part_within};
 use super::number::numbers_of;
 use super::order::{Direction, Order, Position, Top};
 use super::page::{Members, Stretch};
@@ -54,11 +54,8 @@ impl Reader<'_> {
         if !self.is_single(*index)? {
             return Ok(None);
         }
-        let span = node.conjunction().iter().find_map(|part| part.span(*index));
-        Ok(span.map(|(low, high)| {
-            let range = Range { low: low.map(<[u8]>::to_vec), high: high.map(<[u8]>::to_vec) };
-            Match { index: *index, range, test: None }
-        }))
+        let range = node.span_of_only_row(*index).and_then(|span| part_within(&Range::full(), span));
+        Ok(range.map(|range| Match { index: *index, range, test: None }))
     }
 }
 

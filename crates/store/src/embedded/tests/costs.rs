@@ -165,6 +165,44 @@ fn touches_the_rows_of_a_page_where_any_order_will_do() {
     }
 }
 
+/// A page of what a list has in a short range is found in the range, which is where both of its ends are, however they are given.
+#[test]
+fn touches_few_rows_of_a_list_in_a_short_range() {
+    let (_directory, store) = filled();
+    let snapshot = store.snapshot().unwrap();
+    let bound = |number: u64| (number * 7).to_be_bytes().to_vec();
+    let from = Filter::range(Index(5), Bound::Included(bound(5_000)), Bound::Unbounded);
+    let to = Filter::range(Index(5), Bound::Unbounded, Bound::Excluded(bound(5_400)));
+    let none = Filter::range(Index(5), Bound::Included(bound(5_200)), Bound::Excluded(bound(5_100)));
+    for filter in [
+        quarter("b").and(dates(5_000, 5_400)),
+        quarter("b").and(from.clone()).and(to.clone()),
+        quarter("b").and(to).and(Filter::Any(vec![from, none])),
+    ] {
+        let mut find = Find { any_order: true, ..Find::new(everyone().and(filter.clone()), 20) };
+        let mut keys = Vec::new();
+        for number in 0..5 {
+            let found = snapshot.find(&find).unwrap();
+            // The first page chooses the order, for which it looks at a sample.
+            let most = if number == 0 { 1_000 } else { 300 };
+            assert!(found.rows <= most, "page {number} of {filter:?} touches {} rows, not {most}", found.rows);
+            keys.extend(found.hits.iter().map(|hit| hit.key.to_string()));
+            if let Some(previous) = found.previous {
+                let back = snapshot.find(&Find { page: Page::Before(previous), ..find.clone() }).unwrap();
+                assert!(back.rows <= 300, "back from page {number} of {filter:?} touches {} rows", back.rows);
+                let back = back.hits.iter().map(|hit| hit.key.to_string());
+                assert!(back.eq(keys[20 * (number - 1)..20 * number].iter().cloned()), "back from page {number}");
+            }
+            match found.next {
+                Some(next) => find.page = Page::After(next),
+                None => assert_eq!(number, 4, "{filter:?}"),
+            }
+        }
+        let expected = (5_000..5_400).filter(|number| number % 4 == 1 && number % 50 != 0);
+        assert_eq!(keys, expected.map(|number| format!("D/{number}")).collect::<Vec<_>>(), "{filter:?}");
+    }
+}
+
 /// Long lists that have little in common are not read: what stands next in one is looked for in the other.
 #[test]
 fn touches_few_rows_where_long_lists_meet_rarely() {
