@@ -25,9 +25,9 @@ const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 /// How many rows are read at most to find candidates of a conjunction.
 const CANDIDATES_READ: u64 = 2048;
 
-/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how many where few of those are.
+/// How many candidates of a conjunction are looked at to tell what share of them are hits, and how often others as well where few are.
 const CANDIDATES: u64 = 64;
-const CANDIDATES_MAX: u64 = 4 * CANDIDATES;
+const ROUNDS: u64 = 4;
 
 /// So many hits among the candidates are few.
 const FEW: u64 = 8;
@@ -120,9 +120,10 @@ impl Reader<'_> {
         let kept = self.kept(candidates)?;
         let mut levels = (0..SAMPLE_SHARES.len() as u8).map(Some).chain([None]);
         let mut sample = (u64::MAX, RoaringTreemap::new());
-        let mut estimate = None;
-        for most in [CANDIDATES, CANDIDATES_MAX] {
-            while sample.1.len() < most
+        let (mut hits, mut looked_at) = (0, 0);
+        for round in 0..ROUNDS {
+            let enough = (round + 1) * CANDIDATES;
+            while sample.1.len() < enough
                 && let Some(level) = levels.next()
             {
                 let share = level.map_or(1, share);
@@ -133,33 +134,36 @@ impl Reader<'_> {
                     None => break,
                 }
             }
-            let (share, sample) = &sample;
-            let all = kept.unwrap_or(sample.len().saturating_mul(*share));
-            let Some((hits, looked_at)) = self.look_at_some(sample, node, most)? else { break };
-            if looked_at == 0 {
+            if round > 0 && sample.1.len() < enough {
                 break;
             }
-            // A sample that has none does not say that there are none.
-            estimate = Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64);
-            if hits >= FEW || looked_at == sample.len() && *share == 1 {
+            let Some(more) = self.look_at_some(&sample.1, node, round)? else { break };
+            hits += more;
+            looked_at += sample.1.len().min(CANDIDATES);
+            if hits >= FEW {
                 break;
             }
         }
-        Ok(estimate)
+        if looked_at == 0 {
+            return Ok(None);
+        }
+        let (share, sample) = sample;
+        let all = kept.unwrap_or(sample.len().saturating_mul(share));
+        // A sample that has none does not say that there are none.
+        Ok(Some((all as f64 * hits.max(1) as f64 / looked_at as f64) as u64))
     }
 
-    /// How many of `most` documents of a set, or of all where it has no more, satisfy the node, and of how many these are; `None` where
-    /// that costs too much.
-    fn look_at_some(&self, set: &RoaringTreemap, node: &Node<'_>, most: u64) -> Result<Option<(u64, u64)>, StoreError> {
-        let wanted = most.min(set.len());
+    /// How many of [`CANDIDATES`] documents of a set, others in each round, satisfy the node; `None` where that costs too much.
+    fn look_at_some(&self, set: &RoaringTreemap, node: &Node<'_>, round: u64) -> Result<Option<u64>, StoreError> {
+        let wanted = set.len().min(CANDIDATES);
         // These places are spread evenly.
-        let is_looked_at = |place: u64| place * wanted % set.len() < wanted;
+        let is_looked_at = |place: u64| (place + round) * wanted % set.len() < wanted;
         self.attempt(None, SAMPLE_ROWS_MAX, |reader| {
             let mut hits = 0;
             for (_, number) in (0..).zip(set).filter(|(place, _)| is_looked_at(*place)) {
                 hits += u64::from(reader.accepts(node, number, reader.probe(number)?)?);
             }
-            Ok((hits, wanted))
+            Ok(hits)
         })
     }
 
