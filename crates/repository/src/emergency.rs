@@ -72,8 +72,7 @@ impl Session<'_> {
         let forbidden =
             || Outcome::new(IssueType::Forbidden, "only a practitioner who is signed in may declare an emergency");
         let requester = self.requester().filter(|_| self.access.only_patient().is_none()).ok_or_else(forbidden)?;
-        let user = requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()));
-        Ok((requester, user.ok_or_else(forbidden)?))
+        Ok((requester, declarer(requester).ok_or_else(forbidden)?))
     }
 
     fn declaration(
@@ -98,14 +97,18 @@ impl Session<'_> {
     }
 }
 
+/// The practitioner who asks: nobody else declares emergencies.
+pub(crate) fn declarer(requester: &Requester) -> Option<&Key> {
+    requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()))
+}
+
 /// The emergencies that a requester has declared and that are not over.
 pub(crate) fn elevations(
     snapshot: &dyn Snapshot,
     requester: &Requester,
     now: Instant,
 ) -> Result<Vec<Elevation>, Outcome> {
-    let user = requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()));
-    let Some(user) = user else { return Ok(Vec::new()) };
+    let Some(user) = declarer(requester) else { return Ok(Vec::new()) };
     Ok(read(snapshot, user)?.into_iter().filter(|elevation| now < elevation.until).collect())
 }
 

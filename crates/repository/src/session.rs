@@ -350,10 +350,10 @@ impl Session<'_> {
             let version = snapshot.read(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;
             return Ok(Current { version, sight, patients: BTreeSet::new() });
         }
-        let indexes = trail::indexes(self.registry(), &[key.collection()]);
+        let indexes = self.registry().patient_indexes(key.collection());
         let everything = Filter::everything();
         let filter = filter.as_ref().unwrap_or(&everything);
-        let examined = snapshot.examine(key, filter, &indexes).map_err(fault::outcome)?;
+        let examined = snapshot.examine(key, filter, indexes).map_err(fault::outcome)?;
         let Some(Examined { version, accepted, rows }) = examined else { return Err(unknown(key)) };
         let is_deleted = version.body.is_none();
         match accepted || is_deleted && self.shows(snapshot, &sight, Act::Read, &version)? {
@@ -367,7 +367,7 @@ impl Session<'_> {
         let Some(body) = &version.body else { return Ok(BTreeSet::new()) };
         let registry = self.registry();
         let rows = registry.rows(&parse_stored(&version.key, body)?)?.rows;
-        let indexes = trail::indexes(registry, &[version.key.collection()]);
+        let indexes = registry.patient_indexes(version.key.collection());
         Ok(trail::patients(&version.key, rows.iter().filter(|row| indexes.contains(&row.index))))
     }
 
@@ -406,8 +406,8 @@ impl Session<'_> {
         let policies = self.repository.consents.refresh(snapshot, &registry)?;
         let elevations = |requester: &Requester| emergency::elevations(snapshot, requester, self.now());
         let implicit = self.setup().consent;
-        let restrictions = self.access.restrictions(&policies, self.now(), implicit, elevations)?;
-        Ok(Sight::new(self.access.clone(), restrictions, registry))
+        let consented = self.access.consented(&policies, self.now(), implicit, &registry, elevations)?;
+        Ok(Sight::new(self.access.clone(), consented, registry))
     }
 
     pub(crate) fn setup(&self) -> &Setup {

@@ -8,8 +8,8 @@ use fhir::Outcome;
 use search::Registry;
 use store::{HistoryScope, Hit, Index, Key, Row, Version};
 
-use crate::access::is_open;
 use crate::audit::{Account, Act, Datum, Ending, Subject, Ticket};
+use crate::consent::is_public;
 use crate::{Requester, Session, emergency};
 
 /// Where a request comes from.
@@ -105,8 +105,8 @@ impl Session<'_> {
         let (trail, requester) = (self.trail.as_ref()?, self.requester()?);
         let mut told = Vec::new();
         for shown in trail.take() {
-            let subjects = subjects(self.registry(), &shown.seen);
-            if !subjects.is_empty() || shown.what.is_about_records(self.registry()) {
+            let subjects = subjects(&shown.seen);
+            if !subjects.is_empty() || shown.what.is_about_records() {
                 told.push((shown, subjects));
             }
         }
@@ -125,6 +125,7 @@ impl Session<'_> {
 
     /// The requester with the purpose of an emergency, where that was declared about somebody who was seen.
     fn in_emergency(&self, requester: &Requester, told: &[(Shown, Vec<Subject>)]) -> Option<Requester> {
+        emergency::declarer(requester)?;
         let elevations = emergency::elevations(&*self.snapshot().ok()?, requester, self.now()).ok()?;
         let is_about = |patient: &Key| elevations.iter().any(|elevation| elevation.patient == *patient);
         let mut patients =
@@ -160,7 +161,7 @@ impl Session<'_> {
 
     /// What a hit shows. It must carry its rows in [`indexes`].
     pub(crate) fn seen_hit(&self, hit: &Hit) -> Seen {
-        let indexes = indexes(self.registry(), &[hit.key.collection()]);
+        let indexes = self.registry().patient_indexes(hit.key.collection());
         let patients = patients(&hit.key, hit.rows.iter().filter(|row| indexes.contains(&row.index)));
         let version = hit.version.as_ref().map_or(0, |version| version.version);
         Seen { datum: Datum { key: hit.key.clone(), version }, patients }
@@ -196,12 +197,12 @@ impl What {
     }
 
     /// Whether somebody's record was asked for, although nobody's may have been found.
-    fn is_about_records(&self, registry: &Registry) -> bool {
+    fn is_about_records(&self) -> bool {
         match self {
             What::Read | What::Vread | What::History(HistoryScope::Document(_)) => false,
             What::History(HistoryScope::All) => true,
-            What::History(HistoryScope::Collection(name)) => !is_open(registry, name),
-            What::Search { types, .. } => types.iter().any(|name| !is_open(registry, name)),
+            What::History(HistoryScope::Collection(name)) => !is_public(name),
+            What::Search { types, .. } => types.iter().any(|name| !is_public(name)),
         }
     }
 }
@@ -213,9 +214,8 @@ impl Seen {
 }
 
 /// What was seen by patient. What is open to everybody is nobody's record.
-fn subjects(registry: &Registry, seen: &[Seen]) -> Vec<Subject> {
-    let of_records =
-        seen.iter().filter(|seen| !seen.patients.is_empty() || !is_open(registry, seen.datum.key.collection()));
+fn subjects(seen: &[Seen]) -> Vec<Subject> {
+    let of_records = seen.iter().filter(|seen| !seen.patients.is_empty() || !is_public(seen.datum.key.collection()));
     by_patient(of_records)
 }
 
@@ -235,7 +235,7 @@ pub(crate) fn by_patient<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Vec<Su
 
 /// The indexes by which the patients are known whom resources of these types are about.
 pub(crate) fn indexes(registry: &Registry, types: &[&str]) -> Vec<Index> {
-    types.iter().flat_map(|resource_type| registry.patient_indexes(resource_type)).collect()
+    types.iter().flat_map(|resource_type| registry.patient_indexes(resource_type)).copied().collect()
 }
 
 /// The patients whom a resource with these rows is about.

@@ -239,13 +239,13 @@ impl<'a> Transaction<'a> {
 impl Transaction<'_> {
     /// What a planned write shows of whose record.
     pub(crate) fn seen(&self, write: &PlannedWrite) -> Result<Seen, Outcome> {
-        let indexes = trail::indexes(self.session.registry(), &[write.key.collection()]);
+        let indexes = self.session.registry().patient_indexes(write.key.collection());
         let patients = match &write.content {
             Some(content) => {
                 trail::patients(&write.key, content.rows.rows.iter().filter(|row| indexes.contains(&row.index)))
             }
             None => {
-                let examined = self.snapshot.examine(&write.key, &Filter::everything(), &indexes);
+                let examined = self.snapshot.examine(&write.key, &Filter::everything(), indexes);
                 let rows = examined.map_err(fault::outcome)?.map_or(Vec::new(), |examined| examined.rows);
                 trail::patients(&write.key, &rows)
             }

@@ -73,13 +73,13 @@ pub(crate) fn about(registry: &Registry, patient: &Key, resource_type: &str) -> 
     if resource_type == patient.collection() {
         return registry.identity(patient);
     }
-    let indexes = patient_indexes(registry, resource_type).into_iter();
-    row::any(indexes.map(|index| Filter::equal(index, patient.to_link())).collect())
+    let indexes = registry.patient_indexes(resource_type).iter();
+    row::any(indexes.map(|index| Filter::equal(*index, patient.to_link())).collect())
 }
 
 /// The resources of a type that are about any patient.
 pub(crate) fn about_anybody(registry: &Registry, resource_type: &str) -> Filter {
-    let named = patient_indexes(registry, resource_type).into_iter().map(|index| patients(index, Range::full()));
+    let named = registry.patient_indexes(resource_type).iter().map(|index| patients(*index, Range::full()));
     row::any(named.collect())
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn about_another(registry: &Registry, patient: &Key, resource_type: &
     // Beside it stand references to its versions: the link, 0 and the version.
     let after = [link.as_slice(), &[1]].concat();
     let mut filters = Vec::new();
-    for index in patient_indexes(registry, resource_type) {
+    for index in registry.patient_indexes(resource_type).iter().copied() {
         filters.push(patients(index, Range { low: Bound::Unbounded, high: Bound::Excluded(link.clone()) }));
         filters.push(patients(index, Range { low: Bound::Included(after.clone()), high: Bound::Unbounded }));
     }

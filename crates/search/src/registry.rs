@@ -62,6 +62,8 @@ pub(crate) struct Table {
     /// Sorted by code.
     pub(crate) parameters: Vec<Indexed>,
     extraction: OnceLock<Extraction>,
+    /// What [`Registry::patient_indexes`] tells.
+    patients: OnceLock<Vec<Index>>,
 }
 
 /// What the store keeps of a resource to find it by.
@@ -274,8 +276,9 @@ impl Registry {
     }
 
     /// The indexes whose rows name the patients that resources of a type are about; none for a Patient, and for what is about no patient.
-    pub fn patient_indexes(&self, resource_type: &str) -> Vec<Index> {
-        compartment::patient_indexes(self, resource_type)
+    pub fn patient_indexes(&self, resource_type: &str) -> &[Index] {
+        let table = self.table(resource_type);
+        table.map_or(&[], |table| table.patients.get_or_init(|| compartment::patient_indexes(self, resource_type)))
     }
 
     /// Every resource type.
@@ -332,7 +335,7 @@ impl Table {
         parameters.sort_by(|one, other| one.definition.code.cmp(&other.definition.code));
         parameters.dedup_by(|one, other| one.definition.code == other.definition.code);
         union::find(definitions, resource_type, &mut parameters);
-        Table { parameters, extraction: OnceLock::new() }
+        Table { parameters, extraction: OnceLock::new(), patients: OnceLock::new() }
     }
 
     /// A parameter by its code.

@@ -56,6 +56,12 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/fhir+json\r\n\r\n").into_bytes()
 }
 
+/// The same request by somebody who shows a token.
+pub(crate) fn with_token(request: &[u8], token: &str) -> Vec<u8> {
+    let text = String::from_utf8_lossy(request);
+    text.replacen("\r\n", &format!("\r\nAuthorization: Bearer {token}\r\n"), 1).into_bytes()
+}
+
 /// A request with a FHIR JSON body.
 pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     format!(

@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use scale::Scale;
-use workload::search;
+use workload::{access, search};
 
 /// Measures Flint beside the limits of this machine.
 #[derive(Parser)]
@@ -80,6 +80,21 @@ enum Command {
         #[arg(long)]
         only: Option<String>,
     },
+    /// What tokens, scopes, consents and the audit cost, beside the same without.
+    Access {
+        /// How many resources, at least.
+        #[arg(long, default_value_t = 100_000)]
+        resources: u64,
+        /// The same seed makes the same data.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where to write the figures as JSON as well.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// A folder that keeps the store for the next run, with the same version of the server [default: none is kept]
+        #[arg(long)]
+        stores: Option<PathBuf>,
+    },
     /// Internal: serves a file's bytes from a bare handler.
     #[command(hide = true)]
     Bare { file: PathBuf, port: u16 },
@@ -106,6 +121,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         Command::Search { sizes, seed, json, stores, only } => {
             search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores, only })
+        }
+        Command::Access { resources, seed, json, stores } => {
+            access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, stores })
         }
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }

@@ -1,7 +1,7 @@
 //! A server process under measurement.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,20 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `flint serve` on a free port and waits for its first answer.
+    /// Starts `flint serve` on a free port, open to everybody, and waits for its first answer.
     pub(crate) fn flint(binary: &Path, data: &Path) -> Result<Process, Box<dyn std::error::Error>> {
+        Process::serve(binary, data, "off")
+    }
+
+    /// The same, for those who show a token.
+    pub(crate) fn guarded(binary: &Path, data: &Path) -> Result<Process, Box<dyn std::error::Error>> {
+        Process::serve(binary, data, "on")
+    }
+
+    fn serve(binary: &Path, data: &Path, auth: &str) -> Result<Process, Box<dyn std::error::Error>> {
         let address = free_address()?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--auth", "off", "--listen", &address.to_string(), "--data"]).arg(data);
+        command.args(["serve", "--auth", auth, "--listen", &address.to_string(), "--data"]).arg(data);
         Process::start(command, address, "/fhir/metadata")
     }
 
@@ -62,6 +71,15 @@ impl Process {
         Duration::from_millis(ticks * 10)
     }
 
+    /// CPU time used so far by the threads of this name, which do not end.
+    pub(crate) fn cpu_of(&self, name: &str) -> Duration {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
+        let is_named =
+            |path: &PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        let named = tasks.map(|task| task.path()).filter(is_named);
+        named.map(|path| thread_cpu(&path)).sum()
+    }
+
     /// Resident memory in bytes that is the process's own: without pages shared with files.
     pub(crate) fn memory(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
@@ -76,6 +94,17 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// CPU time used so far by the thread that calls.
+pub(crate) fn own_cpu() -> Duration {
+    thread_cpu(Path::new("/proc/thread-self"))
+}
+
+fn thread_cpu(task: &Path) -> Duration {
+    let text = std::fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+    let nanoseconds = text.split_whitespace().next().and_then(|field| field.parse().ok());
+    Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
 fn free_address() -> std::io::Result<SocketAddr> {

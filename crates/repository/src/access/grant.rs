@@ -9,7 +9,7 @@ use search::{Criterion, Handling, Registry, Scope};
 use store::{Filter, Key};
 
 use super::{Access, Act, Acts, Limits, Permission, Rights};
-use crate::consent::Kind;
+use crate::consent::is_public;
 use crate::trail::EVENT;
 use crate::{Repository, Requester};
 
@@ -125,7 +125,7 @@ impl Permit {
             None => registry.about(patient, resource_type),
         };
         if about == Filter::nothing() {
-            return if is_open(registry, resource_type) { Place::Public } else { Place::Nowhere };
+            return if is_public(resource_type) { Place::Public } else { Place::Nowhere };
         }
         if resource_type == OPEN {
             return Place::Open(Filter::Any(vec![about, registry.about_anybody(resource_type).not()]));
@@ -144,11 +144,6 @@ fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str)
         registry.about(patient, resource_type),
         Filter::LinksTo { links: links.to_vec(), names: Vec::new(), to },
     ])
-}
-
-/// Whether resources of a type are about nobody, and carry nothing that is: places, services, free slots, definitions.
-pub(crate) fn is_open(registry: &Registry, resource_type: &str) -> bool {
-    Kind::of(registry, resource_type) == Kind::Public
 }
 
 /// Where a permit reaches among the resources of a type.

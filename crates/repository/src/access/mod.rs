@@ -5,6 +5,7 @@
 //! - What is hidden is as good as not there: it takes part in no match, count, order, join, include, condition or reference check.
 
 mod act;
+mod consented;
 mod grant;
 mod sight;
 
@@ -13,15 +14,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use fhir::{Instant, IssueType, Outcome};
+use search::Registry;
 use store::Key;
 
 pub use act::{Act, Acts, Permission, Rights};
+pub(crate) use consented::Consented;
 pub use grant::Permit;
-pub(crate) use grant::is_open;
 pub(crate) use sight::{Known, Sight, accepts};
 
 use crate::Requester;
-use crate::consent::{Elevation, Implicit, Policies, Restrictions};
+use crate::consent::{Elevation, Implicit, Policies};
 
 /// The rights of one caller.
 #[derive(Clone, Debug)]
@@ -41,13 +43,6 @@ pub(crate) struct Limits {
     is_everything: bool,
     /// What consents hid when that was last asked.
     consented: ArcSwapOption<Consented>,
-}
-
-/// What consents hide from a requester for whom these emergencies are declared.
-#[derive(Debug)]
-struct Consented {
-    restrictions: Arc<Restrictions>,
-    elevations: Vec<Elevation>,
 }
 
 impl Access {
@@ -81,24 +76,25 @@ impl Access {
     }
 
     /// What consents hide by these policies, now; `None` when nobody needs to say who asks.
-    pub(crate) fn restrictions(
+    pub(crate) fn consented(
         &self,
         policies: &Policies,
         now: Instant,
         implicit: Implicit,
+        registry: &Arc<Registry>,
         elevations: impl FnOnce(&Requester) -> Result<Vec<Elevation>, Outcome>,
-    ) -> Result<Option<Arc<Restrictions>>, Outcome> {
+    ) -> Result<Option<Arc<Consented>>, Outcome> {
         let Some(limits) = &self.limits else { return Ok(None) };
         let elevations = elevations(&limits.requester)?;
         if let Some(known) = &*limits.consented.load()
-            && known.restrictions.hold(policies, now)
-            && known.elevations == elevations
+            && known.holds(policies, now, registry, &elevations)
         {
-            return Ok(Some(known.restrictions.clone()));
+            return Ok(Some(known.clone()));
         }
-        let restrictions = Arc::new(policies.restrictions(&limits.requester, now, implicit, &elevations));
-        limits.consented.store(Some(Arc::new(Consented { restrictions: restrictions.clone(), elevations })));
-        Ok(Some(restrictions))
+        let restrictions = policies.restrictions(&limits.requester, now, implicit, &elevations);
+        let consented = Arc::new(Consented::new(restrictions, elevations, registry.clone()));
+        limits.consented.store(Some(consented.clone()));
+        Ok(Some(consented))
     }
 
     /// Refuses who may not do this with any resource of the type.

@@ -7,7 +7,7 @@ use search::Registry;
 use store::{Filter, Key, Snapshot};
 
 use super::grant::FOLLOWED;
-use super::{Access, Act, Permission};
+use super::{Access, Act, Consented, Permission};
 use crate::consent::{Kind, Restrictions};
 use crate::{fault, trail};
 
@@ -25,7 +25,7 @@ pub(crate) enum Known {
 pub(crate) struct Sight {
     access: Access,
     /// What consents hide; `None` where they hide nothing.
-    restrictions: Option<Arc<Restrictions>>,
+    consented: Option<Arc<Consented>>,
     registry: Arc<Registry>,
 }
 
@@ -33,9 +33,10 @@ pub(crate) struct Sight {
 const TELLING: [(&str, &[&str]); 2] = [(trail::EVENT, &["entity"]), ("Provenance", &["target", "entity"])];
 
 impl Sight {
-    pub(crate) fn new(access: Access, restrictions: Option<Arc<Restrictions>>, registry: Arc<Registry>) -> Sight {
-        let restrictions = restrictions.filter(|restrictions| restrictions.hide_anything());
-        Sight { access, restrictions, registry }
+    /// `consented` was made with the same search parameters.
+    pub(crate) fn new(access: Access, consented: Option<Arc<Consented>>, registry: Arc<Registry>) -> Sight {
+        let consented = consented.filter(|consented| consented.restrictions().hide_anything());
+        Sight { access, consented, registry }
     }
 
     /// Whether nothing is hidden, of whatever type.
@@ -51,17 +52,23 @@ impl Sight {
 
     /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
     fn consented(&self, resource_type: &str) -> Option<Filter> {
-        let restrictions = self.restrictions.as_ref()?;
+        let consented = self.consented.as_ref()?;
+        consented.filter(resource_type, || self.compiled(consented.restrictions(), resource_type))
+    }
+
+    /// The same, made anew.
+    fn compiled(&self, restrictions: &Restrictions, resource_type: &str) -> Option<Filter> {
         if let Some((_, code)) = FOLLOWED.iter().find(|(name, _)| *name == resource_type)
             && Kind::of(&self.registry, resource_type) == Kind::Carrier
         {
-            return Some(self.leading_to(resource_type, &[code], |seen| Some(seen.unwrap_or_else(Filter::everything))));
+            let seen = |seen: Option<Filter>| Some(seen.unwrap_or_else(Filter::everything));
+            return Some(self.leading_to(restrictions, resource_type, &[code], seen));
         }
         let own = restrictions.filter(&self.registry, resource_type);
         match TELLING.iter().find(|(name, _)| *name == resource_type) {
             None => own,
             Some((_, codes)) => {
-                let hidden = self.leading_to(resource_type, codes, |seen| seen.map(Filter::not));
+                let hidden = self.leading_to(restrictions, resource_type, codes, |seen| seen.map(Filter::not));
                 both(own, Some(hidden.not()))
             }
         }
@@ -70,16 +77,14 @@ impl Sight {
     /// Resources of which one of these references leads to what `far` makes of the filter of its type, `None` leading nowhere.
     fn leading_to(
         &self,
+        restrictions: &Restrictions,
         resource_type: &str,
         codes: &[&str],
         far: impl Fn(Option<Filter>) -> Option<Filter>,
     ) -> Filter {
         let registry = &self.registry;
         let links = codes.iter().flat_map(|code| registry.indexes(resource_type, code)).copied().collect();
-        let of_type = |name: &&str| {
-            let restrictions = self.restrictions.as_ref()?;
-            Some(registry.all_of(name).and(far(restrictions.filter(registry, name))?))
-        };
+        let of_type = |name: &&str| Some(registry.all_of(name).and(far(restrictions.filter(registry, name))?));
         let to = Filter::Any(registry.resource_types().iter().filter_map(of_type).collect());
         Filter::LinksTo { links, names: Vec::new(), to: Box::new(to) }
     }

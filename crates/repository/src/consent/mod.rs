@@ -24,7 +24,7 @@ use store::Key;
 
 pub(crate) use book::Book;
 pub(crate) use book::begun_by;
-pub(crate) use kind::Kind;
+pub(crate) use kind::{Kind, is_public};
 pub(crate) use policies::Policies;
 pub use policy::{PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 pub(crate) use restrictions::Restrictions;

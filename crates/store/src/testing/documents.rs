@@ -190,10 +190,20 @@ fn examines_one_document(make: Make<'_>) {
     let snapshot = store.snapshot().expect("a snapshot");
     let equal = |value: &str| Filter::equal(Index(1), value);
     let links = |value| Filter::LinksTo { links: vec![Index(3)], names: Vec::new(), to: Box::new(equal(value)) };
+    let one_of = |values: [&str; 2]| {
+        let values = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+        Filter::OneOf { index: Index(1), values }
+    };
     let cases = [
         ("P/1", equal("a"), true, 2),
         ("P/1", equal("b"), false, 2),
         ("P/1", equal("b").not(), true, 2),
+        ("P/1", one_of(["a", "c"]), true, 2),
+        ("P/1", one_of(["b", "c"]), false, 2),
+        ("P/1", Filter::Any(vec![equal("b"), equal("a")]), true, 2),
+        ("P/1", Filter::Any(vec![equal("b"), links("b")]), true, 2),
+        ("P/1", equal("b").and(links("b")), false, 2),
+        ("P/1", equal("a").and(links("b").not()), false, 2),
         ("P/1", links("b"), true, 2),
         ("P/1", links("a").not(), true, 2),
         ("P/2", Filter::everything(), true, 0),

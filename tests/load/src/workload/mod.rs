@@ -1,5 +1,6 @@
 //! The workloads, each beside the limit it is measured against.
 
+pub(crate) mod access;
 pub(crate) mod create;
 pub(crate) mod import;
 pub(crate) mod read;

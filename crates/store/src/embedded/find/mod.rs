@@ -4,7 +4,7 @@
 //! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
 //! many they are. [`page`] decides how to gather one page in [`order`]: by [`number`], by a [`walk`] of a sort key's indexes, which
 //! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. Lists of single values [`meet`] without being
-//! read. [`scan`] reads rows, counts the cost and takes down the plan.
+//! read. [`scan`] reads rows, counts the cost and takes down the plan. [`judge`] looks at one document alone.
 //!
 //! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
 //! most a small multiple of the better one.
@@ -13,6 +13,7 @@ mod count;
 mod gather;
 mod guess;
 mod join;
+mod judge;
 mod meet;
 mod merge;
 mod node;
@@ -47,10 +48,13 @@ pub(super) fn examine(
     values: &[Index],
 ) -> Result<(bool, Vec<Row>), StoreError> {
     let reader = scan::Reader::new(view, &Find::new(Filter::nothing(), 0));
-    let words = word::WordReader::new(&reader);
-    let node = node::Node::new(filter, &|index, wanted| words.documents(index, wanted))?;
     let rows = reader.probe(number)?;
     let asked = rows.filter(|(index, _)| values.contains(index));
     let asked = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
+    if let Some(accepted) = judge::by_rows(filter, rows) {
+        return Ok((accepted, asked));
+    }
+    let words = word::WordReader::new(&reader);
+    let node = node::Node::new(filter, &|index, wanted| words.documents(index, wanted))?;
     Ok((reader.accepts(&node, number, rows)?, asked))
 }

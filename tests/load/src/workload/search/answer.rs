@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::queries::Search;
 
 /// What an answer said.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) total: Option<u64>,
     /// Index rows touched, where the answer tells.
     pub(super) rows: Option<u64>,
@@ -20,7 +20,7 @@ fn estimate_error_max(expected: u64) -> f64 {
 
 impl Answer {
     /// Reads the answer to a search; an error unless it is right as far as the facts tell.
-    pub(super) fn read(search: &Search, status: u16, body: &[u8]) -> Result<Answer, String> {
+    pub(crate) fn read(search: &Search, status: u16, body: &[u8]) -> Result<Answer, String> {
         let refuse = |text: String| Err(format!("{}: {text}", search.text()));
         if status != 200 {
             return refuse(format!("{status}: {}", String::from_utf8_lossy(body)));

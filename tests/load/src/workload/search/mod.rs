@@ -1,8 +1,8 @@
 //! Searches at several sizes of the same data, side by side: what ten times the data costs.
 
-mod answer;
+pub(super) mod answer;
 mod measure;
-mod queries;
+pub(super) mod queries;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -145,15 +145,8 @@ impl Site {
         let directory = if options.stores.is_none() { Some(tempfile::tempdir()?) } else { None };
         let folder = options.stores.as_deref().or(directory.as_ref().map(TempDir::path)).ok_or("there is no folder")?;
         let data = folder.join(format!("{size}-{}", options.seed));
-        let mut figures = Vec::new();
-        let facts = match data.is_dir() {
-            true => scale.write(size, options.seed, &mut std::io::sink())?,
-            false => {
-                let (facts, rate) = load(options, scale, size, &data)?;
-                figures.push(Figure::new("import", rate, "resources/s"));
-                facts
-            }
-        };
+        let (facts, rate) = stored(&options.flint, scale, size, options.seed, &data)?;
+        let mut figures: Vec<_> = rate.map(|rate| Figure::new("import", rate, "resources/s")).into_iter().collect();
         figures.extend(scan(&data)?);
         let process = Process::flint(&options.flint, &data)?;
         Ok(Site { facts, process, figures, _directory: directory })
@@ -185,18 +178,45 @@ impl Site {
     }
 }
 
+/// What a store of this size holds, which is made where it is not there; resources imported in a second, where that was so.
+pub(super) fn stored(
+    flint: &Path,
+    scale: &Scale,
+    size: u64,
+    seed: u64,
+    data: &Path,
+) -> Result<(Facts, Option<f64>), Box<dyn std::error::Error>> {
+    if data.is_dir() {
+        return Ok((scale.write(size, seed, &mut std::io::sink())?, None));
+    }
+    let (facts, rate) = load(flint, scale, size, seed, data)?;
+    Ok((facts, Some(rate)))
+}
+
+/// Imports a file into a store that no server has open.
+pub(super) fn import(flint: &Path, data: &Path, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let mut command = Command::new(flint);
+    command.arg("import").arg("--data").arg(data).arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("flint import: {status}").into()),
+    }
+}
+
 /// Makes data and imports it: what was made, and resources in a second. The store gets its name when it is complete.
-fn load(options: &Options, scale: &Scale, size: u64, data: &Path) -> Result<(Facts, f64), Box<dyn std::error::Error>> {
+fn load(
+    flint: &Path,
+    scale: &Scale,
+    size: u64,
+    seed: u64,
+    data: &Path,
+) -> Result<(Facts, f64), Box<dyn std::error::Error>> {
     let (file, part) = (data.with_extension("ndjson.gz"), data.with_extension("part"));
     std::fs::create_dir_all(&part)?;
-    let facts = scale.write_file(size, options.seed, &file)?;
+    let facts = scale.write_file(size, seed, &file)?;
     let begun = Instant::now();
-    let mut command = Command::new(&options.flint);
-    command.arg("import").arg("--data").arg(&part).arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = command.status()?;
-    if !status.success() {
-        return Err(format!("flint import: {status}").into());
-    }
+    import(flint, &part, &file)?;
     let seconds = begun.elapsed().as_secs_f64();
     println!("imported {} resources in {seconds:.1} s", facts.resources);
     std::fs::remove_file(&file)?;

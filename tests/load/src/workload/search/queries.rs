@@ -14,16 +14,16 @@ pub(super) struct Query {
 }
 
 /// A search with its values.
-pub(super) struct Search {
-    pub(super) resource_type: &'static str,
+pub(crate) struct Search {
+    pub(crate) resource_type: &'static str,
     /// Not yet percent-encoded.
-    pub(super) parameters: Vec<(&'static str, String)>,
+    pub(crate) parameters: Vec<(&'static str, String)>,
     /// How many resources match, where the facts tell.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
 }
 
 impl Search {
-    fn new(resource_type: &'static str, parameters: &[(&'static str, &str)], total: usize) -> Search {
+    pub(crate) fn new(resource_type: &'static str, parameters: &[(&'static str, &str)], total: usize) -> Search {
         let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         Search { resource_type, parameters, total: Some(total as u64) }
     }
@@ -33,14 +33,14 @@ impl Search {
     }
 
     /// The same with another parameter.
-    pub(super) fn with(&self, name: &'static str, value: &str) -> Search {
+    pub(crate) fn with(&self, name: &'static str, value: &str) -> Search {
         let mut parameters = self.parameters.clone();
         parameters.push((name, value.to_owned()));
         Search { resource_type: self.resource_type, parameters, total: self.total }
     }
 
     /// The HTTP request; by POST where the URL would be too long.
-    pub(super) fn request(&self) -> Vec<u8> {
+    pub(crate) fn request(&self) -> Vec<u8> {
         const URL_MAX: usize = 8_000;
         let pairs = self.parameters.iter().map(|(name, value)| (*name, value.as_str()));
         let query = search::query_string(pairs);
@@ -51,7 +51,7 @@ impl Search {
     }
 
     /// For people.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!("{}?", self.resource_type);
         for (name, value) in &self.parameters {
             let value: String = value.chars().take(80).collect();
@@ -77,10 +77,10 @@ impl Query {
     }
 }
 
-const LOINC: &str = "http://loinc.org";
-const HEIGHT: &str = "8302-2";
+pub(crate) const LOINC: &str = "http://loinc.org";
+pub(crate) const HEIGHT: &str = "8302-2";
 const WEIGHT: &str = "29463-7";
-const DAY: i64 = 86_400_000;
+pub(crate) const DAY: i64 = 86_400_000;
 
 /// Searches for one page, each measured alone. The mixed ones are those of the public search mix.
 pub(super) const PAGES: &[Query] = &[
@@ -280,11 +280,11 @@ fn patients(facts: &Facts, parameters: &[(&'static str, &str)], fits: impl Fn(&P
 }
 
 /// Whether a string parameter's value finds a text.
-fn begins(text: &str, value: &str) -> bool {
+pub(crate) fn begins(text: &str, value: &str) -> bool {
     text.to_lowercase().starts_with(&value.to_lowercase())
 }
 
-fn is_code(facts: &Facts, observation: &Observation, code: &str) -> bool {
+pub(crate) fn is_code(facts: &Facts, observation: &Observation, code: &str) -> bool {
     facts.codes[observation.code] == code
 }
 
@@ -298,11 +298,11 @@ fn weight(random: &mut Random) -> (i32, String) {
 }
 
 /// The first day of a month between 2005 and 2020, near enough.
-fn month(random: &mut Random) -> i64 {
+pub(crate) fn month(random: &mut Random) -> i64 {
     (12_784 + 30 * random.below(182) as i64) * DAY
 }
 
-fn date(millis: i64) -> String {
+pub(crate) fn date(millis: i64) -> String {
     fhir::Instant::from_millis(millis).to_rfc3339()[..10].to_owned()
 }
 
@@ -326,7 +326,7 @@ fn met(facts: &Facts, random: &mut Random, prefix: &str) -> Search {
 }
 
 /// What a prefix says about the range of a value and that of the resource's, <https://hl7.org/fhir/R4/search.html#prefix>.
-fn is_related(prefix: &str, (start, end): (i64, i64), (low, high): (i64, i64)) -> bool {
+pub(crate) fn is_related(prefix: &str, (start, end): (i64, i64), (low, high): (i64, i64)) -> bool {
     let is_within = low <= start && end <= high;
     match prefix {
         "ne" => !is_within,

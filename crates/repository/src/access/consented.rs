@@ -1,0 +1,61 @@
+//! What consents hide from one requester, and the filters that say so, each made once.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use fhir::Instant;
+use search::Registry;
+use store::Filter;
+
+use crate::consent::{Elevation, Policies, Restrictions};
+
+/// What consents hide from a requester for whom these emergencies are declared. The same for many requests: what is made for one is there
+/// for the next.
+pub(crate) struct Consented {
+    restrictions: Restrictions,
+    elevations: Vec<Elevation>,
+    registry: Arc<Registry>,
+    /// By resource type.
+    filters: RwLock<HashMap<&'static str, Option<Filter>>>,
+}
+
+impl Consented {
+    pub(super) fn new(restrictions: Restrictions, elevations: Vec<Elevation>, registry: Arc<Registry>) -> Consented {
+        Consented { restrictions, elevations, registry, filters: RwLock::default() }
+    }
+
+    /// Whether it is what these policies hide now.
+    pub(super) fn holds(
+        &self,
+        policies: &Policies,
+        now: Instant,
+        registry: &Arc<Registry>,
+        elevations: &[Elevation],
+    ) -> bool {
+        self.restrictions.hold(policies, now) && self.elevations == elevations && Arc::ptr_eq(&self.registry, registry)
+    }
+
+    pub(super) fn restrictions(&self) -> &Restrictions {
+        &self.restrictions
+    }
+
+    /// The filter of a resource type, which `make` makes when nobody has asked before.
+    pub(super) fn filter(&self, resource_type: &str, make: impl FnOnce() -> Option<Filter>) -> Option<Filter> {
+        if let Some(made) = self.filters.read().unwrap_or_else(PoisonError::into_inner).get(resource_type) {
+            return made.clone();
+        }
+        let made = make();
+        // A type that there is not has no place to keep.
+        if let Some(name) = self.registry.resource_types().iter().find(|name| **name == resource_type) {
+            self.filters.write().unwrap_or_else(PoisonError::into_inner).insert(name, made.clone());
+        }
+        made
+    }
+}
+
+impl fmt::Debug for Consented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consented").field("restrictions", &self.restrictions).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! What access costs: tokens, scopes, consents and the audit, each beside the same without.
+//!
+//! The same data is served three times: to everybody, and to those who show a token, with consents of one and of ten in a hundred patients.
+
+mod alone;
+mod consents;
+mod reads;
+mod searches;
+mod site;
+mod table;
+mod tokens;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use store::Key;
+
+use crate::scale::{Facts, Scale};
+use crate::workload::search::stored;
+use site::{Site, SiteSetup};
+use table::Report;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// What to measure with.
+pub(crate) struct Options {
+    /// The server's binary.
+    pub(crate) flint: PathBuf,
+    /// Published records.
+    pub(crate) bundles: PathBuf,
+    /// How many resources, at least.
+    pub(crate) resources: u64,
+    pub(crate) seed: u64,
+    /// For each line of the tables.
+    pub(crate) time: Duration,
+    /// Where to write the figures as JSON.
+    pub(crate) json: Option<PathBuf>,
+    /// Where the store is kept for the next run.
+    pub(crate) stores: Option<PathBuf>,
+}
+
+/// How often those who are compared take turns.
+const ROUNDS: u32 = 5;
+
+/// Of how many patients in a hundred there are consents.
+const PERCENTS: [usize; 2] = [1, 10];
+
+/// Observations of one patient that are read.
+const READ: usize = 32;
+
+/// Makes the data, asks, and prints.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let folder = tempfile::tempdir_in(options.stores.as_deref().unwrap_or(&std::env::temp_dir()))?;
+    let scale = Scale::read(&options.bundles)?;
+    let kept = options.stores.as_deref().unwrap_or(folder.path());
+    let data = kept.join(format!("{}-{}", options.resources, options.seed));
+    let (facts, _) = stored(&options.flint, &scale, options.resources, options.seed, &data)?;
+    let (reader, keys) = record(&facts)?;
+    let patient = facts.patients[reader].id();
+    let setup = SiteSetup { flint: &options.flint, data: &data, folder: folder.path(), facts: &facts, reader };
+    // Measured in a store of its own, whose audit nothing is written to afterwards.
+    let copy = setup.copy(PERCENTS[1], "alone")?;
+    let alone = alone::measure(&copy.data, &patient, &keys)?;
+    let mut open = Site::open(&setup)?;
+    let mut guarded = PERCENTS.iter().map(|percent| Site::guarded(&setup, *percent)).collect::<Result<Vec<_>, _>>()?;
+    for site in &mut guarded {
+        site.check(&keys)?;
+    }
+    let reads = reads::measure(&mut open, &mut guarded, &keys, options.time)?;
+    let searches = searches::measure(&mut guarded, &facts, options.time)?;
+    let report = Report { resources: facts.resources, patients: facts.patients.len(), alone, reads, searches };
+    report.print();
+    if let Some(path) = &options.json {
+        std::fs::write(path, report.json().to_string())?;
+    }
+    Ok(())
+}
+
+/// A patient, by its place, and what of the record is read: the first with enough observations.
+fn record(facts: &Facts) -> Result<(usize, Vec<Key>), Failure> {
+    let mut counts = vec![0; facts.patients.len()];
+    facts.observations.iter().for_each(|observation| counts[observation.patient] += 1);
+    let reader = counts.iter().position(|count| *count >= READ).ok_or("no patient has enough observations")?;
+    let own = facts.observations.iter().filter(|observation| observation.patient == reader).take(READ);
+    let observations = own.map(|observation| Key::new("Observation", &observation.id()));
+    let patient = Key::new("Patient", &facts.patients[reader].id());
+    let keys: Option<Vec<_>> = observations.chain([patient]).collect();
+    Ok((reader, keys.ok_or("an id is too long")?))
+}

@@ -1,0 +1,130 @@
+//! The figures, each beside its limit.
+
+use serde_json::{Value, json};
+
+use super::PERCENTS;
+use super::alone::Alone;
+use super::reads::Reads;
+use super::searches::{Costs, Searched};
+
+/// How much of a read the check of a token, its scopes and consents may cost.
+const CHECK_MAX: f64 = 0.1;
+
+/// The least rate of reads with the audit, beside that without authentication.
+const AUDITED_MIN: f64 = 0.5;
+
+/// How much more a search with a consent filter may cost.
+const SEARCH_MAX: f64 = 1.5;
+
+/// All that was measured.
+pub(super) struct Report {
+    pub(super) resources: u64,
+    pub(super) patients: usize,
+    pub(super) alone: Alone,
+    pub(super) reads: Vec<Reads>,
+    pub(super) searches: Vec<Searched>,
+}
+
+impl Report {
+    pub(super) fn print(&self) {
+        println!(
+            "{} resources of {} patients; CPU time of the server in us, for each request",
+            self.resources, self.patients
+        );
+        self.print_reads();
+        self.print_alone();
+        self.print_searches();
+        self.print_verdict();
+    }
+
+    fn print_reads(&self) {
+        println!(
+            "\n{:<30} connections    rate/s  median us    CPU  of it chain  events later  CPU, rate beside the first",
+            "reads"
+        );
+        for reads in &self.reads {
+            let Reads { name, connections, rate, latency, cpu, chain, maker, of_cpu, of_rate } = reads;
+            println!(
+                "{name:<30} {connections:>11} {rate:>9.0} {latency:>10.1} {cpu:>6.1} {chain:>12.1} {maker:>13.1} {of_cpu:>11.2} {of_rate:>8.2}"
+            );
+        }
+    }
+
+    fn print_alone(&self) {
+        println!("\n{:<30} token alone  with the read     more  of a read over HTTP", "without HTTP and audit");
+        println!("{:<30} {:>11} {:>14.2}", "everybody", "-", self.alone.plain);
+        for (name, check, read) in &self.alone.askers {
+            let more = read - self.alone.plain;
+            println!("{name:<30} {check:>11.2} {read:>14.2} {more:>8.2} {:>17.1} %", more / self.read() * 100.0);
+        }
+    }
+
+    fn print_searches(&self) {
+        print!("\n{:<22}", "searches");
+        PERCENTS.iter().for_each(|percent| print!(" | custodian  staff, {percent:>2} %  ratio"));
+        println!();
+        for Searched { name, at } in &self.searches {
+            print!("{name:<22}");
+            at.iter()
+                .for_each(|Costs { custodian, staff, ratio }| print!(" | {custodian:>9.1} {staff:>12.1} {ratio:>6.2}"));
+            println!();
+        }
+    }
+
+    fn print_verdict(&self) {
+        println!("\nheld to the limits");
+        for (name, value, limit, holds) in self.verdict() {
+            println!("  {name:<42} {value:>8.2}  {limit:<14} {}", if holds { "holds" } else { "MISSED" });
+        }
+    }
+
+    fn verdict(&self) -> [(&'static str, f64, String, bool); 3] {
+        let check =
+            self.alone.askers.iter().map(|(_, _, read)| (read - self.alone.plain) / self.read()).fold(0.0, f64::max);
+        let audited = self.reads.iter().map(|reads| reads.of_rate).fold(f64::INFINITY, f64::min);
+        let search =
+            self.searches.iter().flat_map(|searched| &searched.at).map(|costs| costs.ratio).fold(0.0, f64::max);
+        [
+            ("token, scopes and consents / a read, worst", check, format!("at most {CHECK_MAX}"), check <= CHECK_MAX),
+            (
+                "rate of audited reads / of open ones, worst",
+                audited,
+                format!("at least {AUDITED_MIN}"),
+                audited >= AUDITED_MIN,
+            ),
+            ("search with consents / without, worst", search, format!("at most {SEARCH_MAX}"), search <= SEARCH_MAX),
+        ]
+    }
+
+    /// CPU time of a read over HTTP by everybody, over 8 connections.
+    fn read(&self) -> f64 {
+        self.reads.iter().find(|reads| reads.connections == 8).map_or(f64::NAN, |reads| reads.cpu)
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let reads = self.reads.iter().map(|reads| {
+            json!({"name": reads.name, "connections": reads.connections, "rate": reads.rate, "us": reads.latency,
+                "cpu_us": reads.cpu, "chain_us": reads.chain, "events_us": reads.maker, "of_cpu": reads.of_cpu, "of_rate": reads.of_rate})
+        });
+        let askers = self
+            .alone
+            .askers
+            .iter()
+            .map(|(name, check, read)| json!({"name": name, "token_us": check, "read_us": read}));
+        let searches = self.searches.iter().map(|searched| {
+            let at = searched.at.iter().zip(PERCENTS).map(|(costs, percent)| {
+                json!({"percent": percent, "custodian_us": costs.custodian, "staff_us": costs.staff, "ratio": costs.ratio})
+            });
+            json!({"name": searched.name, "at": at.collect::<Vec<_>>()})
+        });
+        let limits = self
+            .verdict()
+            .into_iter()
+            .map(|(name, value, limit, holds)| json!({"name": name, "value": value, "limit": limit, "holds": holds}));
+        json!({
+            "resources": self.resources, "patients": self.patients, "reads": reads.collect::<Vec<_>>(),
+            "alone": {"plain_us": self.alone.plain, "askers": askers.collect::<Vec<_>>()},
+            "searches": searches.collect::<Vec<_>>(), "limits": limits.collect::<Vec<_>>(),
+        })
+    }
+}
