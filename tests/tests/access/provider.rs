@@ -134,31 +134,35 @@ fn a_patient_signs_in_and_reads_their_own_record() {
 fn grants_no_more_than_the_proof_allows() {
     let openid = OpenId::start();
     let guarded = with_login(&openid);
-    let app = App::register(&guarded);
+    let (app, keeper) = (App::register(&guarded), guarded.hold(&keeper()));
     let wanted = "patient/Observation.rs patient/QuestionnaireResponse.c user/HealthcareService.rs";
-    // How sure it is, what is granted, and the answers to the record and to the directory.
+    let consents = || keeper.get("/Consent?patient=p1&_summary=count").expect(200).pointer("/total");
+    let told = |patient: &str| {
+        json!({ "resourceType": "QuestionnaireResponse", "status": "completed",
+            "subject": { "reference": format!("Patient/{patient}") } })
+    };
+    // How sure it is, what is granted, the answers to the record, to the directory, and to what is told, and the Consents of the patient then.
     let cases = [
-        ("P9.Cp.Cd", "patient/Observation.rs patient/QuestionnaireResponse.c", 200, 403),
-        ("P5.Cp.Cd", "patient/QuestionnaireResponse.c user/HealthcareService.rs", 403, 200),
-        ("P0.Cp", "user/HealthcareService.rs", 403, 200),
+        ("P0.Cp", "user/HealthcareService.rs", 403, 200, 403, "4"),
+        ("P5.Cp.Cd", "patient/QuestionnaireResponse.c user/HealthcareService.rs", 403, 200, 201, "4"),
+        ("P9.Cp.Cd", "patient/Observation.rs patient/QuestionnaireResponse.c", 200, 403, 201, "5"),
     ];
-    for (vot, scope, record, directory) in cases {
+    for (vot, scope, record, directory, telling, consented) in cases {
         openid.say(&json!({ "vot": vot, "sub": vot }), &json!({ "sub": vot }));
         let mut browser = Browser::new(&guarded);
         let page = app.sign_in(&mut browser, "nhs-login", wanted).expect(200);
-        let boxes = [
-            ALLOW,
-            ("scope", "patient/Observation.rs"),
-            ("scope", "patient/QuestionnaireResponse.c"),
-            ("scope", "user/HealthcareService.rs"),
-        ];
+        let boxes = wanted.split(' ').map(|scope| ("scope", scope)).chain([ALLOW]);
+        let boxes: Vec<_> = boxes.collect();
         let token = app.redeem(&browser.submit(&page, "/auth/authorize/consent", &boxes)).expect(200);
         assert_eq!(token.pointer("/scope"), scope, "{vot}");
         app.get(&token, "/Observation/spo2-1").expect(record);
         app.get(&token, "/HealthcareService/svc1").expect(directory);
+        app.call(&token, "POST /QuestionnaireResponse").json(&told("p1")).send().expect(telling);
+        app.call(&token, "POST /QuestionnaireResponse").json(&told("p2")).send().expect(403);
         for closed in ["/Patient/p1", "/Condition", "/Patient/p2", "/Consent"] {
             app.get(&token, closed).expect(403);
         }
+        assert_eq!(consents(), consented, "{vot}");
     }
 }
 
