@@ -4,3 +4,7 @@
 mod consent;
 /// Breaking the glass: for a reason, for an hour, and the patient is told.
 mod emergency;
+/// Other issuers: their tokens count by the keys that they publish, and no others.
+mod issuer;
+/// Identity providers: who signs in there is known here, and grants no more than how sure it is allows.
+mod provider;

@@ -15,7 +15,7 @@ use super::{Asked, Until};
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{Stop, Visit};
-use crate::people::Account;
+use crate::people::{Account, is_proven};
 use crate::scope::{Level, Scopes};
 use crate::secret::{Random, new_name};
 use crate::{Client, Codes, Grant, Grants};
@@ -156,7 +156,7 @@ impl<'a> Visit<'a> {
         let user = acting(account, patient.as_ref());
         let basis = match (&patient, &user) {
             (Some(patient), Some(user)) if !account.is_staff() && scopes.has_level(Level::Patient) => {
-                self.basis(client, patient, user, &id, until)?
+                self.basis(client, account, patient, user, &id, until)?
             }
             _ => Basis { consents: Vec::new(), until },
         };
@@ -195,10 +195,12 @@ impl<'a> Visit<'a> {
         Ok(request.target.accept(&code))
     }
 
-    /// The Consents that an app's access to a record rests on: the patient's for the app, taken or written now, and the one for the proxy.
+    /// The Consents that an app's access to a record rests on: the patient's for the app, taken or written now, and the one for the proxy. Who is
+    /// not proven to be that person has none written: it would share the whole record, with whatever else is of the app's organization.
     fn basis(
         &self,
         client: &Client,
+        account: &Account,
         patient: &Candidate,
         user: &Key,
         grant: &str,
@@ -210,6 +212,7 @@ impl<'a> Visit<'a> {
         }
         match self.sharing_with(client, patient)? {
             Some(sharing) => basis.rest_on(&sharing.key, sharing.until),
+            None if !is_proven(account.vot.as_deref()) => {}
             None => {
                 let sharing = NewSharing {
                     issuer: &self.pages.issuer(),

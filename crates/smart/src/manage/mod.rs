@@ -10,7 +10,7 @@ use crate::authorize::words;
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{EntryView, ManageView, SignedIn, Stop, Visit};
-use crate::people::{Record, day_in_words};
+use crate::people::{Record, day_in_words, is_proven};
 use crate::scope::{Scopes, Word};
 use crate::{Grant, Grants};
 
@@ -56,10 +56,14 @@ impl Visit<'_> {
         Ok(())
     }
 
-    /// The grants that somebody made, and those on their own record.
+    /// The grants that somebody made, and those on their own record. Who is not proven to be that person sees none that one who was has made.
     fn visible(&self, person: &SignedIn) -> Result<Vec<Grant>, Outcome> {
         let granted = self.granted();
         let mut grants = granted.by_account(&person.account.name, self.now)?;
+        if !is_proven(person.account.vot.as_deref()) {
+            grants.retain(|grant| !is_proven(grant.vot.as_deref()));
+            return Ok(grants);
+        }
         if let Some(user) = person.account.user().filter(|user| user.collection() == "Patient") {
             for grant in granted.on_patient(user.id(), self.now)? {
                 if grants.iter().all(|held| held.id != grant.id) {

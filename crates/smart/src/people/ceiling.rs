@@ -34,6 +34,11 @@ pub(crate) fn ceiling(resource_type: Option<&str>, vot: Option<&str>) -> String 
     format!("{ANYBODY} {record}")
 }
 
+/// Whether somebody is proven to be who they say, by NHS login's vector of trust if there is one.
+pub(crate) fn is_proven(vot: Option<&str>) -> bool {
+    assurance(vot) == Assurance::Proven
+}
+
 /// NHS login's identity levels P0, P5, P9 and its authenticators: `Cp` a password, `Cd` and `Ck` a second factor with it, `Cm` a passkey, which is
 /// two factors by itself, <https://nhsconnect.github.io/nhslogin/vectors-of-trust/>.
 fn assurance(vot: Option<&str>) -> Assurance {

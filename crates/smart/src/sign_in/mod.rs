@@ -12,7 +12,7 @@ use crate::pages::{Frame, Link, Problem, SignInView, SignedIn, Stop, Visit, redi
 use crate::people::{Account, NAME_BYTES_MAX, Record};
 use crate::secret::hashed;
 
-pub(crate) use session::{Cookie, Session, Sessions};
+pub(crate) use session::{Cookie, Session, Sessions, Vouched};
 
 /// How long the address may be that is gone on to after sign-in, in bytes.
 const NEXT_BYTES_MAX: usize = 16_384;
@@ -95,6 +95,7 @@ impl Visit<'_> {
             auth_time: self.now,
             expires: self.now,
             fresh_for: Some(hashed(next)),
+            vouched: provider.map(|_| Vouched { fhir_user: account.fhir_user.clone(), vot: account.vot.clone() }),
         };
         let cookie = self.sessions().begin(session, &self.cookie, &self.pages.setup.random)?;
         self.tell(PersonAct::SignedIn { provider: provider.map(str::to_owned) }, Some(account));

@@ -9,6 +9,7 @@ use fhir::Outcome;
 use repository::{Edit, Millis, Vault};
 use serde::{Deserialize, Serialize};
 
+use crate::people::Account;
 use crate::record::{Stored, set};
 use crate::secret::{Random, hashed, secret};
 
@@ -34,6 +35,15 @@ pub(crate) struct Session {
     pub(crate) expires: Millis,
     /// The hash of the request that they were asked to sign in for, though they may have been signed in.
     pub(crate) fresh_for: Option<String>,
+    /// What an identity provider said at this sign-in; `None` where the person signed in here.
+    pub(crate) vouched: Option<Vouched>,
+}
+
+/// For whom an identity provider vouched at one sign-in, and how surely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Vouched {
+    pub(crate) fhir_user: Option<String>,
+    pub(crate) vot: Option<String>,
 }
 
 /// What a browser is known by: the content of its cookie.
@@ -131,6 +141,14 @@ impl Sessions<'_> {
 }
 
 impl Session {
+    /// The account as this sign-in has proven it: a later one in another browser makes this one no surer.
+    pub(crate) fn shown(&self, account: Account) -> Account {
+        match self.vouched.clone() {
+            Some(Vouched { fhir_user, vot }) => Account { fhir_user, vot, ..account },
+            None => account,
+        }
+    }
+
     /// The same, used at this time.
     fn seen(self, now: Millis) -> Session {
         Session { expires: (now + IDLE_MAX).min(self.auth_time + AGE_MAX), ..self }
