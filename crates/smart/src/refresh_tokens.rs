@@ -30,6 +30,15 @@ pub(crate) enum Shown {
     Former(Family),
 }
 
+impl Shown {
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Shown::Current(stored) => stored.value,
+            Shown::Former(family) => family,
+        }
+    }
+}
+
 impl Family {
     /// The first token of a new family, and the edit that keeps it.
     pub(crate) fn begin(random: &Random, grant: &str, client: &str, now: Millis, expires: Millis) -> (String, Edit) {

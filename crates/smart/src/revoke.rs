@@ -27,11 +27,7 @@ impl Desk<'_> {
 
     fn revoke_refresh(&self, token: &str, client: &Client, event: &mut TokenEvent) -> Result<bool, OAuthError> {
         // Whoever gives back a token that was used before may as well have the whole grant ended.
-        let family = match Family::find(self.vault(), token)? {
-            Some(Shown::Current(stored)) => stored.value,
-            Some(Shown::Former(family)) => family,
-            None => return Ok(false),
-        };
+        let Some(family) = Family::find(self.vault(), token)?.map(Shown::family) else { return Ok(false) };
         if family.client == client.id
             && let Some(grant) = self.end(&family.grant)?
         {

@@ -14,6 +14,7 @@ use crate::error::{Challenge, ErrorCode, OAuthError};
 use crate::exchange::Request;
 use crate::jose::{self, Algorithm, Claims, Expected, Invalid, KeySet, Place, SKEW_S};
 use crate::record::add;
+use crate::refresh_tokens::{self, Family};
 use crate::secret::hashed;
 use crate::token_event::TokenEvent;
 
@@ -59,6 +60,23 @@ impl Desk<'_> {
             Err(Refused::Unproven) => None,
         };
         known.ok_or_else(|| refused(shown.challenge))
+    }
+
+    /// The same for a request with a refresh token. A public client need not say who it is, as
+    /// <https://hl7.org/fhir/smart-app-launch/STU2.2/app-launch.html#refresh-access-token> has it: the token says that.
+    pub(crate) fn authenticate_for_refresh(
+        &self,
+        request: &Request,
+        event: &mut TokenEvent,
+    ) -> Result<Client, OAuthError> {
+        if Shown::is_any(request)? {
+            return self.authenticate(request, event);
+        }
+        let family = Family::find(self.vault(), request.required("refresh_token")?)?.map(refresh_tokens::Shown::family);
+        let client = family.map(|family| self.clients().find(&family.client)).transpose()?.flatten();
+        let client = client.filter(|client| client.auth == ClientAuth::Public && !client.disabled);
+        event.client = client.as_ref().map(|client| client.id.clone());
+        client.ok_or_else(|| refused(Challenge::None))
     }
 
     fn prove(&self, shown: &Shown) -> Result<Option<Client>, Refused> {
@@ -110,6 +128,12 @@ impl Desk<'_> {
 }
 
 impl<'a> Shown<'a> {
+    fn is_any(request: &Request) -> Result<bool, OAuthError> {
+        let fields = ["client_id", "client_secret", "client_assertion"];
+        let fields = fields.into_iter().map(|name| request.field(name)).collect::<Result<Vec<_>, _>>()?;
+        Ok(request.authorization.is_some() || fields.iter().any(Option::is_some))
+    }
+
     fn of(request: &'a Request) -> Result<Shown<'a>, OAuthError> {
         let id = request.field("client_id")?;
         let (secret, assertion) = (request.field("client_secret")?, request.field("client_assertion")?);

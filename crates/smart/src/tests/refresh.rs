@@ -1,5 +1,5 @@
 use super::harness::*;
-use crate::{Client, TokenAct};
+use crate::{Client, NewAuth, NewClient, TokenAct};
 
 const SCOPE: &str = "launch/patient openid offline_access patient/*.rs";
 
@@ -95,6 +95,32 @@ fn refresh_tokens_are_bound() {
         assert_eq!(house.post("/auth/token", &refresh(client, token)).outcome(), (400, error), "{token}");
     }
     assert_eq!(house.post("/auth/token", &refresh(&app, token)).status, 200);
+}
+
+/// A public client need not name itself; any other has to show that it is the one.
+#[test]
+fn a_token_names_its_public_client() {
+    let house = House::new();
+    let app = house.app();
+    let nameless =
+        |token: &str| house.post("/auth/token", &[("grant_type", "refresh_token"), ("refresh_token", token)]);
+    let first = house.granted(&app, SCOPE);
+    let second = nameless(first.text("refresh_token"));
+    assert_eq!(second.outcome(), (200, ""));
+    assert!(house.counts(second.text("access_token")));
+    assert_eq!(nameless(first.text("refresh_token")).outcome(), (400, "invalid_grant"));
+    assert!(!house.counts(second.text("access_token")));
+
+    let registered = house.register(NewClient { auth: NewAuth::Secret, ..super::harness::app() });
+    let (client, secret) = (registered.client, registered.secret.expect("a secret"));
+    let code = house.code(&house.grant(&client, SCOPE));
+    let granted = house.post("/auth/token", &with(redeem(&client.id, &code), &[("client_secret", &secret)]));
+    for token in [granted.text("refresh_token"), first.text("access_token"), "x", "x.y"] {
+        assert_eq!(nameless(token).outcome(), (401, "invalid_client"), "{token}");
+    }
+    assert_eq!(nameless("").outcome(), (400, "invalid_request"));
+    let shown = with(refresh(&client, granted.text("refresh_token")), &[("client_secret", &secret)]);
+    assert_eq!(house.post("/auth/token", &shown).outcome(), (200, ""));
 }
 
 #[test]

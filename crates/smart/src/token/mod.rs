@@ -43,7 +43,10 @@ impl Desk<'_> {
                 return Err(OAuthError::new(ErrorCode::UnsupportedGrantType, text));
             }
         };
-        let client = self.authenticate(request, event)?;
+        let client = match event.what {
+            TokenAct::Refresh => self.authenticate_for_refresh(request, event)?,
+            _ => self.authenticate(request, event)?,
+        };
         if !client.may_use(grant_type) {
             return Err(OAuthError::new(ErrorCode::UnauthorizedClient, "the client may not use this grant type"));
         }
