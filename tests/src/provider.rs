@@ -1,5 +1,5 @@
-//! A mock of an OpenID provider over real HTTP, as strict as NHS login, <https://nhsconnect.github.io/nhslogin/>: it tells of itself, publishes keys,
-//! sends browsers back with a code as if somebody had signed in on its page, and gives tokens for the code.
+//! A mock of an OpenID provider over real HTTP, as strict as NHS login, <https://nhsconnect.github.io/nhslogin/>: it tells of itself, publishes
+//! keys, sends browsers back with a code as if somebody had signed in on its page, and gives tokens for the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -55,7 +55,7 @@ struct Desk {
     asked: Fields,
 }
 
-/// A status, and a document or where to go.
+/// A document, or an error of OAuth.
 type Answer = Result<Value, &'static str>;
 
 impl OpenId {

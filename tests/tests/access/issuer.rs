@@ -80,6 +80,9 @@ fn tokens_of_another_issuer_count_by_its_keys() {
         assert_eq!(reply.text.contains("Hartley"), status == 200, "{changes}");
     }
     assert_eq!(openid.taken(), ["GET /.well-known/openid-configuration", "GET /jwks"]);
+    let token = openid.token(&claims(&openid, &guarded, &json!({})));
+    let call = guarded.flint().call("DELETE /Observation/spo2-1").header("Authorization", &format!("Bearer {token}"));
+    call.send().expect(403);
 }
 
 #[test]
@@ -133,6 +136,31 @@ fn a_patients_token_shows_one_record() {
         [json!(null), json!(""), json!("p1/../p2"), json!(["p1"]), json!("https://another.example/Patient/p1")]
     {
         get(&guarded, &token(nobody.clone()), "/Patient/p1").expect(403);
+    }
+}
+
+/// What a user may see is another thing for patients, whatever the issuer grants them.
+#[test]
+fn patients_have_no_scopes_of_staff() {
+    let openid = OpenId::start();
+    let guarded = trusting(&openid, None);
+    // Who it is, how sure, and the answers to a record and to the directory.
+    let cases = [
+        ("Practitioner/dr1", json!(null), 200, 200),
+        ("Patient/p1", json!(null), 403, 403),
+        ("RelatedPerson/rp1", json!(null), 403, 403),
+        ("Patient/p1", json!("P5.Cp.Cd"), 403, 200),
+        ("Patient/p1", json!("P0.Cp"), 403, 200),
+    ];
+    for (user, vot, record, directory) in cases {
+        let changes = json!({ "scope": "user/*.rs", "fhirUser": user, "vot": vot });
+        let token = openid.token(&claims(&openid, &guarded, &changes));
+        for (url, status) in
+            [("/Patient/p2", record), ("/Condition/copd1", record), ("/HealthcareService/svc1", directory)]
+        {
+            let reply = get(&guarded, &token, url);
+            assert_eq!(reply.status, status, "{user} {vot} {url}: {}", reply.text);
+        }
     }
 }
 

@@ -141,7 +141,8 @@ fn grants_no_more_than_the_proof_allows() {
         json!({ "resourceType": "QuestionnaireResponse", "status": "completed",
             "subject": { "reference": format!("Patient/{patient}") } })
     };
-    // How sure it is, what is granted, the answers to the record, to the directory, and to what is told, and the Consents of the patient then.
+    // How sure it is, what is granted, the answers to the record, to the directory and to what is told, and how many Consents there
+    // are then.
     let cases = [
         ("P0.Cp", "user/HealthcareService.rs", 403, 200, 403, "4"),
         ("P5.Cp.Cd", "patient/QuestionnaireResponse.c user/HealthcareService.rs", 403, 200, 201, "4"),

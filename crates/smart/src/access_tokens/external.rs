@@ -12,6 +12,7 @@ use crate::Grant;
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
 use crate::jose::{self, Algorithm, Claims, Expected, KeySet, Place};
+use crate::people::ceiling;
 use crate::scope::Scopes;
 
 /// An issuer whose access tokens count here.
@@ -78,8 +79,9 @@ impl Desk<'_> {
         let client = self.client_of(issuer, client)?;
         let grant = self.grant_of(issuer, claims, &client)?;
         let granted = Scopes::parse(&grant.scope).map_err(|_| Refused::InvalidToken)?;
-        let ceiling = Scopes::parse(&issuer.scope).map_err(|_| Refused::InvalidToken)?;
-        let scopes = usable(&granted.within(&ceiling), &client, &grant)?;
+        let most = Scopes::parse(&issuer.scope).map_err(|_| Refused::InvalidToken)?;
+        let granted = of_person(granted.within(&most), &grant)?;
+        let scopes = usable(&granted, &client, &grant)?;
         let stamp = Stamp {
             issuer: issuer.issuer.clone(),
             id: claims.text("jti").unwrap_or_default().to_owned(),
@@ -155,6 +157,13 @@ impl Desk<'_> {
             true => Some(self.local_key(patient)?.strip_prefix("Patient/")?.to_owned()),
         }
     }
+}
+
+/// What of these scopes somebody could grant who signs in here: with `user/*.rs` a patient may not see what staff may.
+fn of_person(granted: Scopes, grant: &Grant) -> Result<Scopes, Refused> {
+    let Some(user) = grant.fhir_user.as_deref().and_then(Key::parse) else { return Ok(granted) };
+    let most = Scopes::parse(&ceiling(Some(user.collection()), grant.vot.as_deref()));
+    Ok(granted.within(&most.map_err(|_| Refused::InvalidToken)?))
 }
 
 /// The words of a text or of a list of texts.
