@@ -25,7 +25,20 @@ pub struct Requester {
 }
 
 impl Requester {
+/// Users who are patients, or act for them.
+const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
+
     /// Who this is in one line, for what holds for nobody else: `client person patient`.
+    /// Whether the user is a patient, or acts for one.
+    pub fn is_lay(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()))
+    }
+
+    /// Whether what is seen of the patient is what the patient or the patient's consents say, not what others see of whom they care for.
+    pub(crate) fn acts_for_patient(&self) -> bool {
+        self.patient.is_some() && (self.is_lay() || !self.consents.is_empty())
+    }
+
     pub fn line(&self) -> String {
         let text = |key: &Option<Key>| key.as_ref().map_or("-".to_owned(), Key::to_string);
         format!("{} {} {}\n", self.client, text(&self.user), text(&self.patient))

@@ -16,7 +16,8 @@ use crate::{Repository, Requester};
 /// One scope of a token: these acts on this type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// Only in the compartment of the requester's patient: a scope that begins with `patient/`.
+    /// Only in the compartment of the requester's patient: a scope that begins with `patient/`. For users who are patients, or act for them,
+    /// that holds of every permit.
     pub of_patient: bool,
     /// `None` for every type.
     pub resource_type: Option<&'static str>,
@@ -46,7 +47,7 @@ impl Repository {
                 granted.insert(resource_type, permit.add(self, resource_type, &requester, rights)?);
             }
         }
-        let is_within_patient = permits.iter().all(|permit| permit.of_patient);
+        let is_within_patient = requester.is_lay() || permits.iter().all(|permit| permit.of_patient);
         let is_everything = requester.custodian && requester.user.is_none() && permits.contains(&Permit::everything());
         let consented = ArcSwapOption::empty();
         Ok(Access {
@@ -116,7 +117,7 @@ impl Permit {
     }
 
     fn place(&self, registry: &Registry, resource_type: &str, requester: &Requester) -> Place {
-        if !self.of_patient {
+        if !self.of_patient && !requester.is_lay() {
             return Place::Everywhere;
         }
         let Some(patient) = &requester.patient else { return Place::Nowhere };

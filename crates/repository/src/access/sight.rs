@@ -92,6 +92,11 @@ impl Sight {
         }
     }
 
+    /// Whether the consents that the access rests on are over, so that nothing may be written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.restrictions.as_ref().is_some_and(|restrictions| restrictions.are_over())
+    }
+
     /// Of which resources of a type the caller may learn that they are there, as a reference would tell. What was granted does not matter: an
     /// app may name a practitioner without reading one.
     pub(crate) fn known(&self, resource_type: &str) -> Known {

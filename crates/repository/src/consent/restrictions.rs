@@ -24,6 +24,8 @@ pub struct Restrictions {
     known: Patients,
     /// What is seen of all others.
     others: Data,
+    /// What the access rests on permits nothing.
+    is_over: bool,
 }
 
 /// Patients as rows name them.
@@ -52,7 +54,12 @@ impl Restrictions {
         let mut groups: Vec<_> =
             groups.into_iter().map(|(data, patients)| (Patients::new(patients.iter()), data)).collect();
         groups.sort_by(|(one, _), (other, _)| one.links.cmp(&other.links));
-        Restrictions { generation: 0, valid_until: None, groups, known, others }
+        Restrictions { generation: 0, valid_until: None, groups, known, others, is_over: false }
+    }
+
+    /// The same, for an access that rests on consents which permit nothing, or not.
+    pub(super) fn over(self, is_over: bool) -> Restrictions {
+        Restrictions { is_over, ..self }
     }
 
     /// The same, made from this state of all consents and valid so long.
@@ -68,6 +75,11 @@ impl Restrictions {
     /// When it must be made anew although no consent was written; `None` for never.
     pub fn valid_until(&self) -> Option<Instant> {
         self.valid_until
+    }
+
+    /// Whether the access rests on consents that permit nothing: then nothing may be written either.
+    pub fn are_over(&self) -> bool {
+        self.is_over
     }
 
     /// Whether anything is hidden.

@@ -316,6 +316,9 @@ impl<'p, 'a> Planner<'p, 'a> {
         match self.runner.satisfies(&granted, key, &rows, &mut Vec::new())? {
             true => Ok(()),
             false => Err(not_permitted(key)),
+        if self.runner.sight().is_over() {
+            return Err(not_permitted(key));
+        }
         }
     }
 
