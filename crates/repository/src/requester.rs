@@ -18,17 +18,17 @@ pub struct Requester {
     pub purposes: Vec<String>,
     /// The patient to whose record the access is limited. When this is also the user, it is the patient's own view.
     pub patient: Option<Key>,
-    /// The Consent resources that this access rests on: each must be active, in its period, and permit, at the moment of every request.
+    /// The Consent resources that this access rests on: each must be active, in its period, and permit, at the moment of every
+    /// request. Whoever rests on them may not change them.
     pub consents: Vec<Key>,
     /// The record keeper's own system: consents do not narrow what it sees.
     pub custodian: bool,
 }
 
-impl Requester {
 /// Users who are patients, or act for them.
 const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
 
-    /// Who this is in one line, for what holds for nobody else: `client person patient`.
+impl Requester {
     /// Whether the user is a patient, or acts for one.
     pub fn is_lay(&self) -> bool {
         self.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()))
@@ -39,6 +39,7 @@ const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
         self.patient.is_some() && (self.is_lay() || !self.consents.is_empty())
     }
 
+    /// Who this is in one line, for what holds for nobody else: `client person patient`.
     pub fn line(&self) -> String {
         let text = |key: &Option<Key>| key.as_ref().map_or("-".to_owned(), Key::to_string);
         format!("{} {} {}\n", self.client, text(&self.user), text(&self.patient))
