@@ -121,10 +121,7 @@ impl Permit {
             return Place::Everywhere;
         }
         let Some(patient) = &requester.patient else { return Place::Nowhere };
-        let about = match FOLLOWED.iter().find(|(followed, _)| *followed == resource_type) {
-            Some((_, code)) => about_by(registry, patient, resource_type, code),
-            None => registry.about(patient, resource_type),
-        };
+        let about = about(registry, patient, resource_type);
         if about == Filter::nothing() {
             return if is_open(registry, resource_type) { Place::Public } else { Place::Nowhere };
         }
@@ -136,7 +133,14 @@ impl Permit {
     }
 }
 
-/// What is about a patient, or leads by this parameter to what is.
+/// What is about a patient, or leads to what is.
+pub(crate) fn about(registry: &Registry, patient: &Key, resource_type: &str) -> Filter {
+    match FOLLOWED.iter().find(|(followed, _)| *followed == resource_type) {
+        Some((_, code)) => about_by(registry, patient, resource_type, code),
+        None => registry.about(patient, resource_type),
+    }
+}
+
 fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str) -> Filter {
     let links = registry.indexes(resource_type, code);
     let to = registry.resource_types().iter().map(|name| registry.about(patient, name));

@@ -6,7 +6,7 @@ use fhir::Outcome;
 use search::Registry;
 use store::{Filter, Key, Snapshot};
 
-use super::grant::FOLLOWED;
+use super::grant::{FOLLOWED, about, is_open};
 use super::{Access, Act, Permission};
 use crate::consent::{Kind, Restrictions};
 use crate::{fault, trail};
@@ -104,8 +104,8 @@ impl Sight {
         let known = match self.access.only_patient() {
             None => consented,
             Some(patient) if resource_type == patient.collection() => return Known::Untold,
-            Some(patient) => match self.registry.about(patient, resource_type) {
-                about if about == Filter::nothing() => consented,
+            Some(patient) => match about(&self.registry, patient, resource_type) {
+                about if about == Filter::nothing() && is_open(&self.registry, resource_type) => consented,
                 about => both(Some(about), consented),
             },
         };
