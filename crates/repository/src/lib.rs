@@ -12,6 +12,7 @@ mod consent;
 mod emergency;
 mod fault;
 mod library;
+mod names;
 mod note;
 mod packed;
 mod parameters;
