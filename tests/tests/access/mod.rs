@@ -1,10 +1,16 @@
 //! Who sees what: tokens, scopes and consents, by every path.
 
+/// The patient reads who saw and did what.
+mod audit;
 /// Every kind of token.
 mod callers;
 /// Consents: what patients decided about their records holds from the next request on.
 mod consent;
 /// Breaking the glass: for a reason, for an hour, and the patient is told.
 mod emergency;
+/// What the hunt found, one by one.
+mod hidden;
 /// Every interaction and operation, asked by everybody.
 mod matrix;
+/// What scopes grant, and what no scope does.
+mod scopes;
