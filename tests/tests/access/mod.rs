@@ -10,6 +10,8 @@ mod consent;
 mod emergency;
 /// What the hunt found, one by one.
 mod hidden;
+/// Random records and consents: what is fetched by any path is what may be seen.
+mod leaks;
 /// Every interaction and operation, asked by everybody.
 mod matrix;
 /// What scopes grant, and what no scope does.
