@@ -16,8 +16,8 @@ use crate::{Call, Client, Reply};
 /// When every test begins: 2027-03-01T08:00:00Z, a week before the surgery's slots.
 const START: Millis = 1_803_888_000_000;
 
-/// What the clock gains with each request.
-const TICK: Duration = Duration::from_secs(1);
+/// What the clock gains with each request, unless a test wants something else.
+const TICK: Millis = 1000;
 
 /// A running server.
 pub struct Flint {
@@ -28,6 +28,8 @@ pub struct Flint {
     thread: Option<JoinHandle<()>>,
     indexing: Indexing,
     state: Weak<State>,
+    /// What the clock gains with each request.
+    tick: AtomicI64,
 }
 
 impl Flint {
@@ -84,7 +86,8 @@ impl Flint {
         });
         let (address, indexing, state) = bound.recv().expect("the server starts");
         let client = Client::new(&format!("http://{address}/fhir"));
-        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing, state }
+        let tick = AtomicI64::new(TICK);
+        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing, state, tick }
     }
 
     /// What the server's requests share, while it runs.
@@ -97,9 +100,9 @@ impl Flint {
         self.client.base_url()
     }
 
-    /// A request that is being made, as [`Client::call`] makes it; a second goes by.
+    /// A request that is being made, as [`Client::call`] makes it; a second goes by, or what [`Flint::tick`] says.
     pub fn call(&self, line: &str) -> Call<'_> {
-        self.advance(TICK);
+        self.clock.0.fetch_add(self.tick.load(Ordering::Relaxed), Ordering::Relaxed);
         self.client.call(line)
     }
 
@@ -126,6 +129,11 @@ impl Flint {
     /// The server's time.
     pub fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// Lets this time pass with each request from now on: for tests whose requests outlast a token.
+    pub fn tick(&self, time: Duration) {
+        self.tick.store(time.as_millis() as Millis, Ordering::Relaxed);
     }
 
     /// Lets time pass.

@@ -35,6 +35,8 @@ pub struct Holder<'a> {
     /// Whose app it is.
     pub organization: &'a str,
     pub purposes: &'a [&'a str],
+    /// Names of the client: `system|value`.
+    pub identifiers: &'a [&'a str],
     pub custodian: bool,
 }
 
@@ -56,6 +58,16 @@ impl Guarded {
     /// With some settings of its own.
     pub fn start_with(set: impl FnOnce(&mut Config)) -> Guarded {
         let flint = Flint::start_with(|config| {
+            config.auth = Auth::On;
+            set(config);
+        });
+        let state = flint.state();
+        Guarded { flint, state }
+    }
+
+    /// Over the store of a server that has run without tokens.
+    pub fn restart(flint: Flint, set: impl FnOnce(&mut Config)) -> Guarded {
+        let flint = flint.restart_with(|config| {
             config.auth = Auth::On;
             set(config);
         });
@@ -107,6 +119,7 @@ impl Guarded {
             scope: format!("{} offline_access", holder.scope),
             organization: Some(holder.organization.to_owned()).filter(|name| !name.is_empty()),
             purposes: holder.purposes.iter().map(|purpose| (*purpose).to_owned()).collect(),
+            identifiers: holder.identifiers.iter().map(|name| (*name).to_owned()).collect(),
             custodian: holder.custodian,
             ..NewClient::default()
         }

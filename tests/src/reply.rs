@@ -35,6 +35,11 @@ impl Reply {
         self.headers.iter().find(|(given, _)| given == name).map_or("", |(_, value)| value)
     }
 
+    /// All header fields, in order.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
     /// The body as JSON; null when there is none.
     pub fn json(&self) -> Value {
         if self.text.is_empty() {

@@ -13,6 +13,7 @@ mod emergency;
 mod fault;
 mod library;
 mod lookup;
+mod names;
 mod note;
 mod packed;
 mod parameters;

@@ -18,16 +18,30 @@ pub struct Requester {
     pub purposes: Vec<String>,
     /// The patient to whose record the access is limited. When this is also the user, it is the patient's own view.
     pub patient: Option<Key>,
-    /// The Consent resources that this access rests on: each must be active, in its period, and permit, at the moment of every request.
+    /// The Consent resources that this access rests on: each must be active, in its period, and permit, at the moment of every
+    /// request. Whoever rests on them may not change them.
     pub consents: Vec<Key>,
     /// The record keeper's own system: consents do not narrow what it sees.
     pub custodian: bool,
 }
 
+/// Users who are patients, or act for them.
+const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
+
 impl Requester {
     /// Whether it is neither the record keeper nor a patient with the own record.
     pub fn is_third_party(&self) -> bool {
         !self.custodian && (self.user.is_none() || self.user != self.patient)
+    }
+
+    /// Whether the user is a patient, or acts for one.
+    pub fn is_lay(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()))
+    }
+
+    /// Whether what is seen of the patient is what the patient or the patient's consents say, not what others see of whom they care for.
+    pub(crate) fn acts_for_patient(&self) -> bool {
+        self.patient.is_some() && (self.is_lay() || !self.consents.is_empty())
     }
 
     /// Who this is in one line, for what holds for nobody else: `client person patient`.

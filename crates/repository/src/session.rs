@@ -241,7 +241,7 @@ impl Session<'_> {
         let snapshot = self.snapshot()?;
         let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
         let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
-        if version.body.is_some() && !self.shows(&*snapshot, &sight, Act::Read, &version)? {
+        if !self.shows(&*snapshot, &sight, Act::Read, &version)? {
             return Err(not_found());
         }
         self.note(What::Vread, vec![Seen::of(&version, patients)]);
@@ -318,7 +318,7 @@ impl Session<'_> {
         }
     }
 
-    /// Whether a version may stand in a history.
+    /// Whether a version may stand in a history: as in that of the resource alone, none of what is hidden now, or was when it was deleted.
     fn shows_entry(
         &self,
         snapshot: &dyn Snapshot,
@@ -332,12 +332,9 @@ impl Session<'_> {
             Some(filter) if filter == Filter::nothing() => Ok(false),
             Some(filter) => {
                 let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
-                match examined {
-                    Some(Examined { version: current, accepted, .. }) if accepted || current.body.is_none() => {
-                        self.shows(snapshot, sight, act, version)
-                    }
-                    _ => Ok(false),
-                }
+                let Some(Examined { version: current, accepted, .. }) = examined else { return Ok(false) };
+                let is_there = accepted || current.body.is_none() && self.shows(snapshot, sight, act, &current)?;
+                Ok(is_there && self.shows(snapshot, sight, act, version)?)
             }
         }
     }

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::Origin;
@@ -101,6 +101,10 @@ async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
             request_id: request_id(&head.headers),
         },
         code: "unknown",
+        challenge: match head.headers.contains_key(AUTHORIZATION) {
+            true => smart::Refused::CHALLENGE,
+            false => smart::Refused::CHALLENGE_WITHOUT_TOKEN,
+        },
     };
     let in_progress = InProgress::enter(&state);
     let response = match exchange.answer(&state, &head, body).await {
@@ -147,6 +151,8 @@ struct Exchange {
     form: Form,
     /// The interaction's code.
     code: &'static str,
+    /// What is said to who shows no valid token, <https://www.rfc-editor.org/rfc/rfc6750#section-3>.
+    challenge: &'static str,
 }
 
 impl Exchange {
@@ -247,7 +253,11 @@ impl Exchange {
     }
 
     fn refusal(&self, refused: Refused, state: &State) -> Response {
-        self.form.response(Answer::refusal(refused, &self.form.request_id), &state.base_url)
+        let mut response = self.form.response(Answer::refusal(refused, &self.form.request_id), &state.base_url);
+        if response.status() == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
+        }
+        response
     }
 }
 

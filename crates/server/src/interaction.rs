@@ -38,9 +38,10 @@ pub(crate) enum Interaction {
 
 /// The codes of what [`Interaction::parse`] reads at a type or instance, and at the base URL:
 /// <https://hl7.org/fhir/R4/valueset-type-restful-interaction.html>, <https://hl7.org/fhir/R4/valueset-system-restful-interaction.html>.
-pub(crate) const ON_TYPES: [&str; 9] =
+pub const ON_TYPES: [&str; 9] =
     ["read", "vread", "update", "patch", "delete", "history-instance", "history-type", "create", "search-type"];
-pub(crate) const ON_SYSTEM: [&str; 4] = ["transaction", "batch", "search-system", "history-system"];
+/// See [`ON_TYPES`].
+pub const ON_SYSTEM: [&str; 4] = ["transaction", "batch", "search-system", "history-system"];
 
 /// What the body of an interaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

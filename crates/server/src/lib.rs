@@ -35,8 +35,9 @@ mod terminology;
 
 pub use config::{Auth, Config, Limits, Settings};
 pub use http::app;
+pub use interaction::{ON_SYSTEM, ON_TYPES};
 pub use listen::{Indexing, Server, StartError, serve};
-pub use repository::References;
+pub use repository::{Implicit, References};
 pub use search::Dialect;
 pub use state::State;
 pub use store::{Clock, Millis};

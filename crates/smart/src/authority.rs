@@ -73,7 +73,13 @@ impl Authority {
 impl AuthorizationServer {
     /// What a token grants. A scope that nothing can be made of grants nothing.
     fn rights(&self, repository: &Repository, verified: &Verified) -> Access {
-        let requester = self.requester(verified);
+        let requester = match self.requester(repository, verified) {
+            Ok(requester) => requester,
+            Err(outcome) => {
+                tracing::error!(%outcome, "a token grants nothing, for it cannot be found out who asks");
+                return Access::limited([], Requester::default());
+            }
+        };
         let permits = verified.scopes.data.iter().map(permit);
         let understood = permits.filter(|permit| {
             let alone = repository.grant(std::slice::from_ref(permit), requester.clone());
@@ -84,7 +90,7 @@ impl AuthorizationServer {
         access.unwrap_or_else(|_| Access::limited([], requester))
     }
 
-    fn requester(&self, verified: &Verified) -> Requester {
+    fn requester(&self, repository: &Repository, verified: &Verified) -> Result<Requester, Outcome> {
         let Verified { client, grant, .. } = verified;
         let key = |text: &Option<String>| text.as_deref().and_then(Key::parse);
         let named = client.identifiers.iter().filter_map(|identifier| identifier.split_once('|'));
@@ -93,19 +99,24 @@ impl AuthorizationServer {
         // A consent that cannot be found permits nothing.
         let unknown = || Key::new("Consent", "-").expect("a type and an id");
         let consents = grant.consents.iter().map(|consent| Key::parse(consent).unwrap_or_else(unknown));
+        let (user, organization) = (key(&grant.fhir_user), key(&client.organization));
+        let mut names: Vec<_> = names.map(|(system, value)| Name::Identifier { system, value }).collect();
+        for key in user.iter().chain(&organization) {
+            names.extend(repository.names(key)?);
+        }
         let stated = [&grant.purposes, &client.purposes].into_iter().find(|purposes| !purposes.is_empty());
         let purposes = stated.cloned().unwrap_or_else(|| vec![usual_purpose(grant).to_owned()]);
-        Requester {
+        Ok(Requester {
             client: client.id.clone(),
             client_name: client.name.clone(),
-            user: key(&grant.fhir_user),
-            organization: key(&client.organization),
-            names: names.map(|(system, value)| Name::Identifier { system, value }).collect(),
+            user,
+            organization,
+            names,
             purposes,
             patient: grant.patient.as_deref().and_then(|id| Key::new("Patient", id)),
             consents: consents.collect(),
             custodian: client.custodian,
-        }
+        })
     }
 }
 

@@ -14,6 +14,7 @@ const APP: Holder<'static> = Holder {
     consents: &["Consent/share-app"],
     organization: "Organization/app1",
     purposes: &["PATRQT"],
+    identifiers: &[],
     custodian: false,
 };
 

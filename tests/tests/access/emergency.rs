@@ -10,6 +10,7 @@ const DOCTOR: Holder<'static> = Holder {
     consents: &[],
     organization: "Organization/gp1",
     purposes: &["TREAT"],
+    identifiers: &[],
     custodian: false,
 };
 

@@ -1,10 +1,22 @@
 //! Who sees what: tokens, scopes and consents, by every path.
 
+/// The patient reads who saw and did what.
+mod audit;
+/// Every kind of token.
+mod callers;
 /// Consents: what patients decided about their records holds from the next request on.
 mod consent;
 /// Breaking the glass: for a reason, for an hour, and the patient is told.
 mod emergency;
+/// What the hunt found, one by one.
+mod hidden;
 /// Other issuers: their tokens count by the keys that they publish, and no others.
 mod issuer;
+/// Random records and consents: what is fetched by any path is what may be seen.
+mod leaks;
+/// Every interaction and operation, asked by everybody.
+mod matrix;
 /// Identity providers: who signs in there is known here, and grants no more than how sure it is allows.
 mod provider;
+/// What scopes grant, and what no scope does.
+mod scopes;

@@ -16,7 +16,8 @@ use crate::{Repository, Requester};
 /// One scope of a token: these acts on this type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
-    /// Only in the compartment of the requester's patient: a scope that begins with `patient/`.
+    /// Only in the compartment of the requester's patient: a scope that begins with `patient/`. For users who are patients, or act for them,
+    /// that holds of every permit.
     pub of_patient: bool,
     /// `None` for every type.
     pub resource_type: Option<&'static str>,
@@ -46,7 +47,7 @@ impl Repository {
                 granted.insert(resource_type, permit.add(self, resource_type, &requester, rights)?);
             }
         }
-        let is_within_patient = permits.iter().all(|permit| permit.of_patient);
+        let is_within_patient = requester.is_lay() || permits.iter().all(|permit| permit.of_patient);
         let is_everything = requester.custodian && requester.user.is_none() && permits.contains(&Permit::everything());
         let consented = ArcSwapOption::empty();
         Ok(Access {
@@ -116,14 +117,11 @@ impl Permit {
     }
 
     fn place(&self, registry: &Registry, resource_type: &str, requester: &Requester) -> Place {
-        if !self.of_patient {
+        if !self.of_patient && !requester.is_lay() {
             return Place::Everywhere;
         }
         let Some(patient) = &requester.patient else { return Place::Nowhere };
-        let about = match FOLLOWED.iter().find(|(followed, _)| *followed == resource_type) {
-            Some((_, code)) => about_by(registry, patient, resource_type, code),
-            None => registry.about(patient, resource_type),
-        };
+        let about = about(registry, patient, resource_type);
         if about == Filter::nothing() {
             return if is_public(resource_type) { Place::Public } else { Place::Nowhere };
         }
@@ -135,7 +133,14 @@ impl Permit {
     }
 }
 
-/// What is about a patient, or leads by this parameter to what is.
+/// What is about a patient, or leads to what is.
+pub(crate) fn about(registry: &Registry, patient: &Key, resource_type: &str) -> Filter {
+    match FOLLOWED.iter().find(|(followed, _)| *followed == resource_type) {
+        Some((_, code)) => about_by(registry, patient, resource_type, code),
+        None => registry.about(patient, resource_type),
+    }
+}
+
 fn about_by(registry: &Registry, patient: &Key, resource_type: &str, code: &str) -> Filter {
     let links = registry.indexes(resource_type, code);
     let to = registry.resource_types().iter().map(|name| registry.about(patient, name));

@@ -6,9 +6,9 @@ use fhir::Outcome;
 use search::Registry;
 use store::{Filter, Key, Snapshot};
 
-use super::grant::FOLLOWED;
+use super::grant::{FOLLOWED, about};
 use super::{Access, Act, Consented, Permission};
-use crate::consent::{Kind, Restrictions};
+use crate::consent::{Kind, Restrictions, is_public};
 use crate::{fault, trail};
 
 /// Of which resources of a type a caller may learn that they are there.
@@ -97,6 +97,11 @@ impl Sight {
         }
     }
 
+    /// Whether the consents that the access rests on are over, so that nothing may be written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.consented.as_ref().is_some_and(|consented| consented.restrictions().are_over())
+    }
+
     /// Of which resources of a type the caller may learn that they are there, as a reference would tell. What was granted does not matter: an
     /// app may name a practitioner without reading one.
     pub(crate) fn known(&self, resource_type: &str) -> Known {
@@ -104,8 +109,8 @@ impl Sight {
         let known = match self.access.only_patient() {
             None => consented,
             Some(patient) if resource_type == patient.collection() => return Known::Untold,
-            Some(patient) => match self.registry.about(patient, resource_type) {
-                about if about == Filter::nothing() => consented,
+            Some(patient) => match about(&self.registry, patient, resource_type) {
+                about if about == Filter::nothing() && is_public(resource_type) => consented,
                 about => both(Some(about), consented),
             },
         };

@@ -45,13 +45,14 @@ impl Policies {
         let elevated: Vec<_> = elevations.iter().filter(|elevation| elevation.holds_for(&asker)).collect();
         let mut turns: Vec<_> = elevated.iter().map(|elevation| elevation.until).collect();
         let restrictions = match &requester.patient {
-            Some(patient) => {
+            Some(patient) if requester.acts_for_patient() => {
                 let seen = self.seen_of(&asker, patient, &elevated);
                 self.of(patient).for_each(|policy| policy.root.turns(&mut turns));
-                Restrictions::new([(patient.clone(), seen)], Data::Everything)
+                let is_over = seen == Data::Nothing;
+                Restrictions::new([(patient.clone(), seen)], Data::Everything).over(is_over)
             }
-            None if !self.rests(&asker) => Restrictions::new([], Data::Nothing),
-            None => {
+            _ if !self.rests(&asker) => Restrictions::new([], Data::Nothing).over(true),
+            _ => {
                 let patients = self.by_patient.keys().chain(elevated.iter().map(|elevation| &elevation.patient));
                 let patients: BTreeSet<_> = patients.collect();
                 let seen =
@@ -59,7 +60,7 @@ impl Policies {
                 Restrictions::new(seen, asker.implied())
             }
         };
-        if requester.patient.is_none() {
+        if !requester.acts_for_patient() {
             self.by_key.values().for_each(|policy| policy.root.turns(&mut turns));
         }
         let valid_until = turns.into_iter().filter(|turn| *turn > now).min();
@@ -71,8 +72,7 @@ impl Policies {
             return Data::Nothing;
         }
         let requester = asker.requester;
-        let is_lay = requester.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()));
-        if requester.patient.is_some() && (is_lay || !requester.consents.is_empty()) {
+        if requester.acts_for_patient() {
             let own = requester.consents.iter().map(|key| self.of(patient).find(|policy| policy.key == *key));
             return asker.sees_for_patient(patient, own, self.of(patient));
         }
@@ -159,6 +159,3 @@ impl Policies {
         }
     }
 }
-
-/// Users who are patients, or act for them.
-const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];

@@ -25,6 +25,8 @@ pub(crate) struct Restrictions {
     known: Patients,
     /// What is seen of all others.
     others: Data,
+    /// What the access rests on permits nothing.
+    is_over: bool,
 }
 
 /// Patients as rows name them.
@@ -53,7 +55,12 @@ impl Restrictions {
         let mut groups: Vec<_> =
             groups.into_iter().map(|(data, patients)| (Patients::new(patients.iter()), data)).collect();
         groups.sort_by(|(one, _), (other, _)| one.links.cmp(&other.links));
-        Restrictions { generation: 0, valid_until: None, groups, known, others }
+        Restrictions { generation: 0, valid_until: None, groups, known, others, is_over: false }
+    }
+
+    /// The same, for an access that rests on consents which permit nothing, or not.
+    pub(super) fn over(self, is_over: bool) -> Restrictions {
+        Restrictions { is_over, ..self }
     }
 
     /// The same, made from this state of all consents and valid so long.
@@ -76,6 +83,11 @@ impl Restrictions {
     /// Whether these are still what the policies mean for that requester.
     pub(crate) fn hold(&self, policies: &Policies, now: Instant) -> bool {
         self.generation == policies.generation() && self.valid_until.is_none_or(|until| now < until)
+    }
+
+    /// Whether the access rests on consents that permit nothing: then nothing may be written either.
+    pub(crate) fn are_over(&self) -> bool {
+        self.is_over
     }
 
     /// Whether anything is hidden.

@@ -57,6 +57,9 @@ pub struct SearchPage {
     pub plan: Vec<String>,
 }
 
+/// Instead of a plan, which tells what was looked at and not shown.
+const UNEXPLAINED: &str = "what a search did is told only to who may see everything";
+
 impl Session<'_> {
     /// One page of a search.
     pub fn search(&self, request: &SearchRequest<'_>) -> Result<SearchPage, Outcome> {
@@ -72,7 +75,8 @@ impl Session<'_> {
         let snapshot = self.snapshot()?;
         self.check_parameters(query, &*snapshot)?;
         let mut runner = Runner::new(self, &*snapshot, self.sight(&*snapshot)?);
-        runner.plan = request.explain.then(RefCell::default);
+        let explains = request.explain && runner.sight().is_full();
+        runner.plan = explains.then(RefCell::default);
         runner.seen = self.accounts().then(RefCell::default);
         let page = match query.contained {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
@@ -82,7 +86,12 @@ impl Session<'_> {
             let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             self.note(What::Search { types: query.types.clone(), query: text }, seen.into_inner());
         }
-        Ok(SearchPage { rows: runner.rows.get(), plan: runner.plan.map_or(Vec::new(), RefCell::into_inner), ..page })
+        let plan = match runner.plan {
+            Some(plan) => plan.into_inner(),
+            None if request.explain => vec![UNEXPLAINED.to_owned()],
+            None => Vec::new(),
+        };
+        Ok(SearchPage { rows: runner.rows.get(), plan, ..page })
     }
 }
 
@@ -196,18 +205,16 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// A step in words. Its numbers are those of one part of the filter, before the access narrows it, and so would count what the caller
-    /// may not see: only who sees everything is told them.
+    /// A step in words. Steps and numbers are those of one part of the filter, before the access narrows it, and so tell of what the caller
+    /// may not see: there is a plan only for who sees everything.
     fn told(&self, step: &Step) -> String {
         let mut text = format!("{}: {}", self.stage.get(), step.verb);
         if let Some(index) = step.index {
             let _ = write!(text, " {}", self.name(index));
         }
-        if self.sight.is_full() {
-            let _ = write!(text, ", {} rows touched", step.rows);
-            if let Some(left) = step.left {
-                let _ = write!(text, ", {left} resources");
-            }
+        let _ = write!(text, ", {} rows touched", step.rows);
+        if let Some(left) = step.left {
+            let _ = write!(text, ", {left} resources");
         }
         text
     }

@@ -204,6 +204,7 @@ impl<'p, 'a> Planner<'p, 'a> {
         };
         let live = current.as_ref().filter(|version| version.body.is_some());
         match self.reach(draft.method, &key)? {
+            Reach::Whole if self.rests_on(&key) => return Err(not_permitted(&key)),
             Reach::Whole => {}
             // The server has chosen the id of a new one; what a condition has found is known to be there.
             Reach::Hidden if draft.target.is_none() && live.is_none() => {}
@@ -237,6 +238,11 @@ impl<'p, 'a> Planner<'p, 'a> {
         }
         self.jobs.push(Job { change, key: key.clone(), current, document, edits: Vec::new() });
         Ok(End::Write(key))
+    }
+
+    /// Whether this is a consent on which the caller's access rests.
+    fn rests_on(&self, key: &Key) -> bool {
+        self.session.requester().is_some_and(|requester| requester.consents.contains(key))
     }
 
     /// How far the caller reaches to what is there. What is hidden is as good as not there, and so is no id that one could take.
@@ -310,6 +316,9 @@ impl<'p, 'a> Planner<'p, 'a> {
 
     /// Refuses content that the caller may not write.
     fn permit_content(&self, method: Method, key: &Key, content: &Content) -> Result<(), Outcome> {
+        if self.runner.sight().is_over() {
+            return Err(not_permitted(key));
+        }
         let granted = self.session.access.permission(method.act(), key.collection()).filter();
         let Some(granted) = granted else { return Ok(()) };
         let rows = content.rows.clone().together();

@@ -260,11 +260,11 @@ fn the_own_view_is_narrowed_only_by_name() {
     let staff = Requester { patient: Some(key("Patient/p")), ..one() };
     check("staff who asks about one patient", &[&deny(&[])], &staff, Implicit::Permit, NOT_P);
     check(
-        "of another patient",
+        "of another patient, who is hidden all the same",
         &[&deny(&[])],
         &Requester { patient: Some(key("Patient/q")), ..one() },
         Implicit::Permit,
-        ALL,
+        NOT_P,
     );
     let system = Requester { consents: vec![key("Consent/c")], ..one() };
     check(
@@ -329,7 +329,7 @@ fn restrictions_hold_until_a_period_begins_or_ends() {
     let policies = policies(&[&consent("c", "p", &outer), &consent("q", "q", r#"{"type":"permit"}"#)]);
     let registry = registry();
     let staff = one();
-    let about_q = Requester { patient: Some(key("Patient/q")), ..one() };
+    let q = Requester { user: Some(key("Patient/q")), patient: Some(key("Patient/q")), ..one() };
     let no_mind = "p plain secret other both nobody one";
     let all = "p plain mind secret other both nobody one";
     for (now, until, expected) in [
@@ -347,7 +347,7 @@ fn restrictions_hold_until_a_period_begins_or_ends() {
         assert_eq!(restrictions.valid_until(), until.map(at), "{now}");
         assert!(restrictions.hold(&policies, at(now)), "{now}");
         assert!(until.is_none_or(|until| !restrictions.hold(&policies, at(until))), "{now}");
-        assert_eq!(policies.restrictions(&about_q, at(now), Implicit::Deny, &[]).valid_until(), None, "{now}");
+        assert_eq!(policies.restrictions(&q, at(now), Implicit::Deny, &[]).valid_until(), None, "{now}");
     }
 }
 

@@ -46,18 +46,29 @@ impl World<'_> {
         }
         let patients = patients_of(root);
         match &self.requester.patient {
-            Some(only) => patients.iter().all(|patient| patient != only.id() || self.shows(patient, root)),
-            None => patients.iter().all(|patient| self.shows(patient, root)),
+            Some(only) if self.acts_for_patient() => {
+                patients.iter().all(|patient| patient != only.id() || self.shows(patient, root))
+            }
+            _ => patients.iter().all(|patient| self.shows(patient, root)),
         }
+    }
+
+    fn user(&self) -> String {
+        self.requester.user.as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default()
+    }
+
+    /// Whether it is a patient's own view, or that of who acts for one.
+    fn acts_for_patient(&self) -> bool {
+        let is_lay = ["Patient/", "RelatedPerson/"].iter().any(|name| self.user().starts_with(name));
+        self.requester.patient.is_some() && (is_lay || !self.requester.consents.is_empty())
     }
 
     /// Whether one patient lets the resource be seen.
     fn shows(&self, patient: &str, resource: Node<'_>) -> bool {
         let of_patient = || self.consents.iter().map(Document::root).filter(|consent| is_about(*consent, patient));
         let asks = self.requester;
-        let user = asks.user.as_ref().map(|user| user.as_str().to_owned()).unwrap_or_default();
-        let is_lay = user.starts_with("Patient/") || user.starts_with("RelatedPerson/");
-        if asks.patient.is_some() && (is_lay || !asks.consents.is_empty()) {
+        let user = self.user();
+        if self.acts_for_patient() {
             if asks.consents.is_empty() && user != format!("Patient/{patient}") {
                 return false;
             }

@@ -1,0 +1,120 @@
+use flint_tests::{Guarded, Holder};
+use serde_json::{Value, json};
+
+use super::callers::{holder, keeper};
+
+const PSY: &str = r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"PSY"}"#;
+
+fn condition(id: &str, labels: &str) -> Value {
+    let text = format!(
+        r#"{{"resourceType":"Condition","id":"{id}","meta":{{"security":[{labels}]}},"subject":{{"reference":"Patient/p1"}},"code":{{"text":"x"}},
+            "clinicalStatus":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/condition-clinical","code":"active"}}]}}}}"#
+    );
+    let mut condition: Value = serde_json::from_str(&text).expect("JSON");
+    if labels.is_empty() {
+        condition.as_object_mut().expect("an object").remove("meta");
+    }
+    condition
+}
+
+/// What was hidden when it was deleted shows none of its versions, and what was seen shows those that are seen.
+#[test]
+fn what_was_deleted_stays_hidden() {
+    let guarded = Guarded::surgery();
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+    for (id, labels) in [("gone", ["", PSY]), ("seen", [PSY, ""])] {
+        for (label, status) in labels.into_iter().zip([201, 200]) {
+            keeper.send(&format!("PUT /Condition/{id}"), condition(id, label)).expect(status);
+        }
+        keeper.call(&format!("DELETE /Condition/{id}")).send().expect(204);
+    }
+    app.get("/Condition/gone").expect(404);
+    app.get("/Condition/gone/_history").expect(404);
+    app.get("/Condition/gone/_history/1").expect(404);
+    app.get("/Condition/seen").expect(410);
+    app.get("/Condition/seen/_history/1").expect(404);
+    app.get("/Condition/seen/_history/2").expect(200);
+    for url in ["/Condition/_history", "/_history"] {
+        let history = app.get(url).expect(200);
+        let told = |key: &str| {
+            history.text.contains(&format!("\"fullUrl\":\"{}/Condition/{key}\"", guarded.flint().base_url()))
+        };
+        assert!(!told("gone") && told("seen"), "{url}: {}", history.text);
+    }
+}
+
+/// What a search did tells of what it looked at: nobody is told from whom anything may be hidden.
+#[test]
+fn the_plan_of_a_search_is_for_who_sees_everything() {
+    let guarded = Guarded::surgery();
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+    let plan = |caller: &flint_tests::Bearer<'_>, id: &str| {
+        caller.get(&format!("/Condition?_id={id}&_explain=true")).expect(200).text.replace(id, "ID")
+    };
+    assert_eq!(plan(&app, "sens1"), plan(&app, "none1"));
+    assert!(plan(&app, "sens1").contains("is told only to who may see everything"));
+    assert!(plan(&keeper, "sens1").contains("search: find by a value of"));
+}
+
+/// A reference tells no patient's app of what belongs to others, of whatever type.
+#[test]
+fn references_tell_nothing_of_others() {
+    let guarded = Guarded::surgery();
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("patient")));
+    let there = [
+        json!({ "resourceType": "Binary", "contentType": "text/plain", "securityContext": { "reference": "Patient/p2" } }),
+        json!({ "resourceType": "Bundle", "type": "collection" }),
+        json!({ "resourceType": "Provenance", "target": [{ "reference": "Patient/p2" }], "recorded": "2027-02-01T10:00:00Z",
+            "agent": [{ "who": { "reference": "Practitioner/dr1" } }] }),
+        json!({ "resourceType": "Condition", "subject": { "reference": "Patient/p2" } }),
+    ];
+    let about = |key: &str| {
+        let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+            "subject": { "reference": "Patient/p1" }, "focus": [{ "reference": key }] });
+        app.send("POST /Observation", observation).expect(422).text.replace(key, "KEY")
+    };
+    for resource in there {
+        let name = resource["resourceType"].as_str().expect("a type").to_owned();
+        let id = keeper.send(&format!("POST /{name}"), resource).expect(201).pointer("/id");
+        assert_eq!(about(&format!("{name}/{id}")), about(&format!("{name}/none")));
+    }
+    let own = json!({ "resourceType": "Binary", "contentType": "text/plain", "securityContext": { "reference": "Patient/p1" } });
+    let id = keeper.send("POST /Binary", own).expect(201).pointer("/id");
+    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+        "subject": { "reference": "Patient/p1" }, "focus": [{ "reference": format!("Binary/{id}") }] });
+    app.send("POST /Observation", observation).expect(201);
+}
+
+/// Once what an access rests on is over, nothing is written with it either.
+#[test]
+fn nothing_is_written_after_the_consent() {
+    let guarded = Guarded::surgery();
+    let (keeper, proxy) = (guarded.hold(&keeper()), guarded.hold(&holder("proxy")));
+    let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" }, "subject": { "reference": "Patient/p1" } });
+    proxy.send("POST /Observation", observation.clone()).expect(201);
+    let mut ended = keeper.get("/Consent/share-husband").expect(200).json();
+    ended["status"] = json!("inactive");
+    ended["extension"] = json!([{ "url": "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason",
+        "valueCodeableConcept": { "coding": [{ "code": "ROLE_DEACTIVATED_PATIENT_REQUEST" }] } }]);
+    keeper.send("PUT /Consent/share-husband", ended).expect(200);
+    proxy.send("POST /Observation", observation.clone()).expect(403);
+    let nobody = Holder { consents: &[], ..holder("proxy") };
+    guarded.hold(&nobody).send("POST /Observation", observation).expect(403);
+}
+
+/// A consent may name who asks by the identifiers of the organization, or of the person.
+#[test]
+fn consents_name_by_identifier_too() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    let organization = keeper.get("/Organization/gp1").expect(200).json()["identifier"][0].clone();
+    let person = keeper.get("/Practitioner/dr1").expect(200).json()["identifier"][0].clone();
+    for identifier in [organization, person] {
+        let mut dissent = keeper.get("/Consent/ndop").expect(200).json();
+        dissent["id"] = json!("dissent");
+        dissent["scope"]["coding"][0]["code"] = json!("patient-privacy");
+        dissent["provision"] = json!({ "type": "deny", "actor": [{ "role": { "coding": [{ "code": "IRCP" }] }, "reference": { "identifier": identifier } }] });
+        keeper.send("PUT /Consent/dissent", dissent);
+        assert_eq!(guarded.hold(&holder("staff")).get("/Condition/copd1").status, 404, "{identifier}");
+    }
+}
