@@ -20,4 +20,6 @@ mod commands {
     mod synthea;
     /// SNOMED CT and LOINC, in files that are made up.
     mod terminology;
+    /// People who may sign in.
+    mod user;
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use repository::{Access, Key};
 use smart::{Client, ClientAuth, Clients, NewAuth, NewClient, Random, system_random};
 
 use super::Data;
@@ -116,6 +117,7 @@ impl Add {
     fn run(self, random: &Random) -> Result<(), Box<dyn Error>> {
         let auth = self.auth()?;
         let state = Data::open(self.data.settings()?)?;
+        check_organization(&state, self.organization.as_deref())?;
         let new = NewClient {
             name: self.name,
             auth,
@@ -182,6 +184,15 @@ impl Secret {
         println!("client secret: {}", secret.ok_or_else(|| format!("`{}` is no client with a secret", self.id))?);
         Ok(())
     }
+}
+
+/// Refuses an organization that is not there: consents for the app could not be written.
+fn check_organization(state: &State, organization: Option<&str>) -> Result<(), Box<dyn Error>> {
+    let Some(key) = organization.and_then(Key::parse).filter(|key| key.collection() == "Organization") else {
+        return Ok(());
+    };
+    state.repository.open(Access::full()).read(&key)?;
+    Ok(())
 }
 
 fn clients<'a>(state: &'a State, random: &'a Random) -> Clients<'a> {

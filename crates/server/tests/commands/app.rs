@@ -16,6 +16,8 @@ fn adds_lists_and_removes() {
     let ran = bench.run("app", &["list"]);
     assert!(ran.code == 1 && ran.err.contains("there is no store"), "{ran:?}");
 
+    bench.write("practice.ndjson", r#"{"resourceType":"Organization","id":"o1","name":"Practice"}"#);
+    bench.import(&["practice.ndjson"]);
     let public = ["add", "--name", "App", "--scope", "openid patient/*.rs", "--redirect-uri", "https://app.example/cb"];
     let ran = bench.run("app", &public);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{ran:?}");
@@ -54,7 +56,9 @@ fn adds_lists_and_removes() {
             &["add", "--name", "A", "--scope", "openid", "--redirect-uri", "http://a.example"],
             "redirect URI `http://a.example`",
         ),
-        (&["add", "--name", "A", "--scope", "system/*.rs"], "needs keys of the client"),
+        (&["add", "--name", "A", "--scope", "system/*.rs"], "sign with keys"),
+        (&with(&["--organization", "Organization/o2"]), "there is no `Organization/o2`"),
+        (&with(&["--organization", "Patient/o1"]), "`Patient/o1` is no reference to an Organization"),
         (&["add", "--name", "A", "--scope", "system/*.rs", "--jwks", "none.json"], "`none.json`: No such file"),
         (&["add", "--name", "A", "--scope", "system/*.rs", "--jwks", "private.json"], "must stay secret"),
     ] {

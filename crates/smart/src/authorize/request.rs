@@ -116,13 +116,13 @@ impl AuthorizeRequest {
         let read = Parameters(parameters);
         let Some(client) = client.filter(|client| !client.disabled && read.count("client_id") == 1) else {
             return Err(Refused::Here(
-                "The app that sent you here is not known to us, or it may not be used any more.",
+                "The app that sent you here is not known to us, or it may not be used any more. Nothing was shared with it, and you can close this page.",
             ));
         };
         let redirect_uri = read.get("redirect_uri").unwrap_or_default();
         if read.count("redirect_uri") != 1 || !client.redirect_uris.iter().any(|uri| uri == redirect_uri) {
             return Err(Refused::Here(
-                "The app wants you to be sent back to an address that it has not told us before.",
+                "The app wants you to be sent back to an address that it has not told us before. Nothing was shared with it, and you can close this page.",
             ));
         }
         let state = read.get("state").filter(|state| state.len() <= VALUE_BYTES_MAX).unwrap_or_default();

@@ -9,13 +9,13 @@ use repository::Millis;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::metadata::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS};
+use super::metadata::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN};
 use super::{ClientError, InvalidClient, NewAuth, NewClient, Registered};
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
 use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request};
-use crate::scope::{Level, Scopes};
+use crate::scope::{Level, Scopes, Word};
 use crate::token_event::TokenEvent;
 use crate::uri::Uri;
 
@@ -98,14 +98,14 @@ impl Metadata {
         if self.response_types.is_some_and(|types| types.iter().any(|name| name != "code")) {
             return Err(invalid("response types other than `code` are not supported"));
         }
-        let grant_types = self.grant_types.unwrap_or_else(|| vec![AUTHORIZATION_CODE.to_owned()]);
+        let mut scopes = Scopes::parse(self.scope.as_deref().unwrap_or(SCOPE_DEFAULT))
+            .map_err(|error| invalid(error.to_string()))?;
+        scopes.data.retain(|scope| scope.level != Level::System);
+        let grant_types = self.grant_types.unwrap_or_else(|| usual_grant_types(&scopes));
         if grant_types.iter().any(|name| name == CLIENT_CREDENTIALS) {
             return Err(invalid("`client_credentials` is not for clients that register themselves"));
         }
         let auth = auth(self.token_endpoint_auth_method.as_deref(), self.jwks, self.jwks_uri)?;
-        let mut scopes = Scopes::parse(self.scope.as_deref().unwrap_or(SCOPE_DEFAULT))
-            .map_err(|error| invalid(error.to_string()))?;
-        scopes.data.retain(|scope| scope.level != Level::System);
         let name =
             self.client_name.or_else(|| self.redirect_uris.first().cloned().map(|uri| uri.chars().take(200).collect()));
         Ok(NewClient {
@@ -122,6 +122,13 @@ impl Metadata {
             ..NewClient::default()
         })
     }
+}
+
+/// RFC 7591 leaves only the code, but who asks for access that lasts wants refresh tokens.
+fn usual_grant_types(scopes: &Scopes) -> Vec<String> {
+    let lasts = scopes.has(Word::OfflineAccess) || scopes.has(Word::OnlineAccess);
+    let refresh = lasts.then_some(REFRESH_TOKEN);
+    std::iter::once(AUTHORIZATION_CODE).chain(refresh).map(str::to_owned).collect()
 }
 
 fn auth(method: Option<&str>, jwks: Option<Value>, jwks_uri: Option<String>) -> Result<NewAuth, OAuthError> {

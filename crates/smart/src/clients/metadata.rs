@@ -131,7 +131,9 @@ impl NewClient {
             () if has(AUTHORIZATION_CODE) && self.redirect_uris.is_empty() => {
                 Err(invalid("`authorization_code` needs redirect URIs"))
             }
-            () if has(CLIENT_CREDENTIALS) && !signs => Err(invalid("`client_credentials` needs keys of the client")),
+            () if has(CLIENT_CREDENTIALS) && !signs => {
+                Err(invalid("`client_credentials` and `system/` scopes are only for clients that sign with keys"))
+            }
             () if has(CLIENT_CREDENTIALS) != scopes.has_level(Level::System) => {
                 Err(invalid("`client_credentials` and `system/` scopes go together"))
             }

@@ -1,7 +1,7 @@
 //! How often somebody may try to sign in, <https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout>.
 //!
-//! An attempt counts when it begins, so that attempts side by side are not free; success forgives those of the name. Names that are not known are
-//! counted like those that are. Kept in memory, within bounds: a restart forgives everybody.
+//! An attempt counts when it begins, so that attempts side by side are not free; success forgives those of the name, and itself to the address, where a
+//! whole practice may be at work. Names that are not known are counted like those that are. Kept in memory, within bounds: a restart forgives everybody.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -67,6 +67,13 @@ impl Attempts {
     /// Forgives the attempts of a name.
     pub(crate) fn succeed(&self, name: &str) {
         *lock(&self.names).of(digest(name)) = Tally::default();
+    }
+
+    /// Forgives an address the attempt that succeeded.
+    pub(crate) fn succeed_of_peer(&self, peer: IpAddr) {
+        let mut peers = lock(&self.peers);
+        let tally = peers.of(network(peer));
+        tally.count = tally.count.saturating_sub(1);
     }
 
     /// Whether the attempt that failed just now was the last free one, or one after it.
@@ -163,6 +170,20 @@ mod tests {
         assert_eq!(attempts.begin("other", near[0], 6), Err(PEER_PERIOD - 1));
         assert_eq!(attempts.begin("other", "2001:db8:0:1::1".parse().expect("an address"), 6), Ok(()));
         assert_eq!(attempts.begin("other", near[1], 5 + PEER_PERIOD), Ok(()));
+    }
+
+    #[test]
+    fn a_practice_signs_in_from_one_address() {
+        let attempts = Attempts::default();
+        for _ in 0..3 * PEER_ATTEMPTS {
+            assert_eq!(attempts.begin_of_peer(peer(1), 5), Ok(()));
+            attempts.succeed_of_peer(peer(1));
+        }
+        // Success gives nothing for later.
+        for _ in 0..PEER_ATTEMPTS {
+            assert_eq!(attempts.begin_of_peer(peer(1), 6), Ok(()));
+        }
+        assert_eq!(attempts.begin_of_peer(peer(1), 6), Err(PEER_PERIOD - 1));
     }
 
     #[test]

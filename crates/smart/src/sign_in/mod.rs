@@ -98,6 +98,7 @@ impl Visit<'_> {
             vouched: provider.map(|_| Vouched { fhir_user: account.fhir_user.clone(), vot: account.vot.clone() }),
         };
         let cookie = self.sessions().begin(session, &self.cookie, &self.pages.setup.random)?;
+        self.pages.attempts.succeed_of_peer(self.request.peer);
         self.tell(PersonAct::SignedIn { provider: provider.map(str::to_owned) }, Some(account));
         let mut reply = redirect(next.to_owned());
         reply.headers.push(("Set-Cookie", cookie.header(self.pages.cookie_name())));

@@ -33,6 +33,17 @@ fn clients_register_themselves_where_they_may() {
     let client = house.desk().clients().find(answer.text("client_id")).expect("found").expect("one");
     assert!(!client.custodian && client.organization.is_none() && client.purposes.is_empty());
 
+    for (changes, refreshes) in [
+        (json!({ "scope": "patient/*.rs offline_access" }), true),
+        (json!({ "scope": "patient/*.rs online_access" }), true),
+        (json!({ "scope": null }), true),
+        (json!({ "scope": "patient/*.rs" }), false),
+        (json!({ "scope": "patient/*.rs offline_access", "grant_types": ["authorization_code"] }), false),
+    ] {
+        let types = register(&house, &metadata(changes.clone())).json["grant_types"].to_string();
+        assert_eq!(types.contains("refresh_token"), refreshes, "{changes}: {types}");
+    }
+
     let with_secret = register(&house, &metadata(json!({ "token_endpoint_auth_method": null })));
     assert_eq!(with_secret.json["client_secret_expires_at"], 0);
     let (id, secret) = (with_secret.text("client_id"), with_secret.text("client_secret"));
