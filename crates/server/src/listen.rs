@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
+use crate::local::is_in_the_clear;
 use crate::{Config, State, app, import};
 
 /// Header fields of one request.
@@ -72,7 +73,10 @@ pub async fn serve(config: Config) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::System)?;
     println!("flint serves {}", server.base_url());
     match server.state.authority().is_on() {
-        true => tell_how_to_get_in(&server.state),
+        true => {
+            tell_how_to_get_in(&server.state);
+            tell_what_is_open(server.base_url());
+        }
         false => {
             tracing::warn!("authentication is off: every program on this machine may read and change every record")
         }
@@ -94,6 +98,15 @@ fn tell_how_to_get_in(state: &State) {
     if is_empty {
         tracing::warn!(
             "no app is registered, so nobody can use this server: `flint app add` and `flint user add` let them in"
+        );
+    }
+}
+
+/// Apps send people and tokens to the base URL, whatever stands in front of this server.
+fn tell_what_is_open(base_url: &str) {
+    if is_in_the_clear(base_url) {
+        tracing::warn!(
+            "apps are told that this server is at `{base_url}`, where passwords and tokens travel in the clear: `--base-url` names its `https` URL"
         );
     }
 }

@@ -16,6 +16,12 @@ pub(crate) fn is_local_origin(origin: &HeaderValue) -> bool {
     authority.is_some_and(|authority| is_local(host_of(authority)))
 }
 
+/// Whether what is sent to a server of this URL leaves this machine in the clear.
+pub(crate) fn is_in_the_clear(base_url: &str) -> bool {
+    let rest = base_url.strip_prefix("http://");
+    rest.is_some_and(|rest| !is_local(host_of(rest.split('/').next().unwrap_or(rest))))
+}
+
 /// Refuses a request to a name that is neither this machine's own nor that of `base_url`.
 pub(crate) fn check_host(head: &Parts, base_url: &str) -> Result<(), Outcome> {
     let header = head.headers.get(HOST).and_then(|value| value.to_str().ok());
@@ -49,6 +55,22 @@ fn host_of(authority: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tells_what_travels_in_the_clear() {
+        for (base_url, is) in [
+            ("http://ehr.example/fhir", true),
+            ("http://0.0.0.0:8080/fhir", true),
+            ("http://10.0.0.1:8080/fhir", true),
+            ("http://localhost.ehr.example/fhir", true),
+            ("https://ehr.example/fhir", false),
+            ("http://127.0.0.1:8080/fhir", false),
+            ("http://[::1]:8080/fhir", false),
+            ("http://localhost/fhir", false),
+        ] {
+            assert_eq!(is_in_the_clear(base_url), is, "{base_url}");
+        }
+    }
 
     #[test]
     fn tells_this_machine_from_others() {
