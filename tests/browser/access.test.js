@@ -220,6 +220,15 @@ test('a system gets a token by an assertion, once', async () => {
   assert.equal((await ask(wrong(), 'user/*.rs')).error, 'invalid_scope')
 })
 
+test('forms that cannot be read are refused as OAuth says', async () => {
+  const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
+  for (const body of ['', 'grant_type=%ff', 'grant_type=%', 'grant_type=a&grant_type=b', 'grant_type=a%00b']) {
+    const response = await fetch(`${world.flint.origin}/auth/token`, { method: 'POST', headers, body })
+    assert.equal(response.status, 400, body)
+    assert.match((await response.json()).error, /^(invalid_request|unsupported_grant_type)$/, body)
+  }
+})
+
 test('wrong passwords are refused, and then no more are tried', async () => {
   const { flint } = world
   const page = await open(world.browser)

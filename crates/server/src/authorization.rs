@@ -8,7 +8,9 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use hyper::header::{
+    ACCEPT_LANGUAGE, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use search::parse_query_string;
@@ -22,6 +24,10 @@ const BODY_MAX: usize = 64 << 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
+/// An error of OAuth, RFC 6749, paragraph 5.2.
+const MALFORMED: &str =
+    r#"{"error":"invalid_request","error_description":"the query or the form is not UTF-8 in percent encoding"}"#;
+
 /// Header by which a proxy says for whom it asks.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -29,6 +35,9 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) async fn authorization(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     match answer(state, request).await {
         Ok(reply) => response(reply),
+        Err(StatusCode::BAD_REQUEST) => {
+            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")], MALFORMED).into_response()
+        }
         Err(status) => status.into_response(),
     }
 }
