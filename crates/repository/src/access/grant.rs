@@ -120,11 +120,10 @@ impl Permit {
         if !self.of_patient && !requester.is_lay() {
             return Place::Everywhere;
         }
-        let Some(patient) = &requester.patient else { return Place::Nowhere };
-        let about = about(registry, patient, resource_type);
-        if about == Filter::nothing() {
+        let about = requester.patient.as_ref().map(|patient| (patient, about(registry, patient, resource_type)));
+        let Some((patient, about)) = about.filter(|(_, about)| *about != Filter::nothing()) else {
             return if is_public(resource_type) { Place::Public } else { Place::Nowhere };
-        }
+        };
         if resource_type == OPEN {
             return Place::Open(Filter::Any(vec![about, registry.about_anybody(resource_type).not()]));
         }
