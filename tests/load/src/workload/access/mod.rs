@@ -67,9 +67,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         site.check(&keys)?;
     }
     let reads = reads::measure(&mut open, &mut guarded, &keys, options.time)?;
-    let searches = searches::measure(&mut guarded, &facts, options.time)?;
-    let report = Report { resources: facts.resources, patients: facts.patients.len(), alone, reads, searches };
-    report.print();
+    let (resources, patients) = (facts.resources, facts.patients.len());
+    let mut report = Report { resources, patients, alone, reads, searches: Vec::new() };
+    report.print_reads();
+    report.searches = searches::measure(&mut guarded, &facts, options.time)?;
+    report.print_searches();
+    report.print_verdict();
     if let Some(path) = &options.json {
         std::fs::write(path, report.json().to_string())?;
     }

@@ -6,7 +6,7 @@ use super::ROUNDS;
 use super::reads::{MAKER, middle};
 use super::site::{Asker, Site};
 use crate::connection::Connection;
-use crate::scale::{Facts, Observation, Random};
+use crate::scale::{Facts, Observation, Patient, Random};
 use crate::workload::search::answer::Answer;
 use crate::workload::search::queries::{DAY, HEIGHT, LOINC, Search, begins, date, is_code, is_related, month};
 
@@ -61,11 +61,13 @@ const QUERIES: &[Query] = &[
         },
     },
     Query {
-        name: "chain by name",
+        name: "chain by name + code",
         make: |facts, random| {
-            let name = random.pick(&facts.patients).family();
-            let fits = move |other: &Observation| facts.patients[other.patient].names().any(|part| begins(part, name));
-            (vec![("subject:Patient.name", name.to_owned())], Box::new(fits))
+            let (patient, code) = place(facts, random);
+            let name = facts.patients[patient].family();
+            let is_named = |patient: &Patient| patient.names().any(|part| begins(part, name));
+            let fits = move |other: &Observation| other.code == code && is_named(&facts.patients[other.patient]);
+            (vec![("subject:Patient.name", name.to_owned()), ("code", token(facts, code))], Box::new(fits))
         },
     },
     Query {

@@ -26,18 +26,17 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn print(&self) {
+    /// Prints what reads cost, which is known first.
+    pub(super) fn print_reads(&self) {
         println!(
             "{} resources of {} patients; CPU time of the server in us, for each request",
             self.resources, self.patients
         );
-        self.print_reads();
+        self.print_over_http();
         self.print_alone();
-        self.print_searches();
-        self.print_verdict();
     }
 
-    fn print_reads(&self) {
+    fn print_over_http(&self) {
         println!(
             "\n{:<30} connections    rate/s  median us    CPU  of it chain  events later  CPU, rate beside the first",
             "reads"
@@ -59,7 +58,7 @@ impl Report {
         }
     }
 
-    fn print_searches(&self) {
+    pub(super) fn print_searches(&self) {
         print!("\n{:<22}", "searches");
         PERCENTS.iter().for_each(|percent| print!(" | custodian  staff, {percent:>2} %  ratio"));
         println!();
@@ -71,7 +70,7 @@ impl Report {
         }
     }
 
-    fn print_verdict(&self) {
+    pub(super) fn print_verdict(&self) {
         println!("\nheld to the limits");
         for (name, value, limit, holds) in self.verdict() {
             println!("  {name:<42} {value:>8.2}  {limit:<14} {}", if holds { "holds" } else { "MISSED" });
