@@ -302,7 +302,7 @@ mod tests {
     use crate::json::Document;
     use crate::validate::validate;
 
-    const ALL: [IssueType; 30] = [
+    const ALL: [IssueType; 31] = [
         IssueType::Syntax,
         IssueType::BadRequest,
         IssueType::Structure,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fhir::Definitions;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use repository::{Access, References, Repository, Setup, Validation, new_id};
+use repository::{Access, Implicit, References, Repository, Setup, Validation, new_id};
 use search::Registry;
 use services::packages;
 use store::{Embedded, SystemClock};
@@ -92,6 +92,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         base_url,
         references: References::Check,
         validation: Validation::default(),
+        consent: Implicit::default(),
         terminology: None,
         search_time: Duration::from_secs(10),
     });
