@@ -27,11 +27,16 @@ pub(super) fn askers(dice: &mut Dice, world: &World) -> Vec<Asker> {
     let identifiers = vec![any("urn:ods|O", 3)];
     // Two consents are written about each patient.
     let consents = vec![format!("Consent/c{number}")];
-    let own = Asker { user: patient.clone(), patient: Some(patient.clone()), is_limited: true, ..nobody.clone() };
+    let own = Asker {
+        user: patient.clone(),
+        patient: Some(patient.clone()),
+        is_limited: true,
+        purposes: vec!["PATRQT".to_owned()],
+        ..nobody.clone()
+    };
     let app = Asker {
         organization: organization.clone(),
         identifiers: identifiers.clone(),
-        purposes: vec!["PATRQT".to_owned()],
         consents: consents.clone(),
         ..own.clone()
     };
@@ -44,7 +49,7 @@ pub(super) fn askers(dice: &mut Dice, world: &World) -> Vec<Asker> {
         ..nobody.clone()
     };
     let with_patient = Asker { patient: Some(patient.clone()), ..staff.clone() };
-    let system = Asker { organization, identifiers, ..nobody };
+    let system = Asker { organization, identifiers, purposes: vec!["HSYSADMIN".to_owned()], ..nobody };
     let research = Asker { purposes: vec!["HRESCH".to_owned()], ..system.clone() };
     let types = Some(vec!["Patient", "Observation", "Condition"]);
     vec![

@@ -25,6 +25,7 @@ mod says;
 /// Random records.
 mod world;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,6 +42,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Pages of one answer that are followed.
 const PAGES_MAX: usize = 400;
+
+/// The entry that says to who is not the patient that something may be left out.
+const NOTE: &str = r#"{"resource":{"resourceType":"OperationOutcome","issue":[{"severity":"information","code":"suppressed","details":{"text":"what patients do not share with the caller is left out"},"diagnostics":"what patients do not share with the caller is left out"}]},"search":{"mode":"outcome"}}"#;
 
 /// Hidden resources of one asker on which all is tried.
 const PROBED: usize = 12;
@@ -130,6 +134,8 @@ struct Hunter<'a> {
     twin: Flint,
     /// By key, whether each version is seen; no key of what is not there for the asker.
     seen: BTreeMap<&'a str, Vec<bool>>,
+    /// Whether searches say that something may be left out.
+    is_noted: OnceCell<bool>,
 }
 
 impl<'a> Hunter<'a> {
@@ -159,7 +165,7 @@ impl<'a> Hunter<'a> {
         let of_seen = |round: &'a Round| round.iter().filter(|(key, _)| seen.contains_key(key.as_str())).collect();
         load(&twin, world.rounds.iter().map(of_seen));
         twin.advance(DAY);
-        Hunter { world, asker, whole, bearer, twin, seen }
+        Hunter { world, asker, whole, bearer, twin, seen, is_noted: OnceCell::new() }
     }
 
     fn hunt(&self, dice: &mut Dice) -> Vec<String> {
@@ -234,8 +240,16 @@ impl<'a> Hunter<'a> {
         self.bearer.call(&format!("GET {url}")).send()
     }
 
+    /// Without the note that something may be left out: it must be there whatever is found.
     fn told_by_whole(&self, reply: &Reply) -> String {
-        told(reply, self.whole.flint().base_url())
+        let text = told(reply, self.whole.flint().base_url());
+        let is_noted = text.contains(r#""code":"suppressed""#);
+        if text.contains("\"type\":\"searchset\"") && !text.contains("batch-response") {
+            assert_eq!(is_noted, *self.is_noted.get_or_init(|| is_noted), "{:?}: {text}", self.asker);
+        }
+        text.replace(&format!("{NOTE},"), "")
+            .replace(&format!(",\"entry\":[{NOTE}]"), "")
+            .replace(&format!(",{NOTE}"), "")
     }
 
     /// The entries of all pages of both; the twin's without those versions that are not seen.

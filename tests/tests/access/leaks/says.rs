@@ -112,7 +112,7 @@ impl<'a> Provision<'a> {
         };
         let for_purpose = match self.elements.contains_key("purpose") || !self.is_research {
             true => fits("purpose", &is_asked),
-            false => asker.purposes.iter().any(|own| own == "HRESCH"),
+            false => asker.purposes.iter().any(|own| ["HRESCH", "HSYSADMIN"].contains(&own.as_str())),
         };
         let holds = |period: &&&Value| {
             let (start, end) = (text(&period["start"]), text(&period["end"]));
