@@ -312,7 +312,8 @@ fn what_is_shown_and_written_is_accounted_for() {
         )
     };
     // What is done, and whether Ann, Bob and anybody get an event more.
-    let cases: [(&str, Box<dyn Fn(&Session<'_>) + '_>, [bool; 3]); 14] = [
+    type Case<'a> = (&'a str, Box<dyn Fn(&Session<'_>) + 'a>, [bool; 3]);
+    let cases: [Case<'_>; 14] = [
         ("reads Ann", Box::new(read("Patient/ann")), [true, false, true]),
         ("reads Bob's", Box::new(read("Observation/o-bob")), [false, true, true]),
         ("reads a doctor", Box::new(read("Practitioner/doc")), [false, false, false]),
