@@ -24,6 +24,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::State;
 use crate::authorization::{authorization, peer};
 use crate::interaction::{Expected, Interaction};
+use crate::intruders;
 use crate::local::{check_host, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
 use crate::negotiate::{General, Preferences, accepts_gzip};
@@ -174,7 +175,7 @@ impl Exchange {
             Interaction::Capabilities => state.authority.open_access(),
             _ => state.authority.access(&state.repository, authorization).inspect_err(|outcome| {
                 if self.form.has_token {
-                    state.intruders.tell(state, outcome, &self.origin(state, head));
+                    intruders::tell(state, outcome, &self.origin(state, head));
                 }
             })?,
         };

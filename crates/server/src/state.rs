@@ -16,7 +16,6 @@ use tokio::sync::Semaphore;
 use crate::body::Budget;
 use crate::capability::Statement;
 use crate::config::{Auth, Config, Limits};
-use crate::intruders::Intruders;
 use crate::page::Signer;
 use crate::progress::Progress;
 use crate::remote::Remote;
@@ -39,7 +38,6 @@ pub struct State {
     /// Made when it is first asked for after the search parameters changed: the start does not wait for it.
     pub(crate) statement: ArcSwapOption<Statement>,
     pub(crate) metrics: Metrics,
-    pub(crate) intruders: Intruders,
     /// Requests that are not answered yet.
     pub(crate) requests: AtomicUsize,
     pub(crate) bodies: Budget,
@@ -95,7 +93,6 @@ impl State {
             pages,
             statement: ArcSwapOption::empty(),
             metrics: Metrics::new(),
-            intruders: Intruders::default(),
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),
             turns: Arc::new(Semaphore::new(config.limits.threads)),

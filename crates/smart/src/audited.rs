@@ -3,7 +3,9 @@
 use repository::audit::{Account, Act, Datum, Ending, Subject};
 use repository::{Key, Repository, Requester};
 
+use crate::clients::Clients;
 use crate::event::{PersonAct, PersonEvent, PersonEvents};
+use crate::secret::system_random;
 use crate::token_event::{TokenAct, TokenEvent, TokenEvents};
 
 /// Tells the audit.
@@ -18,8 +20,10 @@ impl TokenEvents for Audited {
             (_, None) => Act::Authorize,
             (_, Some(_)) => Act::Authenticate,
         };
+        let client = event.client.unwrap_or_default();
         let requester = Requester {
-            client: event.client.unwrap_or_default(),
+            client_name: name_of(repository, &client),
+            client,
             patient: event.patient.and_then(|id| Key::new("Patient", &id)),
             ..Requester::default()
         };
@@ -56,7 +60,8 @@ impl PersonEvents for Audited {
         let consents = consents.iter().filter_map(|consent| Key::parse(consent));
         let data: Vec<Datum> = consents.map(|key| Datum { key, version: 0 }).collect();
         let subject = Subject { patient: patient.clone(), data };
-        let requester = Requester { client: client.to_owned(), patient, user, ..Requester::default() };
+        let client_name = name_of(repository, client);
+        let requester = Requester { client: client.to_owned(), client_name, patient, user, ..Requester::default() };
         let account = Account {
             act,
             ending,
@@ -70,6 +75,12 @@ impl PersonEvents for Audited {
         };
         keep(repository, account);
     }
+}
+
+/// The name that people know a client by; empty for one that is not known.
+fn name_of(repository: &Repository, client: &str) -> String {
+    let found = Clients::new(repository.vault(), &system_random()).find(client);
+    found.ok().flatten().map_or(String::new(), |client| client.name)
 }
 
 /// What somebody did, how it ended, and what that alone does not tell.
@@ -87,6 +98,9 @@ fn told(act: &PersonAct) -> (Act, Ending, &'static str) {
 }
 
 fn keep(repository: &Repository, account: Account<'_>) {
+    if account.ending == Ending::Refused && matches!(account.act, Act::Authenticate | Act::SignIn | Act::Configure) {
+        return repository.ledger().append_stranger(&account);
+    }
     if let Err(outcome) = repository.ledger().append(&[account]).wait() {
         tracing::error!(%outcome, "the audit could not keep what happened at the authorization server");
     }

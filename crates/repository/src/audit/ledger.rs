@@ -13,6 +13,7 @@ use super::Account;
 use super::block::Head;
 use super::chain::{PENDING, Queue, unkept};
 use super::outstanding::Outstanding;
+use super::pace::Pace;
 use super::ticket::Ticket;
 use crate::fault;
 use crate::parameters::Live;
@@ -24,6 +25,7 @@ pub struct Ledger {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Whether they run, for a quick look.
     started: AtomicBool,
+    strangers: Pace,
 }
 
 /// What the threads share.
@@ -68,7 +70,12 @@ impl Ledger {
             protects_all: AtomicBool::new(false),
             head_told: AtomicI64::new(Millis::MIN),
         };
-        Ledger { core: Arc::new(core), threads: Mutex::default(), started: AtomicBool::new(false) }
+        Ledger {
+            core: Arc::new(core),
+            threads: Mutex::default(),
+            started: AtomicBool::new(false),
+            strangers: Pace::default(),
+        }
     }
 
     /// Begins to chain and to make what an earlier process left; otherwise that begins with the first account.
@@ -111,6 +118,13 @@ impl Ledger {
         let time = self.core.clock.now();
         let encoded: Vec<_> = accounts.iter().map(|account| account.encode(time)).collect();
         self.core.enqueue(encoded)
+    }
+
+    /// Takes an account of somebody who was refused because nobody knows who that is, as far as there is room for them. Nobody waits for it.
+    pub fn append_stranger(&self, account: &Account<'_>) {
+        if self.strangers.admits(self.core.clock.now()) {
+            drop(self.append(std::slice::from_ref(account)));
+        }
     }
 
     /// The accounts of a write, for the commit that writes it. After that commit [`Ledger::wake`] has them chained; a process that ends
