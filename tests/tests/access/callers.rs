@@ -144,5 +144,5 @@ fn own_key(guarded: &Guarded) -> PrivateKey {
     let ring: Value = serde_json::from_slice(&ring).expect("JSON");
     let text = |name: &str| ring["access"][name].as_str().expect("text").to_owned();
     let pkcs8 = STANDARD.decode(text("pkcs8")).expect("base64");
-    PrivateKey::read(&text("kid"), Algorithm::Es256, &pkcs8).expect("a key")
+    PrivateKey::read(text("kid"), Algorithm::Es256, &pkcs8).expect("a key")
 }

@@ -150,8 +150,7 @@ impl Datum<'_> {
     }
 }
 
-/// Whose record it is part of.
-
+/// Where elements refer to.
 fn references(content: &Value, elements: &[&str]) -> Vec<String> {
     let each = |name: &&str| match &content[*name] {
         Value::Array(all) => all.iter().map(|one| text(&one["reference"])).collect(),
@@ -160,12 +159,7 @@ fn references(content: &Value, elements: &[&str]) -> Vec<String> {
     elements.iter().flat_map(each).collect()
 }
 
-/// Neither restricted nor sensitive.
-
-/// What it is about.
-
-/// The days that say when a datum is from; `None` where its type has none.
-
+/// The type in a key.
 pub(super) fn of_type(key: &str) -> &str {
     key.split('/').next().unwrap_or_default()
 }

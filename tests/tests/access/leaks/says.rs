@@ -107,9 +107,8 @@ impl<'a> Provision<'a> {
         };
         let is_asked = |purpose: &&Value| asker.purposes.iter().any(|own| purpose["code"] == own.as_str());
         let is_reading = |action: &&Value| action["coding"][0]["code"] != "collect";
-        let fits = |name: &str, fits: &dyn Fn(&&Value) -> bool| {
-            self.elements.get(name).is_none_or(|all| all.iter().any(|one| fits(one)))
-        };
+        let fits =
+            |name: &str, fits: &dyn Fn(&&Value) -> bool| self.elements.get(name).is_none_or(|all| all.iter().any(fits));
         let for_purpose = match self.elements.contains_key("purpose") || !self.is_research {
             true => fits("purpose", &is_asked),
             false => asker.purposes.iter().any(|own| ["HRESCH", "HSYSADMIN"].contains(&own.as_str())),
@@ -122,7 +121,7 @@ impl<'a> Provision<'a> {
             && fits("actor", &names_asker)
             && for_purpose
             && fits("action", &is_reading)
-            && !(spared && !self.elements.contains_key("actor"))
+            && (!spared || self.elements.contains_key("actor"))
     }
 
     fn is_about(&self, datum: &Datum<'_>) -> bool {
