@@ -150,7 +150,7 @@ impl Datum<'_> {
     }
 }
 
-/// What these elements refer to.
+/// Where elements refer to.
 fn references(content: &Value, elements: &[&str]) -> Vec<String> {
     let each = |name: &&str| match &content[*name] {
         Value::Array(all) => all.iter().map(|one| text(&one["reference"])).collect(),
@@ -159,7 +159,7 @@ fn references(content: &Value, elements: &[&str]) -> Vec<String> {
     elements.iter().flat_map(each).collect()
 }
 
-/// The resource type in a key.
+/// The type in a key.
 pub(super) fn of_type(key: &str) -> &str {
     key.split('/').next().unwrap_or_default()
 }
