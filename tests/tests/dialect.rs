@@ -24,7 +24,8 @@ fn surgery(dialect: Dialect) -> Flint {
     let consent = json!({"resourceType": "Consent", "id": "c1", "status": "active",
         "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
         "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
-        "performer": [{"type": "Patient", "identifier": number}], "policyRule": {"text": "x"}});
+        "patient": {"type": "Patient", "identifier": number}, "performer": [{"type": "Patient", "identifier": number}],
+        "policyRule": {"text": "x"}});
     flint.send("PUT /Consent/c1", consent).expect(201);
     let appointment = json!({"resourceType": "Appointment", "id": "a1", "status": "proposed",
         "start": "2027-03-08T09:00:00Z", "end": "2027-03-08T09:10:00Z",
