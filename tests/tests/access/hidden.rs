@@ -118,3 +118,20 @@ fn consents_name_by_identifier_too() {
         assert_eq!(guarded.hold(&holder("staff")).get("/Condition/copd1").status, 404, "{identifier}");
     }
 }
+
+/// An event names what was done with, hidden or gone: an app from which something is hidden learns nothing from the audit.
+#[test]
+fn the_audit_tells_narrowed_apps_nothing() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    keeper.get("/Condition/sens1").expect(200);
+    keeper.call("DELETE /Condition/sens1").send().expect(204);
+    let joan =
+        Holder { scope: "patient/*.rs", user: "Patient/p1", patient: "p1", purposes: &["PATRQT"], ..Holder::default() };
+    let app = Holder { consents: &["Consent/share-app"], organization: "Organization/app1", ..joan.clone() };
+    for url in ["/AuditEvent", "/AuditEvent?patient=p1&_total=accurate", "/_history"] {
+        let told = guarded.hold(&app).get(url).expect(200).text;
+        assert!(!told.contains("sens1") && !told.contains("AuditEvent/"), "{url}: {told}");
+    }
+    assert!(guarded.hold(&joan).get("/AuditEvent").expect(200).text.contains("Condition/sens1"));
+}

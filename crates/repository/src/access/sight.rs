@@ -30,7 +30,7 @@ pub(crate) struct Sight {
 }
 
 /// References that tell that a resource is there: who may not see that may not see what has them.
-const TELLING: [(&str, &[&str]); 2] = [(trail::EVENT, &["entity"]), ("Provenance", &["target", "entity"])];
+const TELLING: [(&str, &[&str]); 1] = [("Provenance", &["target", "entity"])];
 
 impl Sight {
     /// `consented` was made with the same search parameters.
@@ -63,6 +63,10 @@ impl Sight {
         {
             let seen = |seen: Option<Filter>| Some(seen.unwrap_or_else(Filter::everything));
             return Some(self.leading_to(restrictions, resource_type, &[code], seen));
+        }
+        // Events name what was hidden also when it is gone, and nothing then tells that it was.
+        if resource_type == trail::EVENT {
+            return Some(Filter::nothing());
         }
         let own = restrictions.filter(&self.registry, resource_type);
         match TELLING.iter().find(|(name, _)| *name == resource_type) {
