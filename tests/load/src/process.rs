@@ -71,11 +71,12 @@ impl Process {
         Duration::from_millis(ticks * 10)
     }
 
-    /// CPU time used so far by the threads of this name, which do not end.
-    pub(crate) fn cpu_of(&self, name: &str) -> Duration {
+    /// CPU time used so far by the threads of these names, which do not end.
+    pub(crate) fn cpu_of(&self, names: &[&str]) -> Duration {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).into_iter().flatten().flatten();
-        let is_named =
-            |path: &PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        let is_named = |path: &PathBuf| {
+            std::fs::read_to_string(path.join("comm")).is_ok_and(|comm| names.contains(&comm.trim_end()))
+        };
         let named = tasks.map(|task| task.path()).filter(is_named);
         named.map(|path| thread_cpu(&path)).sum()
     }

@@ -8,6 +8,7 @@ use store::Key;
 use super::ROUNDS;
 use super::site::{Asker, Site};
 use crate::connection::get;
+use crate::process::Process;
 use crate::report::Measured;
 use crate::workload::drive;
 
@@ -15,9 +16,9 @@ type Failure = Box<dyn std::error::Error>;
 
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
 
-/// The threads of the audit: what chains accounts, and what makes AuditEvents of them later.
-const CHAIN: &str = "audit-chain";
-pub(super) const MAKER: &str = "audit-maker";
+/// The threads of the audit: those that chain accounts and write them to disk, AuditEvents too, and the one that makes those of them later.
+const DISK: [&str; 2] = ["audit-chain", "store-writer"];
+const MAKER: [&str; 1] = ["audit-maker"];
 
 /// Reads by one, in one number of connections: the medians of all rounds.
 pub(super) struct Reads {
@@ -27,11 +28,11 @@ pub(super) struct Reads {
     pub(super) rate: f64,
     /// In microseconds, of the median request.
     pub(super) latency: f64,
-    /// CPU time of the server for each, in microseconds, without that of the thread that makes AuditEvents.
+    /// CPU time of the server for each, in microseconds, without that of the audit's threads.
     pub(super) cpu: f64,
-    /// What of it is the thread's that chains accounts.
-    pub(super) chain: f64,
-    /// What AuditEvents took meanwhile, which may be of earlier reads.
+    /// What accounts took meanwhile to be chained and written, and AuditEvents to be written.
+    pub(super) disk: f64,
+    /// What AuditEvents took meanwhile to be made, which may be of earlier reads.
     pub(super) maker: f64,
     /// The CPU time beside that of the first, and its rate, round by round.
     pub(super) of_cpu: f64,
@@ -43,7 +44,7 @@ struct Round {
     rate: f64,
     latency: f64,
     cpu: f64,
-    chain: f64,
+    disk: f64,
     maker: f64,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn measure(
             rate: middle(rounds.iter().map(|round| round.rate)),
             latency: middle(rounds.iter().map(|round| round.latency)),
             cpu: middle(rounds.iter().map(|round| round.cpu)),
-            chain: middle(rounds.iter().map(|round| round.chain)),
+            disk: middle(rounds.iter().map(|round| round.disk)),
             maker: middle(rounds.iter().map(|round| round.maker)),
             of_cpu: middle(rounds.iter().zip(first).map(|(round, first)| round.cpu / first.cpu)),
             of_rate: middle(rounds.iter().zip(first).map(|(round, first)| round.rate / first.rate)),
@@ -94,20 +95,34 @@ fn round(site: &mut Site, asker: Asker, keys: &[Key], connections: usize, time: 
     let sent = AtomicUsize::new(0);
     let next = || requests[sent.fetch_add(1, Ordering::Relaxed) % requests.len()].clone();
     let process = &site.process;
-    let threads = || [process.cpu_of(CHAIN), process.cpu_of(MAKER)];
-    let (before, [chain, maker]) = (process.cpu(), threads());
+    let before = Spent::by(process);
     let (elapsed, latencies) = drive(process.address, connections, time, 200, &next)?;
-    let (after, [chained, made]) = (process.cpu(), threads());
+    let after = Spent::by(process);
     let count = latencies.len().max(1) as f64;
-    let each = |time: Duration| time.as_secs_f64() * 1e6 / count;
-    let mut measured = Measured { elapsed, latencies, cpu: (after - before).saturating_sub(made - maker) };
+    let each = |before: Duration, after: Duration| after.saturating_sub(before).as_secs_f64() * 1e6 / count;
+    let mut measured = Measured { elapsed, latencies, cpu: after.own.saturating_sub(before.own) };
     Ok(Round {
         rate: measured.rate(),
         latency: measured.percentile(50).as_secs_f64() * 1e6,
-        cpu: each(measured.cpu),
-        chain: each(chained - chain),
-        maker: each(made - maker),
+        cpu: each(before.own, after.own),
+        disk: each(before.disk, after.disk),
+        maker: each(before.maker, after.maker),
     })
+}
+
+/// CPU time that a server has used.
+pub(super) struct Spent {
+    /// Without that of the audit's threads.
+    pub(super) own: Duration,
+    disk: Duration,
+    maker: Duration,
+}
+
+impl Spent {
+    pub(super) fn by(process: &Process) -> Spent {
+        let (disk, maker) = (process.cpu_of(&DISK), process.cpu_of(&MAKER));
+        Spent { own: process.cpu().saturating_sub(disk + maker), disk, maker }
+    }
 }
 
 /// The middle one of these.

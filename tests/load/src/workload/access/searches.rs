@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::ROUNDS;
-use super::reads::{MAKER, middle};
+use super::reads::{Spent, middle};
 use super::site::{Asker, Site};
 use crate::connection::Connection;
 use crate::scale::{Facts, Observation, Patient, Random};
@@ -141,12 +141,12 @@ fn prepare(site: &mut Site, asker: Asker, query: &Query, facts: &Facts) -> Resul
     Ok(requests)
 }
 
-/// Sends the requests in turn, on one connection: CPU time for each, in microseconds, without that of AuditEvents.
+/// Sends the requests in turn, on one connection: CPU time for each, in microseconds, without that of the audit's threads.
 fn repeat(site: &Site, requests: &[Vec<u8>], time: Duration) -> Result<f64, Failure> {
     let process = &site.process;
     let mut connection = Connection::open(process.address)?;
     let mut count = 0;
-    let (before, making) = (process.cpu(), process.cpu_of(MAKER));
+    let before = Spent::by(process).own;
     let begun = Instant::now();
     for request in requests.iter().cycle() {
         if begun.elapsed() >= time && count >= requests.len() {
@@ -158,6 +158,6 @@ fn repeat(site: &Site, requests: &[Vec<u8>], time: Duration) -> Result<f64, Fail
         }
         count += 1;
     }
-    let cpu = (process.cpu() - before).saturating_sub(process.cpu_of(MAKER) - making);
+    let cpu = Spent::by(process).own.saturating_sub(before);
     Ok(cpu.as_secs_f64() * 1e6 / count as f64)
 }

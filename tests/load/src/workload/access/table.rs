@@ -38,13 +38,13 @@ impl Report {
 
     fn print_over_http(&self) {
         println!(
-            "\n{:<30} connections    rate/s  median us    CPU  of it chain  events later  CPU, rate beside the first",
+            "\n{:<30} connections    rate/s  median us    CPU  audit's disk  its events  CPU, rate beside the first",
             "reads"
         );
         for reads in &self.reads {
-            let Reads { name, connections, rate, latency, cpu, chain, maker, of_cpu, of_rate } = reads;
+            let Reads { name, connections, rate, latency, cpu, disk, maker, of_cpu, of_rate } = reads;
             println!(
-                "{name:<30} {connections:>11} {rate:>9.0} {latency:>10.1} {cpu:>6.1} {chain:>12.1} {maker:>13.1} {of_cpu:>11.2} {of_rate:>8.2}"
+                "{name:<30} {connections:>11} {rate:>9.0} {latency:>10.1} {cpu:>6.1} {disk:>13.1} {maker:>11.1} {of_cpu:>11.2} {of_rate:>8.2}"
             );
         }
     }
@@ -103,7 +103,7 @@ impl Report {
     pub(super) fn json(&self) -> Value {
         let reads = self.reads.iter().map(|reads| {
             json!({"name": reads.name, "connections": reads.connections, "rate": reads.rate, "us": reads.latency,
-                "cpu_us": reads.cpu, "chain_us": reads.chain, "events_us": reads.maker, "of_cpu": reads.of_cpu, "of_rate": reads.of_rate})
+                "cpu_us": reads.cpu, "disk_us": reads.disk, "events_us": reads.maker, "of_cpu": reads.of_cpu, "of_rate": reads.of_rate})
         });
         let askers = self
             .alone
