@@ -329,7 +329,7 @@ impl Session<'_> {
         let key = &version.key;
         match sight.filter(act, key.collection()) {
             None => Ok(true),
-            Some(filter) if filter == Filter::nothing() => Ok(false),
+            Some(filter) if *filter == Filter::nothing() => Ok(false),
             Some(filter) => {
                 let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
                 let Some(Examined { version: current, accepted, .. }) = examined else { return Ok(false) };
@@ -349,7 +349,7 @@ impl Session<'_> {
         }
         let indexes = self.registry().patient_indexes(key.collection());
         let everything = Filter::everything();
-        let filter = filter.as_ref().unwrap_or(&everything);
+        let filter = filter.as_deref().unwrap_or(&everything);
         let examined = snapshot.examine(key, filter, indexes).map_err(fault::outcome)?;
         let Some(Examined { version, accepted, rows }) = examined else { return Err(unknown(key)) };
         let is_deleted = version.body.is_none();

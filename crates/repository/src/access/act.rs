@@ -6,7 +6,7 @@ use std::fmt;
 use store::Filter;
 
 /// What is done with a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     /// `c`: create.
     Create,

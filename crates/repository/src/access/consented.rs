@@ -8,6 +8,7 @@ use fhir::Instant;
 use search::Registry;
 use store::Filter;
 
+use super::Act;
 use crate::consent::{Elevation, Policies, Restrictions};
 
 /// What consents hide from a requester for whom these emergencies are declared. The same for many requests: what is made for one is there
@@ -16,9 +17,11 @@ pub(crate) struct Consented {
     restrictions: Restrictions,
     elevations: Vec<Elevation>,
     registry: Arc<Registry>,
-    /// By resource type.
-    filters: RwLock<HashMap<&'static str, Option<Filter>>>,
+    filters: RwLock<HashMap<Asked<'static>, Option<Arc<Filter>>>>,
 }
+
+/// What a filter is about: doing this with resources of a type, or no more than what consents say of them.
+type Asked<'a> = (Option<Act>, &'a str);
 
 impl Consented {
     pub(super) fn new(restrictions: Restrictions, elevations: Vec<Elevation>, registry: Arc<Registry>) -> Consented {
@@ -40,15 +43,20 @@ impl Consented {
         &self.restrictions
     }
 
-    /// The filter of a resource type, which `make` makes when nobody has asked before.
-    pub(super) fn filter(&self, resource_type: &str, make: impl FnOnce() -> Option<Filter>) -> Option<Filter> {
-        if let Some(made) = self.filters.read().unwrap_or_else(PoisonError::into_inner).get(resource_type) {
-            return made.clone();
-        }
-        let made = make();
+    /// A filter, which `make` makes when nobody has asked before.
+    pub(super) fn filter(
+        &self,
+        (act, resource_type): Asked<'_>,
+        make: impl FnOnce() -> Option<Filter>,
+    ) -> Option<Arc<Filter>> {
+        let known = self.filters.read().unwrap_or_else(PoisonError::into_inner).get(&(act, resource_type)).cloned();
+        known.unwrap_or_else(|| self.keep((act, resource_type), make().map(Arc::new)))
+    }
+
+    fn keep(&self, (act, resource_type): Asked<'_>, made: Option<Arc<Filter>>) -> Option<Arc<Filter>> {
         // A type that there is not has no place to keep.
         if let Some(name) = self.registry.resource_types().iter().find(|name| **name == resource_type) {
-            self.filters.write().unwrap_or_else(PoisonError::into_inner).insert(name, made.clone());
+            self.filters.write().unwrap_or_else(PoisonError::into_inner).insert((act, name), made.clone());
         }
         made
     }

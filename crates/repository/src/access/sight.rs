@@ -24,7 +24,7 @@ pub(crate) enum Known {
 #[derive(Clone)]
 pub(crate) struct Sight {
     access: Access,
-    /// What consents hide; `None` where they hide nothing.
+    /// What consents hide, with the filters that were made for this access; `None` where nobody asks for consents.
     consented: Option<Arc<Consented>>,
     registry: Arc<Registry>,
 }
@@ -33,9 +33,8 @@ pub(crate) struct Sight {
 const TELLING: [(&str, &[&str]); 1] = [("Provenance", &["target", "entity"])];
 
 impl Sight {
-    /// `consented` was made with the same search parameters.
+    /// `consented` is of this access, and was made with the same search parameters.
     pub(crate) fn new(access: Access, consented: Option<Arc<Consented>>, registry: Arc<Registry>) -> Sight {
-        let consented = consented.filter(|consented| consented.restrictions().hide_anything());
         Sight { access, consented, registry }
     }
 
@@ -46,18 +45,28 @@ impl Sight {
 
     /// What the resources of a type satisfy with which this may be done; `None` when it is all of them. For seeing, and for what is already
     /// there.
-    pub(crate) fn filter(&self, act: Act, resource_type: &str) -> Option<Filter> {
-        both(self.access.permission(act, resource_type).filter(), self.consented(resource_type))
+    pub(crate) fn filter(&self, act: Act, resource_type: &str) -> Option<Arc<Filter>> {
+        let granted = || self.access.permission(act, resource_type).filter();
+        match &self.consented {
+            None => granted().map(Arc::new),
+            Some(consented) => {
+                let make = || both(granted(), self.compiled(consented.restrictions(), resource_type));
+                consented.filter((Some(act), resource_type), make)
+            }
+        }
     }
 
     /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
-    fn consented(&self, resource_type: &str) -> Option<Filter> {
+    fn consented(&self, resource_type: &str) -> Option<Arc<Filter>> {
         let consented = self.consented.as_ref()?;
-        consented.filter(resource_type, || self.compiled(consented.restrictions(), resource_type))
+        consented.filter((None, resource_type), || self.compiled(consented.restrictions(), resource_type))
     }
 
     /// The same, made anew.
     fn compiled(&self, restrictions: &Restrictions, resource_type: &str) -> Option<Filter> {
+        if !restrictions.hide_anything() {
+            return None;
+        }
         if let Some((_, code)) = FOLLOWED.iter().find(|(name, _)| *name == resource_type)
             && Kind::of(&self.registry, resource_type) == Kind::Carrier
         {
@@ -109,7 +118,7 @@ impl Sight {
     /// Of which resources of a type the caller may learn that they are there, as a reference would tell. What was granted does not matter: an
     /// app may name a practitioner without reading one.
     pub(crate) fn known(&self, resource_type: &str) -> Known {
-        let consented = self.consented(resource_type);
+        let consented = self.consented(resource_type).map(Arc::unwrap_or_clone);
         let known = match self.access.only_patient() {
             None => consented,
             Some(patient) if resource_type == patient.collection() => return Known::Untold,

@@ -11,6 +11,7 @@ pub use self::include::INCLUDES_MAX;
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
@@ -231,8 +232,8 @@ impl<'a> Runner<'a> {
             let others = || registry.all_of(resource_type).not();
             match self.sight.filter(act, resource_type) {
                 None => filter,
-                Some(seen) if types.len() == 1 => filter.and(seen),
-                Some(seen) => filter.and(Filter::Any(vec![others(), seen])),
+                Some(seen) if types.len() == 1 => filter.and(Arc::unwrap_or_clone(seen)),
+                Some(seen) => filter.and(Filter::Any(vec![others(), Arc::unwrap_or_clone(seen)])),
             }
         })
     }
@@ -248,7 +249,7 @@ impl<'a> Runner<'a> {
             let of_type = registry.all_of(name);
             match self.sight.filter(Act::Search, name) {
                 None => of_type,
-                Some(only) => of_type.and(only),
+                Some(only) => of_type.and(Arc::unwrap_or_clone(only)),
             }
         });
         filter.and(Filter::Any(seen.collect()))
