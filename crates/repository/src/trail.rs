@@ -1,6 +1,6 @@
 //! What a session has shown and written, and whose records that was: what the audit is told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
@@ -219,18 +219,10 @@ fn subjects(seen: &[Seen]) -> Vec<Subject> {
     by_patient(of_records)
 }
 
-/// Data by patient; what is about none comes first.
+/// What was seen by patient.
 pub(crate) fn by_patient<'s>(seen: impl IntoIterator<Item = &'s Seen>) -> Vec<Subject> {
-    let mut subjects: BTreeMap<Option<Key>, Vec<Datum>> = BTreeMap::new();
-    for seen in seen {
-        if seen.patients.is_empty() {
-            subjects.entry(None).or_default().push(seen.datum.clone());
-        }
-        for patient in &seen.patients {
-            subjects.entry(Some(patient.clone())).or_default().push(seen.datum.clone());
-        }
-    }
-    subjects.into_iter().map(|(patient, data)| Subject { patient, data }).collect()
+    let each = seen.into_iter().map(|seen| (seen.datum.clone(), seen.patients.iter().cloned().collect()));
+    Subject::by_patient(each)
 }
 
 /// The indexes by which the patients are known whom resources of these types are about.
