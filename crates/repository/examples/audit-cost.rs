@@ -119,7 +119,7 @@ fn open(directory: &std::path::Path) -> Repository {
         store: Arc::new(Embedded::open(directory, clock.clone()).expect("a store")),
         definitions,
         registry: Registry::new(definitions, "http://localhost/fhir"),
-        rules: &[],
+        rules: Vec::new(),
         clock,
         ids: Arc::new(new_id),
         base_url: "https://records.example.org/fhir".to_owned(),

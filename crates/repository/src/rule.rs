@@ -8,7 +8,7 @@ use crate::Transaction;
 
 /// A rule of a service: looks at each planned write of its types, refuses it or adds what belongs with it. Runs inside the transaction, after
 /// references are resolved and the content is validated; it may run again when the commit lost a race, and so must not have other effects.
-pub trait Rule: Sync {
+pub trait Rule: Send + Sync {
     /// For logs and documentation.
     fn name(&self) -> &'static str;
     /// The resource types it looks at.

@@ -29,7 +29,7 @@ pub struct Setup {
     pub definitions: &'static Definitions,
     /// The search parameters that are always there.
     pub registry: Registry,
-    pub rules: &'static [&'static dyn Rule],
+    pub rules: Vec<Box<dyn Rule>>,
     pub clock: Arc<dyn Clock>,
     /// Makes the id of a created resource: [`new_id`] for a server.
     pub ids: Arc<dyn Fn() -> String + Send + Sync>,

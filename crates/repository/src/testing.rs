@@ -59,7 +59,7 @@ impl House {
             store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
             definitions,
             registry: Registry::new(definitions, "http://localhost/fhir"),
-            rules: &[],
+            rules: Vec::new(),
             clock,
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),

@@ -18,6 +18,7 @@ use store::{Clock, SystemClock};
 
 use crate::issuer::IssuerSettings;
 use crate::provider::ProviderSettings;
+use crate::service::ServiceSettings;
 use crate::telemetry::LogFormat;
 
 /// What a server is started with.
@@ -46,6 +47,8 @@ pub struct Config {
     pub consent: Implicit,
     /// Which clients' spellings are understood.
     pub dialect: Dialect,
+    /// What is decided about appointments, prescriptions and the other services.
+    pub services: services::Settings,
     /// Base URL of the terminology server that is asked about value sets and code systems which are not known here, without a final `/`.
     pub terminology_server: Option<String>,
     /// Files and folders to import before anything is served.
@@ -133,6 +136,7 @@ impl Default for Config {
             validation: Validation::default(),
             consent: Implicit::default(),
             dialect: Dialect::default(),
+            services: services::Settings::default(),
             terminology_server: None,
             indexes: true,
             load: Vec::new(),
@@ -177,6 +181,9 @@ pub struct Settings {
     /// URL under which clients reach this server [default: http://ADDRESS:PORT/fhir]
     #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
+    /// In a file only: what is decided about the services
+    #[arg(skip)]
+    services: Option<ServiceSettings>,
     /// Whether a reference to a resource that is not there is refused [default: check]
     #[arg(long, env = "FLINT_REFERENCES")]
     pub(crate) references: Option<ReferencePolicy>,
@@ -376,6 +383,7 @@ impl Settings {
             validation: self.validation.or(other.validation),
             unknown_profiles: self.unknown_profiles.or(other.unknown_profiles),
             dialect: self.dialect.or(other.dialect),
+            services: self.services.or(other.services),
             load: if self.load.is_empty() { other.load } else { self.load },
             body_max: self.body_max.or(other.body_max),
             requests_max: self.requests_max.or(other.requests_max),
@@ -438,6 +446,7 @@ impl Settings {
             references,
             validation,
             dialect,
+            services: self.services.map_or_else(services::Settings::default, Into::into),
             terminology_server,
             load,
             limits,
@@ -470,6 +479,8 @@ fn check_url(name: &str, url: &str) -> Result<String, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use ::services::Overlap;
+
     use super::*;
 
     fn settings(toml: &str) -> Result<Config, SettingsError> {
@@ -490,7 +501,9 @@ mod tests {
         let config = flags.or(file).resolve().expect("good");
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.base_url.as_deref(), Some("https://ehr.example/fhir"));
-        assert_eq!(config.dialect, Dialect::R4);
+        assert_eq!((config.dialect, config.services), (Dialect::R4, services::Settings::default()));
+        let overlap = settings("[services]\npatient-overlap = 'allow'").expect("good").services;
+        assert_eq!((overlap.patient_overlap, overlap.practitioner_overlap), (Overlap::Allow, Overlap::Refuse));
         assert_eq!(settings("dialect = 'nhs'").expect("good").dialect, Dialect::Nhs);
     }
 
@@ -523,6 +536,7 @@ mod tests {
             ("auth = 'maybe'", "unknown variant"),
             ("validation = 'no'", "unknown variant `no`, expected one of `error`, `warning`, `off`"),
             ("unknown-profiles = 'off'", "unknown variant `off`, expected `warning` or `error`"),
+            ("[services]\npatient-overlap = 'maybe'", "unknown variant `maybe`, expected `refuse` or `allow`"),
             ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),
         ];

@@ -29,6 +29,7 @@ mod project;
 mod provider;
 mod remote;
 mod respond;
+mod service;
 mod state;
 mod telemetry;
 mod terminology;

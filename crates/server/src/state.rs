@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use arc_swap::ArcSwapOption;
 use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, TerminologyServer};
+use services::Services;
 use smart::jose::Https;
 use smart::oidc::Provider;
 use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup, Issuer, Pages, PagesSetup, Registration};
@@ -31,6 +32,7 @@ pub struct State {
     /// Without a final `/`.
     pub(crate) base_url: String,
     pub(crate) references: References,
+    pub(crate) services: Arc<Services>,
     /// Whether a thread indexes while it serves.
     pub(crate) indexes: bool,
     pub(crate) limits: Limits,
@@ -64,11 +66,12 @@ impl State {
             Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
                 as Arc<dyn TerminologyServer>
         });
+        let services = Arc::new(Services { settings: config.services });
         let repository = Repository::new(Setup {
             store,
             definitions,
             registry: search::Registry::new(definitions, &base_url).with_dialect(config.dialect),
-            rules: services::RULES,
+            rules: services.rules(),
             clock: config.clock,
             ids: config.ids,
             base_url: base_url.clone(),
@@ -96,6 +99,7 @@ impl State {
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),
             turns: Arc::new(Semaphore::new(config.limits.threads)),
+            services,
             indexes: config.indexes,
             limits: config.limits,
         })

@@ -6,19 +6,32 @@ mod inputs;
 mod operation;
 pub mod packages;
 mod search_parameters;
+mod settings;
 mod sharing;
 mod snapshot;
 mod terminology;
 mod validate;
 
 pub use operation::{Invocation, Operation, Sent, Subject};
+pub use settings::{Overlap, Services, Settings};
 pub use terminology::EXPANSION_INPUTS;
+
+use std::sync::Arc;
 
 use repository::Rule;
 
-/// Every rule, in the order they apply.
-pub static RULES: &[&'static dyn Rule] =
-    &[&appointments::ClaimedSlot, &appointments::Booking, &sharing::OfPatient, &sharing::Proxy, &sharing::OptOut];
+impl Services {
+    /// Every rule, in the order they apply.
+    pub fn rules(self: &Arc<Services>) -> Vec<Box<dyn Rule>> {
+        vec![
+            Box::new(appointments::ClaimedSlot),
+            Box::new(appointments::Booking { services: self.clone() }),
+            Box::new(sharing::OfPatient),
+            Box::new(sharing::Proxy),
+            Box::new(sharing::OptOut),
+        ]
+    }
+}
 
 /// Every operation.
 pub static OPERATIONS: &[&'static dyn Operation] = &[

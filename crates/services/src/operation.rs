@@ -1,10 +1,14 @@
 //! FHIR operations, <https://hl7.org/fhir/R4/operations.html>: what is called with `$`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use fhir::json::Document;
 use fhir::place::{Text, place};
 use fhir::{Issue, Outcome};
 use repository::{Key, Session};
+
+use crate::Services;
 
 /// An operation. Routing and the CapabilityStatement are derived from what it says about itself.
 pub trait Operation: Sync {
@@ -47,6 +51,8 @@ pub struct Invocation {
     pub sent: Option<Sent>,
     /// The body, where it is of a media type that the operation takes as it is.
     pub raw: Option<Bytes>,
+    /// What the services of this server share.
+    pub services: Arc<Services>,
 }
 
 /// A body as it was sent, to tell where in it something is wrong.

@@ -336,7 +336,8 @@ impl<'p, 'a> Planner<'p, 'a> {
             Method::Put | Method::Patch => 1,
             Method::Post => 2,
         });
-        let rules = OWN_RULES.iter().chain(self.session.setup().rules);
+        let services = self.session.setup().rules.iter().map(|rule| &**rule);
+        let rules = OWN_RULES.iter().copied().chain(services);
         for rule in rules {
             for &at in &order {
                 let write = &self.transaction.writes[at];

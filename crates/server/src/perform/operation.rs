@@ -22,7 +22,8 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         Payload::Nothing => None,
         payload => Some(payload.document()?),
     };
-    let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw };
+    let services = caller.state.services.clone();
+    let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw, services };
     let session = caller.session.during(operation.code());
     Ok(Answer::resource(operation.run(&session, &invocation)?))
 }

@@ -1,5 +1,7 @@
 //! The rule Booking.
 
+use std::sync::Arc;
+
 use fhir::Outcome;
 use repository::{Key, Planned, Rule, Transaction};
 
@@ -7,6 +9,7 @@ use super::demands::{self, Named};
 use super::refusal::Reason;
 use super::resource::Entry;
 use super::{slot, status};
+use crate::Services;
 
 /// How many slots one appointment may fill.
 const SLOTS_MAX: usize = 50;
@@ -17,7 +20,9 @@ const SLOTS_MAX: usize = 50;
 /// comes in one transaction with its slots, already busy, is the record of a booking made elsewhere: it takes them, and nothing
 /// more is demanded. An import demands nothing at all, and what is held already stays with who holds it.
 #[derive(Debug)]
-pub(crate) struct Booking;
+pub(crate) struct Booking {
+    pub(crate) services: Arc<Services>,
+}
 
 impl Rule for Booking {
     fn name(&self) -> &'static str {

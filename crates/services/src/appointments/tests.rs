@@ -68,7 +68,7 @@ impl Surgery {
             store: store.clone(),
             definitions,
             registry: search::Registry::new(definitions, "http://localhost/fhir"),
-            rules: crate::RULES,
+            rules: Arc::new(crate::Services::default()).rules(),
             clock: Arc::new(Noon),
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),

@@ -34,7 +34,7 @@ impl Surgery {
             store: Arc::new(Embedded::open(directory.path(), Arc::new(Noon)).expect("a store")),
             definitions,
             registry: search::Registry::new(definitions, "http://localhost/fhir"),
-            rules: crate::RULES,
+            rules: Arc::new(crate::Services::default()).rules(),
             clock: Arc::new(Noon),
             ids: Arc::new(|| "new".to_owned()),
             base_url: "http://localhost/fhir".to_owned(),

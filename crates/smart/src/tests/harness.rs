@@ -126,7 +126,7 @@ impl House {
             store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
             definitions,
             registry: search::Registry::new(definitions, BASE_URL),
-            rules: &[],
+            rules: Vec::new(),
             clock: clock.clone(),
             ids: Arc::new(|| "new".to_owned()),
             base_url: BASE_URL.to_owned(),

@@ -86,7 +86,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         store: Arc::new(store),
         definitions: Definitions::r4(),
         registry: Registry::new(Definitions::r4(), &base_url),
-        rules: services::RULES,
+        rules: Arc::new(services::Services::default()).rules(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(new_id),
         base_url,

@@ -253,7 +253,7 @@ fn refuses_while_the_store_cannot_keep() {
         store: troubled.clone(),
         definitions: setup.definitions,
         registry: setup.registry.clone(),
-        rules: &[],
+        rules: Vec::new(),
         clock: setup.clock.clone(),
         ids: setup.ids.clone(),
         base_url: setup.base_url.clone(),

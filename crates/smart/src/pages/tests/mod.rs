@@ -82,7 +82,7 @@ impl House {
                 store: Arc::new(Embedded::open(directory.path(), time.clone()).expect("a store")),
                 definitions,
                 registry: search::Registry::new(definitions, BASE),
-                rules: &[],
+                rules: Vec::new(),
                 clock: time.clone(),
                 ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
                 base_url: BASE.to_owned(),
