@@ -4,7 +4,7 @@ use fhir::Outcome;
 use fhir::json::Document;
 use store::Key;
 
-use crate::Transaction;
+use crate::{Method, Transaction};
 
 /// A rule of a service: looks at each planned write of its types, refuses it or adds what belongs with it. Runs inside the transaction, after
 /// references are resolved and the content is validated; it may run again when the commit lost a race, and so must not have other effects.
@@ -25,4 +25,6 @@ pub struct Planned {
     pub before: Option<std::sync::Arc<Document>>,
     /// The content to be; `None` for a delete.
     pub after: Option<std::sync::Arc<Document>>,
+    /// How the caller asked for it.
+    pub method: Method,
 }

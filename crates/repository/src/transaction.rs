@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use fhir::json::Document;
+use fhir::json::{Document, Node};
 use fhir::{Definitions, Outcome, Reference};
-use store::{Batch, Filter, Key, Millis, Precondition, Put, Snapshot, Version, Write};
+use store::{Batch, Filter, Find, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
+use crate::access::{Known, accepts};
 use crate::audit::{Act, Datum};
 use crate::parameters::Generation;
 use crate::session::parse_stored;
 use crate::trail::{self, Seen};
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Session, consent, fault, library};
+use crate::{Method, Planned, Requester, Session, consent, fault, library};
+
+/// How many resources with one identifier are looked at.
+const IDENTIFIED_MAX: usize = 10;
 
 /// The planned writes over a snapshot. What is read here is checked again by the commit: if another request changed it meanwhile, the whole
 /// transaction is made anew.
@@ -91,10 +95,44 @@ impl<'a> Transaction<'a> {
             Some(&at) => self.writes[at].content = content,
             None => {
                 let current = self.current(key)?;
-                self.plan(PlannedWrite { key: key.clone(), current, content, method: Method::Put, change: None });
+                let is_there = current.as_ref().is_some_and(|version| version.body.is_some());
+                let method = if is_there { Method::Put } else { Method::Post };
+                self.plan(PlannedWrite { key: key.clone(), current, content, method, change: None });
             }
         }
         Ok(())
+    }
+
+    /// A key that no resource has, for [`Transaction::put`] to create one.
+    pub fn new_key(&self, resource_type: &str) -> Result<Key, Outcome> {
+        let id = (self.session.setup().ids)();
+        Key::new(resource_type, &id).ok_or_else(|| fault::exception("the server made an id that none can be"))
+    }
+
+    /// A resource of the type that has this identifier as the transaction leaves it, whatever the caller may see.
+    pub fn identified(&mut self, resource_type: &str, system: &str, value: &str) -> Result<Option<Key>, Outcome> {
+        let filter = self.session.registry().coded(resource_type, "identifier", Some(system), value);
+        let Some(filter) = filter else { return Ok(None) };
+        let found = self.snapshot.find(&Find::new(filter, IDENTIFIED_MAX)).map_err(fault::outcome)?;
+        let planned = self.writes.iter().map(|write| &write.key).filter(|key| key.collection() == resource_type);
+        let candidates: Vec<_> = found.hits.into_iter().map(|hit| hit.key).chain(planned.cloned()).collect();
+        for key in candidates {
+            if self.read(&key)?.is_some_and(|document| has_identifier(&document, system, value)) {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the caller may learn that this resource is there, as a reference to it would tell.
+    pub fn is_told(&self, key: &Key) -> Result<bool, Outcome> {
+        if self.is_written(key) {
+            return Ok(true);
+        }
+        match self.session.sight(self.snapshot)?.known(key.collection()) {
+            Known::Untold | Known::All => Ok(true),
+            Known::Only(filter) => accepts(self.snapshot, key, &filter),
+        }
     }
 
     /// What a claimed name holds as this transaction leaves it; `None` when nobody holds it.
@@ -133,7 +171,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Whether what is planned for a key is there already.
-    pub(crate) fn changes_nothing(&self, key: &Key) -> bool {
+    pub fn changes_nothing(&self, key: &Key) -> bool {
         self.by_key.get(key).is_some_and(|at| self.writes[*at].changes_nothing())
     }
 
@@ -149,6 +187,11 @@ impl<'a> Transaction<'a> {
     /// The time of the request.
     pub fn now(&self) -> Millis {
         self.now
+    }
+
+    /// Who asks; `None` when nobody needs to say.
+    pub fn requester(&self) -> Option<&Requester> {
+        self.session.requester()
     }
 
     /// Whether this loads records of what happened elsewhere: a rule then keeps its books and refuses nothing.
@@ -177,12 +220,13 @@ impl<'a> Transaction<'a> {
     /// A planned write as rules look at it.
     pub(crate) fn planned(&mut self, at: usize) -> Result<Planned, Outcome> {
         let write = &self.writes[at];
-        let (key, after) = (write.key.clone(), write.content.as_ref().map(|content| content.document.clone()));
+        let (key, method) = (write.key.clone(), write.method);
+        let after = write.content.as_ref().map(|content| content.document.clone());
         let before = match &write.current {
             Some(version) if version.body.is_some() => self.read_stored(&key)?,
             _ => None,
         };
-        Ok(Planned { key, before, after })
+        Ok(Planned { key, before, after, method })
     }
 
     /// Everything as one batch. Writes that change nothing are left out; the positions of the others come with it.
@@ -276,4 +320,10 @@ impl PlannedWrite {
         let (Some(content), Some(current)) = (&self.content, &self.current) else { return false };
         current.body.as_ref().is_some_and(|body| content.is(&self.key, current.version, body))
     }
+}
+
+fn has_identifier(document: &Document, system: &str, value: &str) -> bool {
+    let is = |identifier: Node<'_>, name: &str, text: &str| identifier.get(name).is_some_and(|node| node.is_str(text));
+    let mut identifiers = document.root().get("identifier").into_iter().flat_map(Node::each);
+    identifiers.any(|identifier| is(identifier, "system", system) && is(identifier, "value", value))
 }
