@@ -53,6 +53,8 @@ pub enum IssueType {
     Required,
     /// An element's value has a wrong form or range (422, `value`).
     Value,
+    /// A value that no sender can mean, such as a time of writing that is yet to come (400, `value`).
+    BadValue,
     /// A code is not in its required value set (422, `code-invalid`).
     CodeInvalid,
     /// An invariant does not hold (422, `invariant`).
@@ -87,6 +89,8 @@ pub enum IssueType {
     MediaType,
     /// The body or a value is over a stated limit (413, `too-long`).
     TooLong,
+    /// A text in a resource is longer than a service passes on (400, `too-long`).
+    LongText,
     /// The request would cost more than a stated limit (400, `too-costly`).
     TooCostly,
     /// The caller must sign in (401, `login`).
@@ -114,7 +118,7 @@ impl IssueType {
             IssueType::Syntax | IssueType::Structure => "structure",
             IssueType::BadRequest | IssueType::Invalid => "invalid",
             IssueType::Required => "required",
-            IssueType::Value => "value",
+            IssueType::Value | IssueType::BadValue => "value",
             IssueType::CodeInvalid => "code-invalid",
             IssueType::Invariant => "invariant",
             IssueType::Processing => "processing",
@@ -127,7 +131,7 @@ impl IssueType {
             IssueType::NotSupported | IssueType::MethodNotAllowed | IssueType::NotAcceptable | IssueType::MediaType => {
                 "not-supported"
             }
-            IssueType::TooLong => "too-long",
+            IssueType::TooLong | IssueType::LongText => "too-long",
             IssueType::TooCostly => "too-costly",
             IssueType::Login => "login",
             IssueType::Forbidden => "forbidden",

@@ -68,9 +68,12 @@ impl From<Outcome> for Refused {
 pub(crate) fn status(code: IssueType) -> StatusCode {
     match code {
         IssueType::Informational | IssueType::Suppressed => StatusCode::OK,
-        IssueType::Syntax | IssueType::BadRequest | IssueType::NotSupported | IssueType::TooCostly => {
-            StatusCode::BAD_REQUEST
-        }
+        IssueType::Syntax
+        | IssueType::BadRequest
+        | IssueType::BadValue
+        | IssueType::LongText
+        | IssueType::NotSupported
+        | IssueType::TooCostly => StatusCode::BAD_REQUEST,
         IssueType::Login => StatusCode::UNAUTHORIZED,
         IssueType::Forbidden => StatusCode::FORBIDDEN,
         IssueType::NotFound => StatusCode::NOT_FOUND,
