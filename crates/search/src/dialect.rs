@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use fhir::{Issue, IssueType};
+use store::Filter;
 
 use crate::compile::split_modifier;
 use crate::parameter::Indexed;
@@ -59,6 +60,14 @@ impl Dialect {
             (Dialect::Nhs, _, [resource_type]) => Ok(read_reference(registry, resource_type, name, value)),
             (Dialect::Nhs, ..) => Ok(Reading::plain(name, value)),
         }
+    }
+}
+
+impl Registry {
+    /// The patients whom an id means that is an NHS number, where clients may write numbers for ids.
+    pub fn patients_numbered(&self, id: &str) -> Option<Filter> {
+        let is_number = self.dialect() == Dialect::Nhs && is_nhs_number(id);
+        is_number.then(|| self.coded("Patient", "identifier", Some(NHS_NUMBER), id)).flatten()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use fhir::json::{Document, Edit};
 use fhir::{Definitions, IssueType, Outcome, Reference};
-use store::{Key, Snapshot};
+use store::{Find, Key, Snapshot};
 
 use super::draft::{Criteria, Draft};
 use super::identity::{Aim, Aims, several};
@@ -136,6 +136,9 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
             return Ok(None);
         }
         let Some(key) = Key::new(resource_type, id) else { return Ok(None) };
+        if let Some(patient) = self.numbered(&key)? {
+            return Ok(Some(patient.to_string()));
+        }
         let exists = match self.exists.get(&key) {
             Some(exists) => *exists,
             None => {
@@ -149,6 +152,23 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
         } else {
             Err(unresolved(format!("the reference `{text}` leads to no resource of this server")))
         }
+    }
+
+    /// The patient whom an NHS number in place of an id means, as far as the caller may know; an id that there is means itself.
+    fn numbered(&self, key: &Key) -> Result<Option<Key>, Outcome> {
+        let of_patient = (key.collection() == "Patient").then(|| self.session.registry().patients_numbered(key.id()));
+        let Some(filter) = of_patient.flatten().filter(|_| self.aims.writer(key).is_none()) else { return Ok(None) };
+        if self.snapshot.head(key).map_err(fault::outcome)?.is_some_and(|head| !head.deleted) {
+            return Ok(None);
+        }
+        let found = self.snapshot.find(&Find::new(filter, 2)).map_err(fault::outcome)?;
+        let [hit] = found.hits.as_slice() else { return Ok(None) };
+        let is_told = match self.sight.known("Patient") {
+            Known::Untold => self.session.access.only_patient() == Some(&hit.key),
+            Known::All => true,
+            Known::Only(filter) => accepts(self.snapshot, &hit.key, &filter)?,
+        };
+        Ok(is_told.then(|| hit.key.clone()))
     }
 
     fn exists(&self, key: &Key) -> Result<bool, Outcome> {
