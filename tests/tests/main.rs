@@ -36,6 +36,8 @@ mod packages;
 mod paging;
 /// JSON Patch, FHIRPath Patch and XML Patch.
 mod patch;
+/// Repeat prescriptions: plans, orders, issues.
+mod prescriptions;
 /// The server of tests that need one in a process of its own.
 mod process;
 /// Requests at the same time: who wins, and what is left.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use store::testing::Random;
 
 /// The answers to requests made at the same time, in the order of the requests.
-fn at_once(calls: Vec<Call<'_>>) -> Vec<Reply> {
+pub(crate) fn at_once(calls: Vec<Call<'_>>) -> Vec<Reply> {
     std::thread::scope(|scope| {
         let threads: Vec<_> = calls.into_iter().map(|call| scope.spawn(|| call.send())).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
@@ -13,7 +13,7 @@ fn at_once(calls: Vec<Call<'_>>) -> Vec<Reply> {
 }
 
 /// How many of each status there are, in ascending order.
-fn statuses(replies: &[Reply]) -> Vec<(u16, usize)> {
+pub(crate) fn statuses(replies: &[Reply]) -> Vec<(u16, usize)> {
     let statuses: BTreeSet<_> = replies.iter().map(|reply| reply.status).collect();
     let count = |status| replies.iter().filter(|reply| reply.status == status).count();
     statuses.into_iter().map(|status| (status, count(status))).collect()

@@ -479,7 +479,7 @@ fn check_url(name: &str, url: &str) -> Result<String, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-    use ::services::Overlap;
+    use ::services::{Overlap, RepeatCount};
 
     use super::*;
 
@@ -504,6 +504,10 @@ mod tests {
         assert_eq!((config.dialect, config.services), (Dialect::R4, services::Settings::default()));
         let overlap = settings("[services]\npatient-overlap = 'allow'").expect("good").services;
         assert_eq!((overlap.patient_overlap, overlap.practitioner_overlap), (Overlap::Allow, Overlap::Refuse));
+        let toml = "[services]\nrepeat-count = 'total'\nrepeat-count-of = { 'https://ehr.example' = 'fhir' }";
+        let repeats = settings(toml).expect("good").services;
+        assert_eq!(repeats.repeat_count, RepeatCount::Total);
+        assert_eq!(repeats.repeat_count_of.get("https://ehr.example"), Some(&RepeatCount::Fhir));
         assert_eq!(settings("dialect = 'nhs'").expect("good").dialect, Dialect::Nhs);
     }
 
@@ -537,6 +541,7 @@ mod tests {
             ("validation = 'no'", "unknown variant `no`, expected one of `error`, `warning`, `off`"),
             ("unknown-profiles = 'off'", "unknown variant `off`, expected `warning` or `error`"),
             ("[services]\npatient-overlap = 'maybe'", "unknown variant `maybe`, expected `refuse` or `allow`"),
+            ("[services]\nrepeat-count = 'all'", "unknown variant `all`, expected `fhir` or `total`"),
             ("dialect = 'stu3'", "unknown variant `stu3`, expected `r4` or `nhs`"),
             ("lisen = '127.0.0.1:1'", "unknown field"),
         ];

@@ -1,7 +1,9 @@
 //! Decisions about the services, as the file of settings tells them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use services::{Overlap, Settings};
+use services::{Overlap, RepeatCount, Settings};
 
 /// `[services]` of the file of settings: each may be missing.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -11,6 +13,10 @@ pub(crate) struct ServiceSettings {
     patient_overlap: Option<OverlapPolicy>,
     /// The same for practitioners [default: refuse]
     practitioner_overlap: Option<OverlapPolicy>,
+    /// What `numberOfRepeatsAllowed` of a repeat plan counts: repeats besides the first issue, or all issues [default: fhir]
+    repeat_count: Option<RepeatCountPolicy>,
+    /// The same for the plans of one source: its `meta.source`, or the system of an identifier
+    repeat_count_of: Option<BTreeMap<String, RepeatCountPolicy>>,
 }
 
 /// The two choices of [`Overlap`], as settings name them.
@@ -30,12 +36,33 @@ impl From<OverlapPolicy> for Overlap {
     }
 }
 
+/// The two choices of [`RepeatCount`], as settings name them.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RepeatCountPolicy {
+    Fhir,
+    Total,
+}
+
+impl From<RepeatCountPolicy> for RepeatCount {
+    fn from(policy: RepeatCountPolicy) -> RepeatCount {
+        match policy {
+            RepeatCountPolicy::Fhir => RepeatCount::Fhir,
+            RepeatCountPolicy::Total => RepeatCount::Total,
+        }
+    }
+}
+
 impl From<ServiceSettings> for Settings {
     fn from(given: ServiceSettings) -> Settings {
         let default = Settings::default();
         Settings {
             patient_overlap: given.patient_overlap.map_or(default.patient_overlap, Into::into),
             practitioner_overlap: given.practitioner_overlap.map_or(default.practitioner_overlap, Into::into),
+            repeat_count: given.repeat_count.map_or(default.repeat_count, Into::into),
+            repeat_count_of: given.repeat_count_of.map_or(default.repeat_count_of, |of| {
+                of.into_iter().map(|(source, policy)| (source, policy.into())).collect()
+            }),
         }
     }
 }

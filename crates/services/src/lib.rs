@@ -3,8 +3,10 @@
 mod appointments;
 mod fhirpath;
 mod inputs;
+mod london;
 mod operation;
 pub mod packages;
+mod prescriptions;
 mod search_parameters;
 mod settings;
 mod sharing;
@@ -13,7 +15,7 @@ mod terminology;
 mod validate;
 
 pub use operation::{Invocation, Operation, Sent, Subject};
-pub use settings::{Overlap, Services, Settings};
+pub use settings::{Overlap, RepeatCount, Services, Settings};
 pub use terminology::EXPANSION_INPUTS;
 
 use std::sync::Arc;
@@ -29,6 +31,9 @@ impl Services {
             Box::new(sharing::OfPatient),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),
+            Box::new(prescriptions::RepeatOrder { services: self.clone() }),
+            Box::new(prescriptions::Prescriber),
+            Box::new(prescriptions::Nomination),
         ]
     }
 }

@@ -1,5 +1,7 @@
 //! What those who run a server decide about its services.
 
+use std::collections::BTreeMap;
+
 /// What a server's services share: made once, and given to every rule and every call of an operation.
 #[derive(Debug, Default)]
 pub struct Services {
@@ -14,6 +16,10 @@ pub struct Settings {
     pub patient_overlap: Overlap,
     /// The same for practitioners.
     pub practitioner_overlap: Overlap,
+    /// What `numberOfRepeatsAllowed` of a repeat plan counts.
+    pub repeat_count: RepeatCount,
+    /// The same for the plans of one source, by its name: `meta.source` up to a `#`, or the system of an identifier.
+    pub repeat_count_of: BTreeMap<String, RepeatCount>,
 }
 
 /// What becomes of a booking for someone who has another appointment at that time.
@@ -26,8 +32,23 @@ pub enum Overlap {
     Allow,
 }
 
+/// The two meanings that `MedicationRequest.dispenseRequest.numberOfRepeatsAllowed` has among those who send plans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RepeatCount {
+    /// Repeats, besides the first issue: R4 and the Electronic Prescription Service.
+    #[default]
+    Fhir,
+    /// All issues, the first one counted: the draft of GP Connect Patient Facing Prescriptions.
+    Total,
+}
+
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { patient_overlap: Overlap::Refuse, practitioner_overlap: Overlap::Refuse }
+        Settings {
+            patient_overlap: Overlap::Refuse,
+            practitioner_overlap: Overlap::Refuse,
+            repeat_count: RepeatCount::Fhir,
+            repeat_count_of: BTreeMap::new(),
+        }
     }
 }
