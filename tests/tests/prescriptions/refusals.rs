@@ -208,6 +208,22 @@ fn an_order_names_a_pharmacy_that_is_known() {
     remove(&mut other["input"][0], "valueIdentifier");
     other["input"][0]["valueString"] = json!("Millbrook Pharmacy");
     unknown(other);
+    // As the transaction leaves it.
+    let pharmacy = json!({ "resourceType": "Organization", "id": "new", "name": "New",
+        "identifier": [{ "system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "FZZ03" }] });
+    let transact = |first: Value| {
+        let second =
+            json!({ "resource": order_at("plan-unlimited", "FZZ03"), "request": { "method": "POST", "url": "Task" } });
+        flint.send("POST /", json!({ "resourceType": "Bundle", "type": "transaction", "entry": [first, second] }))
+    };
+    let put = json!({ "resource": pharmacy, "request": { "method": "PUT", "url": "Organization/new" } });
+    let made = transact(put).expect(200).pointer("/entry/1/response/location");
+    let id = made.split('/').rev().nth(2).expect("an id").to_owned();
+    to_status(&flint, &id, "cancelled").expect(200);
+    flint.get("/Organization/new").expect(200);
+    let element = "Bundle.entry[1].resource.input[0].value";
+    let reply = transact(json!({ "request": { "method": "DELETE", "url": "Organization/new" } }));
+    refused(&reply, 422, "business-rule", "ORGANISATION_NOT_FOUND", element);
     let id = flint.send("POST /Task", order_at("plan-ok", "FZZ01")).expect(201).pointer("/id");
     let mut changed = flint.get(&format!("/Task/{id}")).expect(200).json();
     changed["input"][0]["valueIdentifier"]["value"] = json!("FZZ02");

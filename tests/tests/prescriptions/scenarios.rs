@@ -84,6 +84,7 @@ fn completes_an_order_with_a_prescription() {
         ("/authoredOn", "2027-03-01T10:*"),
         ("/extension", "-"),
     ]);
+    flint.get(&format!("/{prescription}/_history")).expect(200).facts(&[("/entry/0/request/method", "POST")]);
     assert_eq!((issued(&flint, "plan-ok"), prescriptions(&flint, "plan-ok").len()), (3, 1));
     flint.get("/Communication?patient=p1").expect(200).facts(&[
         ("/total", "1"),

@@ -6,6 +6,7 @@
 //! - Prescription, the plan's count and the order's output change in one commit, and the count does not pass what is authorized.
 
 mod caller;
+mod dispensing;
 mod issue;
 mod lock;
 mod nomination;

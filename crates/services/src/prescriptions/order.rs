@@ -6,6 +6,8 @@ use fhir::json::{Document, Node};
 use fhir::{DateTime, Instant};
 use repository::{Key, Transaction};
 
+use super::dispensing;
+
 /// SNOMED CT: renewal of prescription.
 const RENEWAL: &str = "103742009";
 
@@ -14,9 +16,6 @@ const SNOMED: [&str; 2] = ["http://snomed.info/sct", "https://snomed.info/sct"];
 
 /// What `input` and `output` of an order say, by GP Connect Patient Facing Prescriptions.
 const PARAMETER: &str = "https://fhir.nhs.uk/England/CodeSystem/England-PFSPrescriptionOrderingParameter";
-
-/// How far a pharmacy is, by NHS England's Prescriptions for Patients.
-const DISPENSING: &str = "https://fhir.nhs.uk/CodeSystem/task-businessStatus-nppt";
 
 /// The numbers of prescribed items in the Electronic Prescription Service.
 pub(super) const ITEM_NUMBER: &str = "https://fhir.nhs.uk/Id/prescription-order-item-number";
@@ -123,7 +122,8 @@ impl<'a> Order<'a> {
     /// How far its pharmacy is: the codes of `businessStatus`.
     pub(super) fn dispensing(self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
         let codings = self.0.path(&["businessStatus", "coding"]).into_iter().flat_map(Node::each);
-        let of_system = codings.filter(|coding| coding.get("system").is_some_and(|system| system.is_str(DISPENSING)));
+        let of_system =
+            codings.filter(|coding| coding.get("system").is_some_and(|system| system.is_str(dispensing::SYSTEM)));
         of_system.map(|coding| coding.get("code").and_then(Node::as_str).unwrap_or_default())
     }
 }

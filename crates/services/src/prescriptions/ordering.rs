@@ -1,5 +1,7 @@
 //! What a new order must fulfill.
 
+use std::sync::Arc;
+
 use fhir::json::{Document, Node};
 use fhir::{Instant, Outcome};
 use repository::{Key, Transaction};
@@ -49,10 +51,7 @@ pub(super) fn said(transaction: &mut Transaction<'_>, order: Order<'_>) -> Resul
 }
 
 /// The plan of an order, which is there as far as the caller may know, is a plan, and is for the patient of the order.
-pub(super) fn plan(
-    transaction: &mut Transaction<'_>,
-    order: Order<'_>,
-) -> Result<(Key, std::sync::Arc<Document>), Outcome> {
+pub(super) fn plan(transaction: &mut Transaction<'_>, order: Order<'_>) -> Result<(Key, Arc<Document>), Outcome> {
     let focus = order.focus();
     let unknown = || Reason::UnknownPlan.refuse(&focus, "Task.focus");
     let Some(key) = order.plan(transaction) else {

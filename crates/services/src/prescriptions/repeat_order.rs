@@ -9,25 +9,8 @@ use repository::{Method, Planned, Rule, Transaction};
 use super::order::Order;
 use super::plan::Plan;
 use super::refusal::Reason;
-use super::{caller, issue, lock, notice, ordering, status};
+use super::{caller, dispensing, issue, lock, notice, ordering, status};
 use crate::Services;
-
-/// How far a pharmacy may be, by NHS England's Prescriptions for Patients.
-const DISPENSING: [&str; 13] = [
-    "Prescriber Approved",
-    "Prescriber Cancelled",
-    "With Pharmacy",
-    "With Pharmacy - Preparing Remainder",
-    "With Pharmacy but Tracking not Supported",
-    "Ready to Collect",
-    "Ready to Collect - Partial",
-    "Ready to Dispatch",
-    "Ready to Dispatch - Partial",
-    "Dispatched",
-    "Collected",
-    "Not Dispensed",
-    "Tracking Temporarily Unavailable",
-];
 
 /// What the practice and the pharmacy say in an order, by the names of R4.
 const OF_PRACTICE: [&str; 2] = ["output", "businessStatus"];
@@ -83,7 +66,7 @@ impl RepeatOrder {
             }
             refuse_of_practice(None, order)?;
         }
-        refuse_dispensing(order)?;
+        dispensing::check(order)?;
         match order.is_open() {
             true => ordering::check(transaction, &self.services.settings, order),
             false => Ok(()),
@@ -142,7 +125,7 @@ fn change(
     if from != to && ["failed", "rejected"].contains(&to.as_ref()) && after.raw("statusReason").is_none() {
         return Err(Reason::Unexplained.refuse(to, "Task.statusReason"));
     }
-    refuse_dispensing(after)?;
+    dispensing::check(after)?;
     match ["note", "input", "authoredOn"].iter().all(|name| before.raw(name) == after.raw(name)) {
         true => Ok(()),
         false => ordering::said(transaction, after),
@@ -185,14 +168,6 @@ fn refuse_of_practice(before: Option<Order<'_>>, after: Order<'_>) -> Result<(),
     let changed = |name: &&&str| before.and_then(|before| before.raw(name)) != after.raw(name);
     match OF_PRACTICE.iter().find(changed) {
         Some(name) => Err(Reason::OfPractice.refuse(name, format!("Task.{name}"))),
-        None => Ok(()),
-    }
-}
-
-fn refuse_dispensing(order: Order<'_>) -> Result<(), Outcome> {
-    let is_known = |code: &str| DISPENSING.iter().any(|known| known.eq_ignore_ascii_case(code));
-    match order.dispensing().find(|code| !is_known(code)) {
-        Some(code) => Err(Reason::DispensingStatus.refuse(code, "Task.businessStatus")),
         None => Ok(()),
     }
 }
