@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use scale::Scale;
-use workload::{access, search};
+use workload::{access, booking, search};
 
 /// Measures Flint beside the limits of this machine.
 #[derive(Parser)]
@@ -95,6 +95,15 @@ enum Command {
         #[arg(long)]
         stores: Option<PathBuf>,
     },
+    /// Bookings beside plain creates, the search for free slots, and the rush when slots are released.
+    Booking {
+        /// How many slots the practice has, over ten years.
+        #[arg(long, default_value_t = 1_000_000)]
+        slots: usize,
+        /// A folder that keeps the store for the next run, with the same version of the server [default: none is kept]
+        #[arg(long)]
+        stores: Option<PathBuf>,
+    },
     /// Internal: serves a file's bytes from a bare handler.
     #[command(hide = true)]
     Bare { file: PathBuf, port: u16 },
@@ -125,6 +134,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Access { resources, seed, json, stores } => {
             access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, stores })
         }
+        Command::Booking { slots, stores } => booking::run(&booking::Options { flint, slots, time: duration, stores }),
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }
 }

@@ -1,6 +1,7 @@
 //! The workloads, each beside the limit it is measured against.
 
 pub(crate) mod access;
+pub(crate) mod booking;
 pub(crate) mod create;
 pub(crate) mod import;
 pub(crate) mod read;

@@ -26,8 +26,8 @@ const SAMPLE_ROWS_MAX: u64 = 64 * ESTIMATE_ROWS;
 const CANDIDATES_READ: u64 = 2048;
 
 /// How many candidates of a conjunction are looked at to tell what share of them are hits, and how often others as well where few are.
-const CANDIDATES: u64 = 64;
-const ROUNDS: u64 = 4;
+const CANDIDATES: u64 = 16;
+const ROUNDS: u64 = 16;
 
 /// So many hits among the candidates are few.
 const FEW: u64 = 8;

@@ -106,6 +106,13 @@ impl<'s, 't> Search<'s, 't> {
 
     /// The set of all hits where it is small, or may be.
     fn small_set(&mut self) -> Result<Option<RoaringTreemap>, StoreError> {
+        // So few values are mostly looked up as soon as guessed.
+        if let Node::OneOf(_, values) = self.node
+            && values.len() as u64 <= SMALL
+            && let Some(set) = self.reader.set(self.node, SMALL)?
+        {
+            return Ok(Some(set));
+        }
         let guess = self.guess()?;
         let may_meet_soon = guess.hits <= LISTED && self.node.rows().len() > 1;
         match guess.rows <= SMALL {
