@@ -403,7 +403,8 @@ impl Session<'_> {
         let policies = self.repository.consents.refresh(snapshot, &registry)?;
         let elevations = |requester: &Requester| emergency::elevations(snapshot, requester, self.now());
         let implicit = self.setup().consent;
-        let consented = self.access.consented(&policies, self.now(), implicit, &registry, elevations)?;
+        let consented =
+            self.access.consented(&policies, self.now(), implicit, &registry, snapshot.commits(), elevations)?;
         Ok(Sight::new(self.access.clone(), consented, registry))
     }
 

@@ -86,6 +86,11 @@ impl Repository {
 }
 
 impl Vault<'_> {
+    /// A number that is another after every commit: while it is the same, so are all values.
+    pub fn commits(&self) -> u64 {
+        self.repository.setup.store.commits()
+    }
+
     /// The value of this name.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Outcome> {
         let snapshot = self.repository.setup.store.snapshot().map_err(fault::outcome)?;

@@ -16,6 +16,7 @@ mod error;
 mod filter;
 mod globe;
 mod history;
+mod journal;
 mod stamp;
 
 pub use clock::{Clock, SystemClock};
@@ -29,6 +30,7 @@ pub use filter::{
 };
 pub use globe::{Place, RADIUS};
 pub use history::{History, HistoryPage, HistoryScope};
+pub use journal::{Frame, Journal, Mark};
 
 /// A place for versioned documents. Shared between threads; all calls block.
 pub trait Store: Send + Sync + 'static {
@@ -38,12 +40,21 @@ pub trait Store: Send + Sync + 'static {
     /// Takes effect as a whole or not at all; returns when it is durable. Waiting commits share one flush.
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
+    /// A number that is another after every commit that returned, whoever made it: while it is the same, so is all that was read under it.
+    fn commits(&self) -> u64;
+
+    /// The journal of this process, for what must be durable sooner than a commit is: opened once, with what was left in it after `done`.
+    fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError>;
+
     /// How many documents there are by collection, and how large the store is.
     fn statistics(&self) -> Result<Statistics, StoreError>;
 }
 
 /// A consistent, read-only view.
 pub trait Snapshot: Send {
+    /// [`Store::commits`] when it was taken: it sees these commits at least.
+    fn commits(&self) -> u64;
+
     /// The newest version of a document, a deletion included; `None` when there never was one.
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError>;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use fhir::Instant;
@@ -16,6 +17,8 @@ use crate::consent::{Elevation, Policies, Restrictions};
 pub(crate) struct Consented {
     restrictions: Restrictions,
     elevations: Vec<Elevation>,
+    /// [`store::Snapshot::commits`] of a snapshot that has these emergencies.
+    checked: AtomicU64,
     registry: Arc<Registry>,
     filters: RwLock<HashMap<Asked<'static>, Option<Arc<Filter>>>>,
 }
@@ -24,19 +27,33 @@ pub(crate) struct Consented {
 type Asked<'a> = (Option<Act>, &'a str);
 
 impl Consented {
-    pub(super) fn new(restrictions: Restrictions, elevations: Vec<Elevation>, registry: Arc<Registry>) -> Consented {
-        Consented { restrictions, elevations, registry, filters: RwLock::default() }
+    pub(super) fn new(
+        restrictions: Restrictions,
+        elevations: Vec<Elevation>,
+        commits: u64,
+        registry: Arc<Registry>,
+    ) -> Consented {
+        let checked = AtomicU64::new(commits);
+        Consented { restrictions, elevations, checked, registry, filters: RwLock::default() }
     }
 
-    /// Whether it is what these policies hide now.
-    pub(super) fn holds(
-        &self,
-        policies: &Policies,
-        now: Instant,
-        registry: &Arc<Registry>,
-        elevations: &[Elevation],
-    ) -> bool {
-        self.restrictions.hold(policies, now) && self.elevations == elevations && Arc::ptr_eq(&self.registry, registry)
+    /// Whether it is what these policies hide now, whichever emergencies are declared.
+    pub(super) fn holds(&self, policies: &Policies, now: Instant, registry: &Arc<Registry>) -> bool {
+        self.restrictions.hold(policies, now) && Arc::ptr_eq(&self.registry, registry)
+    }
+
+    /// Whether the emergencies are known to be those of a snapshot with so many commits.
+    pub(super) fn has_those_of(&self, commits: u64, now: Instant) -> bool {
+        self.checked.load(Ordering::Acquire) == commits && self.elevations.iter().all(|elevation| now < elevation.until)
+    }
+
+    /// Whether these are the emergencies, which a snapshot with so many commits has.
+    pub(super) fn has(&self, elevations: &[Elevation], commits: u64) -> bool {
+        let same = self.elevations == elevations;
+        if same {
+            self.checked.store(commits, Ordering::Release);
+        }
+        same
     }
 
     pub(super) fn restrictions(&self) -> &Restrictions {

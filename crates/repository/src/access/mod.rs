@@ -75,24 +75,32 @@ impl Access {
         self.limits.as_ref().is_none_or(|limits| limits.is_everything)
     }
 
-    /// What consents hide by these policies, now; `None` when nobody needs to say who asks.
+    /// What consents hide by these policies, now, and with the emergencies of a snapshot with so many commits; `None` when nobody needs to say who asks.
     pub(crate) fn consented(
         &self,
         policies: &Policies,
         now: Instant,
         implicit: Implicit,
         registry: &Arc<Registry>,
+        commits: u64,
         elevations: impl FnOnce(&Requester) -> Result<Vec<Elevation>, Outcome>,
     ) -> Result<Option<Arc<Consented>>, Outcome> {
         let Some(limits) = &self.limits else { return Ok(None) };
+        let known = limits.consented.load();
+        let known = known.as_ref().filter(|known| known.holds(policies, now, registry));
+        if let Some(known) = known
+            && known.has_those_of(commits, now)
+        {
+            return Ok(Some(known.clone()));
+        }
         let elevations = elevations(&limits.requester)?;
-        if let Some(known) = &*limits.consented.load()
-            && known.holds(policies, now, registry, &elevations)
+        if let Some(known) = known
+            && known.has(&elevations, commits)
         {
             return Ok(Some(known.clone()));
         }
         let restrictions = policies.restrictions(&limits.requester, now, implicit, &elevations);
-        let consented = Arc::new(Consented::new(restrictions, elevations, registry.clone()));
+        let consented = Arc::new(Consented::new(restrictions, elevations, commits, registry.clone()));
         limits.consented.store(Some(consented.clone()));
         Ok(Some(consented))
     }

@@ -1,13 +1,15 @@
-//! The chain grows: what waits becomes a block, one after another, on one thread.
+//! The chain grows: what was kept and what writes have left becomes blocks, one after another, on one thread.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use fhir::{IssueType, Outcome};
-use store::{Batch as Commit, Key, Millis, Precondition, Snapshot, StoreError, Write};
+use fhir::Outcome;
+use store::{Batch as Commit, Frame, Journal, Key, Mark, Millis, Precondition, Snapshot, StoreError, Write};
 
 use super::block::{BLOCKS, Block, HEAD, Head};
+use super::keep::unkept;
 use super::ledger::{Core, lock};
 use super::make::MADE;
 use super::outstanding::Outstanding;
@@ -18,18 +20,23 @@ use crate::fault;
 /// Before the names of accounts that a write left in its commit, until they are chained.
 pub(super) const PENDING: &[u8] = b"audit/pending/";
 
-/// How many bytes of accounts wait for the next block; who comes then is refused.
-const WAITING_MAX: usize = 16 << 20;
+/// The stored value with the mark of the last frame of the journal that is chained.
+pub(super) const JOURNALED: &[u8] = b"audit/journaled";
 
 /// How many accounts of writes one block takes at most.
 const PENDING_MAX: usize = 1024;
 
-/// How long the accounts of writes wait for more of them: each block costs a flush.
-const PENDING_WAIT: Duration = Duration::from_millis(200);
+/// With so many accounts out of the journal a block takes no more frames.
+const BLOCK_ACCOUNTS: usize = 4096;
 
-/// How long a block that is smaller than the last one waits for its next account: readers who were answered together come back one after
-/// another. It waits no longer than the last block took.
-const GATHER: Duration = Duration::from_micros(300);
+/// How long what is durable waits for more before it is chained: each block costs a flush.
+const CHAIN_WAIT: Duration = Duration::from_millis(200);
+
+/// How long it waits when it could not be chained.
+const CHAIN_AGAIN: Duration = Duration::from_secs(1);
+
+/// With so many bytes it does not wait.
+const WAITING_BYTES: usize = 1 << 20;
 
 /// How often a block is tried while somebody else chains in the same store.
 const TRIES_MAX: usize = 8;
@@ -40,35 +47,82 @@ const OUTSTANDING_MAX: usize = 1_000_000;
 /// How often the head is told in the log.
 const HEAD_TOLD: Millis = 3_600_000;
 
-/// What waits to be chained.
+/// What is durable and waits to be chained.
 #[derive(Default)]
-pub(super) struct Queue {
-    batch: Arc<Batch>,
-    accounts: Vec<Vec<u8>>,
+pub(super) struct Waiting {
+    /// Out of the journal, in order.
+    frames: VecDeque<Frame>,
     bytes: usize,
-    /// Since when writes may have left accounts.
-    pub(super) pending: Option<Instant>,
-    /// Somebody waits although there may be nothing to chain.
-    flush: bool,
+    /// Frames were taken from here and are not chained yet.
+    in_hand: bool,
+    /// Since when something may wait.
+    since: Option<Instant>,
+    /// Somebody waits for it.
+    pub(super) wanted: bool,
+    batch: Arc<Batch>,
+    /// The last block could not be chained.
+    pub(super) fails: bool,
+    /// No more frames come.
+    pub(super) kept_all: bool,
     /// Nobody chains any more.
-    ended: bool,
+    pub(super) ended: bool,
 }
 
-impl Drop for Queue {
+impl Drop for Waiting {
     /// Who still waits, waits for a thread that has panicked.
     fn drop(&mut self) {
         self.batch.end(Err(unkept()));
     }
 }
 
-/// Turns down whoever comes when the thread has ended.
-struct End<'a>(&'a Core);
+impl Waiting {
+    /// What an earlier process left: the frames of its journal, and perhaps accounts of writes.
+    pub(super) fn left(frames: Vec<Frame>) -> Waiting {
+        let mut waiting = Waiting::default();
+        waiting.bytes = frames.iter().flat_map(|frame| &frame.records).map(Vec::len).sum();
+        (waiting.frames, waiting.since) = (frames.into(), Some(Instant::now()));
+        waiting
+    }
+
+    /// Takes what the journal holds now.
+    pub(super) fn add(&mut self, mark: Mark, records: Vec<Vec<u8>>) {
+        self.bytes += records.iter().map(Vec::len).sum::<usize>();
+        self.frames.push_back(Frame { mark, records });
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// Whether the journal holds nothing but what is chained.
+    pub(super) fn is_chained(&self) -> bool {
+        self.frames.is_empty() && !self.in_hand
+    }
+
+    /// How many accounts there are.
+    pub(super) fn accounts(&self) -> usize {
+        self.frames.iter().map(|frame| frame.records.len()).sum()
+    }
+}
+
+/// What is to be chained next, and who waits for it.
+struct Work {
+    frames: VecDeque<Frame>,
+    batch: Arc<Batch>,
+}
+
+/// Turns down whoever comes when the thread has ended, and then whoever waits for what it did last.
+struct End<'a> {
+    core: &'a Core,
+    batch: Arc<Batch>,
+}
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        let mut queue = lock(&self.0.queue);
-        *queue = Queue::default();
-        queue.ended = true;
+        lock(&self.core.queue).end();
+        let mut waiting = lock(&self.core.waiting);
+        *waiting = Waiting::default();
+        waiting.ended = true;
+        drop(waiting);
+        self.core.room.notify_all();
+        self.batch.end(Err(unkept()));
     }
 }
 
@@ -89,109 +143,112 @@ impl Left {
     }
 }
 
-/// How large the last block was, and how long it took.
-#[derive(Default)]
-struct Pace {
-    accounts: usize,
-    took: Duration,
-}
-
 impl Core {
-    pub(super) fn enqueue(&self, accounts: Vec<Vec<u8>>) -> Ticket {
-        self.arrivals.fetch_add(accounts.len() as u64, Ordering::Relaxed);
+    /// A ticket for all that is durable so far.
+    pub(super) fn flush(&self) -> Ticket {
         let ticket = {
-            let mut queue = lock(&self.queue);
-            if queue.bytes >= WAITING_MAX || queue.ended {
+            let mut waiting = lock(&self.waiting);
+            if waiting.ended {
                 return Ticket::refused(unkept());
             }
-            queue.bytes += accounts.iter().map(Vec::len).sum::<usize>();
-            queue.accounts.extend(accounts);
-            Ticket::of(&queue.batch)
+            waiting.wanted = true;
+            Ticket::of(&waiting.batch)
         };
-        self.arrived.notify_one();
+        self.chain_due.notify_one();
         ticket
     }
 
-    /// A ticket for all that writes have left so far.
-    pub(super) fn flush(&self) -> Ticket {
-        let ticket = {
-            let mut queue = lock(&self.queue);
-            if queue.ended {
-                return Ticket::refused(unkept());
-            }
-            queue.flush = true;
-            Ticket::of(&queue.batch)
-        };
-        self.arrived.notify_one();
-        ticket
+    /// Says that a write has left accounts.
+    pub(super) fn left(&self) {
+        lock(&self.waiting).since.get_or_insert_with(Instant::now);
+        self.chain_due.notify_one();
     }
 
     /// Chains until the ledger is closed and nothing waits.
     pub(super) fn run(&self) {
-        let _end = End(self);
-        let mut pace = Pace::default();
-        while let Some(work) = self.gather(&pace) {
-            let begun = Instant::now();
-            let end = self.chain(&work.accounts);
-            pace = Pace { accounts: work.accounts.len(), took: begun.elapsed() };
-            match end {
-                Ok(()) => work.batch.end(Ok(())),
-                Err(outcome) => {
-                    tracing::error!(%outcome, "the audit cannot be kept");
-                    work.batch.end(Err(unkept()));
+        let mut ending = End { core: self, batch: Arc::default() };
+        while let Some(mut work) = self.due() {
+            ending.batch = work.batch.clone();
+            let end = self.chain(&mut work.frames);
+            let fails = end.is_err();
+            {
+                let mut waiting = lock(&self.waiting);
+                work.frames.append(&mut waiting.frames);
+                waiting.frames = std::mem::take(&mut work.frames);
+                waiting.bytes = waiting.frames.iter().flat_map(|frame| &frame.records).map(Vec::len).sum();
+                (waiting.in_hand, waiting.fails) = (false, fails);
+                if !waiting.frames.is_empty() || fails {
+                    waiting.since.get_or_insert_with(Instant::now);
                 }
+            }
+            self.room.notify_all();
+            work.batch.end(end.map_err(|outcome| {
+                tracing::error!(%outcome, "the audit cannot be chained");
+                unkept()
+            }));
+            if fails && self.is_closed() {
+                return;
             }
             self.keep_up();
         }
     }
 
     /// What is to be chained next; `None` at the end.
-    fn gather(&self, pace: &Pace) -> Option<Queue> {
-        let mut queue = lock(&self.queue);
-        while !self.is_ready(&queue) {
-            let wait = queue.pending.map_or(Duration::MAX, |since| PENDING_WAIT.saturating_sub(since.elapsed()));
-            queue = match wait {
-                Duration::MAX => self.arrived.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                wait => self.arrived.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0,
-            };
-        }
-        let until = Instant::now() + pace.took.min(GATHER);
-        while queue.accounts.len() < pace.accounts && !queue.flush && !self.is_closed() {
-            let wait = until.saturating_duration_since(Instant::now());
-            if wait.is_zero() {
+    fn due(&self) -> Option<Work> {
+        let mut waiting = lock(&self.waiting);
+        loop {
+            let wait = if waiting.fails { CHAIN_AGAIN } else { CHAIN_WAIT };
+            let rest = waiting.since.map(|since| wait.saturating_sub(since.elapsed()));
+            let closes = self.is_closed() && waiting.kept_all;
+            if waiting.wanted
+                || closes
+                || rest == Some(Duration::ZERO)
+                || waiting.bytes >= WAITING_BYTES && !waiting.fails
+            {
                 break;
             }
-            queue = self.arrived.wait_timeout(queue, wait).unwrap_or_else(PoisonError::into_inner).0;
+            waiting = match rest {
+                None => self.chain_due.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(rest) => self.chain_due.wait_timeout(waiting, rest).unwrap_or_else(PoisonError::into_inner).0,
+            };
         }
-        let work = std::mem::take(&mut *queue);
-        let ends = self.is_closed() && work.accounts.is_empty() && work.pending.is_none() && !work.flush;
-        (!ends).then_some(work)
+        if waiting.since.is_none() && !waiting.wanted {
+            return None;
+        }
+        (waiting.wanted, waiting.since, waiting.in_hand, waiting.bytes) = (false, None, true, 0);
+        Some(Work { frames: std::mem::take(&mut waiting.frames), batch: std::mem::take(&mut waiting.batch) })
     }
 
-    fn is_ready(&self, queue: &Queue) -> bool {
-        let pending = queue.pending.is_some_and(|since| since.elapsed() >= PENDING_WAIT);
-        !queue.accounts.is_empty() || queue.flush || pending || self.is_closed()
-    }
-
-    /// Chains these accounts, behind those that writes have left.
-    fn chain(&self, accounts: &[Vec<u8>]) -> Result<(), Outcome> {
+    /// Chains these frames, behind what writes have left, and takes away those that are chained.
+    fn chain(&self, frames: &mut VecDeque<Frame>) -> Result<(), Outcome> {
         let mut lost = 0;
         while lost < TRIES_MAX {
             let snapshot = self.snapshot()?;
             let (head, kept) = Head::read(&*snapshot)?;
             let left = Left::read(&*snapshot)?;
             drop(snapshot);
-            let waiting = if left.is_all { accounts } else { &[] };
+            let mut accounts = left.accounts;
+            let mut taken = 0;
+            while left.is_all && accounts.len() < BLOCK_ACCOUNTS && taken < frames.len() {
+                accounts.extend_from_slice(&frames[taken].records);
+                taken += 1;
+            }
             let block = Block {
                 sequence: head.sequence + 1,
                 time: self.clock.now(),
                 previous: head.hash,
                 server: self.server.clone(),
-                accounts: left.accounts.into_iter().chain(waiting.iter().cloned()).collect(),
+                accounts,
             };
-            match self.add(&block, kept, left.names) {
-                Ok(()) if left.is_all => return Ok(()),
-                Ok(()) => lost = 0,
+            let mark = taken.checked_sub(1).map(|last| frames[last].mark);
+            match self.add(&block, kept, left.names, mark) {
+                Ok(()) => {
+                    lost = 0;
+                    frames.drain(..taken);
+                    if left.is_all && frames.is_empty() {
+                        return Ok(());
+                    }
+                }
                 Err(StoreError::Conflict(_)) => lost += 1,
                 Err(error) => return Err(fault::outcome(error)),
             }
@@ -199,9 +256,17 @@ impl Core {
         Err(fault::outcome(StoreError::Conflict(0)))
     }
 
-    /// Commits a block, unless it is empty, behind the head that is kept; what writes have left under these names is done with.
-    fn add(&self, block: &Block, kept: Option<Vec<u8>>, left: Vec<Vec<u8>>) -> Result<(), StoreError> {
+    /// Commits a block, unless it is empty, behind the head that is kept; what writes have left under these names, and the journal up to this
+    /// mark, is done with.
+    fn add(
+        &self,
+        block: &Block,
+        kept: Option<Vec<u8>>,
+        left: Vec<Vec<u8>>,
+        mark: Option<Mark>,
+    ) -> Result<(), StoreError> {
         let mut writes: Vec<_> = left.into_iter().map(|name| Write::Release { name }).collect();
+        writes.extend(mark.map(|mark| Write::Set { name: JOURNALED.to_vec(), value: mark.to_bytes().to_vec() }));
         let bytes = block.encode();
         let head = Head { sequence: block.sequence, hash: Block::hash(&bytes) };
         if !block.accounts.is_empty() {
@@ -239,9 +304,10 @@ impl Core {
         }
     }
 
-    /// Reads which records have no AuditEvent yet.
-    pub(super) fn load(&self) -> Result<(), Outcome> {
+    /// Reads which records have no AuditEvent yet, and what of the journal is not chained. Gives the journal.
+    pub(super) fn load(&self) -> Result<Journal, Outcome> {
         let snapshot = self.snapshot()?;
+        let (journal, frames) = self.store.journal(journaled(&*snapshot)?).map_err(fault::outcome)?;
         let made = snapshot.value(MADE).map_err(fault::outcome)?;
         let mut after = made.map_or(BLOCKS.to_vec(), |made| [BLOCKS, &made].concat());
         let mut todo = Outstanding::default();
@@ -258,13 +324,19 @@ impl Core {
             }
         }
         *lock(&self.todo) = todo;
-        Ok(())
+        *lock(&self.waiting) = Waiting::left(frames);
+        Ok(journal)
     }
 }
 
-/// What a caller is told whose account is not on disk.
-pub(super) fn unkept() -> Outcome {
-    Outcome::new(IssueType::Transient, "the server cannot keep its audit now, and discloses nothing without it")
+/// The last frame of the journal that is chained.
+pub(super) fn journaled(snapshot: &dyn Snapshot) -> Result<Mark, Outcome> {
+    let mark = snapshot.value(JOURNALED).map_err(fault::outcome)?;
+    match mark.as_deref().map(Mark::of) {
+        None => Ok(Mark::default()),
+        Some(Some(mark)) => Ok(mark),
+        Some(None) => Err(fault::exception("the mark of the audit's journal is damaged")),
+    }
 }
 
 /// The patients by whom each record of a block is found.

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use fhir::Outcome;
@@ -11,7 +10,8 @@ use store::{Clock, Key, Millis, Snapshot, Store, Write};
 
 use super::Account;
 use super::block::Head;
-use super::chain::{PENDING, Queue, unkept};
+use super::chain::{PENDING, Waiting, journaled};
+use super::keep::{Queue, unkept};
 use super::outstanding::Outstanding;
 use super::pace::Pace;
 use super::ticket::Ticket;
@@ -39,6 +39,11 @@ pub(super) struct Core {
     pub(super) queue: Mutex<Queue>,
     /// Something stands in the queue.
     pub(super) arrived: Condvar,
+    pub(super) waiting: Mutex<Waiting>,
+    /// Something is durable and not chained.
+    pub(super) chain_due: Condvar,
+    /// All that the journal holds is chained, or cannot be.
+    pub(super) room: Condvar,
     pub(super) todo: Mutex<Outstanding>,
     /// There is more to make, or it is to stop.
     pub(super) due: Condvar,
@@ -62,6 +67,9 @@ impl Ledger {
             server: setup.base_url.clone(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
+            waiting: Mutex::default(),
+            chain_due: Condvar::new(),
+            room: Condvar::new(),
             todo: Mutex::default(),
             due: Condvar::new(),
             making: Mutex::default(),
@@ -94,8 +102,9 @@ impl Ledger {
     }
 
     fn start_chain(&self, running: &mut Vec<JoinHandle<()>>) -> Result<(), Outcome> {
-        self.core.load()?;
-        lock(&self.core.queue).pending = Some(Instant::now());
+        let journal = self.core.load()?;
+        let core = self.core.clone();
+        running.push(spawn("audit-journal", move || core.keep(journal))?);
         let core = self.core.clone();
         running.push(spawn("audit-chain", move || core.run())?);
         Ok(())
@@ -145,8 +154,7 @@ impl Ledger {
             return tracing::error!(%outcome, "accounts of writes wait to be chained");
         }
         self.core.arrivals.fetch_add(1, Ordering::Relaxed);
-        lock(&self.core.queue).pending.get_or_insert_with(Instant::now);
-        self.core.arrived.notify_one();
+        self.core.left();
     }
 
     /// Chains all that writes have left. Done when it returns.
@@ -163,6 +171,16 @@ impl Ledger {
             Some(patient) => self.core.make_of(patient),
             None => self.core.make_all(),
         }
+    }
+
+    /// How many accounts are durable in the journal and not chained yet.
+    pub(super) fn journaled(&self) -> Result<usize, Outcome> {
+        if self.started.load(Ordering::Acquire) {
+            return Ok(lock(&self.core.waiting).accounts());
+        }
+        let done = journaled(&*self.core.snapshot()?)?;
+        let (_, frames) = self.core.store.journal(done).map_err(fault::outcome)?;
+        Ok(frames.iter().map(|frame| frame.records.len()).sum())
     }
 
     /// The newest block.
@@ -190,8 +208,9 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         self.core.closed.store(true, Ordering::Relaxed);
         // Between a look at the flag and the wait behind it there is a lock.
-        drop((lock(&self.core.queue), lock(&self.core.todo)));
+        drop((lock(&self.core.queue), lock(&self.core.waiting), lock(&self.core.todo)));
         self.core.arrived.notify_all();
+        self.core.chain_due.notify_all();
         self.core.due.notify_all();
         for thread in lock(&self.threads).drain(..) {
             // A thread that panicked is in the log.

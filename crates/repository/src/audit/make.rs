@@ -20,17 +20,17 @@ use crate::{Method, fault};
 /// The stored value with the last block whose AuditEvents are all made.
 pub(super) const MADE: &[u8] = b"audit/made";
 
-/// How many AuditEvents one commit writes: few enough that others hardly wait for it.
-const BATCH: usize = 200;
+/// How many AuditEvents one commit writes: few enough that other writes hardly wait for it.
+const BATCH: usize = 100;
 
 /// How long a few records wait for more, so that events are made many at a time.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// While requests come, the maker rests so many times as long as it works.
-const RESTS: u32 = 4;
+/// While requests come, the maker rests so many times as long as it works: who answers needs the processor.
+const RESTS: u32 = 9;
 
-/// With more records outstanding it does not rest.
-const BACKLOG: usize = 20_000;
+/// With more records outstanding it does not rest. Until then a rush of requests costs memory, and who asks for AuditEvents has them made.
+const BACKLOG: usize = 500_000;
 
 /// How long it rests when the store could not do it.
 const REST_FAILED: Duration = Duration::from_secs(30);

@@ -1,7 +1,8 @@
 //! The audit: who saw and did what, and why, <https://hl7.org/fhir/R4/auditevent.html>.
 //!
 //! An [`Account`] tells of one access. That of a read is durable before anything is disclosed ([`Ledger::append`]), that of a write is in
-//! the commit of the write ([`Ledger::writes`]). One thread chains all of them in blocks; another makes an AuditEvent of each record.
+//! the commit of the write ([`Ledger::writes`]). One thread keeps those of reads in the store's journal, one chains all of them in blocks, and one
+//! makes an AuditEvent of each record.
 //!
 //! Invariants:
 //! - The blocks are the truth and are never changed. Each holds the hash of the one before it, so that a change, a gap or another order
@@ -15,6 +16,7 @@ mod block;
 mod chain;
 mod code;
 mod event;
+mod keep;
 mod ledger;
 mod make;
 mod outstanding;

@@ -24,7 +24,7 @@ pub struct Report {
     pub records: u64,
     /// How many have their AuditEvents.
     pub events: u64,
-    /// How many accounts of writes wait to be chained.
+    /// How many accounts wait to be chained.
     pub pending: u64,
     /// The first damage; what is behind it was not looked at.
     pub damage: Option<Damage>,
@@ -78,6 +78,7 @@ impl Repository {
     pub fn verify_audit(&self, noted: Option<Head>, mut tell: impl FnMut(u64, u64)) -> Result<Report, Outcome> {
         let snapshot = self.store().snapshot().map_err(fault::outcome)?;
         let mut walk = Walk::begin(&*snapshot, noted)?;
+        walk.report.pending += self.ledger().journaled()? as u64;
         walk.report.damage = walk.chain(&mut tell)?;
         if walk.report.damage.is_none() {
             walk.report.damage = walk.foreign()?;

@@ -1,6 +1,7 @@
 //! All policies in memory, kept current from the store.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -22,6 +23,9 @@ const DECIDING: [&str; 2] = [CONSENT, PATIENT];
 
 const CONSENT: &str = "Consent";
 const PATIENT: &str = "Patient";
+
+/// The number of commits of a book that was never read.
+const UNCHECKED: u64 = u64::MAX;
 
 /// How many documents, and versions, are read at once.
 const PAGE: usize = 1000;
@@ -46,6 +50,8 @@ pub(crate) fn begun_by<'a>(written: impl DoubleEndedIterator<Item = (&'a Key, u6
 pub(crate) struct Book {
     base_url: Box<str>,
     now: ArcSwap<State>,
+    /// [`Snapshot::commits`] of a snapshot that `now` is right for.
+    checked: AtomicU64,
     /// Held while changes are read, so that they are read once. Whoever waits needs what is being read.
     renewing: Mutex<()>,
 }
@@ -65,11 +71,26 @@ type Newest = Option<(Key, u64)>;
 impl Book {
     /// An empty book. `base_url` is this server's own, without a final `/`: absolute references below it are local.
     pub(crate) fn new(base_url: &str) -> Book {
-        Book { base_url: base_url.into(), now: ArcSwap::default(), renewing: Mutex::default() }
+        Book {
+            base_url: base_url.into(),
+            now: ArcSwap::default(),
+            checked: AtomicU64::new(UNCHECKED),
+            renewing: Mutex::default(),
+        }
     }
 
-    /// The policies as this snapshot has them, or later ones. Costs one look-up when nothing has changed.
+    /// The policies as this snapshot has them, or later ones. Costs nothing when there was no commit since, and one look-up when none changed them.
     pub(crate) fn refresh(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
+        if self.checked.load(Ordering::Acquire) == snapshot.commits() {
+            return Ok(self.now.load().policies.clone());
+        }
+        let policies = self.look_up(snapshot, registry)?;
+        // What was found is never replaced by something older.
+        self.checked.store(snapshot.commits(), Ordering::Release);
+        Ok(policies)
+    }
+
+    fn look_up(&self, snapshot: &dyn Snapshot, registry: &Registry) -> Result<Arc<Policies>, Outcome> {
         let generation = snapshot.value(NAME).map_err(fault::outcome)?;
         let is_current = |state: &State| state.is_read && state.generation == generation;
         let state = self.now.load();

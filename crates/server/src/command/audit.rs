@@ -66,7 +66,7 @@ fn verify(state: &State, noted: Option<Head>) -> Result<(), Box<dyn Error>> {
     println!("{} blocks with {} records are whole", report.head.sequence, report.records);
     println!("{} records have their AuditEvents; the others get them later", report.events);
     if report.pending > 0 {
-        println!("{} accounts of writes wait for the next start of the server", report.pending);
+        println!("{} accounts wait for the next start of the server", report.pending);
     }
     println!("head: {}", report.head);
     match report.damage {

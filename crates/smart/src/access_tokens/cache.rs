@@ -1,6 +1,7 @@
 //! Tokens that were verified, by their hash.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use repository::Millis;
@@ -24,6 +25,8 @@ pub(crate) struct Cache {
 pub(crate) struct Kept {
     pub(crate) verified: Arc<Verified>,
     pub(crate) epoch: Epoch,
+    /// [`repository::Vault::commits`] when that was seen last.
+    pub(crate) commits: AtomicU64,
 }
 
 impl Cache {
@@ -31,10 +34,25 @@ impl Cache {
         *blake3::hash(token.as_bytes()).as_bytes()
     }
 
+    /// A token that has not expired, when nothing was committed since it was looked at.
+    pub(crate) fn find_unchanged(&self, name: &Name, commits: u64, now: Millis) -> Option<Arc<Verified>> {
+        self.find_where(name, now, |kept| kept.commits.load(Ordering::Acquire) == commits)
+    }
+
     /// A token that has not expired, when nothing was revoked since it was verified.
-    pub(crate) fn find(&self, name: &Name, epoch: &Epoch, now: Millis) -> Option<Arc<Verified>> {
+    pub(crate) fn find(&self, name: &Name, epoch: &Epoch, commits: u64, now: Millis) -> Option<Arc<Verified>> {
+        self.find_where(name, now, |kept| {
+            let same = kept.epoch == *epoch;
+            if same {
+                kept.commits.store(commits, Ordering::Release);
+            }
+            same
+        })
+    }
+
+    fn find_where(&self, name: &Name, now: Millis, is_wanted: impl FnOnce(&Kept) -> bool) -> Option<Arc<Verified>> {
         let all = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        let kept = all.get(name).filter(|kept| kept.epoch == *epoch && now < kept.verified.expires)?;
+        let kept = all.get(name).filter(|kept| now < kept.verified.expires && is_wanted(kept))?;
         Some(kept.verified.clone())
     }
 

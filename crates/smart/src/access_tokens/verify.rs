@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use fhir::Outcome;
 use serde_json::Value;
@@ -57,13 +58,18 @@ impl From<Invalid> for Refused {
 }
 
 impl Desk<'_> {
-    /// What a bearer token grants now. One that was seen before costs a hash and one look into the vault.
+    /// What a bearer token grants now. One that was seen before costs a hash, and one look into the vault if there was
+    /// a commit since.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, Refused> {
         let name = Cache::name(token);
         let cache = &self.server.verified;
         // Read before anything that a revocation changes: what is found then is at least as young.
+        let commits = self.vault().commits();
+        if let Some(verified) = cache.find_unchanged(&name, commits, self.now) {
+            return Ok(verified);
+        }
         let epoch = epoch::current(self.vault())?;
-        if let Some(verified) = cache.find(&name, &epoch, self.now) {
+        if let Some(verified) = cache.find(&name, &epoch, commits, self.now) {
             return Ok(verified);
         }
         let verified = match self.examine(token) {
@@ -73,7 +79,7 @@ impl Desk<'_> {
                 return Err(refused);
             }
         };
-        cache.keep(name, Kept { verified: verified.clone(), epoch }, self.now);
+        cache.keep(name, Kept { verified: verified.clone(), epoch, commits: AtomicU64::new(commits) }, self.now);
         Ok(verified)
     }
 

@@ -22,11 +22,15 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use self::snapshot::EmbeddedSnapshot;
 use self::tables::{Files, MAP_BYTES, View};
 use self::writer::Writer;
-use crate::{Batch, Clock, Committed, Snapshot, Statistics, Store, StoreError};
+use crate::{Batch, Clock, Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreError};
+
+/// The name of the journal in the directory of the store.
+const JOURNAL: &str = "journal";
 
 /// A store in a directory of this machine. Dropping it finishes the commits that wait and closes the files.
 pub struct Embedded {
@@ -60,6 +64,14 @@ impl Store for Embedded {
 
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.writer.commit(prepare::prepare(batch)?)
+    }
+
+    fn commits(&self) -> u64 {
+        self.files.commits.load(Ordering::Acquire)
+    }
+
+    fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
+        Journal::open(&self.files.directory.join(JOURNAL), done)
     }
 
     fn statistics(&self) -> Result<Statistics, StoreError> {

@@ -1,6 +1,7 @@
 //! Reading: one engine transaction for as long as the snapshot lives.
 
 use std::ops::Bound;
+use std::sync::atomic::Ordering;
 
 use heed::{RoTxn, WithoutTls};
 
@@ -14,12 +15,14 @@ use crate::{
 
 pub(super) struct EmbeddedSnapshot<'e> {
     txn: RoTxn<'e, WithoutTls>,
+    commits: u64,
     tables: &'e Tables,
 }
 
 impl<'e> EmbeddedSnapshot<'e> {
     pub(super) fn take(files: &'e Files) -> Result<EmbeddedSnapshot<'e>, StoreError> {
-        Ok(EmbeddedSnapshot { txn: files.env.read_txn()?, tables: &files.tables })
+        let commits = files.commits.load(Ordering::Acquire);
+        Ok(EmbeddedSnapshot { txn: files.env.read_txn()?, commits, tables: &files.tables })
     }
 
     fn view(&self) -> View<'_> {
@@ -28,6 +31,10 @@ impl<'e> EmbeddedSnapshot<'e> {
 }
 
 impl Snapshot for EmbeddedSnapshot<'_> {
+    fn commits(&self) -> u64 {
+        self.commits
+    }
+
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
         match self.view().document(key.as_str())? {
             Some(document) => read_version(self.view(), document.number, document.version).map(Some),

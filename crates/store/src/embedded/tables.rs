@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use heed::types::Bytes;
 use heed::{
@@ -57,6 +58,9 @@ pub(super) struct Tables {
 pub(super) struct Files {
     pub(super) env: Env<WithoutTls>,
     pub(super) tables: Tables,
+    pub(super) directory: PathBuf,
+    /// How many groups of this process were committed.
+    pub(super) commits: AtomicU64,
     _lock: File,
 }
 
@@ -75,7 +79,7 @@ impl Files {
             // The engine flushes its file but not the directory entry.
             File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
         }
-        Ok(Files { env, tables, _lock: lock })
+        Ok(Files { env, tables, directory: directory.to_owned(), commits: AtomicU64::new(0), _lock: lock })
     }
 }
 

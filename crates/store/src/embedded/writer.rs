@@ -1,6 +1,7 @@
 //! The one thread that writes: it gathers waiting batches into groups that share one flush.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -152,6 +153,8 @@ fn write(
     }
     if answers.iter().any(Result::is_ok) {
         group.commit()?;
+        // Before anybody is answered: whoever knows of the commit sees the number change.
+        files.commits.fetch_add(1, Ordering::Release);
     }
     Ok(answers)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use fhir::IssueType;
-use store::{Committed, Snapshot, Statistics, Store, StoreError};
+use store::{Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreError};
 
 use super::super::make::MADE;
 use super::*;
@@ -188,14 +188,17 @@ fn tickets_can_be_awaited() {
         woken.recv().expect("woken");
     }
     assert_eq!(poll(), Poll::Ready(Ok(())));
+    house.repository.ledger().flush().expect("chained");
     assert_eq!(chained(&house), ["Basic/a"]);
 }
 
+/// What cannot be chained is told of no more than once.
 #[test]
-fn discloses_nothing_unkept() {
+fn discloses_nothing_that_cannot_be_chained() {
     let house = House::new();
     house.write(vec![Write::Set { name: b"audit/head".to_vec(), value: b"damaged".to_vec() }]);
     let subjects = [about(Some("Patient/ann"), &[("Basic/a", 1)])];
+    assert!(house.repository.ledger().flush().is_err());
     let ticket = house.repository.ledger().append(&[account(Act::Read, &staff(), &subjects)]);
     assert_eq!(ticket.wait().expect_err("refused").issues[0].code, IssueType::Transient);
 }
@@ -239,14 +242,21 @@ impl Store for Troubled {
         }
     }
 
+    fn commits(&self) -> u64 {
+        self.store.commits()
+    }
+
+    fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
+        self.store.journal(done)
+    }
+
     fn statistics(&self) -> Result<Statistics, StoreError> {
         self.store.statistics()
     }
 }
 
-#[test]
-fn refuses_while_the_store_cannot_keep() {
-    let house = House::new();
+/// A repository over the store of a house that has not begun to keep accounts, and what its store does.
+fn troubled(house: &House) -> (Repository, Arc<Troubled>) {
     let setup = &house.repository.setup;
     let troubled = Arc::new(Troubled { store: setup.store.clone(), trouble: Mutex::new(None) });
     let repository = Repository::new(Setup {
@@ -263,23 +273,62 @@ fn refuses_while_the_store_cannot_keep() {
         terminology: None,
         search_time: setup.search_time,
     });
-    let repository = repository.expect("a repository");
-    let requester = staff();
-    let keep = |of: &str| {
-        let subjects = [about(Some("Patient/ann"), &[(of, 1)])];
-        let end = repository.ledger().append(&[account(Act::Read, &requester, &subjects)]).wait();
-        end.map_err(|outcome| outcome.issues[0].code)
-    };
-    let trouble = |trouble| *troubled.trouble.lock().expect("not poisoned") = trouble;
-    assert_eq!(keep("Basic/a"), Ok(()));
-    trouble(Some(Trouble::Full));
-    assert_eq!(keep("Basic/lost"), Err(IssueType::Transient));
-    trouble(None);
-    assert_eq!(keep("Basic/b"), Ok(()));
-    trouble(Some(Trouble::Panic));
-    assert_eq!(keep("Basic/lost"), Err(IssueType::Transient));
-    trouble(None);
-    assert_eq!(keep("Basic/late"), Err(IssueType::Transient), "nobody waits for a thread that is gone");
+    (repository.expect("a repository"), troubled)
+}
+
+impl Troubled {
+    fn is(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().expect("not poisoned") = trouble;
+    }
+}
+
+fn keep(repository: &Repository, of: &str) -> Result<(), IssueType> {
+    let (requester, subjects) = (staff(), [about(Some("Patient/ann"), &[(of, 1)])]);
+    let end = repository.ledger().append(&[account(Act::Read, &requester, &subjects)]).wait();
+    end.map_err(|outcome| outcome.issues[0].code)
+}
+
+#[test]
+fn refuses_while_the_store_cannot_keep() {
+    let house = House::new();
+    let (repository, store) = troubled(&house);
+    let flush = || repository.ledger().flush().map_err(|outcome| outcome.issues[0].code);
+    assert_eq!((keep(&repository, "Basic/a"), flush()), (Ok(()), Ok(())));
+    store.is(Some(Trouble::Full));
+    assert_eq!(keep(&repository, "Basic/b"), Ok(()), "durable, and chained later");
+    assert_eq!(flush(), Err(IssueType::Transient));
+    assert_eq!(keep(&repository, "Basic/lost"), Err(IssueType::Transient));
+    store.is(None);
+    assert_eq!(flush(), Ok(()));
+    assert_eq!((keep(&repository, "Basic/c"), flush()), (Ok(()), Ok(())));
+    store.is(Some(Trouble::Panic));
+    assert_eq!(keep(&repository, "Basic/d"), Ok(()));
+    assert_eq!(flush(), Err(IssueType::Transient));
+    assert_eq!(keep(&repository, "Basic/late"), Err(IssueType::Transient), "nobody waits for a thread that is gone");
     assert!(repository.ledger().settle(None).is_err());
+    assert_eq!(chained(&house), ["Basic/a", "Basic/b", "Basic/c"]);
+}
+
+/// What is durable and not chained when the process ends, is chained by the next.
+#[test]
+fn goes_on_with_the_journal() {
+    let house = House::new();
+    let (repository, store) = troubled(&house);
+    for of in ["Basic/a", "Basic/b"] {
+        assert_eq!(keep(&repository, of), Ok(()));
+    }
+    repository.ledger().flush().expect("chained");
+    store.is(Some(Trouble::Full));
+    for of in ["Basic/c", "Basic/d"] {
+        assert_eq!(keep(&repository, of), Ok(()));
+    }
+    drop((repository, store));
     assert_eq!(chained(&house), ["Basic/a", "Basic/b"]);
+    assert_eq!(house.verified(None).pending, 2);
+    house.repository.ledger().flush().expect("chained");
+    assert_eq!(chained(&house), ["Basic/a", "Basic/b", "Basic/c", "Basic/d"]);
+    assert_eq!(house.verified(None).pending, 0);
+    let house = house.reopened();
+    house.account_for("Patient/ann", "Basic/e");
+    assert_eq!(chained(&house).len(), 5, "none is chained twice");
 }

@@ -61,11 +61,12 @@ impl House {
         house
     }
 
-    /// Keeps one account of a read of this resource, durable when it returns.
+    /// Keeps one account of a read of this resource, durable and chained when it returns.
     pub(super) fn account_for(&self, patient: &str, of: &str) {
         let subjects = [about(Some(patient), &[(of, 1)])];
         let ticket = self.repository.ledger().append(&[account(Act::Read, &staff(), &subjects)]);
         assert_eq!(ticket.wait(), Ok(()));
+        assert_eq!(self.repository.ledger().flush(), Ok(()));
     }
 
     /// The same, as a write leaves it.

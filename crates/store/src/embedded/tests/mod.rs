@@ -24,6 +24,14 @@ impl Store for Verified {
         self.0.commit(batch)
     }
 
+    fn commits(&self) -> u64 {
+        self.0.commits()
+    }
+
+    fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
+        self.0.journal(done)
+    }
+
     fn statistics(&self) -> Result<Statistics, StoreError> {
         self.0.statistics()
     }
