@@ -2,6 +2,8 @@
 
 /// Authentication on: who sees what.
 mod access;
+/// Appointments: seats, people's times, holds, and IHE Scheduling's operations.
+mod appointments;
 /// Malformed, oversized and hostile bodies: a 4xx OperationOutcome each, and nothing stored.
 mod bad_body;
 /// Requests for what is not there, and in other formats.

@@ -24,9 +24,6 @@ const PREFIX: &str = "emergency/";
 /// How many of one person's are looked at. Those that are over are cleared by the next declaration.
 const LOOKS_MAX: usize = 2 * EMERGENCIES_MAX;
 
-/// Who may declare an emergency.
-const DECLARERS: [&str; 2] = ["Practitioner", "PractitionerRole"];
-
 /// The purpose of use of who broke the glass, of v3-ActReason.
 pub(crate) const BREAK_GLASS: &str = "BTG";
 
@@ -99,7 +96,7 @@ impl Session<'_> {
 
 /// The practitioner who asks: nobody else declares emergencies.
 pub(crate) fn declarer(requester: &Requester) -> Option<&Key> {
-    requester.user.as_ref().filter(|user| DECLARERS.contains(&user.collection()))
+    requester.user.as_ref().filter(|_| requester.is_staff())
 }
 
 /// The emergencies that a requester has declared and that are not over.

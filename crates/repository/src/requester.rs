@@ -28,6 +28,9 @@ pub struct Requester {
 /// Users who are patients, or act for them.
 const LAY: [&str; 3] = ["Patient", "Person", "RelatedPerson"];
 
+/// Users who work for a practice.
+const STAFF: [&str; 2] = ["Practitioner", "PractitionerRole"];
+
 impl Requester {
     /// Whether it is neither the record keeper nor a patient with the own record.
     pub fn is_third_party(&self) -> bool {
@@ -39,9 +42,19 @@ impl Requester {
         self.user.as_ref().is_some_and(|user| LAY.contains(&user.collection()))
     }
 
+    /// Whether the user is a practitioner.
+    pub fn is_staff(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| STAFF.contains(&user.collection()))
+    }
+
     /// Whether what is seen of the patient is what the patient or the patient's consents say, not what others see of whom they care for.
     pub(crate) fn acts_for_patient(&self) -> bool {
         self.patient.is_some() && (self.is_lay() || !self.consents.is_empty())
+    }
+
+    /// Whether it is the record keeper or a practitioner, who may do what the practice does.
+    pub fn is_practice(&self) -> bool {
+        self.custodian || self.is_staff()
     }
 
     /// Who this is in one line, for what holds for nobody else: `client person patient`.

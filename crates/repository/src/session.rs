@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use fhir::json::Document;
-use fhir::{Definitions, Instant, IssueType, Outcome, Severity};
+use fhir::{Definitions, Instant, IssueType, Outcome, Reference, Severity};
 use search::Registry;
 use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
@@ -183,6 +183,12 @@ impl Session<'_> {
         Session { live: self.repository.live.load_full(), ..self.clone() }
     }
 
+    /// The same request with the rights of anybody who looks for care: it sees places, services, schedules and slots, and leaves no account of
+    /// them, as nothing of that is in a patient's record.
+    pub fn publicly(&self) -> Self {
+        Session { access: Access::public(self.registry()), trail: None, ..self.clone() }
+    }
+
     /// The same session for loading records of what happened elsewhere: rules keep their books but refuse nothing
     /// ([`crate::Transaction::is_import`]).
     pub fn importing(self) -> Self {
@@ -194,9 +200,25 @@ impl Session<'_> {
         Session { references, ..self }
     }
 
+    /// This server's own base URL, without a final `/`.
+    pub fn base_url(&self) -> &str {
+        &self.setup().base_url
+    }
+
     /// The time now.
     pub fn now(&self) -> Instant {
         self.repository.now()
+    }
+
+    /// The resource of this server that a literal reference leads to; `None` for any other reference.
+    pub fn local(&self, reference: &str) -> Option<Key> {
+        match Reference::parse(reference)? {
+            Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
+            Reference::Absolute { base, resource_type, id, .. } if base == self.base_url() => {
+                Key::new(resource_type, id)
+            }
+            _ => None,
+        }
     }
 
     /// Who asks; `None` when nobody needs to say.
@@ -210,6 +232,11 @@ impl Session<'_> {
             true => Ok(()),
             false => Err(Outcome::new(IssueType::Forbidden, "only who may do everything may do this")),
         }
+    }
+
+    /// Refuses whoever may not do this with any resource of the type.
+    pub fn permit(&self, act: Act, resource_type: &str) -> Result<(), Outcome> {
+        self.access.permit(act, resource_type)
     }
 
     /// Refuses whoever may not read resources of this type at all.

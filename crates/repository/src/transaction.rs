@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use fhir::json::{Document, Node};
-use fhir::{Definitions, Outcome, Reference};
+use fhir::{Definitions, Outcome};
 use store::{Batch, Filter, Find, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
 use crate::access::{Known, accepts};
@@ -13,7 +13,7 @@ use crate::parameters::Generation;
 use crate::session::parse_stored;
 use crate::trail::{self, Seen};
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Requester, Session, consent, fault, library};
+use crate::{Method, Planned, Requester, Session, access, consent, fault, library};
 
 /// How many resources with one identifier are looked at.
 const IDENTIFIED_MAX: usize = 10;
@@ -29,6 +29,8 @@ pub struct Transaction<'a> {
     /// The versions that everything here rests on.
     read: BTreeMap<Key, u64>,
     stored: HashMap<Key, Option<Arc<Document>>>,
+    /// The names looked at: what each held before this transaction, and must still hold when it is committed.
+    names: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The names taken and given back: what each shall hold.
     claims: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The stored values to be.
@@ -57,6 +59,7 @@ impl<'a> Transaction<'a> {
             by_key: HashMap::default(),
             read: BTreeMap::new(),
             stored: HashMap::default(),
+            names: BTreeMap::new(),
             claims: BTreeMap::new(),
             settings: BTreeMap::new(),
         }
@@ -135,12 +138,22 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// What a claimed name holds as this transaction leaves it; `None` when nobody holds it.
-    pub fn claimed(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Outcome> {
+    /// What a name holds as this transaction leaves it; `None` when nobody holds it.
+    pub fn claimed(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, Outcome> {
         match self.claims.get(name) {
             Some(planned) => Ok(planned.clone()),
-            None => self.snapshot.value(name).map_err(fault::outcome),
+            None => self.held(name),
         }
+    }
+
+    /// What a name held before this transaction.
+    fn held(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, Outcome> {
+        if let Some(held) = self.names.get(name) {
+            return Ok(held.clone());
+        }
+        let held = self.snapshot.value(name).map_err(fault::outcome)?;
+        self.names.insert(name.to_vec(), held.clone());
+        Ok(held)
     }
 
     /// Takes a name that only one may hold; somebody else's claim refuses the transaction with `refusal`. The same claim again is fine.
@@ -159,15 +172,17 @@ impl<'a> Transaction<'a> {
         self.claims.insert(name, None);
     }
 
+    /// Lets a name hold another value, `None` for nothing, whatever it holds: of two transactions that exchange one value for another, the
+    /// second is made anew over what the first has left.
+    pub fn exchange(&mut self, name: Vec<u8>, value: Option<Vec<u8>>) -> Result<(), Outcome> {
+        self.held(&name)?;
+        self.claims.insert(name, value);
+        Ok(())
+    }
+
     /// The resource of this server that a literal reference leads to; `None` for any other reference.
     pub fn local(&self, reference: &str) -> Option<Key> {
-        match Reference::parse(reference)? {
-            Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
-            Reference::Absolute { base, resource_type, id, .. } if base == self.session.setup().base_url => {
-                Key::new(resource_type, id)
-            }
-            _ => None,
-        }
+        self.session.local(reference)
     }
 
     /// Whether what is planned for a key is there already.
@@ -192,6 +207,11 @@ impl<'a> Transaction<'a> {
     /// Who asks; `None` when nobody needs to say.
     pub fn requester(&self) -> Option<&Requester> {
         self.session.requester()
+    }
+
+    /// Whether the caller may read what is stored under this key now: what a refusal tells of it is told to nobody else.
+    pub fn may_read(&self, key: &Key) -> Result<bool, Outcome> {
+        self.session.sight(self.snapshot)?.accepts(access::Act::Read, self.snapshot, key)
     }
 
     /// Whether this loads records of what happened elsewhere: a rule then keeps its books and refuses nothing.
@@ -235,6 +255,10 @@ impl<'a> Transaction<'a> {
         let preconditions =
             preconditions.map(|(key, version)| Precondition::Version { key: key.clone(), version: *version }).collect();
         let mut batch = Batch { preconditions, writes: Vec::new() };
+        let names = self.names.iter();
+        batch
+            .preconditions
+            .extend(names.map(|(name, value)| Precondition::Value { name: name.clone(), value: value.clone() }));
         batch.preconditions.push(self.session.live.precondition());
         let mut written = Vec::new();
         for (at, write) in self.writes.iter().enumerate() {
@@ -244,7 +268,10 @@ impl<'a> Transaction<'a> {
             }
         }
         for (name, value) in &self.claims {
-            let held = self.snapshot.value(name).map_err(fault::outcome)?;
+            let held = match self.names.get(name) {
+                Some(held) => held.clone(),
+                None => self.snapshot.value(name).map_err(fault::outcome)?,
+            };
             if held.is_some() && held != *value {
                 batch.writes.push(Write::Release { name: name.clone() });
             }

@@ -205,7 +205,7 @@ impl Exchange {
         };
         let origin = self.origin(state, head);
         let work = Work { state: state.clone(), form: self.form.clone(), access, origin, call };
-        if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json {
+        if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json && !state.is_sweep_due() {
             return Ok(work.run().accounted().await?);
         }
         let may_write = work.call.interaction.may_write();
@@ -302,6 +302,7 @@ impl Work {
         let (act, operation) = call.interaction.audited();
         let session = state.repository.open(access).from(origin);
         let performed = catch_unwind(AssertUnwindSafe(|| {
+            state.sweep();
             let session = session.clone();
             perform(&Caller { state: &state, session, request_id: &form.request_id, sent: sent.clone() }, call)
         }));

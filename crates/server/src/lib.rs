@@ -31,6 +31,7 @@ mod remote;
 mod respond;
 mod service;
 mod state;
+mod sweeper;
 mod telemetry;
 mod terminology;
 

@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
 use crate::local::is_in_the_clear;
+use crate::sweeper::Sweeper;
 use crate::{Config, State, app, import};
 
 /// Header fields of one request.
@@ -153,6 +154,7 @@ impl Server {
         let builder = Arc::new(builder(&limits));
         let graceful = GracefulShutdown::new();
         let indexer = Indexer::start(self.state.clone());
+        let sweeper = Sweeper::start(self.state.clone());
         if self.state.authority().is_on()
             && let Err(outcome) = self.state.repository.ledger().start()
         {
@@ -187,6 +189,7 @@ impl Server {
             tracing::warn!("stopped with requests still in progress");
         }
         drop(indexer);
+        drop(sweeper);
     }
 }
 

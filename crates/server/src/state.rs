@@ -66,7 +66,7 @@ impl State {
             Arc::new(Remote::new(url, config.limits.terminology_timeout, config.clock.clone()))
                 as Arc<dyn TerminologyServer>
         });
-        let services = Arc::new(Services { settings: config.services });
+        let services = Arc::new(Services::new(config.services));
         let repository = Repository::new(Setup {
             store,
             definitions,

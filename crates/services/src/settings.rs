@@ -2,11 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use crate::appointments::Deadlines;
+
 /// What a server's services share: made once, and given to every rule and every call of an operation.
 #[derive(Debug, Default)]
 pub struct Services {
     /// As they were when the server started.
     pub settings: Settings,
+    /// When appointments that hold their slots until a time must give them back.
+    pub(crate) deadlines: Deadlines,
+}
+
+impl Services {
+    /// With these decisions.
+    pub fn new(settings: Settings) -> Services {
+        Services { settings, ..Services::default() }
+    }
 }
 
 /// Decisions that are neither the standard's nor ours to take.

@@ -45,6 +45,9 @@ pub(crate) struct Limits {
     consented: ArcSwapOption<Consented>,
 }
 
+/// The types of which everybody who looks for care may know.
+const PUBLIC: [&str; 5] = ["HealthcareService", "Location", "PractitionerRole", "Schedule", "Slot"];
+
 impl Access {
     /// Everything: for authentication turned off, and for the server's own commands.
     pub fn full() -> Access {
@@ -57,6 +60,16 @@ impl Access {
         let consented = ArcSwapOption::empty();
         let limits = Limits { granted, requester, is_within_patient: false, is_everything: false, consented };
         Access { limits: Some(Arc::new(limits)) }
+    }
+
+    /// What everybody may know who looks for care: places, services and free times. Of schedules those that name no patient.
+    pub(crate) fn public(registry: &Registry) -> Access {
+        let rights = |permission| Rights::default().with(Acts::SEE, &permission);
+        let rights = PUBLIC.map(|name| match name {
+            "Schedule" => (name, rights(Permission::Only(registry.about_anybody(name).not()))),
+            name => (name, rights(Permission::Whole)),
+        });
+        Access::limited(rights, Requester::default())
     }
 
     /// The patient whose compartment is all that is granted, if it is.

@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use fhir::Outcome;
+use fhir::json::Document;
 use repository::{Key, Planned, Rule, Transaction};
 
 use super::demands::{self, Named};
 use super::refusal::Reason;
 use super::resource::Entry;
-use super::{slot, status};
+use super::seats::{Hold, Seats};
+use super::{guard, hold, slot, status};
 use crate::Services;
 
 /// How many slots one appointment may fill.
 const SLOTS_MAX: usize = 50;
 
-/// An appointment that is booked holds its slots; no slot is held twice.
+/// An appointment that is booked, or held until a time, holds a seat in each of its slots, and no seat is held twice; nobody is booked twice at
+/// one time.
 ///
 /// Cancelling, entering in error and deleting give them back; other slots in a booked appointment move what it holds. An appointment that
-/// comes in one transaction with its slots, already busy, is the record of a booking made elsewhere: it takes them, and nothing
-/// more is demanded. An import demands nothing at all, and what is held already stays with who holds it.
+/// staff bring in one transaction with its slots, already busy, is the record of a booking made elsewhere: it takes them, and nothing
+/// more is demanded. An import demands nothing at all, and holds what it says.
 #[derive(Debug)]
 pub(crate) struct Booking {
     pub(crate) services: Arc<Services>,
@@ -35,66 +38,115 @@ impl Rule for Booking {
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         let before = planned.before.as_deref().map(Entry::new);
-        let after = planned.after.as_deref().map(Entry::new);
-        if let (Some(before), Some(after), false) = (before, after, transaction.is_import()) {
-            status::permit(&before.status(), &after.status())?;
+        if let (Some(before), Some(after), false) = (before, planned.after.as_deref(), transaction.is_import()) {
+            status::permit(&before.status(), &Entry::new(after).status())?;
         }
+        let after = self.settled(transaction, planned, before)?;
+        let after = after.as_deref().map(Entry::new);
         let held = held(transaction, &planned.key, before)?;
-        let wanted = match after.map(|after| (after, after.status())) {
-            Some((after, status)) if status == "booked" => booked(transaction, before, after, &held)?,
-            Some((after, status)) if status::holds(&status) => {
-                named(transaction, after).into_iter().filter(|(_, key)| held.contains(key)).collect()
-            }
-            _ => Vec::new(),
+        let wanted = match after.filter(|after| takes_slots(*after)) {
+            Some(after) => wanted(transaction, before, after, &held)?,
+            None => Wanted::default(),
         };
-        for slot in held.iter().filter(|held| !wanted.iter().any(|(_, key)| key == *held)) {
-            slot::free(transaction, slot)?;
+        let kind = if after.is_some_and(hold::is_hold) { Hold::Tentative } else { Hold::Firm };
+        for slot in held.iter().filter(|held| !wanted.slots.iter().any(|(_, key)| key == *held)) {
+            slot::free(transaction, slot, &planned.key)?;
         }
-        for (at, slot) in wanted.iter().filter(|(_, key)| !held.contains(key)) {
-            slot::take(transaction, slot, &planned.key, &expression(*at))?;
+        for (at, slot) in &wanted.slots {
+            match held.contains(slot) {
+                true => slot::keep(transaction, slot, &planned.key, kind)?,
+                false => slot::take(transaction, slot, &planned.key, kind, &expression(*at))?,
+            }
         }
-        Ok(())
+        let refuses = !wanted.is_record;
+        guard::keep(transaction, &self.services.settings, &planned.key, (before, after), refuses)?;
+        match after {
+            Some(after) if is_new_hold(before, after) && !transaction.is_import() => {
+                hold::alone(transaction, &planned.key, after)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
+impl Booking {
+    /// The appointment to be, once a hold has its time and what is none has no such time.
+    fn settled(
+        &self,
+        transaction: &mut Transaction<'_>,
+        planned: &Planned,
+        before: Option<Entry<'_>>,
+    ) -> Result<Option<Arc<Document>>, Outcome> {
+        let Some(after) = &planned.after else { return Ok(None) };
+        let Some(settled) = hold::settle(transaction, &self.services, before, after)? else {
+            return Ok(Some(after.clone()));
+        };
+        transaction.put(&planned.key, settled.clone())?;
+        Ok(Some(Arc::new(settled)))
+    }
+}
+
+fn takes_slots(appointment: Entry<'_>) -> bool {
+    status::holds(&appointment.status()) || hold::is_hold(appointment)
+}
+
+/// Whether an appointment becomes a hold that a caller asked for.
+fn is_new_hold(before: Option<Entry<'_>>, after: Entry<'_>) -> bool {
+    let is_asked = |it: Entry<'_>| hold::is_hold(it) && it.status() == "pending";
+    is_asked(after) && !before.is_some_and(is_asked)
+}
+
 /// The slots of the appointment as it was that it holds.
-fn held(transaction: &Transaction<'_>, owner: &Key, before: Option<Entry<'_>>) -> Result<Vec<Key>, Outcome> {
+fn held(transaction: &mut Transaction<'_>, owner: &Key, before: Option<Entry<'_>>) -> Result<Vec<Key>, Outcome> {
     let mut held = Vec::new();
     for (_, slot) in before.map(|before| named(transaction, before)).unwrap_or_default() {
-        if slot::holder(transaction, &slot)?.as_ref() == Some(owner) {
+        if Seats::read(transaction, &slot)?.held_by(owner).is_some() {
             held.push(slot);
         }
     }
     Ok(held)
 }
 
-/// The slots of this server that an appointment names, with their positions.
-fn named(transaction: &Transaction<'_>, appointment: Entry<'_>) -> Vec<(usize, Key)> {
+/// The slots of this server that an appointment names, each once, with their positions.
+pub(super) fn named(transaction: &Transaction<'_>, appointment: Entry<'_>) -> Vec<(usize, Key)> {
     let slots = appointment.slots().into_iter().enumerate();
     let local = slots.filter_map(|(at, reference)| Some((at, transaction.local(&reference)?)));
-    local.filter(|(_, key)| key.collection() == "Slot").collect()
+    let mut named: Vec<(usize, Key)> = Vec::new();
+    for (at, key) in local.filter(|(_, key)| key.collection() == "Slot") {
+        if !named.iter().any(|(_, earlier)| *earlier == key) {
+            named.push((at, key));
+        }
+    }
+    named
 }
 
-/// The slots that a booked appointment shall hold, once it and they are found to fit.
-fn booked(
+/// What an appointment shall hold.
+#[derive(Default)]
+struct Wanted {
+    slots: Vec<(usize, Key)>,
+    /// Whether it records a booking that was made elsewhere.
+    is_record: bool,
+}
+
+/// The slots that an appointment shall hold, once it and they are found to fit.
+fn wanted(
     transaction: &mut Transaction<'_>,
     before: Option<Entry<'_>>,
     after: Entry<'_>,
     held: &[Key],
-) -> Result<Vec<(usize, Key)>, Outcome> {
-    let mut wanted = named(transaction, after);
+) -> Result<Wanted, Outcome> {
+    let mut wanted = Wanted { slots: named(transaction, after), is_record: false };
     if transaction.is_import() {
         return Ok(wanted);
     }
-    // What was accepted once stays accepted: a later state of an old booking does not have its times looked at again.
-    if before.is_some_and(|before| status::holds(&before.status()) && before.same_booking(after)) {
-        wanted.retain(|(_, key)| held.contains(key));
+    if before.is_some_and(|before| was_accepted(before, after, &wanted.slots, held)) {
+        wanted.slots.retain(|(_, key)| held.contains(key));
         return Ok(wanted);
     }
-    refuse_names(after, &wanted)?;
-    let mut slots = Vec::with_capacity(wanted.len());
+    refuse_names(transaction, after, &wanted.slots)?;
+    let mut slots = Vec::with_capacity(wanted.slots.len());
     let mut brought = true;
-    for (at, key) in &wanted {
+    for (at, key) in &wanted.slots {
         let expression = expression(*at);
         let Some(document) = transaction.read(key)? else { return Err(Reason::UnknownSlot.refuse(key, expression)) };
         brought &= slot::is_made_busy(transaction, key, &document)?;
@@ -102,30 +154,46 @@ fn booked(
     }
     if !brought {
         demands::check(after, &slots)?;
-        if wanted.iter().any(|(_, key)| !held.contains(key)) {
+        let is_to_come = after.status() == "booked" || hold::is_hold(after);
+        if is_to_come && wanted.slots.iter().any(|(_, key)| !held.contains(key)) {
             demands::future(after, transaction.now())?;
         }
     }
+    wanted.is_record = brought && !slots.is_empty();
     Ok(wanted)
 }
 
+/// Whether what is demanded of a booking was found before: a later state of an old one does not have its times looked at again.
+fn was_accepted(before: Entry<'_>, after: Entry<'_>, wanted: &[(usize, Key)], held: &[Key]) -> bool {
+    let is_same = match &*after.status() {
+        "booked" | "pending" | "proposed" => before.same_booking(after),
+        _ => before.same_place(after),
+    };
+    let was_booked = status::holds(&before.status());
+    let was_held = hold::is_hold(before) && wanted.iter().all(|(_, key)| held.contains(key));
+    is_same && (was_booked || was_held)
+}
+
 /// Refuses names that lead to no slot of this server, or to one twice.
-fn refuse_names(appointment: Entry<'_>, wanted: &[(usize, Key)]) -> Result<(), Outcome> {
+fn refuse_names(transaction: &Transaction<'_>, appointment: Entry<'_>, wanted: &[(usize, Key)]) -> Result<(), Outcome> {
     let named = appointment.slots();
     if named.len() > SLOTS_MAX {
         return Err(Reason::TooManySlots.refuse(named.len(), "Appointment.slot"));
     }
     for (at, reference) in named.iter().enumerate() {
-        let Some((_, key)) = wanted.iter().find(|(other, _)| *other == at) else {
-            return Err(Reason::UnknownSlot.refuse(reference, expression(at)));
-        };
-        if wanted.iter().any(|(other, earlier)| *other < at && earlier == key) {
-            return Err(Reason::SlotTwice.refuse(key, expression(at)));
+        if wanted.iter().any(|(other, _)| *other == at) {
+            continue;
         }
+        let key = transaction.local(reference).filter(|key| wanted.iter().any(|(_, earlier)| earlier == key));
+        return Err(match key {
+            Some(key) => Reason::SlotTwice.refuse(key, expression(at)),
+            None => Reason::UnknownSlot.refuse(reference, expression(at)),
+        });
     }
     Ok(())
 }
 
-fn expression(at: usize) -> String {
+/// The element that names a slot.
+pub(super) fn expression(at: usize) -> String {
     format!("Appointment.slot[{at}]")
 }

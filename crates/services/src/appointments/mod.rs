@@ -1,17 +1,24 @@
 //! Appointments: booking takes slots, cancelling frees them, <https://hl7.org/fhir/R4/appointment.html>.
 //!
 //! Invariants:
-//! - The claim of a slot is the truth; `Slot.status` follows it. A slot with a claim is never free.
-//! - Claim, slot and appointment change in one commit.
+//! - The claims of a slot's seats are the truth; `Slot.status` follows them. A slot whose seats are all claimed is never free.
+//! - Claims, guards, slots and appointment change in one commit.
 
+mod actor;
 mod booking;
+mod deadlines;
 mod demands;
+mod guard;
+mod hold;
 mod refusal;
 mod resource;
+mod seats;
 mod slot;
+mod staff;
 mod status;
 
 pub(crate) use booking::Booking;
+pub(crate) use deadlines::Deadlines;
 pub(crate) use slot::ClaimedSlot;
 
 #[cfg(test)]

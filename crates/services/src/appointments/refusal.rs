@@ -10,6 +10,18 @@ pub(super) enum Reason {
     SlotTaken,
     SlotHeld,
     SlotTwice,
+    Capacity,
+    Busy,
+    FullDay,
+    TooLong,
+    TooManyActors,
+    HoldOver,
+    HoldTime,
+    HoldLonger,
+    HoldTooLong,
+    SecondHold,
+    Offer,
+    Name,
     TooManySlots,
     SlotWithoutTimes,
     Start,
@@ -34,12 +46,34 @@ impl Reason {
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.
     const fn facts(self) -> (IssueType, &'static str, &'static str) {
-        use IssueType::{BusinessRule, Conflict, UnresolvedReference};
+        use IssueType::{BusinessRule, Conflict, UnresolvedReference, Value};
         const INVALID: &str = "INVALID_RESOURCE";
         match self {
             Reason::UnknownSlot => (UnresolvedReference, "REFERENCE_NOT_FOUND", "{} is no slot of this server"),
             Reason::SlotTaken => (Conflict, "DUPLICATE_REJECTED", "the slot {} is not free"),
             Reason::SlotHeld => (Conflict, "DUPLICATE_REJECTED", "the slot is held by {}; cancel that first"),
+            Reason::Capacity => (Value, INVALID, "the capacity {} is no whole number from `1` to `1000`"),
+            Reason::Busy => (Conflict, "DUPLICATE_REJECTED", "{} has another appointment at that time"),
+            Reason::FullDay => (BusinessRule, INVALID, "the day of {} holds as many appointments as are kept, `1000`"),
+            Reason::TooLong => {
+                (BusinessRule, INVALID, "the appointment touches {} days, at most `31` are booked at once")
+            }
+            Reason::TooManyActors => (BusinessRule, INVALID, "{} participants are more than can be kept free, `100`"),
+            Reason::HoldOver => (Conflict, "CONFLICT", "the slots were held until {}, which is over"),
+            Reason::HoldTime => (BusinessRule, INVALID, "the time {} until which slots are held is no instant to come"),
+            Reason::HoldLonger => {
+                (BusinessRule, INVALID, "the time {} until which slots are held is later than before")
+            }
+            Reason::HoldTooLong => {
+                (BusinessRule, INVALID, "the time {} until which slots are held is over `900` seconds away")
+            }
+            Reason::SecondHold => {
+                (Conflict, "DUPLICATE_REJECTED", "{} is held for this patient; book or cancel it first")
+            }
+            Reason::Offer => {
+                (BusinessRule, INVALID, "slots are offered, until {}, by the practice; hold them as `pending`")
+            }
+            Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),
             Reason::SlotTwice => (BusinessRule, INVALID, "the slot {} is named twice"),
             Reason::TooManySlots => (BusinessRule, INVALID, "{} slots are more than one appointment can fill"),
             Reason::SlotWithoutTimes => (BusinessRule, INVALID, "the slot {} has no start and end to book by"),

@@ -2,11 +2,15 @@
 
 use std::borrow::Cow;
 
-use fhir::json::{Document, Edit, Node, splice};
+use fhir::json::{Document, Node};
 use fhir::{DateTime, Instant, Outcome, Reference};
 
+/// The extension that says how many appointments a slot takes, SMART Scheduling Links.
+const CAPACITY: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity";
+
 /// The extension that says how patient and practitioner meet.
-const DELIVERY_CHANNEL: &str = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeliveryChannel";
+const DELIVERY_CHANNEL: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeliveryChannel";
 
 /// A resource with a status and a time: Appointment or Slot.
 #[derive(Clone, Copy)]
@@ -41,11 +45,34 @@ impl<'a> Entry<'a> {
         self.0.path(&["schedule", "reference"]).and_then(Node::as_str).unwrap_or_default()
     }
 
+    /// The extensions with this url.
+    pub(super) fn extensions(self, url: &'static str) -> impl Iterator<Item = Node<'a>> {
+        let extensions = self.0.get("extension").into_iter().flat_map(Node::each);
+        extensions.filter(move |it| it.get("url").is_some_and(|found| found.is_str(url)))
+    }
+
     /// The codes of the delivery channel, none when it has none.
     pub(super) fn channel(self) -> Vec<String> {
-        let extensions = self.0.get("extension").into_iter().flat_map(Node::each);
-        let channels = extensions.filter(|it| it.get("url").is_some_and(|url| url.is_str(DELIVERY_CHANNEL)));
+        let channels = self.extensions(DELIVERY_CHANNEL);
         channels.filter_map(|channel| channel.get("valueCodeableConcept")).flat_map(meaning).collect()
+    }
+
+    /// How many appointments a slot says that it takes, as written; `None` when it says nothing.
+    pub(super) fn capacity(self) -> Option<&'a str> {
+        self.extensions(CAPACITY).next().map(|it| it.get("valueInteger").map_or("", Node::raw))
+    }
+
+    /// `Slot.overbooked`.
+    pub(super) fn is_overbooked(self) -> bool {
+        self.0.get("overbooked").and_then(Node::as_bool).unwrap_or(false)
+    }
+
+    /// Who takes part, with `Reference`s: of an appointment those who have not declined, of a schedule all.
+    pub(super) fn actors(self) -> impl Iterator<Item = Node<'a>> {
+        let participants = self.0.get("participant").into_iter().flat_map(Node::each);
+        let accepting = participants.filter(|it| !it.get("status").is_some_and(|status| status.is_str("declined")));
+        let schedule = self.0.get("actor").into_iter().flat_map(Node::each);
+        accepting.filter_map(|participant| participant.get("actor")).chain(schedule)
     }
 
     /// What kinds of service a slot is for.
@@ -60,10 +87,19 @@ impl<'a> Entry<'a> {
         (actors.len(), actors.into_iter().flatten().any(is_patient))
     }
 
+    /// Whether it takes the same slots at the same time.
+    pub(super) fn same_place(self, other: Entry<'_>) -> bool {
+        self.same(other, &["start", "end", "slot"])
+    }
+
     /// Whether everything that a booking must fulfill is the same in both.
     pub(super) fn same_booking(self, other: Entry<'_>) -> bool {
-        let raw = |entry: Entry<'_>, name| entry.0.get(name).map(|node| node.raw().to_owned());
-        ["start", "end", "slot", "description", "comment"].iter().all(|name| raw(self, name) == raw(other, name))
+        self.same_place(other) && self.same(other, &["description", "comment"])
+    }
+
+    fn same(self, other: Entry<'_>, names: &[&str]) -> bool {
+        let raw = |entry: Entry<'_>, name: &str| entry.0.get(name).map(|node| node.raw().to_owned());
+        names.iter().all(|name| raw(self, name) == raw(other, name))
     }
 }
 
@@ -92,8 +128,12 @@ fn is_patient(actor: Node<'_>) -> bool {
     }
 }
 
-/// The document with another status.
-pub(super) fn with_status(document: &Document, status: &str) -> Result<Document, Outcome> {
-    let edits = document.root().get("status").map(|node| Edit { range: node.span(), text: format!("\"{status}\"") });
-    Ok(Document::parse(splice(document.text(), edits.into_iter().collect()).as_bytes())?)
+/// The document with other top-level members, each as JSON; `None` takes one away.
+pub(super) fn with(document: &Document, changes: &[(&str, Option<String>)]) -> Result<Document, Outcome> {
+    let is_other = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
+    let kept = document.root().members().filter(|(name, _)| !is_other(name));
+    let kept = kept.map(|(name, value)| format!(r#""{name}":{}"#, value.raw()));
+    let new = changes.iter().filter_map(|(name, value)| Some(format!(r#""{name}":{}"#, value.as_ref()?)));
+    let members: Vec<_> = kept.chain(new).collect();
+    Ok(Document::parse(format!("{{{}}}", members.join(",")).as_bytes())?)
 }

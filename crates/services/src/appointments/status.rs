@@ -27,9 +27,15 @@ pub(super) fn permit(before: &str, after: &str) -> Result<(), Outcome> {
     }
 }
 
-/// Whether an appointment in this state goes on holding the slots it took when it was booked.
+/// Whether an appointment in this state holds its slots for good.
 pub(super) fn holds(status: &str) -> bool {
     ["booked", "checked-in", "arrived", "fulfilled", "noshow"].contains(&status)
+}
+
+/// Whether an appointment in this state takes the time of those who take part. Whoever did not come was not there: the slot is spent, and the
+/// people are free.
+pub(super) fn takes_time(status: &str) -> bool {
+    holds(status) && status != "noshow"
 }
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ fn accepts_what_fits() {
         nine("a").replace(r#""slot""#, &format!(r#""{name}":"{}","slot""#, "é".repeat(length)))
     };
     // The appointment, and the slots that it takes.
-    let cases: [(String, &[&str]); 14] = [
+    let cases: [(String, &[&str]); 16] = [
         (nine("a"), &["s0900"]),
         (booked(&["s0900", "s0910"], "09:00", "09:20"), &["s0900", "s0910"]),
         (booked(&["s0920", "s0900", "s0910"], "09:00", "09:30"), &["s0900", "s0910", "s0920"]),
@@ -318,9 +318,11 @@ fn accepts_what_fits() {
         (named("description", 100), &["s0900"]),
         (named("comment", 500), &["s0900"]),
         (booked(&[], "09:00", "09:10").replace(r#""slot":[],"#, ""), &[]),
-        (appointment("a", "fulfilled", &["s0900"], "09:00", "09:10"), &[]),
+        (appointment("a", "checked-in", &["s0900"], "09:00", "09:10"), &["s0900"]),
+        (appointment("a", "arrived", &["s0900"], "09:00", "09:10"), &["s0900"]),
+        (appointment("a", "fulfilled", &["past"], "11:50", "12:00").replace("2027-03-08", "2027-03-01"), &["past"]),
         (appointment("a", "cancelled", &["s0900"], "09:00", "09:10"), &[]),
-        (appointment("a", "noshow", &["s0930"], "09:30", "09:40"), &[]),
+        (appointment("a", "noshow", &["s0920"], "09:20", "09:30"), &["s0920"]),
         (appointment("a", "proposed", &["s0930"], "09:00", "09:40"), &[]),
         (appointment("a", "waitlist", &["past"], "09:00", "09:40"), &[]),
     ];
@@ -461,6 +463,11 @@ fn imports_records_as_they_are() {
     import(&appointment("c", "booked", &["s0910"], "01:00", "02:00"));
     assert_eq!(surgery.slots(&["s0910"]), "busy", "a slot that comes before its appointment");
     import(&nine("a").replace("booked", "proposed"));
+    assert_eq!(
+        (surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900").as_deref()),
+        ("busy", Some("Appointment/b"))
+    );
+    import(&nine("b").replace("booked", "proposed"));
     assert_eq!((surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900")), ("free", None));
 }
 
@@ -522,4 +529,30 @@ fn racing_bookings_and_cancellations_agree() {
         held.iter().any(Option::is_some).into()
     );
     surgery.store.verify().expect("no orphan rows");
+}
+
+#[test]
+fn nobody_goes_on_with_a_hold_that_is_over() {
+    let surgery = Surgery::new();
+    let extension = r#""extension":[{"url":"https://flint.example/fhir/StructureDefinition/held-until","valueInstant":"2027-03-01T12:00:00Z"}],"status""#;
+    let over =
+        nine("a").replace("booked", "pending").replace(r#""status":"pending""#, &format!(r#"{extension}:"pending""#));
+    let import = |resource: &str| {
+        surgery.repository.open(Access::full()).importing().transact(vec![put(resource)]).expect("imported");
+    };
+    // Nobody has swept.
+    import(&over);
+    assert_eq!(
+        (surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900").as_deref()),
+        ("busy-tentative", Some("Appointment/a tentative"))
+    );
+    for status in ["booked", "pending"] {
+        let outcome = surgery.change(put(&nine("a").replace("booked", status))).expect_err(status);
+        assert!(outcome.issues[0].code == Conflict && outcome.to_string().contains("which is over"), "{outcome}");
+    }
+    // The patient is free.
+    let elsewhere = appointment("b", "booked", &[], "09:00", "09:10").replace(r#""slot":[],"#, "");
+    surgery.change(put(&elsewhere)).expect("the patient is free");
+    surgery.change(put(&nine("a").replace("booked", "cancelled"))).expect("cancelled");
+    assert_eq!((surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900")), ("free", None));
 }

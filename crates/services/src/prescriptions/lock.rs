@@ -31,7 +31,7 @@ pub(super) fn follow(
     transaction.claim(name(plan), order.as_str().as_bytes().to_vec(), refusal)
 }
 
-fn holder(transaction: &Transaction<'_>, plan: &Key) -> Result<Option<Key>, Outcome> {
+fn holder(transaction: &mut Transaction<'_>, plan: &Key) -> Result<Option<Key>, Outcome> {
     let value = transaction.claimed(&name(plan))?;
     Ok(value.and_then(|value| Key::parse(std::str::from_utf8(&value).ok()?)))
 }

@@ -38,7 +38,7 @@ pub(super) fn hold(
     Ok(())
 }
 
-fn holder(transaction: &Transaction<'_>, name: &str) -> Result<Option<String>, Outcome> {
+fn holder(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<String>, Outcome> {
     if name.len() > NAME_MAX {
         return Ok(None);
     }
