@@ -40,6 +40,9 @@ impl Services {
 
 /// Every operation.
 pub static OPERATIONS: &[&'static dyn Operation] = &[
+    &appointments::Book,
+    &appointments::Find,
+    &appointments::Hold,
     &search_parameters::SearchParameters,
     &validate::Validate,
     &sharing::BreakGlass,

@@ -45,6 +45,7 @@ const ENTRIES: [(&str, &str); 6] = [
     ),
 ];
 const QUESTION: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"resource","resource":{condition}},{"name":"mode","valueCode":"update"}]}"#;
+const NO_TIME: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"appointment-reference","valueReference":{"reference":"Appointment/slot-none"}}]}"#;
 const REASON: &str =
     r#"{"resourceType":"Parameters","parameter":[{"name":"reason","valueString":"found unconscious"}]}"#;
 
@@ -128,6 +129,9 @@ const ROWS: &[Row] = &[
     row("$fhirpath", "POST /$fhirpath?expression=subject.resolve().exists()", CONDITION, ALL),
     row("$fhirpath Condition/id", "GET /Condition/{id}/$fhirpath?expression=code", "", SEEN),
     row("$fhirpath Condition/id", "POST /Condition/{id}/$fhirpath", r#"{"resourceType":"Parameters","parameter":[{"name":"expression","valueString":"code"}]}"#, SEEN),
+    row("$find Appointment", "GET /Appointment/$find?start=2027-03-08&end=2027-03-08", "", OPEN),
+    row("$hold Appointment", "POST /Appointment/$hold", NO_TIME, [403, 404, 404, 404, 404, 404, 404, 404, 404, 403, 404, 404, 404]),
+    row("$book Appointment", "POST /Appointment/$book", NO_TIME, [403, 404, 404, 404, 404, 404, 404, 404, 404, 403, 404, 404, 404]),
     row("$search-parameters", "GET /$search-parameters", "", OPEN),
     row("$snapshot StructureDefinition", "GET /StructureDefinition/$snapshot?url=http://hl7.org/fhir/StructureDefinition/Patient", "", OPEN),
     row("$snapshot StructureDefinition/id", "GET /StructureDefinition/it/$snapshot", "", OPEN),

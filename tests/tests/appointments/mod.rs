@@ -1,5 +1,6 @@
 mod guards;
 mod holds;
+mod operations;
 mod seats;
 
 use flint_tests::{Call, Flint, Reply};

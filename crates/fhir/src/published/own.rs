@@ -7,6 +7,9 @@ use crate::json::{Document, Node};
 const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-repeat-order-output.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-appointment-book.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-appointment-find.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-appointment-hold.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-estimated.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-held-until.json"),

@@ -10,6 +10,7 @@ mod deadlines;
 mod demands;
 mod guard;
 mod hold;
+mod ihe;
 mod refusal;
 mod resource;
 mod seats;
@@ -19,6 +20,7 @@ mod status;
 
 pub(crate) use booking::Booking;
 pub(crate) use deadlines::Deadlines;
+pub(crate) use ihe::{Book, Find, Hold};
 pub(crate) use slot::ClaimedSlot;
 
 #[cfg(test)]

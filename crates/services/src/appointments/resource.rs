@@ -9,7 +9,7 @@ use fhir::{DateTime, Instant, Outcome, Reference};
 const CAPACITY: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity";
 
 /// The extension that says how patient and practitioner meet.
-const DELIVERY_CHANNEL: &str =
+pub(super) const DELIVERY_CHANNEL: &str =
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeliveryChannel";
 
 /// A resource with a status and a time: Appointment or Slot.

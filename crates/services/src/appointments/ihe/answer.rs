@@ -1,0 +1,50 @@
+//! What the operations answer.
+
+use bytes::Bytes;
+use fhir::{IssueType, Outcome, Severity};
+use repository::{Change, Session};
+
+/// One resource of an answer: its key as text, and its JSON.
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) resource: String,
+}
+
+/// A searchset of these Appointments, of `total`.
+pub(super) fn searchset(session: &Session<'_>, entries: &[Entry], total: u64) -> Bytes {
+    let base_url = session.base_url();
+    let entries = entries.iter().map(|Entry { key, resource }| {
+        format!(r#"{{"fullUrl":"{base_url}/{key}","resource":{resource},"search":{{"mode":"match"}}}}"#)
+    });
+    let entries = entries.collect::<Vec<_>>().join(",");
+    let entries = if entries.is_empty() { String::new() } else { format!(r#","entry":[{entries}]"#) };
+    format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{total}{entries}}}"#).into()
+}
+
+/// Makes a change and answers the Appointment as it is then.
+pub(super) fn changed(session: &Session<'_>, change: Change) -> Result<Bytes, Outcome> {
+    let changed = session.transact(vec![change]).map_err(|refusal| not_available(refusal.outcome))?;
+    let version = changed.into_iter().find_map(|changed| changed.version);
+    let body = version.as_ref().and_then(|version| Some((version.key.to_string(), version.body.as_ref()?)));
+    let Some((key, body)) = body else {
+        return Err(Outcome::new(IssueType::Exception, "an appointment was written and is not there"));
+    };
+    let resource = String::from_utf8_lossy(body).into_owned();
+    Ok(searchset(session, &[Entry { key, resource }], 1))
+}
+
+/// The refusal of what somebody else has by now: IHE wants it to be fatal, and not found.
+pub(super) fn not_available(mut outcome: Outcome) -> Outcome {
+    for issue in &mut outcome.issues {
+        if matches!(issue.code, IssueType::Conflict | IssueType::Deleted | IssueType::NotFound) {
+            issue.code = IssueType::NotFound;
+            issue.severity = Severity::Fatal;
+        }
+    }
+    outcome
+}
+
+/// The refusal of a reference to what cannot be held or booked.
+pub(super) fn gone(what: &str) -> Outcome {
+    not_available(Outcome::new(IssueType::NotFound, what))
+}
