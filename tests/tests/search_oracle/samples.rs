@@ -54,6 +54,9 @@ fn extension(resource_type: &str, parameter: &SearchParameter, number: usize) ->
             let reference = format!("{}/to-{number}", parameter.targets.first().unwrap_or(&"Patient"));
             json!({"url": url, "valueReference": {"reference": reference, "identifier": identifier}})
         }
+        SearchKind::Date => {
+            json!({"url": url, "valueInstant": format!("{}-03-0{}T10:00:00Z", 1950 + 7 * number, number % 9 + 1)})
+        }
         _ => json!({"url": url, "valueString": format!("extended {number}")}),
     })
 }
