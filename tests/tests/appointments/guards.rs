@@ -139,6 +139,16 @@ fn appointments_without_slots_take_time() {
         "participant": [{"actor": {"reference": "Patient/p1"}, "status": "accepted"}]});
     let reply = flint.send("POST /Appointment", year).expect(422);
     assert!(reply.text.contains("at most `31`"), "{}", reply.text);
+    let mut crowd = appointment("booked", "p1", &[], ("12:00", "12:10"));
+    let guest = |number: i32| {
+        let identifier = json!({"system": "urn:x", "value": number.to_string()});
+        json!({"actor": {"type": "Patient", "identifier": identifier}, "status": "accepted"})
+    };
+    crowd["participant"] = (0..100).map(guest).collect();
+    flint.send("POST /Appointment", crowd.clone()).expect(201);
+    crowd["participant"] = (100..201).map(guest).collect();
+    let reply = flint.send("POST /Appointment", crowd).expect(422);
+    assert!(reply.text.contains("can be kept free"), "{}", reply.text);
 }
 
 #[test]
@@ -170,4 +180,33 @@ fn a_refusal_tells_times_to_those_who_know_them() {
     assert!(own.text.contains("from 2027-03-08T09:00:00.000Z to 2027-03-08T09:10:00.000Z"), "{}", own.text);
     let other = two.send("POST /Appointment", appointment("booked", "p2", &["v0905"], ("09:05", "09:15"))).expect(409);
     assert!(other.text.contains("`Practitioner/dr1` has another appointment at that time\""), "{}", other.text);
+}
+
+/// Nobody keeps a doctor from others by an appointment that is none of hers.
+#[test]
+fn patients_take_the_time_of_who_is_to_be_booked() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    keeper.send("POST /", together(&another_surgery())).expect(200);
+    let patient = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let patient = guarded.hold(&patient);
+    let with = |doctor: &str, mut appointment: Value| {
+        let doctor = json!({"actor": {"reference": doctor}, "status": "accepted"});
+        appointment["participant"].as_array_mut().expect("a list").push(doctor);
+        appointment
+    };
+    let all_day = with("Practitioner/dr1", appointment("booked", "p1", &[], ("08:00", "18:00")));
+    let reply = patient.send("POST /Appointment", all_day.clone()).expect(422);
+    assert!(reply.text.contains("names the slots that it takes"), "{}", reply.text);
+    for doctor in ["Practitioner/dr2", "PractitionerRole/dr1role"] {
+        let reply = patient.send("POST /Appointment", with(doctor, appointment("booked", "p1", &["t0900"], NINE)));
+        assert_eq!(reply.status, if doctor == "Practitioner/dr2" { 201 } else { 422 }, "{}", reply.text);
+    }
+    let id = patient.get("/Appointment").expect(200).keys("match").remove(0);
+    let cancel = r#"[{"op":"replace","path":"/status","value":"cancelled"}]"#;
+    patient.call(&format!("PATCH /{id}")).body("application/json-patch+json", cancel).send().expect(200);
+    patient.send("POST /Appointment", with("PractitionerRole/dr1role", nine("booked", "p1"))).expect(201);
+    keeper
+        .send("POST /Appointment", with("Practitioner/dr2", appointment("booked", "p2", &[], ("11:00", "18:00"))))
+        .expect(201);
 }

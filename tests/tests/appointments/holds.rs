@@ -169,6 +169,29 @@ fn the_last_seat_is_held_once() {
 }
 
 #[test]
+fn one_of_many_gets_what_was_held() {
+    let flint = Flint::surgery();
+    let patients: Vec<_> = (0..8).map(|number| format!("q{number}")).collect();
+    register(&flint, &patients);
+    let id = post(&flint, &nine("pending", "p1")).send().expect(201).pointer("/id");
+    flint.advance(OVER);
+    let mut calls = vec![to_status(&flint, &id, "booked")];
+    calls.extend(patients.iter().map(|patient| post(&flint, &nine("booked", patient))));
+    let replies = at_once(calls);
+    assert_eq!(statuses(&replies), [(201, 1), (409, 7), (422, 1)]);
+    assert_eq!(replies[0].status, 422, "whoever held it comes too late: {}", replies[0].text);
+    assert_eq!(status_of(&flint, "Slot/s0900"), "busy");
+    // Booked and cancelled at once, it ends cancelled whichever is first, and the slot is free.
+    for _ in 0..5 {
+        let held = appointment("pending", "p2", &["s0910"], ("09:10", "09:20"));
+        let id = post(&flint, &held).send().expect(201).pointer("/id");
+        at_once(vec![to_status(&flint, &id, "booked"), to_status(&flint, &id, "cancelled")]);
+        assert_eq!(status_of(&flint, &format!("Appointment/{id}")), "cancelled");
+        assert_eq!(status_of(&flint, "Slot/s0910"), "free");
+    }
+}
+
+#[test]
 fn the_practice_offers_and_a_patient_takes() {
     let guarded = Guarded::surgery();
     let staff = guarded.hold(&Holder {

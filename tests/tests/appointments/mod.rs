@@ -1,3 +1,4 @@
+mod bookings;
 mod guards;
 mod holds;
 mod operations;

@@ -249,7 +249,7 @@ fn refuses_inputs_that_do_not_fit() {
         run(&flint, operation, &[slot.clone(), slot.clone()]).expect(400);
         run(&flint, operation, &[("appointment-resource", patient("p1"))]).expect(400);
         run(&flint, operation, &[slot.clone(), ("patient", json!("Patient/p1"))]).expect(400);
-        run(&flint, operation, &[slot.clone()]).expect(422);
+        run(&flint, operation, std::slice::from_ref(&slot)).expect(422);
         gone(run(&flint, operation, &[("appointment-reference", json!("Appointment/nothing"))]));
         gone(run(&flint, operation, &[("appointment-reference", json!("Slot/s0900"))]));
         flint.get(&format!("/Appointment/${operation}?appointment-reference=Appointment/slot-s0900")).expect(405);
@@ -310,8 +310,8 @@ fn an_app_books_for_its_patient_alone() {
         app.send("POST /Appointment/$book", inputs(&[slot.clone(), resource])).expect(403);
     }
     reader.get(&format!("/Appointment/$find?{DAY}")).expect(200).facts(&[("/total", "3")]);
-    reader.send("POST /Appointment/$hold", inputs(&[slot.clone()])).expect(403);
-    reader.send("POST /Appointment/$book", inputs(&[slot.clone()])).expect(403);
-    app.send("POST /Appointment/$hold", inputs(&[slot.clone()])).expect(200);
+    reader.send("POST /Appointment/$hold", inputs(std::slice::from_ref(&slot))).expect(403);
+    reader.send("POST /Appointment/$book", inputs(std::slice::from_ref(&slot))).expect(403);
+    app.send("POST /Appointment/$hold", inputs(std::slice::from_ref(&slot))).expect(200);
     reader.send("POST /Appointment/$hold", inputs(&[slot])).expect(403);
 }

@@ -9,6 +9,9 @@ use super::resource::Entry;
 /// The longest name of a value in the store that is made of one, in bytes.
 pub(super) const NAME_MAX: usize = 500;
 
+/// How many people's time one appointment may take.
+pub(super) const ACTORS_MAX: usize = 100;
+
 /// Whose time an appointment takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -24,10 +27,13 @@ pub(super) struct Actor {
     pub(super) name: String,
 }
 
-/// The patients and practitioners among those who take part; of a role its practitioner.
+/// The patients and practitioners among those who take part; of a role its practitioner. Of more than can be kept free, one more than that.
 pub(super) fn all(transaction: &mut Transaction<'_>, entry: Entry<'_>) -> Result<Vec<Actor>, Outcome> {
     let mut actors: Vec<Actor> = Vec::new();
     for reference in entry.actors() {
+        if actors.len() > ACTORS_MAX {
+            break;
+        }
         if let Some(actor) = actor(transaction, reference)?
             && !actors.contains(&actor)
         {

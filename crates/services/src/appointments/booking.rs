@@ -1,5 +1,6 @@
 //! The rule Booking.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use fhir::Outcome;
@@ -10,7 +11,7 @@ use super::demands::{self, Named};
 use super::refusal::Reason;
 use super::resource::Entry;
 use super::seats::{Hold, Seats};
-use super::{guard, hold, slot, status};
+use super::{guard, hold, patient, slot, status};
 use crate::Services;
 
 /// How many slots one appointment may fill.
@@ -111,13 +112,8 @@ fn held(transaction: &mut Transaction<'_>, owner: &Key, before: Option<Entry<'_>
 pub(super) fn named(transaction: &Transaction<'_>, appointment: Entry<'_>) -> Vec<(usize, Key)> {
     let slots = appointment.slots().into_iter().enumerate();
     let local = slots.filter_map(|(at, reference)| Some((at, transaction.local(&reference)?)));
-    let mut named: Vec<(usize, Key)> = Vec::new();
-    for (at, key) in local.filter(|(_, key)| key.collection() == "Slot") {
-        if !named.iter().any(|(_, earlier)| *earlier == key) {
-            named.push((at, key));
-        }
-    }
-    named
+    let mut seen = HashSet::new();
+    local.filter(|(_, key)| key.collection() == "Slot" && seen.insert(key.clone())).collect()
 }
 
 /// What an appointment shall hold.
@@ -144,6 +140,7 @@ fn wanted(
         return Ok(wanted);
     }
     refuse_names(transaction, after, &wanted.slots)?;
+    patient::permit(transaction, after, &wanted.slots)?;
     let mut slots = Vec::with_capacity(wanted.slots.len());
     let mut brought = true;
     for (at, key) in &wanted.slots {

@@ -8,7 +8,7 @@
 use fhir::{Instant, Outcome};
 use repository::{Key, Transaction};
 
-use super::actor::{self, Actor, Kind, NAME_MAX};
+use super::actor::{self, ACTORS_MAX, Actor, Kind, NAME_MAX};
 use super::booking::named;
 use super::refusal::Reason;
 use super::resource::Entry;
@@ -20,9 +20,6 @@ const DAY: i64 = 86_400_000_000;
 
 /// How many days one appointment may touch: it is in the guards of each.
 const DAYS_MAX: i64 = 31;
-
-/// How many people's time one appointment may take.
-const ACTORS_MAX: usize = 100;
 
 /// How many times one person's day lists.
 const TIMES_MAX: usize = 1_000;
@@ -154,7 +151,7 @@ impl Time {
 }
 
 /// The practitioners whose schedule a slot is in.
-fn of_schedule(transaction: &mut Transaction<'_>, slot: &Key) -> Result<Vec<Actor>, Outcome> {
+pub(super) fn of_schedule(transaction: &mut Transaction<'_>, slot: &Key) -> Result<Vec<Actor>, Outcome> {
     let Some(document) = transaction.read(slot)? else { return Ok(Vec::new()) };
     let Some(key) = transaction.local(&Entry::new(&document).schedule()) else { return Ok(Vec::new()) };
     let Some(schedule) = transaction.read(&key)? else { return Ok(Vec::new()) };

@@ -11,6 +11,7 @@ mod demands;
 mod guard;
 mod hold;
 mod ihe;
+mod patient;
 mod refusal;
 mod resource;
 mod seats;

@@ -15,6 +15,8 @@ pub(super) enum Reason {
     FullDay,
     TooLong,
     TooManyActors,
+    NoSlot,
+    NotScheduled,
     HoldOver,
     HoldTime,
     HoldLonger,
@@ -59,6 +61,10 @@ impl Reason {
                 (BusinessRule, INVALID, "the appointment touches {} days, at most `31` are booked at once")
             }
             Reason::TooManyActors => (BusinessRule, INVALID, "{} participants are more than can be kept free, `100`"),
+            Reason::NoSlot => (BusinessRule, INVALID, "an appointment that is {} names the slots that it takes"),
+            Reason::NotScheduled => {
+                (BusinessRule, INVALID, "{} is not booked by these slots; name who is in their schedule")
+            }
             Reason::HoldOver => (Conflict, "CONFLICT", "the slots were held until {}, which is over"),
             Reason::HoldTime => (BusinessRule, INVALID, "the time {} until which slots are held is no instant to come"),
             Reason::HoldLonger => {

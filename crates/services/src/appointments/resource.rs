@@ -128,12 +128,27 @@ fn is_patient(actor: Node<'_>) -> bool {
     }
 }
 
-/// The document with other top-level members, each as JSON; `None` takes one away.
+/// The document with other top-level members, each as JSON, where they stood, else at the end; `None` takes one away.
 pub(super) fn with(document: &Document, changes: &[(&str, Option<String>)]) -> Result<Document, Outcome> {
-    let is_other = |name: &str| changes.iter().any(|(changed, _)| *changed == name);
-    let kept = document.root().members().filter(|(name, _)| !is_other(name));
-    let kept = kept.map(|(name, value)| format!(r#""{name}":{}"#, value.raw()));
-    let new = changes.iter().filter_map(|(name, value)| Some(format!(r#""{name}":{}"#, value.as_ref()?)));
-    let members: Vec<_> = kept.chain(new).collect();
+    let changed = |name: &str| changes.iter().find(|(changed, _)| *changed == name).map(|(_, value)| value.as_deref());
+    let member = |(name, value): (&str, &str)| format!(r#""{name}":{value}"#);
+    let there = document.root().members();
+    let kept = there.filter_map(|(name, value)| Some((name, changed(name).unwrap_or(Some(value.raw()))?)));
+    let new = changes.iter().filter(|(name, _)| document.root().get(name).is_none());
+    let new = new.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+    let members: Vec<_> = kept.chain(new).map(member).collect();
     Ok(Document::parse(format!("{{{}}}", members.join(",")).as_bytes())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_stay_where_they_stood() {
+        let document = Document::parse(br#"{"a":1,"b":[2],"c":{"b":3}}"#).expect("JSON");
+        let text = |text: &str| Some(text.to_owned());
+        let changed = with(&document, &[("d", text("4")), ("b", text("5")), ("c", None), ("e", None)]).expect("JSON");
+        assert_eq!(changed.text(), r#"{"a":1,"b":5,"d":4}"#);
+    }
 }

@@ -12,6 +12,9 @@ use super::super::resource::{Entry, with};
 use super::{answer, proposal};
 use crate::inputs::Inputs;
 
+/// How many identifiers of a patient are looked for.
+const IDENTIFIERS_MAX: usize = 5;
+
 /// An Appointment as it was asked for.
 pub(super) enum Asked {
     /// A slot, for which it was proposed.
@@ -123,7 +126,7 @@ pub(super) fn patient_described(session: &Session<'_>, inputs: &Inputs<'_>) -> R
             Err(outcome) => return Err(outcome),
         }
     }
-    for identifier in resource.get("identifier").into_iter().flat_map(Node::each) {
+    for identifier in resource.get("identifier").into_iter().flat_map(Node::each).take(IDENTIFIERS_MAX) {
         let text = |name| identifier.get(name).and_then(Node::as_str);
         let (Some(system), Some(value)) = (text("system"), text("value")) else { continue };
         let token = format!("{}|{}", escaped(&system), escaped(&value));

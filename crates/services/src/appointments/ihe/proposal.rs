@@ -107,7 +107,7 @@ fn participants(schedule: Option<&Document>, terms: &Terms<'_>) -> Vec<String> {
     let actors = schedule.map(Entry::new).into_iter().flat_map(Entry::actors);
     let named = actors.filter(|actor| kind_of(*actor).is_some_and(|kind| PARTICIPANTS.contains(&kind.as_str())));
     let named = named.map(|actor| format!(r#"{{"actor":{},"required":"required","status":"{status}"}}"#, actor.raw()));
-    let patient = terms.patient.map(|patient| participant(patient));
+    let patient = terms.patient.map(participant);
     let participants: Vec<_> = patient.into_iter().chain(named).collect();
     match participants.is_empty() {
         // There is always one: who it will be is not known yet.
