@@ -152,6 +152,21 @@ fn appointments_without_slots_take_time() {
 }
 
 #[test]
+fn one_patient_has_many_names() {
+    let flint = surgeries(Overlap::Refuse, Overlap::Refuse);
+    let number = flint.get("/Patient/p1").expect(200).json()["identifier"][0].clone();
+    let (system, value) = (number["system"].clone(), number["value"].clone());
+    post(&flint, &nine("booked", "p1")).send().expect(201);
+    let mut there = appointment("booked", "p1", &["t0900"], NINE);
+    there["participant"][0]["actor"] =
+        json!({"type": "Patient", "identifier": {"system": system.clone(), "value": value.clone()}});
+    let reply = post(&flint, &there).send().expect(409);
+    assert!(reply.text.contains("`Patient/p1` has another"), "{}", reply.text);
+    there["participant"][0]["actor"]["identifier"]["value"] = json!("unknown here");
+    post(&flint, &there).send().expect(201);
+}
+
+#[test]
 fn midnight_divides_nothing() {
     let flint = surgeries(Overlap::Refuse, Overlap::Refuse);
     let night = |patient: &str, start: &str, end: &str| {

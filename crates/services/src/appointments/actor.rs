@@ -44,47 +44,54 @@ pub(super) fn all(transaction: &mut Transaction<'_>, entry: Entry<'_>) -> Result
 }
 
 /// The names of the patients.
-pub(super) fn patients(transaction: &Transaction<'_>, entry: Entry<'_>) -> Vec<String> {
-    let of_patient = |reference: Node<'_>| kind_of(reference).as_deref() == Some("Patient");
-    let patients = entry.actors().filter(|reference| of_patient(*reference));
-    let mut names: Vec<_> = patients.filter_map(|reference| name(transaction, reference)).collect();
-    names.sort_unstable();
-    names.dedup();
-    names
+pub(super) fn patients(transaction: &mut Transaction<'_>, entry: Entry<'_>) -> Result<Vec<String>, Outcome> {
+    let patients = all(transaction, entry)?.into_iter().filter(|actor| actor.kind == Kind::Patient);
+    Ok(patients.map(|actor| actor.name).collect())
 }
 
 fn actor(transaction: &mut Transaction<'_>, reference: Node<'_>) -> Result<Option<Actor>, Outcome> {
-    let Some(kind) = kind_of(reference) else { return Ok(None) };
-    let kind = match kind.as_str() {
+    let Some(resource_type) = kind_of(reference) else { return Ok(None) };
+    let kind = match resource_type.as_str() {
         "Patient" => Kind::Patient,
-        "Practitioner" => Kind::Practitioner,
-        "PractitionerRole" => {
-            let person = practitioner(transaction, reference)?;
-            let name = person.or_else(|| name(transaction, reference));
-            return Ok(name.map(|name| Actor { kind: Kind::Practitioner, name }));
-        }
+        "Practitioner" | "PractitionerRole" => Kind::Practitioner,
         _ => return Ok(None),
     };
-    Ok(name(transaction, reference).map(|name| Actor { kind, name }))
+    let name = match kind {
+        Kind::Practitioner if resource_type == "PractitionerRole" => in_role(transaction, reference)?,
+        _ => name(transaction, &resource_type, reference)?,
+    };
+    Ok(name.map(|name| Actor { kind, name }))
 }
 
-/// The name of the practitioner in a role.
-fn practitioner(transaction: &mut Transaction<'_>, role: Node<'_>) -> Result<Option<String>, Outcome> {
-    let Some(key) = local(transaction, role) else { return Ok(None) };
-    let Some(role) = transaction.read(&key)? else { return Ok(None) };
-    Ok(role.root().get("practitioner").and_then(|reference| name(transaction, reference)))
+/// The name of the practitioner in a role, else of the role.
+fn in_role(transaction: &mut Transaction<'_>, role: Node<'_>) -> Result<Option<String>, Outcome> {
+    let key = local(transaction, role);
+    let document = key.map(|key| transaction.read(&key)).transpose()?.flatten();
+    let person = document.as_ref().and_then(|document| document.root().get("practitioner"));
+    match person {
+        Some(person) => name(transaction, "Practitioner", person),
+        None => name(transaction, "PractitionerRole", role),
+    }
 }
 
 fn local(transaction: &Transaction<'_>, reference: Node<'_>) -> Option<Key> {
     transaction.local(&reference.get("reference")?.as_str()?)
 }
 
-fn name(transaction: &Transaction<'_>, reference: Node<'_>) -> Option<String> {
+/// The key of the resource of this server that a reference leads to, be it by an identifier, else the identifier.
+fn name(
+    transaction: &mut Transaction<'_>,
+    resource_type: &str,
+    reference: Node<'_>,
+) -> Result<Option<String>, Outcome> {
     if let Some(key) = local(transaction, reference) {
-        return Some(key.as_str().to_owned());
+        return Ok(Some(key.as_str().to_owned()));
     }
-    let identifier = reference.get("identifier")?;
-    Some(format!("{}|{}", identifier.get("system")?.as_str()?, identifier.get("value")?.as_str()?))
+    let identifier = reference.get("identifier");
+    let text = |name: &str| identifier.and_then(|identifier| identifier.get(name)?.as_str());
+    let (Some(system), Some(value)) = (text("system"), text("value")) else { return Ok(None) };
+    let key = transaction.identified(resource_type, &system, &value)?;
+    Ok(Some(key.map_or_else(|| format!("{system}|{value}"), |key| key.as_str().to_owned())))
 }
 
 /// The type of what a reference leads to.

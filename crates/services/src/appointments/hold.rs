@@ -116,7 +116,7 @@ pub(super) fn whole_second(time: Millis) -> Millis {
 /// Lets a client have one hold at a time for each patient: `owner` instead of one that is none any more.
 pub(super) fn alone(transaction: &mut Transaction<'_>, owner: &Key, hold: Entry<'_>) -> Result<(), Outcome> {
     let client = transaction.requester().map_or(String::new(), |requester| requester.client.clone());
-    for patient in actor::patients(transaction, hold) {
+    for patient in actor::patients(transaction, hold)? {
         let name = format!("hold/{patient}/{client}").into_bytes();
         if name.len() > actor::NAME_MAX {
             return Err(Reason::Name.refuse(name.len(), "Appointment.participant"));
