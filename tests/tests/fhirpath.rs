@@ -146,10 +146,14 @@ fn tells_what_was_asked() {
 fn refuses_what_has_no_answer() {
     let flint = filled();
     for (path, status, message) in [
-        ("/$fhirpath", 400, "the input `expression` is missing"),
+        ("/$fhirpath", 422, "the input `expression` is missing"),
         ("/$fhirpath?expression=1&x=2", 400, "the operation has no input `x`*"),
         ("/$fhirpath?expression=1&expression=2", 400, "*`expression` is given more than once"),
-        ("/$fhirpath?expression=1&validate=maybe", 400, "the input `validate` is `maybe`, not true or false"),
+        (
+            "/$fhirpath?expression=1&validate=maybe",
+            400,
+            "the input `validate` has a wrong value: `maybe` is not of type boolean: true or false",
+        ),
         ("/$fhirpath?expression=1&terminologyserver=x", 400, "the input `terminologyserver` is not served*"),
         (
             "/$fhirpath?expression=%27%C3%A4%27%20%2B",

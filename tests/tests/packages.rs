@@ -245,7 +245,7 @@ fn refuses_what_is_no_package() {
         add(&flint, &packed).expect(status).facts(&[("/issue/0/details/text", message)]);
     }
     flint.call("POST /$package-add").body("text/plain", "x").send().expect(415);
-    flint.call("POST /$package-add").send().expect(400);
+    flint.call("POST /$package-add").send().expect(422);
     flint.get("/$package-add").expect(405);
     flint.call("POST /Patient").body(GZIP, "x").send().expect(415);
     assert!(listed(&flint).is_empty());

@@ -19,23 +19,23 @@ pub(crate) struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// Those of the query alone, when the body is not the inputs.
-    pub(crate) fn of_query(query: &'a [(String, String)], known: &[&str]) -> Result<Inputs<'a>, Outcome> {
-        Inputs { query, parameters: None, alone: None }.known(known)
+    pub(crate) fn of_query(query: &'a [(String, String)]) -> Inputs<'a> {
+        Inputs { query, parameters: None, alone: None }
     }
 
-    /// Refuses names that are not among `known`: a misspelled input must not be passed over.
-    pub(crate) fn of(invocation: &'a Invocation, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
+    /// All that were sent. Where the operation has a definition, they are as it allows: [`crate::call`] has seen to that.
+    pub(crate) fn of(invocation: &'a Invocation) -> Inputs<'a> {
         let resource = invocation.resource.as_ref();
         let is_parameters = resource.is_some_and(|it| it.root().resource_type() == Some("Parameters"));
-        let inputs = Inputs {
+        Inputs {
             query: &invocation.parameters,
             parameters: resource.filter(|_| is_parameters).map(Document::root),
             alone: resource.filter(|_| !is_parameters),
-        };
-        inputs.known(known)
+        }
     }
 
-    fn known(self, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
+    /// Refuses names that are not among `known`, where the operation has no definition of ours: a misspelled input must not be passed over.
+    pub(crate) fn known(self, known: &[&str]) -> Result<Inputs<'a>, Outcome> {
         let names = self.query.iter().map(|(name, _)| Cow::Borrowed(name.as_str()));
         let unknown = names.chain(self.parts().map(|(name, _)| name)).find(|name| !known.contains(&name.as_ref()));
         match unknown {
@@ -71,6 +71,11 @@ impl<'a> Inputs<'a> {
             0 | 1 => Ok(texts.pop()),
             _ => Err(Outcome::new(IssueType::BadRequest, format!("the input `{name}` is given more than once"))),
         }
+    }
+
+    /// The text of an input that must be given.
+    pub(crate) fn needed(&self, name: &str) -> Result<Cow<'a, str>, Outcome> {
+        self.text(name)?.ok_or_else(|| Outcome::new(IssueType::Required, format!("the input `{name}` is missing")))
     }
 
     /// A yes or no.

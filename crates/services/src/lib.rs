@@ -1,6 +1,7 @@
 //! What patients come for: the rules of the services, and operations.
 
 mod appointments;
+mod definition;
 mod fhirpath;
 mod inputs;
 mod london;
@@ -14,6 +15,7 @@ mod snapshot;
 mod terminology;
 mod validate;
 
+pub use definition::call;
 pub use operation::{Invocation, Operation, Sent, Subject};
 pub use settings::{Overlap, RepeatCount, Services, Settings};
 pub use terminology::EXPANSION_INPUTS;

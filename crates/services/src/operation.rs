@@ -14,7 +14,8 @@ use crate::Services;
 pub trait Operation: Sync {
     /// The name after the `$`.
     fn code(&self) -> &'static str;
-    /// The canonical url of its OperationDefinition.
+    /// The canonical url of its OperationDefinition. That of R4 or a guide, or of ours, stands in `profiles/nhs/definitions`; by it the inputs
+    /// are checked before [`Operation::run`] ([`crate::call`]).
     fn definition(&self) -> &'static str;
     /// Whether `[base]/$code` is served.
     fn at_system(&self) -> bool {
@@ -34,7 +35,7 @@ pub trait Operation: Sync {
     fn takes(&self) -> &'static [&'static str] {
         &[]
     }
-    /// Does it; the answer is a resource as minified JSON.
+    /// Does it, with inputs that were checked; the answer is a resource as minified JSON. Called by [`crate::call`] alone.
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
 }
 

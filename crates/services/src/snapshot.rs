@@ -52,7 +52,7 @@ impl Operation for Snapshot {
 
 /// The definition that was sent, or the known one of the url that was sent.
 fn asked(session: &Session<'_>, library: &dyn Library, invocation: &Invocation) -> Result<Arc<Document>, Outcome> {
-    let inputs = Inputs::of(invocation, &["definition", "url"])?;
+    let inputs = Inputs::of(invocation).known(&["definition", "url"])?;
     match (inputs.resource("definition"), inputs.text("url")?) {
         (Some(definition), None) => Ok(Arc::new(Document::parse(definition.raw().as_bytes())?)),
         (None, Some(url)) => {

@@ -75,9 +75,10 @@ impl<'a> Question<'a> {
     fn read(session: &Session<'_>, invocation: &'a Invocation) -> Result<Question<'a>, Outcome> {
         let sent = sent(invocation);
         let inputs = match sent {
-            Some(Sent { is_alone: true, .. }) => Inputs::of_query(&invocation.parameters, &INPUTS)?,
-            _ => Inputs::of(invocation, &INPUTS)?,
+            Some(Sent { is_alone: true, .. }) => Inputs::of_query(&invocation.parameters),
+            _ => Inputs::of(invocation),
         };
+        let inputs = inputs.known(&INPUTS)?;
         let mode = inputs.text("mode")?.map(|mode| Mode::parse(&mode)).transpose()?;
         let profiles = inputs.texts("profile");
         let (resource, place) = match (sent, &invocation.subject) {

@@ -18,7 +18,8 @@ mod resource;
 #[cfg(test)]
 mod tests;
 
-use crate::json::Document;
+use crate::definitions::Structure;
+use crate::json::{Document, Node};
 use crate::outcome::{Issue, Severity};
 use crate::terminology::Canonical;
 use crate::{Definitions, Library};
@@ -36,6 +37,16 @@ pub const ISSUES_MAX: usize = 100;
 /// (dom-6: a resource should have narrative) is not answered, and an invariant that cannot be evaluated is not the sender's fault.
 pub fn validate(definitions: &'static Definitions, document: &Document) -> Vec<Issue> {
     resource::validate(definitions, document.root()).finish()
+}
+
+/// The same of a value of a data type that stands by itself; paths begin with the name of the type.
+pub fn validate_value(definitions: &'static Definitions, data_type: &'static Structure, node: Node<'_>) -> Vec<Issue> {
+    resource::validate_value(definitions, data_type, node).finish()
+}
+
+/// What is wrong with a text as a value of a primitive type, as it stands in a query; `None` when nothing is.
+pub fn text_fault(primitive: &Structure, text: &str) -> Option<String> {
+    primitive::text_fault(primitive.name, text).map(|fault| fault.message)
 }
 
 /// Validation with all that it may look up.

@@ -1,6 +1,6 @@
 //! The forms of primitive values: R4's regular expressions as matchers over bytes, <https://hl7.org/fhir/R4/datatypes.html#primitive>.
 
-use crate::json::{Kind, Node};
+use crate::json::{Document, Kind, Node, quote};
 use crate::outcome::quoted;
 use crate::reference::is_id;
 use crate::xml::escape::first_illegal;
@@ -23,11 +23,7 @@ impl Fault {
 
 /// What is wrong with `node` as a value of the primitive type; `None` when it is well formed.
 pub(super) fn fault(primitive: &str, node: Node<'_>) -> Option<Fault> {
-    let kind = match primitive {
-        "boolean" => Kind::Boolean,
-        "integer" | "unsignedInt" | "positiveInt" | "decimal" => Kind::Number,
-        _ => Kind::String,
-    };
+    let kind = kind_of(primitive);
     if node.kind() != kind {
         return Some(wrong_kind(primitive, kind, node));
     }
@@ -35,6 +31,28 @@ pub(super) fn fault(primitive: &str, node: Node<'_>) -> Option<Fault> {
         Kind::Number => number_fault(primitive, node.raw()),
         Kind::String => string_fault(primitive, &node.as_str()?),
         _ => None,
+    }
+}
+
+/// The same of a value that stands as text where there is no JSON, as in a query.
+pub(super) fn text_fault(primitive: &str, text: &str) -> Option<Fault> {
+    let kind = kind_of(primitive);
+    let json = if kind == Kind::String { quote(text) } else { text.to_owned() };
+    match Document::parse(json.as_bytes()) {
+        Ok(document) if document.root().kind() == kind => fault(primitive, document.root()),
+        _ => {
+            let form = if kind == Kind::Boolean { "true or false" } else { "a number" };
+            Fault::value(format!("{} is not of type {primitive}: {form}", quoted(text)))
+        }
+    }
+}
+
+/// What a primitive type is in JSON.
+fn kind_of(primitive: &str) -> Kind {
+    match primitive {
+        "boolean" => Kind::Boolean,
+        "integer" | "unsignedInt" | "positiveInt" | "decimal" => Kind::Number,
+        _ => Kind::String,
     }
 }
 
@@ -91,7 +109,7 @@ fn string_fault(primitive: &str, text: &str) -> Option<Fault> {
         ));
     }
     let form = match primitive {
-        "string" | "markdown" => return text_fault(text),
+        "string" | "markdown" => return length_fault(text),
         "xhtml" => return narrative::fault(text).and_then(Fault::value),
         _ => form(primitive, text),
     };
@@ -99,7 +117,7 @@ fn string_fault(primitive: &str, text: &str) -> Option<Fault> {
     Fault::value(format!("{} is not of type {primitive}: {form}", quoted(text)))
 }
 
-fn text_fault(text: &str) -> Option<Fault> {
+fn length_fault(text: &str) -> Option<Fault> {
     if text.len() > STRING_LENGTH_MAX && text.chars().count() > STRING_LENGTH_MAX {
         return Some(Fault {
             code: IssueType::Value,
@@ -251,6 +269,22 @@ mod tests {
             {
                 let document = Document::parse(json.as_bytes()).expect("a valid text");
                 assert_eq!(fault(primitive, document.root()).is_none(), expected, "{primitive} {json}");
+            }
+        }
+    }
+
+    #[test]
+    fn reads_texts_as_values() {
+        let cases: [(&str, &[&str], &[&str]); 5] = [
+            ("boolean", &["true", "false"], &["", "yes", "1", "\"true\"", "true false"]),
+            ("unsignedInt", &["0", "7"], &["", "-1", "1.0", "\"7\"", "x", "07"]),
+            ("decimal", &["1.50"], &["1,5", "+1", "null"]),
+            ("string", &["a", "true", "7", "\"", "\\"], &["", "\u{1}"]),
+            ("date", &["2027-03-01"], &["2027-02-29", "1 March"]),
+        ];
+        for (primitive, taken, refused) in cases {
+            for (text, expected) in taken.iter().map(|it| (it, true)).chain(refused.iter().map(|it| (it, false))) {
+                assert_eq!(text_fault(primitive, text).is_none(), expected, "{primitive} {text}");
             }
         }
     }

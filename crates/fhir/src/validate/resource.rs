@@ -4,9 +4,10 @@ use super::contained::Contained;
 use super::issues::Issues;
 use super::nearest::nearest;
 use super::path::Path;
-use super::primitive::kind_name;
+use super::primitive::{fault, kind_name};
 use super::reference::Bundle;
 use crate::Definitions;
+use crate::definitions::{Structure, StructureKind};
 use crate::fhirpath::{Context, ElementNode};
 use crate::json::{Kind, Node};
 use crate::outcome::{IssueType, quoted};
@@ -33,12 +34,35 @@ pub(super) fn validate(definitions: &'static Definitions, root: Node<'_>) -> Iss
             return issues;
         }
     };
-    // No invariant of R4 asks for the time.
-    let now = crate::Instant(0);
-    let context =
-        Context { definitions, resource, root_resource: resource, resolver: None, library: None, variables: &[], now };
-    let mut walk = Walk { definitions, issues, context, contained: Contained::default(), bundle: None };
+    let mut walk = Walk::new(definitions, issues, resource);
     walk.independent(resource, root, &Path::root(resource.structure.name));
+    walk.issues
+}
+
+/// Validates a value of a data type that stands by itself.
+pub(super) fn validate_value(
+    definitions: &'static Definitions,
+    data_type: &'static Structure,
+    node: Node<'_>,
+) -> Issues {
+    let mut issues = Issues::default();
+    let path = Path::root(data_type.name);
+    if data_type.kind == StructureKind::Primitive {
+        if let Some(fault) = fault(data_type.name, node) {
+            issues.error(&path, fault.code, || fault.message);
+        }
+        return issues;
+    }
+    if node.kind() != Kind::Object {
+        issues.error(&path, IssueType::Structure, || {
+            format!("a {} is an object, not {}", data_type.name, kind_name(node.kind()))
+        });
+        return issues;
+    }
+    let value = ElementNode { value: Some(node), sibling: None, structure: data_type, element: None };
+    let mut walk = Walk::new(definitions, issues, value);
+    walk.object(node, data_type, &path);
+    walk.invariants(value, &path);
     walk.issues
 }
 
@@ -64,6 +88,15 @@ fn element_node<'a>(definitions: &'static Definitions, node: Node<'a>) -> Result
 }
 
 impl<'a> Walk<'a> {
+    /// A walk that begins at `root`.
+    fn new(definitions: &'static Definitions, issues: Issues, root: ElementNode<'a>) -> Walk<'a> {
+        // No invariant of R4 asks for the time.
+        let now = crate::Instant(0);
+        let (resolver, library, variables) = (None, None, &[][..]);
+        let context = Context { definitions, resource: root, root_resource: root, resolver, library, variables, now };
+        Walk { definitions, issues, context, contained: Contained::default(), bundle: None }
+    }
+
     /// A resource inside another one.
     pub(super) fn inner_resource(&mut self, node: Node<'a>, path: &Path<'_>) {
         let resource = match element_node(self.definitions, node) {

@@ -25,5 +25,5 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     let services = caller.state.services.clone();
     let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw, services };
     let session = caller.session.during(operation.code());
-    Ok(Answer::resource(operation.run(&session, &invocation)?))
+    Ok(Answer::resource(services::call(operation, &session, &invocation)?))
 }

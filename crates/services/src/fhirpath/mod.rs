@@ -68,11 +68,9 @@ impl Operation for FhirPath {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, &INPUTS)?;
+        let inputs = Inputs::of(invocation);
         inputs.refuse("terminologyserver", "terminology is answered by this server and the one it is set up with")?;
-        let Some(expression) = inputs.text("expression")? else {
-            return Err(Outcome::new(IssueType::BadRequest, "the input `expression` is missing"));
-        };
+        let expression = inputs.needed("expression")?;
         let question = Question {
             expression: Asked::parse("expression", expression)?,
             context: inputs.text("context")?.map(|text| Asked::parse("context", text)).transpose()?,
@@ -83,8 +81,6 @@ impl Operation for FhirPath {
         question.answer(session)
     }
 }
-
-const INPUTS: [&str; 6] = ["expression", "resource", "context", "variables", "validate", "terminologyserver"];
 
 /// An expression and its text.
 struct Asked<'a> {

@@ -52,7 +52,7 @@ impl Operation for PackageAdd {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, &["package", "strict"])?;
+        let inputs = Inputs::of(invocation);
         let strict = inputs.flag("strict")?.unwrap_or(false);
         let decoded;
         let packed: &[u8] = match (&invocation.raw, inputs.resource("package")) {
@@ -97,8 +97,7 @@ impl Operation for PackageList {
         false
     }
 
-    fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        Inputs::of(invocation, &[])?;
+    fn run(&self, session: &Session<'_>, _: &Invocation) -> Result<Bytes, Outcome> {
         let packages: Vec<_> = list(session)?.iter().map(part).collect();
         let packages = match packages.is_empty() {
             true => String::new(),
@@ -145,9 +144,7 @@ impl Operation for PackageRemove {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let package = Inputs::of(invocation, &["package"])?.text("package")?.ok_or_else(|| {
-            Outcome::new(IssueType::BadRequest, "the input `package` is missing; it is a NAME@VERSION")
-        })?;
+        let package = Inputs::of(invocation).needed("package")?;
         Ok(remove(session, &Id::parse(&package)?)?.to_json().into())
     }
 }

@@ -31,8 +31,7 @@ impl Operation for BreakGlass {
         let Subject::Instance(patient) = &invocation.subject else {
             return Err(Outcome::new(IssueType::Exception, "an operation on instances was run on none"));
         };
-        let inputs = Inputs::of(invocation, &["reason"])?;
-        let reason = inputs.text("reason")?.unwrap_or_default();
+        let reason = Inputs::of(invocation).needed("reason")?;
         let Emergency { until, communication } = session.break_glass(patient, &reason)?;
         let answer = format!(
             r#"{{"resourceType":"Parameters","parameter":[{{"name":"until","valueInstant":"{until}"}},{{"name":"communication","valueReference":{{"reference":"{communication}"}}}}]}}"#

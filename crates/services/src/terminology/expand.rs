@@ -71,7 +71,7 @@ impl Operation for Expand {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, &[WHICH, EXPANSION_INPUTS].concat())?;
+        let inputs = Inputs::of(invocation).known(&[WHICH, EXPANSION_INPUTS].concat())?;
         inputs.refuse("date", DATE_REFUSED)?;
         check_direction(&inputs)?;
         let request = request(&inputs)?;

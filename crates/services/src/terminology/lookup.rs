@@ -41,7 +41,7 @@ impl Operation for Lookup {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, INPUTS)?;
+        let inputs = Inputs::of(invocation).known(INPUTS)?;
         inputs.refuse_alone()?;
         inputs.refuse("date", super::DATE_REFUSED)?;
         let [code] =

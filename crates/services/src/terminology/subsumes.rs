@@ -52,7 +52,7 @@ impl Operation for Subsumes {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, INPUTS)?;
+        let inputs = Inputs::of(invocation).known(INPUTS)?;
         inputs.refuse_alone()?;
         let mut codes = [single(A.read(&inputs)?)?, single(B.read(&inputs)?)?];
         if let Subject::Instance(key) = &invocation.subject {

@@ -71,7 +71,7 @@ impl Operation for Translate {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, INPUTS)?;
+        let inputs = Inputs::of(invocation).known(INPUTS)?;
         let codes = NAMES.read(&inputs)?;
         if codes.iter().any(|code| code.system.is_none()) {
             return Err(bad("a code is translated with its system: `system` must be given"));

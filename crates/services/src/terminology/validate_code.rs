@@ -92,7 +92,7 @@ impl Operation for ValidateInValueSet {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, OF_VALUE_SET)?;
+        let inputs = Inputs::of(invocation).known(OF_VALUE_SET)?;
         inputs.refuse("date", DATE_REFUSED)?;
         let codes = IN_VALUE_SET.read(&inputs)?;
         let has_context = inputs.text("context")?.is_some();
@@ -137,7 +137,7 @@ impl Operation for ValidateInCodeSystem {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        let inputs = Inputs::of(invocation, OF_CODE_SYSTEM)?;
+        let inputs = Inputs::of(invocation).known(OF_CODE_SYSTEM)?;
         inputs.refuse("date", DATE_REFUSED)?;
         let mut codes = IN_CODE_SYSTEM.read(&inputs)?;
         let mut terms = Terms::new(session, "CodeSystem", &inputs)?;
