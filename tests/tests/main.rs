@@ -32,6 +32,8 @@ mod history;
 mod joins;
 /// What the server says about itself, and what every answer carries.
 mod metadata;
+/// Writes that clients name, so that they can be sent again.
+mod once;
 /// Packages of definitions: added, listed, removed.
 mod packages;
 /// Pages while others write.

@@ -12,7 +12,7 @@ fn states_what_is_served() {
         ("/rest/0/security/cors", "true"),
         (
             "/rest/0/documentation",
-            "*searches end after 10 seconds, chain 5 times, list 2000 values*include 1000 resources on a page.",
+            "*searches end after 10 seconds, chain 5 times, list 2000 values*include 1000 resources on a page. Writes with an Idempotency-Key*",
         ),
     ]);
     let statement = reply.json();

@@ -1,12 +1,13 @@
 //! Breaking the glass: a practitioner who declares an emergency sees what consents hide, for a limited time, for a reason that is kept, and
 //! the patient is told.
 
-use fhir::json::{Document, quote};
-use fhir::{Instant, IssueType, Outcome};
-use store::{Key, Millis, Snapshot, Write};
+use fhir::json::{Document, Node, quote};
+use fhir::{DateTime, Instant, IssueType, Outcome};
+use store::{Key, Millis, Snapshot, Version, Write};
 
 use crate::audit::{Account, Act, Datum, Subject};
 use crate::consent::Elevation;
+use crate::session::parse_stored;
 use crate::{Access, Change, Requester, Session, fault};
 
 /// How long an emergency lasts, in milliseconds.
@@ -57,11 +58,12 @@ impl Session<'_> {
         writes.extend(self.repository.ledger().writes(&[account]));
         let document = Document::parse(communication(patient, user, reason, now).as_bytes())?;
         let change = Change::Create { resource_type: "Communication", document, if_none_exist: None, full_url: None };
-        let changed = self.repository.open(Access::full()).transact_with(vec![change], &writes)?;
+        let writer = Session { once: self.once.clone(), ..self.repository.open(Access::full()) };
+        let changed = writer.transact_with(vec![change], &writes)?;
         self.repository.ledger().wake();
-        let communication = changed.into_iter().find_map(|changed| changed.version);
-        let communication = communication.ok_or_else(|| fault::exception("a communication was not written"))?.key;
-        Ok(Emergency { until, communication })
+        let version = changed.into_iter().find_map(|changed| changed.version);
+        let version = version.ok_or_else(|| fault::exception("a communication was not written"))?;
+        Ok(Emergency { until: end(&version)?, communication: version.key })
     }
 
     /// Who declares: a practitioner with rights beyond one patient's own.
@@ -136,6 +138,15 @@ fn check_reason(reason: &str) -> Result<(), Outcome> {
         true => Err(Outcome::new(IssueType::TooLong, format!("the reason has more than {REASON_MAX} bytes"))),
         false => Ok(()),
     }
+}
+
+/// When an emergency is over that was declared by this communication, be it now or by the same request before.
+fn end(communication: &Version) -> Result<Instant, Outcome> {
+    let document = parse_stored(&communication.key, communication.body.as_deref().unwrap_or_default())?;
+    let sent = document.root().get("sent").and_then(Node::as_str);
+    let sent =
+        sent.and_then(|sent| DateTime::parse(&sent)).ok_or_else(|| fault::exception("a communication has no time"))?;
+    Ok(Instant::from_millis(sent.range().0.as_millis() + EMERGENCY_DURATION))
 }
 
 /// What tells the patient.

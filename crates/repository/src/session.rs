@@ -15,6 +15,7 @@ use crate::access::Sight;
 use crate::audit::Ledger;
 use crate::consent::{Book, Implicit};
 use crate::library::{Imported, Library};
+use crate::once::Ongoing;
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
 use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
@@ -109,6 +110,8 @@ pub struct Session<'a> {
     pub(crate) origin: Arc<Origin>,
     /// The operation that is done; else empty.
     pub(crate) operation: &'static str,
+    /// What makes of a repeated request one; `None` where each is by itself.
+    pub(crate) once: Option<Arc<Ongoing>>,
 }
 
 impl Repository {
@@ -153,6 +156,7 @@ impl Repository {
             trail,
             origin: Arc::default(),
             operation: "",
+            once: None,
         }
     }
 
@@ -387,7 +391,7 @@ impl Session<'_> {
     }
 
     /// The patients whom a version's content is about.
-    fn patients_of(&self, version: &Version) -> Result<BTreeSet<Key>, Outcome> {
+    pub(crate) fn patients_of(&self, version: &Version) -> Result<BTreeSet<Key>, Outcome> {
         let Some(body) = &version.body else { return Ok(BTreeSet::new()) };
         let registry = self.registry();
         let rows = registry.rows(&parse_stored(&version.key, body)?)?.rows;

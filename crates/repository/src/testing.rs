@@ -22,6 +22,7 @@ pub(crate) const NOON: Millis = 1_803_902_400_000;
 pub(crate) struct House {
     pub(crate) repository: Repository,
     directory: TempDir,
+    clock: Arc<TestClock>,
 }
 
 /// Goes one millisecond with each look.
@@ -44,7 +45,7 @@ impl House {
 
     /// The same data in another process, an hour later.
     pub(crate) fn reopened(self) -> House {
-        let House { repository, directory } = self;
+        let House { repository, directory, .. } = self;
         let references = repository.setup.references;
         let later = repository.setup.clock.now() + 3_600_000;
         drop(repository);
@@ -52,7 +53,8 @@ impl House {
     }
 
     fn open(directory: TempDir, references: References, now: Millis) -> House {
-        let clock: Arc<dyn Clock> = Arc::new(TestClock(AtomicI64::new(now)));
+        let clock = Arc::new(TestClock(AtomicI64::new(now)));
+        let ticking = clock.clone();
         let definitions = Definitions::r4();
         let ids = AtomicU64::new(1);
         let setup = Setup {
@@ -69,7 +71,12 @@ impl House {
             terminology: None,
             search_time: Duration::from_secs(60),
         };
-        House { repository: Repository::new(setup).expect("a store"), directory }
+        House { repository: Repository::new(setup).expect("a store"), directory, clock: ticking }
+    }
+
+    /// Lets time go by.
+    pub(crate) fn advance(&self, time: Millis) {
+        self.clock.0.fetch_add(time, Ordering::Relaxed);
     }
 
     pub(crate) fn session(&self) -> Session<'_> {

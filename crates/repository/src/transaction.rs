@@ -338,7 +338,7 @@ impl PlannedWrite {
     }
 
     /// The number of the version it makes.
-    fn next_version(&self) -> u64 {
+    pub(crate) fn next_version(&self) -> u64 {
         self.current.as_ref().map_or(0, |version| version.version) + 1
     }
 

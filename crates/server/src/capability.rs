@@ -10,13 +10,14 @@ use fhir::json::quote;
 use fhir::{Instant, IssueType, Outcome};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use repository::{INCLUDES_MAX, Millis};
+use repository::{INCLUDES_MAX, Millis, ONCE_DURATION};
 use search::{CHAINS_MAX, VALUES_MAX};
 use services::{OPERATIONS, Operation};
 
 use crate::State;
 use crate::interaction::{ON_SYSTEM, ON_TYPES};
 use crate::media::{JSON_PATCH, XML_PATCH};
+use crate::once::KEY_LENGTH_MAX;
 use crate::perform::{COUNT_MAX, Call, Caller, ENTRIES_MAX};
 use crate::respond::{Answer, Content, Refused};
 use crate::terminology::capabilities;
@@ -132,10 +133,12 @@ fn limits(state: &State) -> String {
     format!(
         "Request bodies up to {} bytes; up to {ENTRIES_MAX} entries in a batch or transaction; up to {COUNT_MAX} matches on a page, \
          a larger _count is lowered; up to {} requests at a time; searches end after {} seconds, \
-         chain {CHAINS_MAX} times, list {VALUES_MAX} values in one parameter and include {INCLUDES_MAX} resources on a page.",
+         chain {CHAINS_MAX} times, list {VALUES_MAX} values in one parameter and include {INCLUDES_MAX} resources on a page. \
+         Writes with an Idempotency-Key, up to {KEY_LENGTH_MAX} characters, are done once within {} hours.",
         limits.body_bytes,
         limits.requests,
         limits.search_timeout.as_secs(),
+        ONCE_DURATION / 3_600_000,
     )
 }
 

@@ -16,8 +16,8 @@ use fhir::{IssueType, Outcome};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
-use repository::Origin;
 use repository::audit::Ticket;
+use repository::{Once, Origin};
 use search::{parse_query_string, query_string};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -28,6 +28,7 @@ use crate::intruders;
 use crate::local::{check_host, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
 use crate::negotiate::{General, Preferences, accepts_gzip};
+use crate::once::{IDEMPOTENCY_REPLAYED, once};
 use crate::perform::{Call, Caller, Conditions, Payload, perform};
 use crate::respond::{Answer, Form, Refused};
 use crate::telemetry::{REQUEST_ID, request_id};
@@ -50,7 +51,7 @@ pub fn app(state: Arc<State>) -> Router {
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID, WWW_AUTHENTICATE])
+        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID, WWW_AUTHENTICATE, IDEMPOTENCY_REPLAYED])
         .max_age(PREFLIGHT_AGE);
     // Interactions have a router of their own, which Bundle entries share: here they are all one.
     Router::new()
@@ -195,6 +196,10 @@ impl Exchange {
                 payload = Payload::Body { bytes, media };
             }
         }
+        let once = match interaction.may_write() {
+            true => once(head, &payload, state.repository.registry().dialect())?,
+            false => None,
+        };
         let call = Call {
             interaction,
             parameters,
@@ -204,7 +209,7 @@ impl Exchange {
             payload,
         };
         let origin = self.origin(state, head);
-        let work = Work { state: state.clone(), form: self.form.clone(), access, origin, call };
+        let work = Work { state: state.clone(), form: self.form.clone(), access, origin, once, call };
         if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json && !state.is_sweep_due() {
             return Ok(work.run().accounted().await?);
         }
@@ -275,6 +280,7 @@ struct Work {
     form: Form,
     access: repository::Access,
     origin: Origin,
+    once: Option<Once>,
     call: Call,
 }
 
@@ -297,10 +303,14 @@ impl Done {
 
 impl Work {
     fn run(self) -> Done {
-        let Work { state, form, access, origin, call } = self;
+        let Work { state, form, access, origin, once, call } = self;
         let sent = call.payload.sent();
         let (act, operation) = call.interaction.audited();
         let session = state.repository.open(access).from(origin);
+        let session = match once {
+            Some(once) => session.once(once),
+            None => session,
+        };
         let performed = catch_unwind(AssertUnwindSafe(|| {
             state.sweep();
             let session = session.clone();
@@ -320,7 +330,11 @@ impl Work {
             }
         };
         answer.place(sent.as_ref());
-        Done { response: form.response(answer, &state.base_url), ticket: session.account() }
+        let mut response = form.response(answer, &state.base_url);
+        if session.has_repeated() {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+        Done { response, ticket: session.account() }
     }
 }
 

@@ -21,6 +21,7 @@ mod listen;
 mod local;
 mod media;
 mod negotiate;
+mod once;
 mod page;
 mod perform;
 mod pretty;

@@ -55,14 +55,19 @@ const REQUEST_ID_MAX: usize = 64;
 /// The caller's id for the request, or else a number of our own.
 pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     static NEXT: AtomicU64 = AtomicU64::new(1);
+    match given_request_id(headers) {
+        Some(given) => given.clone(),
+        None => HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed)),
+    }
+}
+
+/// The caller's id for the request, if it is short and plain.
+pub(crate) fn given_request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
     let acceptable = |value: &&HeaderValue| {
         (1..=REQUEST_ID_MAX).contains(&value.len())
             && value.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(byte))
     };
-    match headers.get(REQUEST_ID).filter(acceptable) {
-        Some(given) => given.clone(),
-        None => HeaderValue::from(NEXT.fetch_add(1, Ordering::Relaxed)),
-    }
+    headers.get(REQUEST_ID).filter(acceptable)
 }
 
 /// What `/metrics` shows.

@@ -21,6 +21,7 @@ use store::{Key, StoreError, Write};
 use self::content::Content;
 use self::plan::Plan;
 use crate::change::CHANGES_MAX;
+use crate::once::Found;
 use crate::{Change, Changed, Note, Refusal, Session, fault};
 
 /// How often a transaction is tried before the caller is told that others were always first.
@@ -62,12 +63,24 @@ impl Session<'_> {
                 turn = Some(self.repository.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
             let snapshot = self.snapshot()?;
+            let place =
+                match self.once.as_ref().map(|once| once.find(&session, &*snapshot, drafts.len())).transpose()? {
+                    Some(Found::Done(changed)) => {
+                        self.advance();
+                        return Ok(changed);
+                    }
+                    Some(Found::Open(place)) => Some(place),
+                    None => None,
+                };
             let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept)?;
             let (mut batch, report) = plan.batch()?;
             batch.writes.extend_from_slice(more);
             let accounts = if batch.writes.is_empty() { Vec::new() } else { plan.accounts()? };
             let accounted = !accounts.is_empty();
             batch.writes.extend(accounts);
+            if let Some(place) = place {
+                place.note(&mut batch, report.kept());
+            }
             let sets = plan.sets();
             drop(plan);
             drop(snapshot);
@@ -76,6 +89,7 @@ impl Session<'_> {
             }
             match self.setup().store.commit(batch) {
                 Ok(committed) => {
+                    self.advance();
                     if accounted {
                         self.repository.ledger().wake();
                     }
@@ -98,6 +112,13 @@ impl Session<'_> {
         }
         drop(turn);
         Err(fault::outcome(StoreError::Conflict(0)).into())
+    }
+
+    /// The next commit of a request that is done once is another one.
+    fn advance(&self) {
+        if let Some(once) = &self.once {
+            once.advance();
+        }
     }
 }
 

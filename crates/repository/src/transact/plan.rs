@@ -21,7 +21,7 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault, once};
 
 /// The rules of the repository itself.
 const OWN_RULES: [&dyn Rule; 2] = [&Keeper, &Protection];
@@ -126,7 +126,8 @@ impl<'a> Plan<'a> {
             End::Write(key) => (key, false),
             End::Shares(key) => (key, true),
             End::Stands(kind, version) => {
-                return Line { kind: *kind, standing: version.clone(), committed: None, notes: Vec::new() };
+                let made = version.as_ref().map(|version| (version.key.clone(), version.version));
+                return Line { kind: *kind, standing: version.clone(), committed: None, made, notes: Vec::new() };
             }
         };
         let at = self.transaction.position(key).expect("what a change ends with was planned");
@@ -140,7 +141,12 @@ impl<'a> Plan<'a> {
             (Some(_), Some(_)) => ChangeKind::Created,
         };
         let notes = write.content.as_ref().map_or(Vec::new(), |content| content.notes.clone());
-        Line { kind, standing: write.current.clone(), committed: committed_at[at], notes }
+        let number = match committed_at[at] {
+            Some(_) => write.next_version(),
+            None => write.current.as_ref().map_or(0, |version| version.version),
+        };
+        let made = Some((key.clone(), number));
+        Line { kind, standing: write.current.clone(), committed: committed_at[at], made, notes }
     }
 }
 
@@ -155,10 +161,17 @@ struct Line {
     standing: Option<Version>,
     /// The position among the committed versions.
     committed: Option<usize>,
+    /// The version that is current after the commit.
+    made: Option<(Key, u64)>,
     notes: Vec<Issue>,
 }
 
 impl Report {
+    /// What of it is kept for a repetition.
+    pub(super) fn kept(&self) -> impl Iterator<Item = once::Line> {
+        self.lines.iter().map(|line| once::Line { kind: line.kind, version: line.made.clone() })
+    }
+
     pub(super) fn changed(self, committed: &[Version]) -> Vec<Changed> {
         let changed = |line: Line| {
             let version = line.committed.map_or(line.standing, |at| committed.get(at).cloned());

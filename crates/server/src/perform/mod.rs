@@ -83,7 +83,7 @@ pub(crate) fn perform(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused
     }
 }
 
-const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
+pub(crate) const IF_NONE_EXIST: HeaderName = HeaderName::from_static("if-none-exist");
 
 impl Conditions {
     /// Refuses a condition that cannot be read: were it passed over, the call would be performed without it.

@@ -62,7 +62,9 @@ pub(super) fn bundle(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused>
 fn batch(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferences) -> Vec<Answer> {
     let mut reads = Reads::of(caller);
     let perform_entry = |(at, node): (usize, &Node<'_>)| {
-        let done = entry_call(caller.state, *node, preferences).and_then(|(call, _)| reads.perform(caller, call));
+        let session = caller.session.entry(at);
+        let caller = Caller { session, state: caller.state, request_id: caller.request_id, sent: caller.sent.clone() };
+        let done = entry_call(caller.state, *node, preferences).and_then(|(call, _)| reads.perform(&caller, call));
         done.unwrap_or_else(|refused| Answer::refusal(refused_at(at, refused), caller.request_id))
     };
     let mut answers: Vec<_> = entries.iter().enumerate().map(perform_entry).collect();
