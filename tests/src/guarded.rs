@@ -40,9 +40,10 @@ pub struct Holder<'a> {
     pub custodian: bool,
 }
 
-/// Someone with a token.
+/// Someone with a token, or with none.
 pub struct Bearer<'a> {
     guarded: &'a Guarded,
+    /// Empty for none.
     pub token: String,
     /// The registered client, and the grant; empty for a system.
     pub client: String,
@@ -103,6 +104,11 @@ impl Guarded {
             "" => self.system(holder),
             _ => self.person(holder),
         }
+    }
+
+    /// Somebody without a token.
+    pub fn nobody(&self) -> Bearer<'_> {
+        Bearer { guarded: self, token: String::new(), client: String::new(), grant: String::new() }
     }
 
     /// Registers a client.
@@ -193,7 +199,10 @@ impl Guarded {
 impl<'a> Bearer<'a> {
     /// A request with the token.
     pub fn call(&self, line: &str) -> Call<'a> {
-        self.guarded.flint.call(line).header("Authorization", &format!("Bearer {}", self.token))
+        match self.token.as_str() {
+            "" => self.guarded.flint.call(line),
+            token => self.guarded.flint.call(line).header("Authorization", &format!("Bearer {token}")),
+        }
     }
 
     /// The answer to a request without a body.

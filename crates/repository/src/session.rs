@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use fhir::json::Document;
 use fhir::{Definitions, Instant, IssueType, Outcome, Reference, Severity};
 use search::Registry;
 use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
-use crate::access::Sight;
+use crate::access::{Opened, Sight};
 use crate::audit::Ledger;
 use crate::consent::{Book, Implicit};
 use crate::library::{Imported, Library};
@@ -92,6 +92,8 @@ pub struct Repository {
     pub(crate) ledger: Ledger,
     /// What patients decided about their records.
     consents: Book,
+    /// What is open to everybody, when that was last asked.
+    pub(crate) opened: ArcSwapOption<Opened>,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -124,6 +126,7 @@ impl Repository {
         Ok(Repository {
             ledger: Ledger::new(&setup, live.clone()),
             consents: Book::new(&setup.base_url),
+            opened: ArcSwapOption::empty(),
             setup,
             live,
             library: Library::default(),

@@ -10,11 +10,12 @@ use fhir::json::quote;
 use fhir::{Instant, IssueType, Outcome};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use repository::{INCLUDES_MAX, Millis, ONCE_DURATION};
+use repository::{DIRECTORY, INCLUDES_MAX, Millis, ONCE_DURATION};
 use search::{CHAINS_MAX, VALUES_MAX};
 use services::{OPERATIONS, Operation};
 
 use crate::State;
+use crate::config::Directory;
 use crate::interaction::{ON_SYSTEM, ON_TYPES};
 use crate::media::{JSON_PATCH, XML_PATCH};
 use crate::once::KEY_LENGTH_MAX;
@@ -122,8 +123,16 @@ fn security(state: &State) -> String {
     }
     let uris = endpoints.iter().map(|(name, url)| format!(r#"{{"url":"{name}","valueUri":{}}}"#, quote(url)));
     let uris = uris.collect::<Vec<_>>().join(",");
+    let description = match state.directory {
+        Directory::Open => format!(
+            "Without a token {} may be read and searched, of Observation those about a Location alone, and nothing else.",
+            DIRECTORY.join(", ")
+        ),
+        Directory::Closed => "Nothing is answered without a token but this statement.".to_owned(),
+    };
+    let description = quote(&description);
     format!(
-        r#"{{"extension":[{{"url":"{OAUTH_URIS}","extension":[{uris}]}}],"cors":true,"service":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR","display":"SMART-on-FHIR"}}],"text":"OAuth2 as SMART App Launch profiles it"}}]}}"#
+        r#"{{"extension":[{{"url":"{OAUTH_URIS}","extension":[{uris}]}}],"cors":true,"service":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/restful-security-service","code":"SMART-on-FHIR","display":"SMART-on-FHIR"}}],"text":"OAuth2 as SMART App Launch profiles it"}}],"description":{description}}}"#
     )
 }
 

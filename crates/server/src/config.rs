@@ -45,6 +45,8 @@ pub struct Config {
     pub validation: Validation,
     /// What third parties see of a patient who has said nothing about it.
     pub consent: Implicit,
+    /// What who shows no token may see.
+    pub directory: Directory,
     /// Which clients' spellings are understood.
     pub dialect: Dialect,
     /// What is decided about appointments, prescriptions and the other services.
@@ -135,6 +137,7 @@ impl Default for Config {
             references: References::default(),
             validation: Validation::default(),
             consent: Implicit::default(),
+            directory: Directory::default(),
             dialect: Dialect::default(),
             services: services::Settings::default(),
             terminology_server: None,
@@ -166,6 +169,9 @@ pub struct Settings {
     /// What others than the patient see of a record whose patient has not said [default: permit]
     #[arg(long, env = "FLINT_CONSENT")]
     consent: Option<ConsentPolicy>,
+    /// Whether the directory of services, and ratings of their places, may be read without a token [default: open]
+    #[arg(long, env = "FLINT_DIRECTORY")]
+    directory: Option<Directory>,
     /// Address of a proxy in front of this server, believed when it says for whom it asks (X-Forwarded-For); may be given several times
     #[arg(long, env = "FLINT_PROXY", value_name = "ADDRESS", value_delimiter = ',')]
     #[serde(default)]
@@ -257,6 +263,17 @@ impl From<RegistrationPolicy> for Registration {
             RegistrationPolicy::Open => Registration::Open,
         }
     }
+}
+
+/// What is open to who shows no token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Directory {
+    /// The directory of services: organizations, places, services, roles, endpoints, and ratings of places
+    #[default]
+    Open,
+    /// Nothing
+    Closed,
 }
 
 /// The choices of [`Implicit`], as settings name them.
@@ -375,6 +392,7 @@ impl Settings {
             auth: self.auth.or(other.auth),
             registration: self.registration.or(other.registration),
             consent: self.consent.or(other.consent),
+            directory: self.directory.or(other.directory),
             proxy: if self.proxy.is_empty() { other.proxy } else { self.proxy },
             issuers: if self.issuers.is_empty() { other.issuers } else { self.issuers },
             providers: if self.providers.is_empty() { other.providers } else { self.providers },
@@ -441,6 +459,7 @@ impl Settings {
             issuers: self.issuers.into_iter().map(Issuer::try_from).collect::<Result<_, _>>()?,
             providers: self.providers.into_iter().map(Provider::try_from).collect::<Result<_, _>>()?,
             consent: self.consent.map_or(Implicit::default(), Implicit::from),
+            directory: self.directory.unwrap_or_default(),
             proxies: self.proxy,
             base_url,
             references,
@@ -508,6 +527,8 @@ mod tests {
         let repeats = settings(toml).expect("good").services;
         assert_eq!(repeats.repeat_count, RepeatCount::Total);
         assert_eq!(repeats.repeat_count_of.get("https://ehr.example"), Some(&RepeatCount::Fhir));
+        assert_eq!(settings("").expect("good").directory, Directory::Open);
+        assert_eq!(settings("directory = 'closed'").expect("good").directory, Directory::Closed);
         assert_eq!(settings("dialect = 'nhs'").expect("good").dialect, Dialect::Nhs);
     }
 

@@ -23,6 +23,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::State;
 use crate::authorization::{authorization, peer};
+use crate::config::Directory;
 use crate::interaction::{Expected, Interaction};
 use crate::intruders;
 use crate::local::{check_host, is_local_origin};
@@ -174,6 +175,10 @@ impl Exchange {
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let access = match interaction {
             Interaction::Capabilities => state.authority.open_access(),
+            // A token that does not count is told so, and is never as good as none.
+            _ if state.directory == Directory::Open && !self.form.has_token && interaction.is_of_directory() => {
+                state.repository.directory()?
+            }
             _ => state.authority.access(&state.repository, authorization).inspect_err(|outcome| {
                 if self.form.has_token {
                     intruders::tell(state, outcome, &self.origin(state, head));

@@ -6,7 +6,7 @@ use fhir::reference::is_id;
 use fhir::{Definitions, IssueType, Outcome};
 use hyper::Method;
 use repository::audit::Act;
-use repository::{HistoryScope, Key, Target};
+use repository::{DIRECTORY, HistoryScope, Key, Target};
 use search::{Compartment, Scope};
 use services::{OPERATIONS, Operation, Subject};
 
@@ -116,6 +116,17 @@ impl Interaction {
             | Interaction::History(_)
             | Interaction::Search { .. } => false,
             _ => true,
+        }
+    }
+
+    /// Whether it reads or searches what is open to everybody.
+    pub(crate) fn is_of_directory(&self) -> bool {
+        match self {
+            Interaction::Read(key) => DIRECTORY.contains(&key.collection()),
+            Interaction::Search { scope: Scope { resource_type: Some(name), compartment: None }, .. } => {
+                DIRECTORY.contains(name)
+            }
+            _ => false,
         }
     }
 

@@ -36,7 +36,7 @@ mod sweeper;
 mod telemetry;
 mod terminology;
 
-pub use config::{Auth, Config, Limits, Settings};
+pub use config::{Auth, Config, Directory, Limits, Settings};
 pub use http::app;
 pub use interaction::{ON_SYSTEM, ON_TYPES};
 pub use listen::{Indexing, Server, StartError, serve};

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::body::Budget;
 use crate::capability::Statement;
-use crate::config::{Auth, Config, Limits};
+use crate::config::{Auth, Config, Directory, Limits};
 use crate::page::Signer;
 use crate::progress::Progress;
 use crate::remote::Remote;
@@ -27,6 +27,8 @@ pub struct State {
     pub(crate) repository: Repository,
     pub(crate) definitions: &'static Definitions,
     pub(crate) authority: Authority,
+    /// Whether the directory is open to who shows no token; never where nobody needs to.
+    pub(crate) directory: Directory,
     /// Who is believed when it says for whom it asks.
     pub(crate) proxies: Vec<IpAddr>,
     /// Without a final `/`.
@@ -89,6 +91,7 @@ impl State {
         Ok(State {
             repository,
             definitions,
+            directory: if authority.is_on() { config.directory } else { Directory::Closed },
             authority,
             proxies: config.proxies,
             base_url,

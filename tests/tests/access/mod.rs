@@ -6,6 +6,8 @@ mod audit;
 mod callers;
 /// Consents: what patients decided about their records holds from the next request on.
 mod consent;
+/// What is open without a token, and what is not.
+mod directory;
 /// Breaking the glass: for a reason, for an hour, and the patient is told.
 mod emergency;
 /// What the hunt found, one by one.

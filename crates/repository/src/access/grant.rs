@@ -50,9 +50,9 @@ impl Repository {
         let is_within_patient = requester.is_lay() || permits.iter().all(|permit| permit.of_patient);
         let is_everything = requester.custodian && requester.user.is_none() && permits.contains(&Permit::everything());
         let consented = ArcSwapOption::empty();
-        Ok(Access {
-            limits: Some(Arc::new(Limits { granted, requester, is_within_patient, is_everything, consented })),
-        })
+        let is_open = false;
+        let limits = Limits { granted, requester, is_within_patient, is_everything, is_open, consented };
+        Ok(Access { limits: Some(Arc::new(limits)) })
     }
 }
 
@@ -96,7 +96,7 @@ impl Permit {
     }
 
     /// The filter of the parameters; `None` when there are none.
-    fn asked(
+    pub(super) fn asked(
         &self,
         repository: &Repository,
         registry: &Registry,

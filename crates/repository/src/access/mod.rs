@@ -6,6 +6,7 @@
 
 mod act;
 mod consented;
+mod directory;
 mod grant;
 mod sight;
 
@@ -19,6 +20,8 @@ use store::Key;
 
 pub use act::{Act, Acts, Permission, Rights};
 pub(crate) use consented::Consented;
+pub use directory::DIRECTORY;
+pub(crate) use directory::Opened;
 pub use grant::Permit;
 pub(crate) use sight::{Known, Sight, accepts};
 
@@ -41,6 +44,8 @@ pub(crate) struct Limits {
     is_within_patient: bool,
     /// The record keeper's own system, which was granted everything.
     is_everything: bool,
+    /// What is granted is open to everybody: nobody needs to say who asks.
+    is_open: bool,
     /// What consents hid when that was last asked.
     consented: ArcSwapOption<Consented>,
 }
@@ -58,7 +63,8 @@ impl Access {
     pub fn limited(rights: impl IntoIterator<Item = (&'static str, Rights)>, requester: Requester) -> Access {
         let granted = rights.into_iter().collect();
         let consented = ArcSwapOption::empty();
-        let limits = Limits { granted, requester, is_within_patient: false, is_everything: false, consented };
+        let (is_within_patient, is_everything, is_open) = (false, false, false);
+        let limits = Limits { granted, requester, is_within_patient, is_everything, is_open, consented };
         Access { limits: Some(Arc::new(limits)) }
     }
 
@@ -80,7 +86,7 @@ impl Access {
 
     /// Who asks; `None` when nobody needs to say.
     pub fn requester(&self) -> Option<&Requester> {
-        Some(&self.limits.as_ref()?.requester)
+        self.limits.as_ref().filter(|limits| !limits.is_open).map(|limits| &limits.requester)
     }
 
     /// Whether nothing is hidden, and what concerns the whole server may be done.

@@ -74,6 +74,8 @@ pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invoc
     {
         answered::check(definition, &answer).map_err(|fault| {
             let text = format!("the answer of `${}` is not what its definition says: {fault}", operation.code());
+            // Callers are not told causes, and tests have no log.
+            eprintln!("{text}");
             Outcome::new(IssueType::Exception, text)
         })?;
     }

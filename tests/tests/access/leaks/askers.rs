@@ -8,16 +8,7 @@ use super::world::World;
 
 /// One of each kind.
 pub(super) fn askers(dice: &mut Dice, world: &World) -> Vec<Asker> {
-    let nobody = Asker {
-        user: String::new(),
-        organization: String::new(),
-        identifiers: Vec::new(),
-        purposes: Vec::new(),
-        patient: None,
-        is_limited: false,
-        types: None,
-        consents: Vec::new(),
-    };
+    let nobody = Asker { is_nobody: false, types: None, ..nobody() };
     let mut any = |name: &str, bound: usize| format!("{name}{}", dice.below(bound));
     let patients = world.patients;
     let patient = any("Patient/p", patients);
@@ -67,8 +58,26 @@ pub(super) fn askers(dice: &mut Dice, world: &World) -> Vec<Asker> {
     ]
 }
 
-/// A token for an asker.
+/// Somebody without a token, to whom these of the world's types are open.
+pub(super) fn nobody() -> Asker {
+    Asker {
+        user: String::new(),
+        organization: String::new(),
+        identifiers: Vec::new(),
+        purposes: Vec::new(),
+        patient: None,
+        is_limited: false,
+        types: Some(vec!["Organization", "Location", "Observation"]),
+        consents: Vec::new(),
+        is_nobody: true,
+    }
+}
+
+/// A token for an asker, if it is somebody.
 pub(super) fn hold<'g>(guarded: &'g Guarded, asker: &Asker) -> Bearer<'g> {
+    if asker.is_nobody {
+        return guarded.nobody();
+    }
     let level = match (asker.is_limited, asker.user.is_empty()) {
         (true, _) => "patient",
         (false, true) => "system",

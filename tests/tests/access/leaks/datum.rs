@@ -20,6 +20,17 @@ impl Datum<'_> {
         ["Organization", "Practitioner", "Location", "Slot"].contains(&of_type(self.key))
     }
 
+    /// An Observation about a place, by an organization, and about nothing else.
+    pub(super) fn is_of_place(&self) -> bool {
+        let leads =
+            |element: &str, kind: &str| references(self.content, &[element]).iter().all(|key| key.starts_with(kind));
+        of_type(self.key) == "Observation"
+            && leads("subject", "Location/")
+            && leads("performer", "Organization/")
+            && ["focus", "encounter"].iter().all(|name| self.content[*name].is_null())
+            && self.labels().is_empty()
+    }
+
     pub(super) fn patients(&self) -> BTreeSet<String> {
         let elements: &[&str] = match of_type(self.key) {
             "Condition" => &["subject", "asserter"],

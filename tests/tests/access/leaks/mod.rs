@@ -33,7 +33,7 @@ use flint_tests::{Bearer, Flint, Guarded, Reply};
 use serde_json::{Value, json};
 use server::{Config, References};
 
-use askers::askers;
+use askers::{askers, nobody};
 use dice::Dice;
 use oracle::{Asker, Implicit, Oracle};
 use world::{Round, World};
@@ -49,7 +49,7 @@ const NOTE: &str = r#"{"resource":{"resourceType":"OperationOutcome","issue":[{"
 /// Hidden resources of one asker on which all is tried.
 const PROBED: usize = 12;
 
-/// Askers of one seed.
+/// Askers of one seed, beside who shows no token.
 const ASKERS: usize = 3;
 
 /// More by hand: `FLINT_LEAK_SEEDS=0-50`.
@@ -84,8 +84,9 @@ fn hunt(seed: u64) -> Vec<String> {
     let oracle = Oracle::new(&world, implicit);
     let (mut wrong, mut hidden) = (Vec::new(), 0);
     let all = askers(&mut dice, &world);
-    for at in 0..ASKERS {
-        let asker = &all[(seed as usize * ASKERS + at) % all.len()];
+    let nobody = nobody();
+    let turns = (0..ASKERS).map(|at| &all[(seed as usize * ASKERS + at) % all.len()]);
+    for asker in turns.chain([&nobody]) {
         let bearer = askers::hold(&whole, asker);
         let hunter = Hunter::new(&world, &oracle, asker, &whole, bearer);
         hidden += world.all().len() - hunter.seen.len();
@@ -215,8 +216,22 @@ impl<'a> Hunter<'a> {
         wrong
     }
 
+    /// Who shows no token is asked for one, but for reads and searches of types that are open.
+    fn is_asked_to_sign_in(&self, url: &str) -> Option<Option<String>> {
+        let path = url.split('?').next().unwrap_or_default().trim_start_matches('/');
+        let (name, id) = path.split_once('/').unwrap_or((path, ""));
+        let is_open = self.asker.may_ask(name) && !name.is_empty() && !id.contains(['/', '$', '_']);
+        (self.asker.is_nobody && !is_open).then(|| {
+            let reply = self.bearer.get(url);
+            (reply.status != 401).then(|| format!("{url} was answered without a token: {}", reply.text))
+        })
+    }
+
     /// All pages of both, word for word.
     fn compare(&self, url: &str) -> Option<String> {
+        if let Some(answered) = self.is_asked_to_sign_in(url) {
+            return answered;
+        }
         let (mut from_whole, mut from_twin) = (self.bearer.get(url), self.twin.get(url));
         for page in 0..PAGES_MAX {
             let (one, other) = (self.told_by_whole(&from_whole), told(&from_twin, self.twin.base_url()));
@@ -254,6 +269,9 @@ impl<'a> Hunter<'a> {
 
     /// The entries of all pages of both; the twin's without those versions that are not seen.
     fn compare_history(&self, url: &str) -> Option<String> {
+        if let Some(answered) = self.is_asked_to_sign_in(url) {
+            return answered;
+        }
         let (first, other) = (self.bearer.get(url), self.twin.get(url));
         if first.status != other.status {
             return Some(format!("{url}\n  whole: {}\n  twin:  {}", first.text, other.text));
@@ -307,6 +325,9 @@ impl<'a> Hunter<'a> {
     /// A version that is not seen is one that there is not.
     fn compare_version(&self, key: &str, version: usize) -> Option<String> {
         let url = format!("/{key}/_history/{version}");
+        if let Some(answered) = self.is_asked_to_sign_in(&url) {
+            return answered;
+        }
         match self.seen.get(key) {
             Some(seen) if !seen[version - 1] => {
                 let (hidden, absent) = (self.bearer.get(&url), self.bearer.get(&format!("/{key}/_history/9")));

@@ -13,6 +13,8 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn send(&self, bearer: &Bearer<'_>, id: &str) -> Reply {
         let call = bearer.call(&self.line.replace("{id}", id));
+        // Who shows no token is refused before the body is read, and the connection is of no use any more.
+        let call = if bearer.token.is_empty() { call.header("Connection", "close") } else { call };
         let call = self.header.iter().fold(call, |call, (name, value)| call.header(name, value));
         let body = self.body.replace("{id}", id);
         match body.chars().next() {

@@ -145,8 +145,25 @@ impl Maker<'_> {
             let word = *self.dice.of(&["asthma", "penicillin", "fracture"]);
             it["text"] = json!({ "status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{word}</div>") });
         }
+        if name == "Observation" && self.dice.once_in(3) {
+            self.move_to_place(&mut it);
+        }
         self.label(&mut it);
         it
+    }
+
+    /// Makes it one about a place, as ratings are; some still are about somebody as well.
+    fn move_to_place(&mut self, it: &mut Value) {
+        it["subject"] = json!({ "reference": "Location/l0" });
+        if !self.dice.once_in(4) {
+            it["performer"] = json!([{ "reference": format!("Organization/o{}", self.dice.below(3)) }]);
+        }
+        if !self.dice.once_in(4) {
+            it.as_object_mut().expect("an object").remove("encounter");
+        }
+        if self.dice.once_in(4) {
+            it["focus"] = json!([self.patient_reference()]);
+        }
     }
 
     pub(super) fn provenance(&mut self, id: &str) -> Value {
