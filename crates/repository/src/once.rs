@@ -191,7 +191,7 @@ impl Ongoing {
                     let version = snapshot.read_version(key, *number).map_err(fault::outcome)?;
                     let version = version.ok_or_else(|| fault::exception("a version that was written is not there"))?;
                     if !session.shows(snapshot, &sight, act(*kind), &version)? {
-                        let text = format!("the caller may not write `{key}` any more");
+                        let text = format!("the caller has no right to `{key}` any more");
                         return Err(Outcome::new(IssueType::Forbidden, text));
                     }
                     Some(version)
