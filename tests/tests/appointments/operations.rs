@@ -10,6 +10,7 @@ const DAY: &str = "start=2027-03-08&end=2027-03-08";
 fn inputs(parts: &[(&str, Value)]) -> Value {
     let part = |(name, value): &(&str, Value)| match value {
         Value::String(text) if text.contains('/') => json!({"name": name, "valueReference": {"reference": text}}),
+        Value::String(time) if ["start", "end"].contains(name) => json!({"name": name, "valueDateTime": time}),
         Value::String(text) => json!({"name": name, "valueString": text}),
         resource => json!({"name": name, "resource": resource}),
     };
@@ -132,7 +133,7 @@ fn refuses_what_it_would_pass_over() {
     let cases = [
         ("end=2027-03-08", 422, "`start` is missing"),
         ("start=2027-03-08", 422, "`end` is missing"),
-        ("start=monday&end=2027-03-08", 422, "`start` is `monday`"),
+        ("start=monday&end=2027-03-08", 400, "`start` has a wrong value: `monday`"),
         ("start=2027-03-09&end=2027-03-08", 400, "is not after"),
         ("start=2027-03-08&end=2027-03-08&specialty=heart", 422, "not `system|code`"),
         ("start=2027-03-08&end=2027-03-08&practitioner=Patient/p1", 422, "no Practitioner"),
@@ -251,10 +252,10 @@ fn refuses_inputs_that_do_not_fit() {
         run(&flint, operation, &[slot.clone(), ("patient", json!("Patient/p1"))]).expect(400);
         run(&flint, operation, std::slice::from_ref(&slot)).expect(422);
         gone(run(&flint, operation, &[("appointment-reference", json!("Appointment/nothing"))]));
-        gone(run(&flint, operation, &[("appointment-reference", json!("Slot/s0900"))]));
+        run(&flint, operation, &[("appointment-reference", json!("Slot/s0900"))]).expect(400);
         flint.get(&format!("/Appointment/${operation}?appointment-reference=Appointment/slot-s0900")).expect(405);
     }
-    run(&flint, "hold", &[slot.clone(), ("patient-reference", json!("Practitioner/dr1"))]).expect(422);
+    run(&flint, "hold", &[slot.clone(), ("patient-reference", json!("Practitioner/dr1"))]).expect(400);
     run(&flint, "book", &[slot.clone(), ("patient-resource", patient("nobody"))]).expect(422);
     run(&flint, "book", &[slot, ("patient-resource", patient("p1")), ("patient-resource", patient("p2"))]).expect(400);
     let other = |status: &str| json!({"resourceType": "Appointment", "id": "x", "status": status, "participant": []});

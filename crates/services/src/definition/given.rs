@@ -1,8 +1,8 @@
 //! What was sent with a call, in whichever way: <https://hl7.org/fhir/R4/operations.html#request>.
 
-use fhir::Outcome;
 use fhir::definitions::StructureKind;
 use fhir::validate::text_fault;
+use fhir::{Outcome, Reference};
 
 use super::part::{Parts, bad, structure_fits};
 use super::{Definition, Holds, Parameter};
@@ -41,12 +41,16 @@ pub(super) fn check(definition: &Definition, invocation: &Invocation) -> Result<
     parts.finish()
 }
 
-/// What is wrong with a value in the query: only primitive ones are sent there.
+/// What is wrong with a value in the query: primitive ones are sent there, and references as literal ones are written.
 fn in_query(parameter: &Parameter, text: &str) -> Result<(), String> {
     match &parameter.holds {
         Holds::Value(structure, _) if structure.kind == StructureKind::Primitive => match text_fault(structure, text) {
             Some(fault) => Err(format!("has a wrong value: {fault}")),
             None => Ok(()),
+        },
+        Holds::Value(structure, _) if structure.name == "Reference" => match Reference::parse(text) {
+            Some(_) => Ok(()),
+            None => Err(format!("has a wrong value: {} is no reference", fhir::outcome::quoted(text))),
         },
         _ => Err("has elements, and so is sent in a Parameters resource, not in the query".to_owned()),
     }

@@ -36,8 +36,7 @@ impl Operation for Book {
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
         session.permit(Act::Create, "Appointment").or_else(|_| session.permit(Act::Update, "Appointment"))?;
-        let known = ["appointment-reference", "appointment-resource", "patient-resource", "comment"];
-        let inputs = Inputs::of(invocation, &known)?;
+        let inputs = Inputs::of(invocation);
         let comment = inputs.text("comment")?;
         let given = patient_described(session, &inputs)?;
         let change = match Asked::of(session, &inputs)? {

@@ -80,9 +80,7 @@ impl Operation for Find {
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
         session.permit(Act::Read, "Appointment")?;
-        let known = ["start", "end", "location-string"].into_iter().chain(TOKENS.map(|(name, _)| name));
-        let known = known.chain(REFERENCES.map(|(name, ..)| name)).chain(NOT_SERVED.map(|(name, _)| name));
-        let inputs = Inputs::of(invocation, &known.collect::<Vec<_>>())?;
+        let inputs = Inputs::of(invocation);
         inputs.refuse_alone()?;
         NOT_SERVED.iter().try_for_each(|(name, why)| inputs.refuse(name, why))?;
         let (start, end) = (time(&inputs, "start")?, time(&inputs, "end")?);

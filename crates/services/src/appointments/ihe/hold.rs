@@ -35,7 +35,7 @@ impl Operation for Hold {
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
         session.permit(Act::Create, "Appointment")?;
-        let inputs = Inputs::of(invocation, &["appointment-reference", "appointment-resource", "patient-reference"])?;
+        let inputs = Inputs::of(invocation);
         let given = patient_referred(session, &inputs)?;
         let document = match Asked::of(session, &inputs)? {
             Asked::Slot(key, slot) => {
