@@ -123,8 +123,10 @@ impl Site {
         let seen: Vec<_> = keys.iter().map(|key| format!("/fhir/{key}")).collect();
         let labeled = self.guard.as_ref().map_or(Vec::new(), |guard| guard.consents.labeled.clone());
         for path in &seen {
+            // Observations about places are open to everybody, and all others as if they were not there.
+            let closed = if path.starts_with("/fhir/Observation/") { 404 } else { 401 };
             for (asker, status) in
-                [(Asker::Anybody, 401), (Asker::Custodian, 200), (Asker::App, 200), (Asker::Staff, 200)]
+                [(Asker::Anybody, closed), (Asker::Custodian, 200), (Asker::App, 200), (Asker::Staff, 200)]
             {
                 self.expect(asker, path, status)?;
             }
