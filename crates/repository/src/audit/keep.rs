@@ -26,6 +26,8 @@ pub(super) struct Queue {
     batch: Arc<Batch>,
     accounts: Vec<Vec<u8>>,
     bytes: usize,
+    /// How many accounts the thread waits for: it is not woken for fewer.
+    wanted: usize,
     /// Nobody keeps any more.
     ended: bool,
 }
@@ -65,16 +67,18 @@ struct Pace {
 impl Core {
     pub(super) fn enqueue(&self, accounts: Vec<Vec<u8>>) -> Ticket {
         self.arrivals.fetch_add(accounts.len() as u64, Ordering::Relaxed);
-        let ticket = {
+        let (ticket, is_enough) = {
             let mut queue = lock(&self.queue);
             if queue.bytes >= WAITING_MAX || queue.ended {
                 return Ticket::refused(unkept());
             }
             queue.bytes += accounts.iter().map(Vec::len).sum::<usize>();
             queue.accounts.extend(accounts);
-            Ticket::of(&queue.batch)
+            (Ticket::of(&queue.batch), queue.accounts.len() >= queue.wanted)
         };
-        self.arrived.notify_one();
+        if is_enough {
+            self.arrived.notify_one();
+        }
         ticket
     }
 
@@ -98,6 +102,7 @@ impl Core {
         let idle = |queue: &mut Queue| queue.accounts.is_empty() && !self.is_closed();
         queue = self.arrived.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + pace.took.min(GATHER);
+        queue.wanted = pace.accounts;
         while queue.accounts.len() < pace.accounts && !self.is_closed() {
             let wait = until.saturating_duration_since(Instant::now());
             if wait.is_zero() {

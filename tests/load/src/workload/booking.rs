@@ -74,6 +74,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     rush(&process, options.slots)
 }
 
+/// Which slot is booked next: neighbors in time are booked at other days, as people with no common wish do.
+fn spread(number: usize, slots: usize) -> usize {
+    const STEP: usize = 7_919;
+    number * STEP % (slots - RELEASED)
+}
+
 /// Turn and turn about: plain creates of Appointments that take no slot, and bookings of the same size.
 fn bookings(process: &Process, options: &Options) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
@@ -82,7 +88,7 @@ fn bookings(process: &Process, options: &Options) -> Result<(), Failure> {
         for (status, measured) in [("proposed", &mut creates), ("booked", &mut bookings)] {
             let request = || {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                post("/fhir/Appointment", &appointment(number, number % PEOPLE, status))
+                post("/fhir/Appointment", &appointment(spread(number, options.slots), number % PEOPLE, status))
             };
             let before = process.cpu();
             let (elapsed, latencies) = drive(process.address, CONNECTIONS, options.time, 201, &request)?;
@@ -281,6 +287,14 @@ mod tests {
         assert_eq!(times(0), ["2027-01-04T08:00:00Z", "2027-01-04T08:10:00Z"]);
         assert_eq!(times(SCHEDULES * SLOTS_A_DAY - 1), ["2027-01-04T13:30:00Z", "2027-01-04T13:40:00Z"]);
         assert_eq!(times(SCHEDULES * SLOTS_A_DAY * 57)[0], "2027-03-02T08:00:00Z");
+    }
+
+    #[test]
+    fn no_slot_is_met_twice() {
+        let slots = 100_000;
+        let met: std::collections::HashSet<_> = (0..slots - RELEASED).map(|number| spread(number, slots)).collect();
+        assert_eq!(met.len(), slots - RELEASED);
+        assert!(met.iter().all(|slot| *slot < slots - RELEASED));
     }
 
     #[test]

@@ -17,7 +17,7 @@ type Failure = Box<dyn std::error::Error>;
 const CONNECTIONS: [usize; 3] = [1, 8, 64];
 
 /// The threads of the audit: those that chain accounts and write them to disk, AuditEvents too, and the one that makes those of them later.
-const DISK: [&str; 2] = ["audit-chain", "store-writer"];
+const DISK: [&str; 3] = ["audit-journal", "audit-chain", "store-writer"];
 const MAKER: [&str; 1] = ["audit-maker"];
 
 /// Reads by one, in one number of connections: the medians of all rounds.

@@ -80,13 +80,16 @@ impl Report {
     fn verdict(&self) -> [(&'static str, f64, String, bool); 3] {
         let check =
             self.alone.askers.iter().map(|(_, _, read)| (read - self.alone.plain) / self.read()).fold(0.0, f64::max);
-        let audited = self.reads.iter().map(|reads| reads.of_rate).fold(f64::INFINITY, f64::min);
+        // Of the rate that can be reached: who reads alone waits for a flush each time, and no server can help it.
+        let most = self.reads.iter().map(|reads| reads.connections).max();
+        let audited = self.reads.iter().filter(|reads| Some(reads.connections) == most);
+        let audited = audited.map(|reads| reads.of_rate).fold(f64::INFINITY, f64::min);
         let search =
             self.searches.iter().flat_map(|searched| &searched.at).map(|costs| costs.ratio).fold(0.0, f64::max);
         [
             ("token, scopes and consents / a read, worst", check, format!("at most {CHECK_MAX}"), check <= CHECK_MAX),
             (
-                "rate of audited reads / of open ones, worst",
+                "rate of audited reads / of open ones at 64",
                 audited,
                 format!("at least {AUDITED_MIN}"),
                 audited >= AUDITED_MIN,
