@@ -233,6 +233,11 @@ impl Session<'_> {
         self.access.requester()
     }
 
+    /// The value of `X-Request-Id`; empty for a command on this machine.
+    pub fn request_id(&self) -> &str {
+        &self.origin.request
+    }
+
     /// Refuses whoever may not do everything: for what concerns the whole server.
     pub fn permit_everything(&self) -> Result<(), Outcome> {
         match self.access.is_full() {

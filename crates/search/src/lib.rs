@@ -43,7 +43,7 @@ pub use contained::ContainedResource;
 pub use dialect::Dialect;
 pub use parameter::VALUES_MAX;
 pub use query::{Compartment, Contained, Criterion, Handling, Include, Query, Scope, Summary, Total};
-pub use query_string::{parse_query_string, query_string};
+pub use query_string::{parse_query_string, query_string, token};
 pub use registry::{Added, Parameter, Registry, Rows};
 pub use row::ROWS_FORMAT;
 pub use rules::Span;

@@ -28,6 +28,26 @@ pub fn query_string<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>
     text
 }
 
+/// A token of this system and code as a value of a parameter: what separates values is escaped, and an empty system is any.
+pub fn token(system: &str, code: &str) -> String {
+    match system {
+        "" => escaped(code, ""),
+        _ => format!("{}|{}", escaped(system, ""), escaped(code, "")),
+    }
+}
+
+/// The value as a parameter takes it literally, apart from the separators in `kept`.
+pub(crate) fn escaped(value: &str, kept: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for char in value.chars() {
+        if matches!(char, ',' | '|' | '$' | '\\') && !kept.contains(char) {
+            escaped.push('\\');
+        }
+        escaped.push(char);
+    }
+    escaped
+}
+
 /// Encodes all but what is unreserved, and a few signs that are safe in a query and legible.
 fn encode_onto(text: &mut String, raw: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";

@@ -9,7 +9,7 @@ use fhir::terminology::{
     self, Canonical, CodeSystem, Coded, ConceptMap, Members, Membership, Source, ValueSet, implicit,
 };
 use fhir::validate::{Depth, Validator};
-use fhir::{IssueType, Library, Outcome, Reference};
+use fhir::{IssueType, Library, Outcome};
 use store::{Key, Snapshot};
 
 use super::lookup::{self, Caches};
@@ -74,7 +74,7 @@ impl<'a> Shelf<'a> {
     ) -> Result<Option<Arc<Document>>, Outcome> {
         let opened = self.opened()?;
         opened.caches.document(resource_type, canonical, || {
-            let key = self.local(canonical.url).filter(|key| key.collection() == resource_type);
+            let key = self.session.local(canonical.url).filter(|key| key.collection() == resource_type);
             let snapshot = opened.snapshot();
             let named = key.map(|key| lookup::by_key(&**snapshot, &key)).transpose()?.flatten();
             match named {
@@ -91,17 +91,6 @@ impl<'a> Shelf<'a> {
         let snapshot = self.session.snapshot()?;
         let caches = self.session.repository.library.of(&*snapshot)?;
         Ok(self.opened.get_or_init(|| Opened { snapshot: Mutex::new(snapshot), caches }))
-    }
-
-    /// The resource of this server that a reference names.
-    fn local(&self, reference: &str) -> Option<Key> {
-        match Reference::parse(reference)? {
-            Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
-            Reference::Absolute { base, resource_type, id, .. } if base == self.session.setup().base_url => {
-                Key::new(resource_type, id)
-            }
-            _ => None,
-        }
     }
 
     fn visible(&self, key: &Key) -> Result<Option<Document>, Outcome> {
@@ -190,7 +179,7 @@ impl Library for Shelf<'_> {
     }
 
     fn resource(&self, reference: &str) -> Option<Arc<Document>> {
-        let found = self.visible(&self.local(reference)?);
+        let found = self.visible(&self.session.local(reference)?);
         found.inspect_err(|outcome| tracing::error!(%outcome, "a reference is not followed")).ok()?.map(Arc::new)
     }
 }

@@ -10,6 +10,7 @@ use super::parse::Test;
 use crate::Criterion;
 use crate::compile::{Asked, criterion as parameter_criterion, parameter};
 use crate::parameter::{Indexed, Kind, ending, fold};
+use crate::query_string::escaped;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
@@ -160,18 +161,6 @@ fn with_unit(value: &str) -> String {
         Some((number, unit)) => format!("{number}|{}", with_system(unit)),
         None => value.to_owned(),
     }
-}
-
-/// The value as a parameter takes it literally, apart from the separators in `kept`.
-fn escaped(value: &str, kept: &str) -> String {
-    let mut escaped = String::with_capacity(value.len());
-    for char in value.chars() {
-        if matches!(char, ',' | '|' | '$' | '\\') && !kept.contains(char) {
-            escaped.push('\\');
-        }
-        escaped.push(char);
-    }
-    escaped
 }
 
 fn not(criterion: Criterion) -> Criterion {
