@@ -68,6 +68,8 @@ mod text;
 mod tidy;
 /// Totals: exact, estimated, none; and searches that take too long.
 mod total;
+/// Forms, triage and referrals.
+mod triage;
 /// `$validate`.
 mod validate;
 /// Resources as XML.

@@ -1,6 +1,7 @@
 //! Decisions about the services, as the file of settings tells them.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use services::{Overlap, RepeatCount, Settings};
@@ -17,6 +18,8 @@ pub(crate) struct ServiceSettings {
     repeat_count: Option<RepeatCountPolicy>,
     /// The same for the plans of one source: its `meta.source`, or the system of an identifier
     repeat_count_of: Option<BTreeMap<String, RepeatCountPolicy>>,
+    /// How many hours after a triage an appointment may be booked by it [default: 24]
+    triage_hours_max: Option<u32>,
 }
 
 /// The two choices of [`Overlap`], as settings name them.
@@ -63,6 +66,11 @@ impl From<ServiceSettings> for Settings {
             repeat_count_of: given.repeat_count_of.map_or(default.repeat_count_of, |of| {
                 of.into_iter().map(|(source, policy)| (source, policy.into())).collect()
             }),
+            triage_age_max: given.triage_hours_max.map_or(default.triage_age_max, hours),
         }
     }
+}
+
+fn hours(count: u32) -> Duration {
+    Duration::from_secs(60 * 60 * u64::from(count))
 }

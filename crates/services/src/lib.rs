@@ -13,6 +13,7 @@ mod settings;
 mod sharing;
 mod snapshot;
 mod terminology;
+mod triage;
 mod validate;
 
 pub use definition::call;
@@ -30,6 +31,10 @@ impl Services {
         vec![
             Box::new(appointments::ClaimedSlot),
             Box::new(appointments::Booking { services: self.clone() }),
+            Box::new(triage::Guided { services: self.clone() }),
+            Box::new(triage::GuidanceGiver),
+            Box::new(triage::Referral),
+            Box::new(triage::ReceivedOnce),
             Box::new(sharing::OfPatient),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),
@@ -48,6 +53,9 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &search_parameters::SearchParameters,
     &validate::Validate,
     &sharing::BreakGlass,
+    &triage::Extract,
+    &triage::Populate,
+    &triage::ProcessMessage,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,

@@ -1,6 +1,7 @@
 //! What those who run a server decide about its services.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::appointments::Deadlines;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub repeat_count: RepeatCount,
     /// The same for the plans of one source, by its name: `meta.source` up to a `#`, or the system of an identifier.
     pub repeat_count_of: BTreeMap<String, RepeatCount>,
+    /// How long after a triage an appointment may be booked by it.
+    pub triage_age_max: Duration,
 }
 
 /// What becomes of a booking for someone who has another appointment at that time.
@@ -60,6 +63,7 @@ impl Default for Settings {
             practitioner_overlap: Overlap::Refuse,
             repeat_count: RepeatCount::Fhir,
             repeat_count_of: BTreeMap::new(),
+            triage_age_max: Duration::from_secs(24 * 60 * 60),
         }
     }
 }

@@ -46,6 +46,14 @@ const ENTRIES: [(&str, &str); 6] = [
 ];
 const QUESTION: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"resource","resource":{condition}},{"name":"mode","valueCode":"update"}]}"#;
 const NO_TIME: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"appointment-reference","valueReference":{"reference":"Appointment/slot-none"}}]}"#;
+const NONE: &str = r#"{"resourceType":"Parameters"}"#;
+const FORM: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"questionnaire","resource":{"resourceType":"Questionnaire","url":"urn:f","status":"active","item":[{"linkId":"a","type":"string"}]}}]}"#;
+/// A form that shows a condition.
+const FORM_ABOUT: &str = r#"{"resourceType":"Parameters","parameter":[{"name":"questionnaire","resource":{"resourceType":"Questionnaire","url":"urn:f","status":"active","extension":[{"url":"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-launchContext","extension":[{"url":"name","valueCoding":{"code":"it"}},{"url":"type","valueCode":"Condition"}]}],"item":[{"linkId":"a","type":"string","extension":[{"url":"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-initialExpression","valueExpression":{"language":"text/fhirpath","expression":"%it.code.text"}}]}]}},{"name":"context","part":[{"name":"name","valueString":"it"},{"name":"content","valueReference":{"reference":"Condition/{id}"}}]}]}"#;
+const ANSWERS: &str = r#"{"resourceType":"QuestionnaireResponse",{answered}}"#;
+const ANSWERED: &str = r##""status":"completed","questionnaire":"#f","contained":[{"resourceType":"Questionnaire","id":"f","status":"active","item":[{"linkId":"a","type":"integer","code":[{"code":"a"}],"extension":[{"url":"http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-observationExtract","valueBoolean":true}]}]}],"subject":{"reference":"Patient/p1"},"item":[{"linkId":"a","answer":[{"valueInteger":1}]}]"##;
+/// A referral of a patient who is not known before.
+const MESSAGE: &str = r#"{"resourceType":"Bundle","id":"{id}","type":"message","entry":[{"fullUrl":"urn:uuid:a","resource":{"resourceType":"MessageHeader","eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},"destination":[{"endpoint":"https://fhir.nhs.uk/Id/dos-service-id|2000099901"}],"source":{"endpoint":"urn:x"},"reason":{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-reason-bars","code":"new"}]},"focus":[{"reference":"urn:uuid:b"}]}},{"fullUrl":"urn:uuid:b","resource":{"resourceType":"ServiceRequest","status":"active","intent":"plan","subject":{"reference":"urn:uuid:c"}}},{"fullUrl":"urn:uuid:c","resource":{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9476719931"}]}}]}"#;
 const REASON: &str =
     r#"{"resourceType":"Parameters","parameter":[{"name":"reason","valueString":"found unconscious"}]}"#;
 
@@ -152,13 +160,21 @@ const ROWS: &[Row] = &[
     row("$translate ConceptMap", "GET /ConceptMap/$translate?url=urn:cm&system=urn:cs&code=a", "", OPEN),
     row("$translate ConceptMap/id", "GET /ConceptMap/it/$translate?system=urn:cs&code=a", "", OPEN),
     row("$break-glass Patient/id", "POST /Patient/p1/$break-glass", REASON, [403, 403, 403, 403, 403, 403, 403, 403, 200, 200, 403, 403, 403]),
+    row("$populate Questionnaire", "POST /Questionnaire/$populate", FORM, ALL),
+    row("$populate Questionnaire", "POST /Questionnaire/$populate", FORM_ABOUT, SEEN),
+    row("$populate Questionnaire/id", "POST /Questionnaire/it/$populate", NONE, OPEN),
+    row("$extract QuestionnaireResponse", "POST /QuestionnaireResponse/$extract", ANSWERS, ALL),
+    row("$extract QuestionnaireResponse/id", "GET /QuestionnaireResponse/it/$extract", "", [403, 404, 200, 404, 200, 200, 200, 404, 200, 200, 200, 404, 200]),
+    row("$process-message", "POST /$process-message", MESSAGE, [403, 403, 403, 403, 403, 403, 403, 403, 200, 403, 200, 200, 200]),
     row("$package-list", "GET /$package-list", "", KEPT),
     row("$package-add", "POST /$package-add", "no package", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 422]),
     row("$package-remove", "POST /$package-remove?package=x@1", "", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
 ];
 
-/// Definitions for the operations on them, each with the id `it`.
-const DEFINITIONS: [(&str, &str); 4] = [
+/// Definitions and answers for the operations on them, each with the id `it`.
+const DEFINITIONS: [(&str, &str); 6] = [
+    ("Questionnaire", r#""url":"urn:q","status":"active""#),
+    ("QuestionnaireResponse", ANSWERED),
     ("CodeSystem", r#""url":"urn:cs","status":"active","content":"complete","concept":[{"code":"a"}]"#),
     ("ValueSet", r#""url":"urn:vs","status":"active","compose":{"include":[{"system":"urn:cs"}]}"#),
     (
@@ -307,6 +323,7 @@ impl Row {
 
     fn fill(&self, body: &str, id: &str, label: &str) -> String {
         let body = body.replace("{condition}", CONDITION).replace("{new}", NEW).replace("{content}", CONTENT);
+        let body = body.replace("{answered}", ANSWERED);
         body.replace("{label}", label).replace("{id}", id)
     }
 

@@ -1,0 +1,312 @@
+//! A message as a transaction.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use fhir::json::{Document, Node, Value};
+use fhir::{IssueType, Outcome};
+use repository::{Change, Key, Session, Target, query_string};
+
+use super::super::refusal::Reason;
+use super::header::{Action, Event, Header};
+use super::{focus, received, task};
+
+/// A message has at most so many entries.
+const ENTRIES_MAX: usize = 500;
+
+const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
+
+/// Types of what is the receiver's own, and only referred to.
+const OWN: [&str; 2] = ["Schedule", "Slot"];
+
+/// Types of those who are known by an identifier, and of whom a message changes nothing.
+const KNOWN: [&str; 6] =
+    ["HealthcareService", "Location", "Organization", "Patient", "Practitioner", "PractitionerRole"];
+
+/// A message that was read.
+pub(super) struct Message<'a> {
+    pub(super) header: Header<'a>,
+    pub(super) entries: Vec<Entry<'a>>,
+    /// The id that its sender gave it.
+    pub(super) id: Cow<'a, str>,
+    /// Which entry it is about.
+    pub(super) focus: usize,
+    /// The service that it is for.
+    service: Key,
+}
+
+pub(super) struct Entry<'a> {
+    pub(super) full_url: Option<Cow<'a, str>>,
+    pub(super) resource: Node<'a>,
+}
+
+/// The changes that a message makes, and which entry each was made of.
+#[derive(Default)]
+pub(super) struct Prepared {
+    pub(super) changes: Vec<Change>,
+    pub(super) places: Vec<Option<usize>>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a Bundle, and refuses what is no message for a service of this server.
+    pub(super) fn read(session: &Session<'_>, bundle: Node<'a>) -> Result<Message<'a>, Outcome> {
+        let text = |node: Node<'a>, name: &str| node.get(name).and_then(Node::as_str);
+        let kind = text(bundle, "type").unwrap_or_default();
+        if bundle.resource_type() != Some("Bundle") || kind != "message" {
+            let found = if bundle.resource_type() == Some("Bundle") {
+                kind
+            } else {
+                text(bundle, "resourceType").unwrap_or_default()
+            };
+            return Err(Reason::NotAMessage.refuse(found, "Bundle.type"));
+        }
+        let entries = bundle.get("entry").into_iter().flat_map(Node::items);
+        let entries = entries
+            .filter_map(|entry| Some(Entry { full_url: text(entry, "fullUrl"), resource: entry.get("resource")? }));
+        let entries: Vec<_> = entries.take(ENTRIES_MAX + 1).collect();
+        if entries.len() > ENTRIES_MAX {
+            let text = format!("the message has more than {ENTRIES_MAX} entries");
+            return Err(Outcome::new(IssueType::TooCostly, text).at("Bundle.entry"));
+        }
+        let first = entries.first().and_then(|entry| entry.resource.resource_type()).unwrap_or_default();
+        if first != "MessageHeader" {
+            return Err(Reason::NoHeader.refuse(first, "Bundle.entry[0].resource"));
+        }
+        let header = Header::read(entries[0].resource)?;
+        let Some(id) = text(bundle, "id").or(text(header.node, "id")) else {
+            return Err(Reason::NoIdentity.refuse("", "Bundle.id"));
+        };
+        let is_focus = |entry: &Entry<'_>| {
+            entry.full_url.as_ref() == Some(&header.focus)
+                && entry.resource.resource_type() == Some(header.event.focus_type())
+        };
+        let Some(focus) = entries.iter().position(is_focus) else {
+            return Err(Reason::NoFocus.refuse(&header.focus, "Bundle.entry[0].resource.focus"));
+        };
+        let service = service(session, &header.destination)?;
+        Ok(Message { header, entries, id, focus, service })
+    }
+
+    /// The changes that it makes.
+    pub(super) fn prepare(&self, session: &Session<'_>) -> Result<Prepared, Outcome> {
+        let own = self.own(session)?;
+        let place = format!("Bundle.entry[{}].resource", self.focus);
+        let (event, action) = (self.header.event, self.header.action);
+        let sent = self.entries[self.focus].resource;
+        focus::check_status(event, action, sent, &place)?;
+        let known = match action {
+            Action::New => None,
+            Action::Update | Action::Delete => Some(focus::known(session, event, sent, &place)?),
+        };
+        let mut prepared = Prepared::default();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let mut value = Value::from(entry.resource);
+            redirect(&mut value, &own);
+            let change = match (at, &known) {
+                (0, _) => {
+                    receive(&mut value, &received::received(&self.id, session.request_id()))?;
+                    entry.create("MessageHeader", &value, None)?
+                }
+                (at, Some(known)) if at == self.focus => {
+                    let if_match = Some(format!("W/\"{}\"", known.version));
+                    entry.update(Target::Key(known.key.clone()), &value, if_match)?
+                }
+                (at, None) if at == self.focus => entry.create(event.focus_type(), &value, None)?,
+                _ => match self.other(session, at, &value)? {
+                    Some(change) => change,
+                    None => continue,
+                },
+            };
+            prepared.changes.push(change);
+            prepared.places.push(Some(at));
+        }
+        let tasks = match (event, known) {
+            (Event::Booking, _) => Vec::new(),
+            (Event::Referral, None) => vec![task::created(session, &self.header, sent, &self.service)?],
+            (Event::Referral, Some(known)) if is_ended(event, sent) => task::cancelled(session, &known.key)?,
+            (Event::Referral, Some(_)) => Vec::new(),
+        };
+        prepared.places.extend(tasks.iter().map(|_| None));
+        prepared.changes.extend(tasks);
+        Ok(prepared)
+    }
+
+    /// What becomes of a resource that comes with the message; `None` for what is here already.
+    fn other(&self, session: &Session<'_>, at: usize, value: &Value) -> Result<Option<Change>, Outcome> {
+        let entry = &self.entries[at];
+        let definitions = fhir::Definitions::r4();
+        let found = entry.resource.resource_type().unwrap_or_default();
+        let Some(name) = definitions.resource_type(found) else {
+            let text = format!("{} is not a resource type of FHIR R4", fhir::outcome::quoted(found));
+            return Err(Outcome::new(IssueType::Structure, text).at(format!("Bundle.entry[{at}].resource")));
+        };
+        if OWN.contains(&name) {
+            return Ok(None);
+        }
+        if name == "Patient" {
+            check_nhs_numbers(entry.resource, at)?;
+        }
+        let token =
+            nhs_number(entry.resource).filter(|_| name == "Patient").or_else(|| focus::identifier(entry.resource));
+        let query = token.map(|token| query_string([("identifier", token.as_str())]));
+        if KNOWN.contains(&name) {
+            return entry.create(name, value, query).map(Some);
+        }
+        let id = value.get("id").and_then(Value::as_str).filter(|_| self.header.action != Action::New);
+        let here = id.and_then(|id| Key::new(name, id)).filter(|key| session.read(key).is_ok());
+        let target = match (here, query) {
+            (Some(key), _) => Target::Key(key),
+            (None, Some(query)) => Target::Criteria { resource_type: name, query },
+            (None, None) => return entry.create(name, value, None).map(Some),
+        };
+        entry.update(target, value, None).map(Some)
+    }
+
+    /// Where the entries stand on this server that are the receiver's own, by their full URLs.
+    fn own(&self, session: &Session<'_>) -> Result<HashMap<String, String>, Outcome> {
+        let mut own = HashMap::new();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let Some(name) = entry.resource.resource_type().filter(|name| OWN.contains(name)) else { continue };
+            let id = entry.resource.get("id").and_then(Node::as_str).unwrap_or_default();
+            let key = Key::new(name, &id).filter(|key| session.read(key).is_ok());
+            match (key, &entry.full_url) {
+                (Some(key), Some(full_url)) => {
+                    own.insert(full_url.clone().into_owned(), key.to_string());
+                }
+                (None, _) if name == "Slot" => {
+                    return Err(Reason::UnknownSlot.refuse(id, format!("Bundle.entry[{at}].resource.id")));
+                }
+                _ => {}
+            }
+        }
+        Ok(own)
+    }
+}
+
+impl Entry<'_> {
+    fn create(
+        &self,
+        resource_type: &'static str,
+        value: &Value,
+        if_none_exist: Option<String>,
+    ) -> Result<Change, Outcome> {
+        Ok(Change::Create { resource_type, document: document(value, None)?, if_none_exist, full_url: self.full_url() })
+    }
+
+    fn update(&self, target: Target, value: &Value, if_match: Option<String>) -> Result<Change, Outcome> {
+        let id = match &target {
+            Target::Key(key) => Some(key.id().to_owned()),
+            Target::Criteria { .. } => None,
+        };
+        let document = document(value, id)?;
+        Ok(Change::Update { target, document, if_match, if_none_match: false, full_url: self.full_url() })
+    }
+
+    fn full_url(&self) -> Option<String> {
+        self.full_url.clone().map(Cow::into_owned)
+    }
+}
+
+/// The content with the id that it has here: that which its sender gave it says nothing.
+fn document(value: &Value, id: Option<String>) -> Result<Document, Outcome> {
+    let mut value = value.clone();
+    value.remove("id");
+    if let Some(id) = id {
+        value.set("id", id);
+    }
+    Ok(Document::parse(value.to_string().as_bytes())?)
+}
+
+/// Adds the extension by which the stored header is known.
+fn receive(header: &mut Value, extension: &str) -> Result<(), Outcome> {
+    let extension = Value::parse(extension)?;
+    match header.get_mut("extension") {
+        Some(Value::Array(extensions)) => extensions.push(extension),
+        _ => header.set("extension", Value::Array(vec![extension])),
+    }
+    Ok(())
+}
+
+/// Lets references lead to what is here.
+fn redirect(value: &mut Value, own: &HashMap<String, String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| redirect(item, own)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "reference" => {
+                        if let Some(key) = own.get(text) {
+                            key.clone_into(text);
+                        }
+                    }
+                    member => redirect(member, own),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_ended(event: Event, sent: Node<'_>) -> bool {
+    let status = sent.get("status").and_then(Node::as_str).unwrap_or_default();
+    event.ended().contains(&status.as_ref())
+}
+
+/// The service of this server that an endpoint, `system|value`, names.
+fn service(session: &Session<'_>, endpoint: &str) -> Result<Key, Outcome> {
+    let refuse = || Reason::Destination.refuse(endpoint, "Bundle.entry[0].resource.destination.endpoint");
+    let (system, value) = endpoint.split_once('|').ok_or_else(refuse)?;
+    // Both spellings are about.
+    let other = match system.split_once("://") {
+        Some(("http", rest)) => format!("https://{rest}"),
+        Some(("https", rest)) => format!("http://{rest}"),
+        _ => system.to_owned(),
+    };
+    let tokens = [system, &other].map(|system| search::token(system, value)).join(",");
+    let mut found = session.lookup("HealthcareService", &query_string([("identifier", tokens.as_str())]), 2)?;
+    match (found.pop(), found.is_empty()) {
+        (Some(service), true) => Ok(service.key),
+        _ => Err(refuse()),
+    }
+}
+
+/// The NHS numbers of a patient.
+fn nhs_numbers(patient: Node<'_>) -> impl Iterator<Item = Cow<'_, str>> {
+    let identifiers = patient.get("identifier").into_iter().flat_map(Node::items);
+    let ours = identifiers.filter(|it| it.get("system").is_some_and(|it| it.is_str(NHS_NUMBER)));
+    ours.filter_map(|it| it.get("value").and_then(Node::as_str))
+}
+
+fn nhs_number(patient: Node<'_>) -> Option<String> {
+    nhs_numbers(patient).next().map(|number| search::token(NHS_NUMBER, &number))
+}
+
+fn check_nhs_numbers(patient: Node<'_>, at: usize) -> Result<(), Outcome> {
+    match nhs_numbers(patient).find(|number| !is_nhs_number(number)) {
+        Some(wrong) => Err(Reason::NhsNumber.refuse(wrong, format!("Bundle.entry[{at}].resource.identifier"))),
+        None => Ok(()),
+    }
+}
+
+/// Ten digits, of which the last makes a weighted sum a multiple of 11,
+/// <https://www.datadictionary.nhs.uk/attributes/nhs_number.html>.
+fn is_nhs_number(text: &str) -> bool {
+    let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(10)).collect();
+    let sum: u32 = digits.iter().zip((1..=10).rev()).map(|(digit, weight)| digit * weight).sum();
+    digits.len() == 10 && text.len() == 10 && sum % 11 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_nhs_numbers() {
+        for number in ["9000000009", "9476719931", "9000000017"] {
+            assert!(is_nhs_number(number), "{number}");
+        }
+        for number in ["9000000008", "3478526985", "900000000", "90000000091", "900000000a", ""] {
+            assert!(!is_nhs_number(number), "{number}");
+        }
+    }
+}
