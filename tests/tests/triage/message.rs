@@ -102,8 +102,11 @@ fn takes_a_referral_once() {
         ("/entry/0/resource/status", "requested"),
         ("/entry/0/resource/owner/reference", "HealthcareService/svc1"),
         ("/entry/0/resource/for/reference", "Patient/p1"),
-        ("/entry/0/resource/requester/reference", "Organization/*"),
+        // The sender is not known here, and does not become known to everybody.
+        ("/entry/0/resource/requester/reference", "#received-1"),
+        ("/entry/0/resource/contained/0/name", "111 online"),
     ]);
+    assert_eq!(total(&flint, "Organization"), "3");
     let header = flint.get(&format!("/MessageHeader?focus=ServiceRequest/{request}")).expect(200);
     header.facts(&[
         ("/total", "1"),

@@ -206,10 +206,7 @@ impl Question<'_> {
 
 fn element<'a>(definitions: &'static Definitions, resource: &'a Document) -> Result<ElementNode<'a>, Outcome> {
     let root = resource.root();
-    if !is_narrow(root) {
-        let text = format!("the input `resource` has an object of more than {MEMBERS_MAX} members");
-        return Err(Outcome::new(IssueType::TooCostly, text));
-    }
+    refuse_wide(root, "resource")?;
     ElementNode::resource(definitions, root).ok_or_else(|| {
         let found = quoted(root.resource_type().unwrap_or_default());
         Outcome::new(
@@ -217,6 +214,15 @@ fn element<'a>(definitions: &'static Definitions, resource: &'a Document) -> Res
             format!("the input `resource` has the resourceType {found}, not one of R4's"),
         )
     })
+}
+
+/// Refuses a resource, the value of an input, in which members are not found quickly.
+pub(crate) fn refuse_wide(resource: Node<'_>, input: &str) -> Result<(), Outcome> {
+    if is_narrow(resource) {
+        return Ok(());
+    }
+    let text = format!("the input `{input}` has an object of more than {MEMBERS_MAX} members");
+    Err(Outcome::new(IssueType::TooCostly, text))
 }
 
 /// Whether members are quickly found everywhere. The depth of JSON bounds the recursion.

@@ -10,6 +10,7 @@ use repository::Session;
 
 use super::extension::extension;
 use super::refusal::Reason;
+use crate::fhirpath::refuse_wide;
 
 /// The unit of a question whose answers are numbers, <https://hl7.org/fhir/R4/extension-questionnaire-unit.html>.
 const UNIT: &str = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit";
@@ -22,6 +23,7 @@ pub(super) fn of_canonical(session: &Session<'_>, canonical: &str) -> Result<Opt
 
 /// A resource that was sent, on its own.
 pub(super) fn copied(node: Node<'_>, resource_type: &str) -> Result<Document, Outcome> {
+    refuse_wide(node, resource_type)?;
     match node.resource_type() {
         Some(found) if found == resource_type => Ok(Document::parse(node.raw().as_bytes())?),
         found => {

@@ -1,13 +1,13 @@
 //! A message as a transaction.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use fhir::json::{Document, Node, Value};
 use fhir::{IssueType, Outcome};
 use repository::{Change, Key, Session, Target, query_string};
 
 use super::super::refusal::Reason;
+use super::directory::{Directory, is_of_directory};
 use super::header::{Action, Event, Header};
 use super::{focus, received, task};
 
@@ -15,13 +15,6 @@ use super::{focus, received, task};
 const ENTRIES_MAX: usize = 500;
 
 const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
-
-/// Types of what is the receiver's own, and only referred to.
-const OWN: [&str; 2] = ["Schedule", "Slot"];
-
-/// Types of those who are known by an identifier, and of whom a message changes nothing.
-const KNOWN: [&str; 6] =
-    ["HealthcareService", "Location", "Organization", "Patient", "Practitioner", "PractitionerRole"];
 
 /// A message that was read.
 pub(super) struct Message<'a> {
@@ -89,7 +82,8 @@ impl<'a> Message<'a> {
 
     /// The changes that it makes.
     pub(super) fn prepare(&self, session: &Session<'_>) -> Result<Prepared, Outcome> {
-        let own = self.own(session)?;
+        let directory = Directory::read(session, &self.entries)?;
+        let mut room = Directory::room();
         let place = format!("Bundle.entry[{}].resource", self.focus);
         let (event, action) = (self.header.event, self.header.action);
         let sent = self.entries[self.focus].resource;
@@ -100,8 +94,11 @@ impl<'a> Message<'a> {
         };
         let mut prepared = Prepared::default();
         for (at, entry) in self.entries.iter().enumerate() {
+            if entry.resource.resource_type().is_some_and(is_of_directory) {
+                continue;
+            }
             let mut value = Value::from(entry.resource);
-            redirect(&mut value, &own);
+            directory.place(&mut value, &mut room)?;
             let change = match (at, &known) {
                 (0, _) => {
                     receive(&mut value, &received::received(&self.id, session.request_id()))?;
@@ -112,17 +109,18 @@ impl<'a> Message<'a> {
                     entry.update(Target::Key(known.key.clone()), &value, if_match)?
                 }
                 (at, None) if at == self.focus => entry.create(event.focus_type(), &value, None)?,
-                _ => match self.other(session, at, &value)? {
-                    Some(change) => change,
-                    None => continue,
-                },
+                _ => self.other(session, at, &value)?,
             };
             prepared.changes.push(change);
             prepared.places.push(Some(at));
         }
         let tasks = match (event, known) {
             (Event::Booking, _) => Vec::new(),
-            (Event::Referral, None) => vec![task::created(session, &self.header, sent, &self.service)?],
+            (Event::Referral, None) => {
+                let mut task = task::created(session, &self.header, sent, &self.service)?;
+                directory.place(&mut task, &mut room)?;
+                vec![task::create(&task)?]
+            }
             (Event::Referral, Some(known)) if is_ended(event, sent) => task::cancelled(session, &known.key)?,
             (Event::Referral, Some(_)) => Vec::new(),
         };
@@ -131,8 +129,8 @@ impl<'a> Message<'a> {
         Ok(prepared)
     }
 
-    /// What becomes of a resource that comes with the message; `None` for what is here already.
-    fn other(&self, session: &Session<'_>, at: usize, value: &Value) -> Result<Option<Change>, Outcome> {
+    /// What becomes of a resource that comes with the message.
+    fn other(&self, session: &Session<'_>, at: usize, value: &Value) -> Result<Change, Outcome> {
         let entry = &self.entries[at];
         let definitions = fhir::Definitions::r4();
         let found = entry.resource.resource_type().unwrap_or_default();
@@ -140,46 +138,19 @@ impl<'a> Message<'a> {
             let text = format!("{} is not a resource type of FHIR R4", fhir::outcome::quoted(found));
             return Err(Outcome::new(IssueType::Structure, text).at(format!("Bundle.entry[{at}].resource")));
         };
-        if OWN.contains(&name) {
-            return Ok(None);
-        }
         if name == "Patient" {
             check_nhs_numbers(entry.resource, at)?;
-        }
-        let token =
-            nhs_number(entry.resource).filter(|_| name == "Patient").or_else(|| focus::identifier(entry.resource));
-        let query = token.map(|token| query_string([("identifier", token.as_str())]));
-        if KNOWN.contains(&name) {
-            return entry.create(name, value, query).map(Some);
+            let token = nhs_number(entry.resource).or_else(|| focus::identifier(entry.resource));
+            return entry.create(name, value, token.as_deref().map(by_identifier));
         }
         let id = value.get("id").and_then(Value::as_str).filter(|_| self.header.action != Action::New);
         let here = id.and_then(|id| Key::new(name, id)).filter(|key| session.read(key).is_ok());
-        let target = match (here, query) {
+        let target = match (here, focus::identifier(entry.resource)) {
             (Some(key), _) => Target::Key(key),
-            (None, Some(query)) => Target::Criteria { resource_type: name, query },
-            (None, None) => return entry.create(name, value, None).map(Some),
+            (None, Some(token)) => Target::Criteria { resource_type: name, query: by_identifier(&token) },
+            (None, None) => return entry.create(name, value, None),
         };
-        entry.update(target, value, None).map(Some)
-    }
-
-    /// Where the entries stand on this server that are the receiver's own, by their full URLs.
-    fn own(&self, session: &Session<'_>) -> Result<HashMap<String, String>, Outcome> {
-        let mut own = HashMap::new();
-        for (at, entry) in self.entries.iter().enumerate() {
-            let Some(name) = entry.resource.resource_type().filter(|name| OWN.contains(name)) else { continue };
-            let id = entry.resource.get("id").and_then(Node::as_str).unwrap_or_default();
-            let key = Key::new(name, &id).filter(|key| session.read(key).is_ok());
-            match (key, &entry.full_url) {
-                (Some(key), Some(full_url)) => {
-                    own.insert(full_url.clone().into_owned(), key.to_string());
-                }
-                (None, _) if name == "Slot" => {
-                    return Err(Reason::UnknownSlot.refuse(id, format!("Bundle.entry[{at}].resource.id")));
-                }
-                _ => {}
-            }
-        }
-        Ok(own)
+        entry.update(target, value, None)
     }
 }
 
@@ -227,24 +198,8 @@ fn receive(header: &mut Value, extension: &str) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// Lets references lead to what is here.
-fn redirect(value: &mut Value, own: &HashMap<String, String>) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| redirect(item, own)),
-        Value::Object(members) => {
-            for (name, member) in members {
-                match member {
-                    Value::String(text) if name == "reference" => {
-                        if let Some(key) = own.get(text) {
-                            key.clone_into(text);
-                        }
-                    }
-                    member => redirect(member, own),
-                }
-            }
-        }
-        _ => {}
-    }
+fn by_identifier(token: &str) -> String {
+    query_string([("identifier", token)])
 }
 
 fn is_ended(event: Event, sent: Node<'_>) -> bool {

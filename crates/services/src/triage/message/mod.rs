@@ -4,9 +4,11 @@
 //! A message becomes one transaction: its header, what it is about (its focus), the task of whoever receives it, and all that comes with
 //! it, references rewritten as in any transaction. It is taken once: again is a duplicate, by the request's id and by the message's own.
 //!
-//! Who and what is known here by an identifier stays as it is here: patients by NHS number, organizations, services, people. What is a
-//! record of the sender's, such as an encounter, is kept up by its identifier, and written new where it has none.
+//! Patients are those known here by NHS number, or new. Organizations, services, places and people are those known here by an identifier; of
+//! others nothing is written that everybody could see: what names them contains them. What is a record of the sender's, such as an encounter,
+//! is kept up by its identifier, and written new where it has none.
 
+mod directory;
 mod entries;
 mod focus;
 mod header;

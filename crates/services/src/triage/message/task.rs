@@ -21,7 +21,7 @@ pub(super) fn created(
     header: &Header<'_>,
     referral: Node<'_>,
     service: &Key,
-) -> Result<Change, Outcome> {
+) -> Result<Value, Outcome> {
     let member =
         |name: &str, node: Option<Node<'_>>| node.map_or(String::new(), |it| format!(r#","{name}":{}"#, it.raw()));
     let text = format!(
@@ -31,7 +31,12 @@ pub(super) fn created(
         session.now(),
         member("requester", header.node.get("sender")),
     );
-    let document = Document::parse(text.as_bytes())?;
+    Ok(Value::parse(&text)?)
+}
+
+/// Writes a new task.
+pub(super) fn create(task: &Value) -> Result<Change, Outcome> {
+    let document = Document::parse(task.to_string().as_bytes())?;
     Ok(Change::Create { resource_type: "Task", document, if_none_exist: None, full_url: None })
 }
 

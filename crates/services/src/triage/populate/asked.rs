@@ -10,6 +10,7 @@ use repository::{Key, Session, query_string};
 use super::super::extension::extensions;
 use super::super::questionnaire::{copied, of_canonical};
 use super::super::refusal::Reason;
+use crate::fhirpath::refuse_wide;
 use crate::inputs::{Inputs, parts};
 use crate::{Invocation, Subject};
 
@@ -81,7 +82,10 @@ impl Context {
             match part_name.as_ref() {
                 "name" => name = part.get("valueString").and_then(Node::as_str).map(String::from),
                 "content" => resources.push(match (part.get("resource"), part.get("valueReference")) {
-                    (Some(resource), _) => Document::parse(resource.raw().as_bytes())?,
+                    (Some(resource), _) => {
+                        refuse_wide(resource, "context")?;
+                        Document::parse(resource.raw().as_bytes())?
+                    }
                     (None, Some(reference)) => referred(session, reference)?,
                     (None, None) => return Err(refuse("has a `content` that is neither a resource nor a reference")),
                 }),

@@ -24,6 +24,9 @@ const ISSUES_MAX: usize = 200;
 /// So many variables may be declared around one item: each is a step down.
 const VARIABLES_MAX: usize = 200;
 
+/// So many items of variables are handed on from item to item in all.
+const HANDED_MAX: usize = 10_000_000;
+
 /// A name and what it stands for.
 pub(super) type Variable<'s> = (&'s str, Vec<Item<'s>>);
 
@@ -56,6 +59,7 @@ pub(super) struct Evaluator<'p> {
     pub(super) is_local: bool,
     pub(super) steps: RefCell<Steps>,
     pub(super) queries: Cell<usize>,
+    pub(super) handed: Cell<usize>,
     pub(super) issues: RefCell<Vec<Issue>>,
 }
 
@@ -82,9 +86,25 @@ impl<'p> Evaluator<'p> {
             return Err(Outcome::new(IssueType::TooCostly, text));
         }
         let ready = self.prepare(first, scope);
-        let mut wider = scope.to_vec();
-        wider.push((first.name.as_ref(), self.items(first, &ready, scope)));
+        let wider = self.wider(scope, &first.name, self.items(first, &ready, scope))?;
         self.within(&wider, rest, then)
+    }
+
+    /// The scope with one more variable.
+    pub(super) fn wider<'x>(
+        &self,
+        scope: &[Variable<'x>],
+        name: &'x str,
+        items: Vec<Item<'x>>,
+    ) -> Result<Vec<Variable<'x>>, Outcome> {
+        let handed = scope.iter().map(|(_, items)| items.len() + 1).sum::<usize>() + self.handed.get();
+        self.handed.set(handed);
+        if handed > HANDED_MAX {
+            return Err(Outcome::new(IssueType::TooCostly, "the questionnaire's variables hold too much"));
+        }
+        let mut wider = scope.to_vec();
+        wider.push((name, items));
+        Ok(wider)
     }
 
     /// Parses the expression, or makes the query. What cannot be is told, and gives nothing.

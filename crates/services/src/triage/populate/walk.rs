@@ -52,6 +52,7 @@ pub(super) fn filled(session: &Session<'_>, asked: &Asked<'_>) -> Result<(String
         is_local: asked.is_local,
         steps: RefCell::new(Steps::default()),
         queries: Cell::new(0),
+        handed: Cell::new(0),
         issues: RefCell::default(),
     };
     let filling = Filling { evaluator: &evaluator, subject: asked.subject_key(session), left: Cell::new(LENGTH_MAX) };
@@ -185,9 +186,7 @@ impl Filling<'_> {
         };
         let mut written = Vec::with_capacity(repetitions.len());
         for items in repetitions {
-            let mut wider = scope.to_vec();
-            wider.push((context.name.as_ref(), items));
-            written.push(once(&wider)?);
+            written.push(once(&self.evaluator.wider(scope, &context.name, items)?)?);
         }
         Ok(written)
     }
