@@ -151,15 +151,10 @@ impl<'a> Inputs<'a> {
         self.parts().filter(move |(known, _)| known == name).filter_map(|(_, part)| part.get("resource"))
     }
 
-    /// The resource that was sent alone.
-    pub(crate) fn alone(&self) -> Option<Node<'a>> {
-        self.alone.map(Document::root)
-    }
-
     /// The resource of an input, or the one that was sent alone.
     pub(crate) fn resource(&self, name: &str) -> Option<Node<'a>> {
         let named = self.parts().find(|(known, _)| known == name).and_then(|(_, part)| part.get("resource"));
-        named.or(self.alone())
+        named.or(self.alone.map(Document::root))
     }
 }
 

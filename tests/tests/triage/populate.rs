@@ -117,7 +117,8 @@ fn finds_the_form_in_every_way() {
         let reply = flint.send("POST /Questionnaire/$populate", inputs(way.clone())).expect(200);
         reply.facts(&[("/parameter/0/resource/questionnaire", &format!("{BREATH}|2.0"))]);
     }
-    flint.send("POST /Questionnaire/$populate", form).expect(200);
+    // It has more inputs than the form, and so is sent none alone.
+    flint.send("POST /Questionnaire/$populate", form).expect(400);
     let refused = [
         (json!([]), 400, "*one of*"),
         (
@@ -184,6 +185,22 @@ fn tells_what_it_cannot_fill_in() {
         assert!(told.iter().any(|text| text.contains(part)), "{part}: {told:#?}");
     }
     assert_eq!(told.len(), 7, "{told:#?}");
+}
+
+/// What is known is filled in whether or not other answers ask for it; who fills in the rest is told.
+#[test]
+fn tells_what_is_answered_without_being_asked() {
+    let flint = Flint::surgery();
+    let mut form = breath();
+    form["item"][6]["initial"] = json!([{ "valueDate": "2027-02-01" }]);
+    flint.send("PUT /Questionnaire/breath", form).expect(201);
+    let filled = flint.send("POST /Questionnaire/breath/$populate", local("Patient/p1")).expect(200);
+    assert!(answers(&filled).contains(&("since".to_owned(), "\"2027-02-01\"".to_owned())), "{}", filled.text);
+    filled.facts(&[
+        ("/parameter/1/resource/issue/0/severity", "warning"),
+        ("/parameter/1/resource/issue/0/diagnostics", "*`since` is not enabled*"),
+        ("/parameter/1/resource/issue/1", "-"),
+    ]);
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    /// Reads a Consent. `None` for one that decides nothing about access: not active, about nobody, or of a scope such as treatment
-    /// or advance care directives.
+    /// Reads a Consent. `None` for one that decides nothing about access: not active, about nobody, of a scope such as treatment or advance
+    /// care directives, or without provision and rule.
     pub(crate) fn read(key: &Key, consent: Node<'_>, base_url: &str) -> Option<Policy> {
         if !consent.get("status").is_some_and(|status| status.is_str("active")) {
             return None;
@@ -55,6 +55,8 @@ impl Policy {
             Some(provision) => reading::provision(site, provision, rule, &above, PROVISION_DEPTH_MAX, &mut left),
             None if is_modified && rule == Effect::Deny => Provision::absolute(),
             None if is_modified => above,
+            // That a consent is implied says nothing of what anybody sees.
+            None if rule == Effect::Silent => return None,
             None => Provision { effect: rule, ..above },
         };
         Some(Policy { key: key.clone(), patient, root })
@@ -101,4 +103,29 @@ fn rule(consent: Node<'_>) -> Effect {
         _ => None,
     });
     effects.reduce(Effect::stricter).unwrap_or(Effect::Silent)
+}
+
+#[cfg(test)]
+mod tests {
+    use fhir::json::Document;
+
+    use super::*;
+
+    #[test]
+    fn a_consent_without_provision_says_something_by_its_rule_only() {
+        let key = Key::new("Consent", "c").expect("a key");
+        for (rule, more, is_policy) in [
+            ("IMPLIED", "", false),
+            ("OPTIN", "", true),
+            ("OPTOUT", "", true),
+            ("IMPLIED", r#","provision":{}"#, true),
+            ("IMPLIED", r#","modifierExtension":[{"url":"urn:x"}]"#, true),
+        ] {
+            let text = format!(
+                r#"{{"resourceType":"Consent","status":"active","scope":{{"coding":[{{"code":"patient-privacy"}}]}},"patient":{{"reference":"Patient/p"}},"policyRule":{{"coding":[{{"code":"{rule}"}}]}}{more}}}"#
+            );
+            let document = Document::parse(text.as_bytes()).expect("JSON");
+            assert_eq!(Policy::read(&key, document.root(), "http://b").is_some(), is_policy, "{rule} {more}");
+        }
+    }
 }

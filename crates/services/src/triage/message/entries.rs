@@ -248,7 +248,7 @@ fn check_nhs_numbers(patient: Node<'_>, at: usize) -> Result<(), Outcome> {
 fn is_nhs_number(text: &str) -> bool {
     let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(10)).collect();
     let sum: u32 = digits.iter().zip((1..=10).rev()).map(|(digit, weight)| digit * weight).sum();
-    digits.len() == 10 && text.len() == 10 && sum % 11 == 0
+    digits.len() == 10 && text.len() == 10 && sum.is_multiple_of(11)
 }
 
 #[cfg(test)]

@@ -114,22 +114,20 @@ impl Launch {
 /// The form that is asked for on the type, and whether it was sent.
 fn form(session: &Session<'_>, inputs: &Inputs<'_>) -> Result<(Arc<Document>, bool), Outcome> {
     let given: Vec<_> = FORMS.iter().copied().filter(|name| inputs.is_given(name)).collect();
-    let alone = inputs.alone();
-    match (given.as_slice(), alone) {
-        ([], Some(sent)) => Ok((Arc::new(copied(sent, "Questionnaire")?), true)),
-        (["questionnaire"], _) => match inputs.resources("questionnaire").next() {
+    match given.as_slice() {
+        ["questionnaire"] => match inputs.resources("questionnaire").next() {
             Some(sent) => Ok((Arc::new(copied(sent, "Questionnaire")?), true)),
             None => match inputs.values("questionnaire").next().filter(|value| value.kind() == Kind::Object) {
                 Some(reference) => Ok((named(session, reference)?, false)),
                 None => Ok((known(session, &inputs.text("questionnaire")?.unwrap_or_default())?, false)),
             },
         },
-        (["questionnaireRef"], _) => match inputs.complex("questionnaireRef")? {
+        ["questionnaireRef"] => match inputs.complex("questionnaireRef")? {
             Some(reference) => Ok((named(session, reference)?, false)),
             None => Err(which()),
         },
-        (["canonical"], _) => Ok((known(session, &inputs.text("canonical")?.unwrap_or_default())?, false)),
-        (["identifier"], _) => Ok((identified(session, inputs)?, false)),
+        ["canonical"] => Ok((known(session, &inputs.text("canonical")?.unwrap_or_default())?, false)),
+        ["identifier"] => Ok((identified(session, inputs)?, false)),
         _ => Err(which()),
     }
 }
