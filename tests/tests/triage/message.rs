@@ -197,8 +197,8 @@ fn takes_the_published_example() {
     service.as_object_mut().expect("an object").remove("providedBy");
     flint.send("POST /HealthcareService", service).expect(201);
     // Its NHS number is none, and an episode that it names is not part of it.
-    let refused = flint.send("POST /$process-message", example.clone()).expect(422);
-    refused.facts(&[("/issue/0/details/coding/0/code", "INVALID_NHS_NUMBER")]);
+    let refused = flint.send("POST /$process-message", example.clone()).expect(400);
+    refused.facts(&[("/issue/0/details/coding/0/code", "INVALID_NHS_NUMBER"), ("/issue/0/code", "value")]);
     let mut example = example;
     example["entry"][5]["resource"]["identifier"][0]["value"] = json!("9000000009");
     let refused = flint.send("POST /$process-message", example.clone()).expect(422);

@@ -74,7 +74,7 @@ fn refuses_what_is_no_message_for_here() {
         ),
         (
             changed(|it| it["entry"][2]["resource"]["identifier"][0]["value"] = json!("9000000008")),
-            422,
+            400,
             "INVALID_NHS_NUMBER",
             "*`9000000008`*",
         ),

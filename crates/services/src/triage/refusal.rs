@@ -54,8 +54,8 @@ impl Reason {
     /// The issue type, the code and the text, in which `{}` stands for what was found.
     const fn facts(self) -> (IssueType, &'static str, &'static str) {
         use IssueType::{
-            BadRequest, BusinessRule, Conflict, Duplicate, Forbidden, MultipleMatches, NotFound, NotSupported,
-            Required, UnresolvedReference, Value,
+            BadRequest, BadValue, BusinessRule, Conflict, Duplicate, Forbidden, MultipleMatches, NotFound,
+            NotSupported, Required, UnresolvedReference,
         };
         const INVALID: &str = "INVALID_RESOURCE";
         const BAD: &str = "REC_BAD_REQUEST";
@@ -109,7 +109,7 @@ impl Reason {
             }
             Reason::Destination => (UnresolvedReference, UNFIT, "the destination {} is no service of this server"),
             Reason::NhsNumber => {
-                (Value, "INVALID_NHS_NUMBER", "the NHS number {} has not ten digits of which the last is right")
+                (BadValue, "INVALID_NHS_NUMBER", "the NHS number {} has not ten digits of which the last is right")
             }
             Reason::Status => (BusinessRule, UNFIT, "what is asked for does not go with the status {}"),
             Reason::UnknownFocus => (NotFound, "REC_NOT_FOUND", "there is no {} to change"),
