@@ -9,7 +9,7 @@ use store::{Filter, Key, Snapshot};
 use super::grant::{FOLLOWED, about};
 use super::{Access, Act, Consented, Permission};
 use crate::consent::{Kind, Restrictions, is_public};
-use crate::{fault, trail};
+use crate::{Requester, fault, trail};
 
 /// Of which resources of a type a caller may learn that they are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,8 @@ pub(crate) struct Sight {
     registry: Arc<Registry>,
 }
 
-/// References that tell that a resource is there: who may not see that may not see what has them.
+/// References that tell that a resource is there: who may not see that may not see what has them. For third parties the first of them
+/// leads to something that is seen: of what is gone nothing says any more whether it was hidden.
 const TELLING: [(&str, &[&str]); 1] = [("Provenance", &["target", "entity"])];
 
 impl Sight {
@@ -64,7 +65,9 @@ impl Sight {
 
     /// The same, made anew.
     fn compiled(&self, restrictions: &Restrictions, resource_type: &str) -> Option<Filter> {
-        if !restrictions.hide_anything() {
+        let telling = TELLING.iter().find(|(name, _)| *name == resource_type);
+        let is_third_party = self.access.requester().is_some_and(Requester::is_third_party);
+        if !restrictions.hide_anything() && !(telling.is_some() && is_third_party) {
             return None;
         }
         if let Some((_, code)) = FOLLOWED.iter().find(|(name, _)| *name == resource_type)
@@ -78,13 +81,11 @@ impl Sight {
             return Some(Filter::nothing());
         }
         let own = restrictions.filter(&self.registry, resource_type);
-        match TELLING.iter().find(|(name, _)| *name == resource_type) {
-            None => own,
-            Some((_, codes)) => {
-                let hidden = self.leading_to(restrictions, resource_type, codes, |seen| seen.map(Filter::not));
-                both(own, Some(hidden.not()))
-            }
-        }
+        let Some((_, codes)) = telling else { return own };
+        let hidden = self.leading_to(restrictions, resource_type, codes, |seen| seen.map(Filter::not)).not();
+        let seen = |seen: Option<Filter>| Some(seen.unwrap_or_else(Filter::everything));
+        let shown = is_third_party.then(|| self.leading_to(restrictions, resource_type, &codes[..1], seen));
+        both(both(own, Some(hidden)), shown)
     }
 
     /// Resources of which one of these references leads to what `far` makes of the filter of its type, `None` leading nowhere.

@@ -113,7 +113,12 @@ impl<'w> Oracle<'w> {
         match of_type(datum.key) {
             _ if datum.is_public() || asker.is_nobody => true,
             "Binary" => self.leads_to_seen(asker, &datum.content["securityContext"]),
-            "Provenance" => self.is_own_seen(asker, datum) && self.leads_to_seen(asker, &datum.content["target"][0]),
+            "Provenance" => {
+                let target = datum.content["target"][0]["reference"].as_str().unwrap_or_default();
+                let is_target_seen = |target: Datum<'_>| self.is_consented(asker, &target);
+                let is_patient = asker.patient.as_ref() == Some(&asker.user);
+                self.is_own_seen(asker, datum) && self.current(target).map_or(is_patient, is_target_seen)
+            }
             _ => self.is_own_seen(asker, datum),
         }
     }
