@@ -114,6 +114,7 @@ mod tests {
         };
         assert_eq!(verify(None), Ok(()));
         assert_eq!(state.repository.ledger().append(&[account, account]).wait(), Ok(()));
+        assert_eq!(state.repository.ledger().flush(), Ok(()));
         let noted = state.repository.ledger().head().expect("a head");
         assert_eq!((verify(None), verify(Some(noted))), (Ok(()), Ok(())));
         let later = Head { sequence: noted.sequence + 1, ..noted };
