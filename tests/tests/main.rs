@@ -18,8 +18,12 @@ mod contained;
 mod crash;
 /// Create, read, update, patch and delete one resource.
 mod crud;
+/// `$demand`: the figures by which a practice plans.
+mod demand;
 /// What NHS clients send, with the setting for it and without.
 mod dialect;
+/// Directories of services: places, organisations, ratings.
+mod directory;
 /// The official examples of R4, where they are present.
 mod examples;
 /// `_explain`: what a search did.
@@ -30,10 +34,14 @@ mod fhirpath;
 mod history;
 /// Chains, includes, lists and `_filter`: searches over more than one resource.
 mod joins;
+/// Slots that are kept for some organisations.
+mod kept_slots;
 /// What the server says about itself, and what every answer carries.
 mod metadata;
 /// Writes that clients name, so that they can be sent again.
 mod once;
+/// Who may change what of an appointment.
+mod outside;
 /// Packages of definitions: added, listed, removed.
 mod packages;
 /// Pages while others write.
@@ -44,6 +52,8 @@ mod patch;
 mod prescriptions;
 /// The server of tests that need one in a process of its own.
 mod process;
+/// `$bulk-publish`: what is open to book, for everybody.
+mod publish;
 /// Requests at the same time: who wins, and what is left.
 mod race;
 /// Search: answers, pages, views.
@@ -54,6 +64,8 @@ mod search_oracle;
 mod search_parameter;
 /// `$snapshot`.
 mod snapshot;
+/// Slots at the end of summer time.
+mod summer_time;
 /// The scenario of examples/surgery: find a slot and book it.
 mod surgery;
 /// Searches that value sets and code systems decide.

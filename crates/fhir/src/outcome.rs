@@ -6,6 +6,9 @@ use crate::json::quote;
 use crate::place::Place;
 use crate::xml::escape::{first_illegal, is_character};
 
+/// A code system of `details.coding`: the error codes of the NHS.
+pub const HTTP_ERROR_CODES: &str = "https://fhir.nhs.uk/CodeSystem/http-error-codes";
+
 /// Messages quote no more than this many characters of a value.
 const QUOTED_MAX: usize = 80;
 

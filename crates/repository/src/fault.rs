@@ -3,9 +3,6 @@
 use fhir::{IssueType, Outcome};
 use store::StoreError;
 
-/// The code system of `details.coding`: the error codes of the NHS.
-pub const HTTP_ERROR_CODES: &str = "https://fhir.nhs.uk/CodeSystem/http-error-codes";
-
 /// The refusal for an error of the store. What the engine said goes to the log, never to the caller.
 pub(crate) fn outcome(error: StoreError) -> Outcome {
     match error {

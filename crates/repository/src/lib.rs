@@ -35,7 +35,7 @@ pub use access::{Access, Act, Acts, DIRECTORY, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use consent::{Implicit, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 pub use emergency::{EMERGENCIES_MAX, EMERGENCY_DURATION, Emergency, REASON_MAX};
-pub use fault::HTTP_ERROR_CODES;
+pub use fhir::outcome::HTTP_ERROR_CODES;
 pub use fhir::patch::Patch;
 pub use library::{Shelf, TerminologyServer};
 pub use note::Note;

@@ -1,6 +1,6 @@
 //! Looking resources up for the server's own purposes.
 
-use ::search::{Handling, Scope, parse_query_string};
+use ::search::{Handling, Query, Scope, parse_query_string};
 use fhir::{IssueType, Outcome};
 use store::{Count, Page, Version};
 
@@ -9,13 +9,24 @@ use crate::{SearchRequest, Session};
 impl Session<'_> {
     /// The first resources of a type that a query string (without `?`) finds, at most `limit`; nothing is counted or included.
     pub fn lookup(&self, resource_type: &str, query: &str, limit: usize) -> Result<Vec<Version>, Outcome> {
+        let query = self.compiled(resource_type, query)?;
+        let request = SearchRequest { query: &query, page: Page::First, limit, total: Count::None, explain: false };
+        Ok(self.search(&request)?.matches)
+    }
+
+    /// How many resources of a type a query string (without `?`) finds; each is counted, in the index alone.
+    pub fn count(&self, resource_type: &str, query: &str) -> Result<u64, Outcome> {
+        let query = self.compiled(resource_type, query)?;
+        let request = SearchRequest { query: &query, page: Page::First, limit: 0, total: Count::Exact, explain: false };
+        Ok(self.search(&request)?.total.map_or(0, |total| total.count))
+    }
+
+    pub(crate) fn compiled(&self, resource_type: &str, query: &str) -> Result<Query, Outcome> {
         let known = self.setup().definitions.resource_type(resource_type);
         let known = known
             .ok_or_else(|| Outcome::new(IssueType::NotSupported, format!("there is no type `{resource_type}`")))?;
         let scope = Scope { resource_type: Some(known), compartment: None };
-        let query = self.registry().query(&scope, &parse_query_string(query)?, Handling::Strict, self.now())?;
-        let request = SearchRequest { query: &query, page: Page::First, limit, total: Count::None, explain: false };
-        Ok(self.search(&request)?.matches)
+        self.registry().query(&scope, &parse_query_string(query)?, Handling::Strict, self.now())
     }
 }
 
@@ -36,6 +47,9 @@ mod tests {
         for (query, limit, found) in cases {
             let versions = house.session().lookup("Patient", query, limit);
             assert_eq!(versions.ok().map(|versions| versions.len()), found, "{query}");
+            let count = house.session().count("Patient", query).ok();
+            assert_eq!(count.is_some(), found.is_some(), "{query}");
+            assert!(count.is_none_or(|count| limit == 1 || Some(count as usize) == found), "{query}");
         }
         assert!(house.session().lookup("Person1", "", 1).is_err());
     }

@@ -7,13 +7,14 @@ use fhir::json::{Document, Node};
 use fhir::{Definitions, Outcome};
 use store::{Batch, Filter, Find, Key, Millis, Precondition, Put, Snapshot, Version, Write};
 
-use crate::access::{Known, accepts};
+use crate::access::{Known, Sight, accepts};
 use crate::audit::{Act, Datum};
 use crate::parameters::Generation;
+use crate::search::Runner;
 use crate::session::parse_stored;
 use crate::trail::{self, Seen};
 use crate::transact::content::{Content, arrange};
-use crate::{Method, Planned, Requester, Session, access, consent, fault, library};
+use crate::{Access, Method, Planned, Requester, Session, access, consent, fault, library};
 
 /// How many resources with one identifier are looked at.
 const IDENTIFIED_MAX: usize = 10;
@@ -212,6 +213,16 @@ impl<'a> Transaction<'a> {
     /// Whether the caller may read what is stored under this key now: what a refusal tells of it is told to nobody else.
     pub fn may_read(&self, key: &Key) -> Result<bool, Outcome> {
         self.session.sight(self.snapshot)?.accepts(access::Act::Read, self.snapshot, key)
+    }
+
+    /// The first resources of a type that a query string (without `?`) finds among what was stored before this transaction, whoever may see
+    /// them, at most `limit`. A rule narrows them by what it [reads](Transaction::read) of each: that alone is checked again by the commit.
+    pub fn lookup(&self, resource_type: &str, query: &str, limit: usize) -> Result<Vec<Key>, Outcome> {
+        let sight = Sight::new(Access::full(), None, self.session.live.registry.clone());
+        let runner = Runner::new(self.session, self.snapshot, sight);
+        let query = self.session.compiled(resource_type, query)?;
+        let find = Find { sort: query.sort, ..Find::new(runner.filter(&query.criterion)?, limit) };
+        Ok(runner.find(find)?.hits.into_iter().map(|hit| hit.key).collect())
     }
 
     /// Whether this loads records of what happened elsewhere: a rule then keeps its books and refuses nothing.

@@ -6,7 +6,8 @@ use fhir::{Instant, Issue, IssueType, Outcome, Severity};
 use store::{Filter, Index};
 
 use crate::conjunction::both;
-use crate::dialect::Reading;
+use crate::dialect::{Dialect, Reading};
+use crate::free_slots::FreeSlots;
 use crate::parameter::{Indexed, Site, special};
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
@@ -21,12 +22,23 @@ const PARAMETERS_MAX: usize = 200;
 /// How many values one query may compare, each counted for every type and chain that it concerns.
 const COMPARISONS_MAX: usize = 20_000;
 
+/// What a query is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A client looks for something: what the dialect demands of its search holds as well.
+    Search,
+    /// It says which resources are meant.
+    Selection,
+    /// It decides about a write: identifiers are compared as they are written.
+    Condition,
+}
+
 pub(crate) fn compile(
     registry: &Registry,
     scope: &Scope,
     parameters: &[(String, String)],
     handling: Handling,
-    as_written: bool,
+    purpose: Purpose,
     now: Instant,
 ) -> Result<Query, Outcome> {
     if parameters.len() > PARAMETERS_MAX {
@@ -42,20 +54,21 @@ pub(crate) fn compile(
         conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new(), once: Vec::new() });
     }
     let mut query = Query::new(types);
+    let as_written = purpose == Purpose::Condition;
     let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written, now };
+    let mut free_slots = (purpose == Purpose::Search && registry.dialect() == Dialect::Nhs && query.types == ["Slot"])
+        .then(FreeSlots::default);
     for (name, value) in parameters {
-        let effect = registry.dialect().read(registry, &query.types, name, value).and_then(|reading| {
-            let effect = match result_parameter(registry, &mut query, scope, &reading.name, &reading.value) {
-                Some(effect) => effect?,
-                None => add_condition(registry, &budget, &query.types, &mut conditions, &reading)?,
-            };
-            Ok((reading, effect))
+        let reading = registry.dialect().read(registry, &query.types, name, value);
+        let taken = free_slots.as_mut().map_or(Ok(false), |slots| slots.take(&reading));
+        let effect = taken.and_then(|taken| match taken {
+            true => Ok(Effect::Applied),
+            false => result_parameter(registry, &mut query, scope, &reading.name, &reading.value)
+                .unwrap_or_else(|| add_condition(registry, &budget, &query.types, &mut conditions, &reading)),
         });
         match effect {
-            Ok((Reading { name, value, .. }, Effect::Applied)) => {
-                query.applied.push((name.into_owned(), value.into_owned()));
-            }
-            Ok((_, Effect::Elsewhere)) => {}
+            Ok(Effect::Applied) => query.applied.push((reading.name.into_owned(), reading.value.into_owned())),
+            Ok(Effect::Elsewhere) => {}
             Err(Refusal::Ignored(warning)) => query.warnings.push(warning),
             Err(Refusal::Unknown(outcome)) if handling == Handling::Lenient => {
                 query
@@ -64,6 +77,10 @@ pub(crate) fn compile(
             }
             Err(Refusal::Unknown(outcome) | Refusal::Bad(outcome)) => return Err(outcome),
         }
+    }
+    if let (Some(slots), [conditions]) = (free_slots, &mut conditions[..]) {
+        slots.check()?;
+        conditions.criteria.extend(slots.criterion(registry, &budget).map_err(Refusal::outcome)?);
     }
     if query.summary == Summary::Text && !query.includes.is_empty() {
         let text = "`_include` and `_revinclude` do not go with `_summary=text`";

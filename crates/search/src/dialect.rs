@@ -6,12 +6,10 @@
 
 use std::borrow::Cow;
 
-use fhir::{Issue, IssueType};
 use store::Filter;
 
 use crate::compile::split_modifier;
 use crate::parameter::Indexed;
-use crate::refusal::Refusal;
 use crate::registry::Registry;
 
 /// Which spellings of a query are understood.
@@ -44,21 +42,14 @@ impl<'a> Reading<'a> {
 
 impl Dialect {
     /// Reads a parameter of a search for these types.
-    pub(crate) fn read<'a>(
-        self,
-        registry: &Registry,
-        types: &[&str],
-        name: &'a str,
-        value: &'a str,
-    ) -> Result<Reading<'a>, Refusal> {
+    pub(crate) fn read<'a>(self, registry: &Registry, types: &[&str], name: &'a str, value: &'a str) -> Reading<'a> {
         match (self, name, types) {
-            (Dialect::R4, ..) => Ok(Reading::plain(name, value)),
-            (Dialect::Nhs, "_include:recurse", _) => Ok(Reading::plain("_include:iterate", value)),
-            (Dialect::Nhs, "_revinclude:recurse", _) => Ok(Reading::plain("_revinclude:iterate", value)),
-            (Dialect::Nhs, "searchFilter", ["Slot"]) => Err(search_filter(value)),
-            (Dialect::Nhs, "start", ["Appointment"]) => Ok(Reading::plain("date", value)),
-            (Dialect::Nhs, _, [resource_type]) => Ok(read_reference(registry, resource_type, name, value)),
-            (Dialect::Nhs, ..) => Ok(Reading::plain(name, value)),
+            (Dialect::R4, ..) => Reading::plain(name, value),
+            (Dialect::Nhs, "_include:recurse", _) => Reading::plain("_include:iterate", value),
+            (Dialect::Nhs, "_revinclude:recurse", _) => Reading::plain("_revinclude:iterate", value),
+            (Dialect::Nhs, "start", ["Appointment"]) => Reading::plain("date", value),
+            (Dialect::Nhs, _, [resource_type]) => read_reference(registry, resource_type, name, value),
+            (Dialect::Nhs, ..) => Reading::plain(name, value),
         }
     }
 }
@@ -69,17 +60,6 @@ impl Registry {
         let is_number = self.dialect() == Dialect::Nhs && is_nhs_number(id);
         is_number.then(|| self.coded("Patient", "identifier", Some(NHS_NUMBER), id)).flatten()
     }
-}
-
-/// GP Connect's `searchFilter` says who asks, in case some slots are kept for some; no slot says whom it is kept for.
-fn search_filter(value: &str) -> Refusal {
-    let is_token =
-        |token: &str| token.split_once('|').is_some_and(|(system, code)| !system.is_empty() && !code.is_empty());
-    if !value.split(',').all(is_token) {
-        return Refusal::bad_value("searchFilter", value, "`system|code`");
-    }
-    let text = "parameter `searchFilter` was left out: slots are kept for nobody in particular";
-    Refusal::Ignored(Issue::warning(IssueType::NotSupported, text))
 }
 
 /// References: their names in capitals, and identifiers where R4 has ids.
@@ -216,23 +196,14 @@ mod tests {
             ("Patient", ("identifier", "9434765919"), ("identifier", "9434765919"), &[]),
         ];
         for (resource_type, (name, value), (read_name, read_value), also) in cases {
-            let read = |name, value| Dialect::Nhs.read(registry(), &[resource_type], name, value).expect("readable");
+            let read = |name, value| Dialect::Nhs.read(registry(), &[resource_type], name, value);
             let reading = read(name, value);
             assert_eq!((&*reading.name, &*reading.value), (read_name, read_value), "{name}={value}");
             let found: Vec<_> = reading.also.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(found, also, "{name}={value}");
             assert_eq!(read(&reading.name, &reading.value), reading, "{name}={value} read again");
-            let plain = Dialect::R4.read(registry(), &[resource_type], name, value).expect("readable");
+            let plain = Dialect::R4.read(registry(), &[resource_type], name, value);
             assert_eq!(plain, Reading::plain(name, value));
-        }
-    }
-
-    #[test]
-    fn a_search_filter_must_be_well_formed() {
-        let read = |value| Dialect::Nhs.read(registry(), &["Slot"], "searchFilter", value);
-        assert!(matches!(read("https://fhir.nhs.uk/Id/ods-organization-code|A1001"), Err(Refusal::Ignored(_))));
-        for value in ["", "A1001", "|A1001", "https://fhir.nhs.uk/Id/ods-organization-code|", "a|b,c"] {
-            assert!(matches!(read(value), Err(Refusal::Bad(_))), "{value}");
         }
     }
 }

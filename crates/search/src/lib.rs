@@ -24,6 +24,7 @@ mod contained;
 mod dialect;
 mod escape;
 mod filter_expression;
+mod free_slots;
 mod include;
 mod list;
 mod refusal;

@@ -10,6 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use store::{Filter, Index, Key, Row};
 
 use crate::addition::{Addition, Progress};
+use crate::compile::Purpose;
 use crate::contained::Held;
 use crate::extract::Extraction;
 use crate::parameter::{self, Definition, Indexed, Site, special};
@@ -211,7 +212,18 @@ impl Registry {
         handling: Handling,
         now: Instant,
     ) -> Result<Query, Outcome> {
-        compile::compile(self, scope, parameters, handling, false, now)
+        compile::compile(self, scope, parameters, handling, Purpose::Selection, now)
+    }
+
+    /// Compiles what a client searches for: as [`Registry::query`], with what the dialect demands of searches.
+    pub fn search(
+        &self,
+        scope: &Scope,
+        parameters: &[(String, String)],
+        handling: Handling,
+        now: Instant,
+    ) -> Result<Query, Outcome> {
+        compile::compile(self, scope, parameters, handling, Purpose::Search, now)
     }
 
     /// Compiles a query that decides about a write: strictly, and identifiers are compared as they are written.
@@ -222,7 +234,7 @@ impl Registry {
         now: Instant,
     ) -> Result<Query, Outcome> {
         let scope = Scope { resource_type: Some(resource_type), compartment: None };
-        compile::compile(self, &scope, parameters, Handling::Strict, true, now)
+        compile::compile(self, &scope, parameters, Handling::Strict, Purpose::Condition, now)
     }
 
     /// The parameters served for a type, sorted by code.

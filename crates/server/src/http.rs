@@ -170,14 +170,20 @@ impl Exchange {
         let query = head.uri.query().unwrap_or_default();
         let mut parameters = parse_query_string(query)?;
         let mut general = General::take(&mut parameters);
-        self.accept(head, &general)?;
+        let accepted = self.accept(head, &general);
         let interaction = self.interaction(state, head, query, &parameters, &general)?;
+        if interaction.gives_resource(&parameters) {
+            accepted?;
+        }
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let access = match interaction {
             Interaction::Capabilities => state.authority.open_access(),
             // A token that does not count is told so, and is never as good as none.
             _ if state.directory == Directory::Open && !self.form.has_token && interaction.is_of_directory() => {
                 state.repository.directory()?
+            }
+            _ if state.directory == Directory::Open && !self.form.has_token && interaction.is_open() => {
+                state.authority.open_access()
             }
             _ => state.authority.access(&state.repository, authorization).inspect_err(|outcome| {
                 if self.form.has_token {

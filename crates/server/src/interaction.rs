@@ -8,7 +8,7 @@ use hyper::Method;
 use repository::audit::Act;
 use repository::{DIRECTORY, HistoryScope, Key, Target};
 use search::{Compartment, Scope};
-use services::{OPERATIONS, Operation, Subject};
+use services::{Gives, OPERATIONS, Operation, Subject};
 
 use crate::respond::Refused;
 
@@ -98,6 +98,19 @@ impl Interaction {
         match self {
             Interaction::Operation { operation, posted: true, .. } => operation.takes(),
             _ => &[],
+        }
+    }
+
+    /// Whether it is answered to who shows no token.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Interaction::Operation { operation, .. } if operation.is_open())
+    }
+
+    /// Whether the answer to this query is a resource, in whatever format.
+    pub(crate) fn gives_resource(&self, query: &[(String, String)]) -> bool {
+        match self {
+            Interaction::Operation { operation, .. } => operation.gives(query) == Gives::Resource,
+            _ => true,
         }
     }
 

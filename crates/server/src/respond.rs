@@ -40,6 +40,13 @@ pub(crate) struct Answer {
 pub(crate) enum Content {
     Nothing,
     Resource(Bytes),
+    /// No resource, and the same for everybody.
+    File {
+        bytes: Bytes,
+        media_type: &'static str,
+        /// How long caches may keep it, in seconds.
+        max_age: u32,
+    },
     Outcome(Outcome),
 }
 
@@ -169,14 +176,19 @@ const HEADERS: usize = 12;
 impl Form {
     /// The HTTP response of an answer.
     pub(crate) fn response(&self, answer: Answer, base_url: &str) -> Response {
+        let mut file = None;
         let bytes = match answer.content {
             Content::Nothing => Bytes::new(),
             Content::Resource(bytes) => bytes,
+            Content::File { bytes, media_type, max_age } => {
+                file = Some((media_type, max_age));
+                bytes
+            }
             Content::Outcome(outcome) => outcome.to_json().into(),
         };
         let has_body = !bytes.is_empty();
         let (mut bytes, status) = match self.wanted.format {
-            _ if !has_body => (bytes, answer.status),
+            _ if !has_body || file.is_some() => (bytes, answer.status),
             Format::Json if self.pretty => (indent(&bytes).into(), answer.status),
             Format::Json => (bytes, answer.status),
             Format::Xml => match self.xml(&bytes) {
@@ -194,8 +206,9 @@ impl Form {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.reserve(HEADERS);
-        if has_body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.wanted.content_type));
+        if has_body || file.is_some() {
+            let media_type = file.map_or(self.wanted.content_type, |(media_type, _)| media_type);
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
         if self.is_head {
             headers.insert(CONTENT_LENGTH, length.into());
@@ -205,7 +218,8 @@ impl Form {
         }
         let vary = if compressible { "accept, accept-encoding" } else { "accept" };
         headers.insert(VARY, HeaderValue::from_static(vary));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static(CACHING));
+        let caching = file.and_then(|(_, max_age)| HeaderValue::try_from(format!("public, max-age={max_age}")).ok());
+        headers.insert(CACHE_CONTROL, caching.unwrap_or(HeaderValue::from_static(CACHING)));
         if let Some(etag) = answer.etag {
             headers.insert(ETAG, etag);
         }

@@ -2,12 +2,14 @@
 
 mod appointments;
 mod definition;
+mod demand;
 mod fhirpath;
 mod inputs;
 mod london;
 mod operation;
 pub mod packages;
 mod prescriptions;
+mod publish;
 mod search_parameters;
 mod settings;
 mod sharing;
@@ -17,7 +19,7 @@ mod triage;
 mod validate;
 
 pub use definition::call;
-pub use operation::{Invocation, Operation, Sent, Subject};
+pub use operation::{Gives, Invocation, Operation, Sent, Subject};
 pub use settings::{Overlap, RepeatCount, Services, Settings};
 pub use terminology::EXPANSION_INPUTS;
 
@@ -30,6 +32,8 @@ impl Services {
     pub fn rules(self: &Arc<Services>) -> Vec<Box<dyn Rule>> {
         vec![
             Box::new(appointments::ClaimedSlot),
+            Box::new(appointments::Outside),
+            Box::new(appointments::KeptSlots),
             Box::new(appointments::Booking { services: self.clone() }),
             Box::new(triage::Guided { services: self.clone() }),
             Box::new(triage::GuidanceGiver),
@@ -56,6 +60,8 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &triage::Extract,
     &triage::Populate,
     &triage::ProcessMessage,
+    &publish::BulkPublish,
+    &demand::Demand,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,

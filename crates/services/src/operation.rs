@@ -31,12 +31,34 @@ pub trait Operation: Sync {
     }
     /// Whether it may write: then GET is refused.
     fn affects_state(&self) -> bool;
+    /// Whether it is answered to who shows no token, too: it shows everybody the same, and nothing of a patient.
+    fn is_open(&self) -> bool {
+        false
+    }
+    /// What the answer to this query is.
+    fn gives(&self, _query: &[(String, String)]) -> Gives {
+        Gives::Resource
+    }
     /// The media types beside those of FHIR whose bodies it takes as they are.
     fn takes(&self) -> &'static [&'static str] {
         &[]
     }
-    /// Does it, with inputs that were checked; the answer is a resource as minified JSON. Called by [`crate::call`] alone.
+    /// Does it, with inputs that were checked; the answer is what [`Operation::gives`] says. Called by [`crate::call`] alone.
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
+}
+
+/// What the bytes of an answer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// A resource as minified JSON.
+    Resource,
+    /// A file, which everybody's caches may keep for so many seconds.
+    File {
+        /// Of this media type.
+        media_type: &'static str,
+        /// In seconds.
+        max_age: u32,
+    },
 }
 
 /// One call of an operation.

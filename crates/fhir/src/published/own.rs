@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use crate::json::{Document, Node};
 
 const TEXTS: &[&str] = &[
+    include_str!("../../../../profiles/nhs/definitions/CodeSystem-cqc-question.json"),
+    include_str!("../../../../profiles/nhs/definitions/CodeSystem-cqc-rating.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-repeat-order-output.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-appointment-book.json"),
@@ -12,6 +14,8 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-appointment-hold.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-break-glass.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-extract.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-bulk-publish.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-demand.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-fhirpath.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-package-add.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-package-list.json"),
@@ -19,6 +23,8 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-populate.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-process-message.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-search-parameters.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-bookable-by.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-booking-limit.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-estimated.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-held-until.json"),
@@ -33,6 +39,8 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-repeat-plan.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-sharing-consent.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-received-message.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-offered-slot.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-waiting-since.json"),
     include_str!("../../../../profiles/nhs/definitions/ValueSet-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-opt-out-purpose.json"),
     include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-patient-observation-status.json"),

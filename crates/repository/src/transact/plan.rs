@@ -1,6 +1,6 @@
 //! One try: the writes that the changes amount to on one snapshot, rules applied.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
@@ -21,7 +21,11 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Rule, Session, fault, once};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
+
+/// Who is said to have done what rules add to the records of others.
+const SERVER: &str = "server";
+const SERVER_NAME: &str = "This server";
 
 /// The rules of the repository itself.
 const OWN_RULES: [&dyn Rule; 2] = [&Keeper, &Protection];
@@ -92,19 +96,34 @@ impl<'a> Plan<'a> {
     pub(super) fn accounts(&self) -> Result<Vec<Write>, Outcome> {
         let session = self.transaction.session;
         let Some(requester) = session.requester() else { return Ok(Vec::new()) };
-        let mut by_act: Vec<(audit::Act, Vec<Seen>)> = Vec::new();
+        let server =
+            Requester { client: SERVER.to_owned(), client_name: SERVER_NAME.to_owned(), ..Requester::default() };
+        let mut patients = BTreeSet::new();
+        let mut written = Vec::new();
         for write in self.transaction.writes.iter().filter(|write| !write.changes_nothing()) {
-            let act = write.act();
             let seen = self.transaction.seen(write)?;
-            match by_act.iter_mut().find(|(known, _)| *known == act) {
-                Some((_, several)) => several.push(seen),
-                None => by_act.push((act, vec![seen])),
+            if write.change.is_some() {
+                patients.extend(seen.patients.iter().cloned());
+            }
+            written.push((write, seen));
+        }
+        let mut by_act: Vec<(&Requester, audit::Act, Vec<Seen>)> = Vec::new();
+        for (write, seen) in written {
+            // What rules do in the records of others is not told of the caller, whom that would tell of the others, and the others of the caller.
+            let is_callers = write.change.is_some() || seen.patients.iter().all(|patient| patients.contains(patient));
+            let (who, act) = (if is_callers { requester } else { &server }, write.act());
+            match by_act.iter_mut().find(|(known, other, _)| std::ptr::eq(*known, who) && *other == act) {
+                Some((.., several)) => several.push(seen),
+                None => by_act.push((who, act, vec![seen])),
             }
         }
-        let subjects: Vec<_> = by_act.iter().map(|(act, seen)| (*act, by_patient(seen))).collect();
+        let subjects: Vec<_> = by_act.iter().map(|(who, act, seen)| (*who, *act, by_patient(seen))).collect();
         let accounts: Vec<_> = subjects
             .iter()
-            .map(|(act, subjects)| Account { act: *act, subjects, ..session.told(requester, session.operation) })
+            .map(|(who, act, subjects)| match std::ptr::eq(*who, requester) {
+                true => Account { act: *act, subjects, ..session.told(who, session.operation) },
+                false => Account { act: *act, subjects, peer: None, request: "", ..session.told(who, "") },
+            })
             .collect();
         Ok(session.repository.ledger().writes(&accounts))
     }

@@ -416,7 +416,7 @@ fn simple_filter(
 
 /// How a value compares, <https://hl7.org/fhir/R4/search.html#prefix>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Prefix {
+pub(crate) enum Prefix {
     Eq,
     Ne,
     Gt,
@@ -430,7 +430,7 @@ enum Prefix {
 
 impl Prefix {
     /// The prefix and the rest; `Eq` when there is none, and `None` when there is an unknown one.
-    fn split(text: &str) -> Option<(Prefix, &str)> {
+    pub(crate) fn split(text: &str) -> Option<(Prefix, &str)> {
         let letters = text.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (prefix, rest) = text.split_at(letters);
         let prefix = match prefix {

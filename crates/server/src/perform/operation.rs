@@ -1,12 +1,15 @@
 //! Operations, <https://hl7.org/fhir/R4/operations.html>.
 
+use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use services::Invocation;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use services::{Gives, Invocation};
 
-use super::{Call, Caller, Payload};
+use super::{Call, Caller, Conditions, Payload};
 use crate::interaction::Interaction;
 use crate::media::Media;
-use crate::respond::{Answer, Refused};
+use crate::respond::{Answer, Content, Refused};
 
 pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     let Interaction::Operation { operation, subject, .. } = call.interaction else {
@@ -22,8 +25,26 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         Payload::Nothing => None,
         payload => Some(payload.document()?),
     };
-    let services = caller.state.services.clone();
+    let (services, gives) = (caller.state.services.clone(), operation.gives(&call.parameters));
     let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw, services };
     let session = caller.session.during(operation.code());
-    Ok(Answer::resource(services::call(operation, &session, &invocation)?))
+    let bytes = services::call(operation, &session, &invocation)?;
+    Ok(match gives {
+        Gives::Resource => Answer::resource(bytes),
+        Gives::File { media_type, max_age } => file(&call.conditions, bytes, media_type, max_age),
+    })
 }
+
+/// A file under a tag of its content, or that the caller has it already.
+fn file(conditions: &Conditions, bytes: Bytes, media_type: &'static str, max_age: u32) -> Answer {
+    let tag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..TAG_LENGTH]);
+    let is_known = conditions.if_none_match.as_ref().is_some_and(|tags| {
+        tags.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || known == tag)
+    });
+    let (status, bytes) = if is_known { (StatusCode::NOT_MODIFIED, Bytes::new()) } else { (StatusCode::OK, bytes) };
+    let etag = HeaderValue::try_from(format!("W/{tag}")).ok();
+    Answer { content: Content::File { bytes, media_type, max_age }, etag, ..Answer::empty(status) }
+}
+
+/// How many hexadecimal digits of a hash tell files apart.
+const TAG_LENGTH: usize = 32;

@@ -18,7 +18,7 @@ pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<
     // Those of a batch come after what it has changed.
     let session = caller.session.renewed();
     let now = state.repository.now();
-    let query = session.registry().query(scope, &call.parameters, call.preferences.handling, now)?;
+    let query = session.registry().search(scope, &call.parameters, call.preferences.handling, now)?;
     let pages = Pages::new(caller, &path(scope), &query.applied, query.count, &call.general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {

@@ -5,6 +5,7 @@
 //! - Claims, guards, slots and appointment change in one commit.
 
 mod actor;
+mod booker;
 mod booking;
 mod deadlines;
 mod demands;
@@ -12,6 +13,8 @@ mod guard;
 mod hold;
 mod ihe;
 mod patient;
+mod kept;
+mod outside;
 mod refusal;
 mod resource;
 mod seats;
@@ -22,6 +25,8 @@ mod status;
 pub(crate) use booking::Booking;
 pub(crate) use deadlines::Deadlines;
 pub(crate) use ihe::{Book, Find, Hold};
+pub(crate) use kept::KeptSlots;
+pub(crate) use outside::Outside;
 pub(crate) use slot::ClaimedSlot;
 
 #[cfg(test)]

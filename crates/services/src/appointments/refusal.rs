@@ -37,6 +37,13 @@ pub(super) enum Reason {
     Comment,
     Patient,
     Transition,
+    MadeOutside,
+    Begun,
+    Way,
+    Over,
+    Element,
+    Deleted,
+    Kept,
 }
 
 impl Reason {
@@ -93,6 +100,23 @@ impl Reason {
             Reason::Description => (BusinessRule, INVALID, "the description has {} characters, at most `100` are kept"),
             Reason::Comment => (BusinessRule, INVALID, "the comment has {} characters, at most `500` are kept"),
             Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient"),
+            Reason::MadeOutside => (
+                BusinessRule,
+                INVALID,
+                "only the practice makes an appointment {}; others make it booked, pending or waitlist",
+            ),
+            Reason::Begun => (BusinessRule, INVALID, "the appointment began at {}: only the practice changes it now"),
+            Reason::Way => (BusinessRule, INVALID, "only the practice takes an appointment {}"),
+            Reason::Over => (BusinessRule, INVALID, "the appointment is {}: only the practice changes it now"),
+            Reason::Element => (
+                BusinessRule,
+                INVALID,
+                "only the practice changes {}; others change description and comment, or cancel",
+            ),
+            Reason::Deleted => (BusinessRule, INVALID, "only the practice deletes {}; others cancel"),
+            Reason::Kept => {
+                (BusinessRule, INVALID, "the slot {} is kept for other organisations than the one that books")
+            }
             Reason::Transition => (BusinessRule, INVALID, "an appointment cannot go {}"),
         }
     }

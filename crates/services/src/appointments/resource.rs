@@ -46,7 +46,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The extensions with this url.
-    pub(super) fn extensions(self, url: &'static str) -> impl Iterator<Item = Node<'a>> {
+    pub(super) fn extensions(self, url: &'static str) -> impl Iterator<Item = Node<'a>> + use<'a> {
         let extensions = self.0.get("extension").into_iter().flat_map(Node::each);
         extensions.filter(move |it| it.get("url").is_some_and(|found| found.is_str(url)))
     }
@@ -55,6 +55,12 @@ impl<'a> Entry<'a> {
     pub(super) fn channel(self) -> Vec<String> {
         let channels = self.extensions(DELIVERY_CHANNEL);
         channels.filter_map(|channel| channel.get("valueCodeableConcept")).flat_map(meaning).collect()
+    }
+
+    /// The resource that it contains under this id.
+    pub(super) fn contained(self, id: &str) -> Option<Node<'a>> {
+        let mut contained = self.0.get("contained").into_iter().flat_map(Node::each);
+        contained.find(|resource| resource.get("id").is_some_and(|found| found.is_str(id)))
     }
 
     /// How many appointments a slot says that it takes, as written; `None` when it says nothing.
@@ -115,7 +121,8 @@ fn meaning(concept: Node<'_>) -> Vec<String> {
     if codings.is_empty() { vec![text(concept.get("text"))] } else { codings }
 }
 
-fn is_patient(actor: Node<'_>) -> bool {
+/// Whether a participant's actor is a patient.
+pub(super) fn is_patient(actor: Node<'_>) -> bool {
     if actor.get("type").is_some_and(|name| name.is_str("Patient")) {
         return true;
     }

@@ -38,6 +38,11 @@ pub(super) fn takes_time(status: &str) -> bool {
     holds(status) && status != "noshow"
 }
 
+/// Whether an appointment that comes into this state takes its slots.
+pub(super) fn takes(status: &str) -> bool {
+    status == "pending" || holds(status)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

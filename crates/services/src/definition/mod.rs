@@ -22,7 +22,7 @@ use fhir::json::{Document, Node};
 use fhir::{Definitions, IssueType, Outcome, published};
 use repository::Session;
 
-use crate::{Invocation, OPERATIONS, Operation};
+use crate::{Gives, Invocation, OPERATIONS, Operation};
 
 /// What the definition of an operation says about its parameters.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invoc
     }
     let answer = operation.run(session, invocation)?;
     if cfg!(debug_assertions)
+        && operation.gives(&invocation.parameters) == Gives::Resource
         && let Some(definition) = definition
     {
         answered::check(definition, &answer).map_err(|fault| {

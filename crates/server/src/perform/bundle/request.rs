@@ -38,7 +38,7 @@ pub(super) fn step(state: &State, entry: Node<'_>, preferences: Preferences) -> 
         Interaction::Search { ref scope, .. } => {
             // It runs when all is written: what cannot be understood is refused while nothing is.
             let repository = &state.repository;
-            repository.registry().query(scope, &call.parameters, preferences.handling, repository.now())?;
+            repository.registry().search(scope, &call.parameters, preferences.handling, repository.now())?;
             Ok(Step::Read(call))
         }
         Interaction::Create(_) | Interaction::Update(_) | Interaction::Patch(_) | Interaction::Delete(_) => {

@@ -1,0 +1,181 @@
+use std::collections::BTreeSet;
+
+use flint_tests::{Flint, Guarded, Holder, Reply, example};
+use serde_json::{Value, json};
+use server::Dialect;
+
+const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
+const KIND: &str = "https://fhir.nhs.uk/STU3/CodeSystem/GPConnect-OrganisationType-1";
+const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
+
+fn kept_for(codings: &[(&str, &str)]) -> Vec<Value> {
+    let extension = |(system, code): &(&str, &str)| json!({ "url": BOOKABLE_BY, "valueCoding": { "system": system, "code": code } });
+    codings.iter().map(extension).collect()
+}
+
+/// Slots of one day: for everybody; for 111, or urgent care; of a schedule for the hub; of a service for the hub, one of them for 111 as well.
+fn keep(put: &dyn Fn(Value)) {
+    let service = |id: &str, kept: &[(&str, &str)]| json!({ "resourceType": "HealthcareService", "id": id, "active": true, "name": id, "extension": kept_for(kept) });
+    let schedule = |id: &str, service: &str, kept: &[(&str, &str)]| {
+        json!({ "resourceType": "Schedule", "id": id, "extension": kept_for(kept), "actor": [
+            { "reference": "Location/loc1" }, { "reference": format!("HealthcareService/{service}") }] })
+    };
+    let slot = |id: &str, schedule: &str, kept: &[(&str, &str)]| {
+        let hour = 10 + id.len();
+        json!({ "resourceType": "Slot", "id": id, "status": "free", "schedule": { "reference": format!("Schedule/{schedule}") },
+            "start": format!("2027-03-09T{hour}:00:00Z"), "end": format!("2027-03-09T{hour}:10:00Z"), "extension": kept_for(kept) })
+    };
+    for resource in [
+        service("anybody", &[]),
+        service("hub", &[(ODS, "A1001")]),
+        schedule("open", "anybody", &[]),
+        schedule("of-hub", "anybody", &[(ODS, "A1001")]),
+        schedule("at-hub", "hub", &[]),
+        slot("k", "open", &[]),
+        slot("kk", "open", &[(ODS, "RYE"), (KIND, "urgent-care")]),
+        slot("kkk", "of-hub", &[]),
+        slot("kkkk", "at-hub", &[]),
+        slot("kkkkk", "at-hub", &[(ODS, "RYE")]),
+    ] {
+        let mut resource = resource;
+        if resource["extension"].as_array().is_some_and(Vec::is_empty) {
+            resource.as_object_mut().expect("an object").remove("extension");
+        }
+        put(resource);
+    }
+}
+
+fn put(flint: &Flint) -> impl Fn(Value) {
+    |resource| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        flint.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    }
+}
+
+fn surgery(dialect: Dialect) -> Flint {
+    let flint = Flint::start_with(|config| {
+        config.dialect = dialect;
+        config.load.push(example("seed-transaction.json"));
+    });
+    keep(&put(&flint));
+    flint
+}
+
+fn ids(reply: Reply) -> BTreeSet<String> {
+    reply.keys("match").iter().map(|key| key.trim_start_matches("Slot/").to_owned()).collect()
+}
+
+#[test]
+fn a_search_finds_what_is_kept_for_who_asks() {
+    let flint = surgery(Dialect::Nhs);
+    let day = "/Slot?start=ge2027-03-09&end=le2027-03-10&status=free";
+    let cases: [(&str, &[&str]); 9] = [
+        ("", &["k"]),
+        ("&searchFilter={ods}|A1001", &["k", "kkk", "kkkk"]),
+        ("&searchFilter={ods}|a1001", &["k", "kkk", "kkkk"]),
+        ("&searchFilter={ods}|RYE", &["k", "kk"]),
+        ("&searchFilter={kind}|urgent-care", &["k", "kk"]),
+        ("&searchFilter={kind}|urgent-care&searchFilter={ods}|A1001", &["k", "kk", "kkk", "kkkk"]),
+        ("&searchFilter={ods}|A1001,{ods}|RYE", &["k", "kk", "kkk", "kkkk", "kkkkk"]),
+        ("&searchFilter=urn:unknown|A1001", &["k"]),
+        ("&searchFilter=urn:unknown|x&searchFilter={ods}|A1001", &["k", "kkk", "kkkk"]),
+    ];
+    for (filter, expected) in cases {
+        let filter = filter.replace("{ods}", ODS).replace("{kind}", KIND).replace('|', "%7C");
+        let reply = flint.get(&format!("{day}{filter}&_total=accurate")).expect(200);
+        let reply = reply.facts(&[("/total", &expected.len().to_string())]);
+        let link = reply.link("self").expect("a link");
+        assert_eq!(ids(reply), expected.iter().map(|id| (*id).to_owned()).collect(), "{filter}");
+        assert_eq!(ids(flint.get(&link).expect(200)).len(), expected.len(), "{link}");
+    }
+    assert_eq!(ids(flint.get("/Slot?start=ge2027-03-09&end=le2027-03-10").expect(200)).len(), 5);
+    let plain = surgery(Dialect::R4);
+    assert_eq!(ids(plain.get(day).expect(200)).len(), 5);
+    let own = plain.get(&format!("{day}&bookable-by:missing=true&schedule.bookable-by:missing=true")).expect(200);
+    assert_eq!(ids(own), BTreeSet::from(["k".to_owned(), "kkkk".to_owned()]));
+}
+
+#[test]
+fn a_search_reaches_two_weeks() {
+    let flint = surgery(Dialect::Nhs);
+    let far = ["start=ge2027-03-01&end=le2027-03-16", "start=ge2027-03-01T00:00:00Z&start=le2027-04-01T00:00:00Z"];
+    for window in far {
+        let reply = flint.get(&format!("/Slot?status=free&{window}")).expect(422);
+        reply.facts(&[("/issue/0/details/coding/0/code", "INVALID_PARAMETER"), ("/issue/0/code", "invalid")]);
+    }
+    flint.get("/Slot?status=free&start=ge2027-03-01&end=le2027-03-15").expect(200);
+    let plain = surgery(Dialect::R4);
+    plain.get(&format!("/Slot?status=free&{}", far[0])).expect(200);
+}
+
+fn booking(slot: &str, organization: Option<Value>) -> Value {
+    let hour = 10 + slot.len();
+    let mut appointment = json!({ "resourceType": "Appointment", "status": "booked", "slot": [{ "reference": format!("Slot/{slot}") }],
+        "start": format!("2027-03-09T{hour}:00:00Z"), "end": format!("2027-03-09T{hour}:10:00Z"),
+        "participant": [{ "actor": { "reference": "Patient/p1" }, "status": "accepted" }] });
+    if let Some(mut organization) = organization {
+        organization["resourceType"] = json!("Organization");
+        organization["id"] = json!("bo");
+        appointment["contained"] = json!([organization]);
+        appointment["extension"] = json!([{ "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BookingOrganization",
+            "valueReference": { "reference": "#bo" } }]);
+    }
+    appointment
+}
+
+fn ods(code: &str) -> Option<Value> {
+    Some(json!({ "identifier": [{ "system": ODS, "value": code }], "name": code }))
+}
+
+#[test]
+fn a_slot_is_booked_by_whom_it_is_kept_for() {
+    let flint = surgery(Dialect::R4);
+    let urgent =
+        Some(json!({ "name": "urgent care", "type": [{ "coding": [{ "system": KIND, "code": "urgent-care" }] }] }));
+    let refused = [
+        ("kk", ods("A1001")),
+        ("kkk", ods("RYE")),
+        ("kkkk", ods("RYE")),
+        ("kkkk", urgent.clone()),
+        ("kkkkk", ods("A1001")),
+        ("kkkkk", ods("RYE")),
+    ];
+    for (slot, organization) in refused {
+        let reply = flint.send("POST /Appointment", booking(slot, organization)).expect(422);
+        reply.facts(&[
+            ("/issue/0/code", "business-rule"),
+            ("/issue/0/expression/0", "Appointment.slot[0]"),
+            ("/issue/0/diagnostics", &format!("*`Slot/{slot}`*kept*")),
+        ]);
+        flint.get(&format!("/Slot/{slot}")).expect(200).facts(&[("/status", "free")]);
+    }
+    for (slot, organization) in [("k", ods("ZZZ")), ("kk", urgent), ("kkk", ods("A1001")), ("kkkk", ods("a1001"))] {
+        flint.send("POST /Appointment", booking(slot, organization)).expect(201);
+    }
+}
+
+#[test]
+fn the_client_is_somebodys() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    keep(&|resource| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    });
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    guarded.hold(&own).send("POST /Appointment", booking("kkk", None)).expect(422);
+    let hub = json!({ "resourceType": "Organization", "id": "hub", "identifier": [{ "system": ODS, "value": "A1001" }], "name": "Hub" });
+    keeper.send("PUT /Organization/hub", hub).expect(201);
+    let of_hub = guarded.hold(&Holder { organization: "Organization/hub", ..own.clone() });
+    of_hub.send("POST /Appointment", booking("kk", None)).expect(422);
+    let booked = of_hub.send("POST /Appointment", booking("kkk", None)).expect(201);
+    let by_identifier = ["https://fhir.nhs.uk/Id/ods-organization-code|A1001"];
+    let named = guarded.hold(&Holder { identifiers: &by_identifier, ..own.clone() });
+    named.send("POST /Appointment", booking("kkkk", None)).expect(201);
+    // What was accepted stays so, whoever amends it.
+    let amend = r#"[{"op":"add","path":"/comment","value":"x"}]"#;
+    let url = format!("PATCH /Appointment/{}", booked.pointer("/id"));
+    guarded.hold(&own).call(&url).body("application/json-patch+json", amend).send().expect(200);
+    let staff = Holder { scope: "user/*.cruds", user: "Practitioner/dr1", purposes: &["TREAT"], ..Holder::default() };
+    guarded.hold(&staff).send("POST /Appointment", booking("kk", None)).expect(201);
+}
