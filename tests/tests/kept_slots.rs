@@ -179,3 +179,78 @@ fn the_client_is_somebodys() {
     let staff = Holder { scope: "user/*.cruds", user: "Practitioner/dr1", purposes: &["TREAT"], ..Holder::default() };
     guarded.hold(&staff).send("POST /Appointment", booking("kk", None)).expect(201);
 }
+
+/// A schedule on which each organisation may hold two appointments, with slots at 8 to 15.
+fn limited() -> Flint {
+    let flint = Flint::surgery();
+    let put = put(&flint);
+    put(json!({ "resourceType": "Schedule", "id": "few", "actor": [{ "reference": "Location/loc1" }],
+        "extension": [{ "url": "https://flint.example/fhir/StructureDefinition/booking-limit", "valuePositiveInt": 2 }] }));
+    for hour in 8..16 {
+        put(
+            json!({ "resourceType": "Slot", "id": format!("few{hour}"), "status": "free", "schedule": { "reference": "Schedule/few" },
+            "start": format!("2027-03-09T{hour:02}:00:00Z"), "end": format!("2027-03-09T{hour:02}:10:00Z") }),
+        );
+    }
+    drop(put);
+    flint
+}
+
+fn at(hour: u32, organization: Option<Value>) -> Value {
+    let mut appointment = booking("k", organization);
+    appointment["slot"] = json!([{ "reference": format!("Slot/few{hour}") }]);
+    appointment["start"] = json!(format!("2027-03-09T{hour:02}:00:00Z"));
+    appointment["end"] = json!(format!("2027-03-09T{hour:02}:10:00Z"));
+    appointment
+}
+
+fn patch(flint: &Flint, id: &str, operations: Value) -> Reply {
+    let call = flint.call(&format!("PATCH /Appointment/{id}"));
+    call.body("application/json-patch+json", operations.to_string()).send()
+}
+
+#[test]
+fn an_organisation_holds_no_more_than_the_limit() {
+    let flint = limited();
+    let first = flint.send("POST /Appointment", at(8, ods("A1001"))).expect(201).pointer("/id");
+    flint.send("POST /Appointment", at(9, ods("a1001"))).expect(201);
+    let over = flint.send("POST /Appointment", at(10, ods("A1001"))).expect(422);
+    over.facts(&[("/issue/0/code", "business-rule"), ("/issue/0/diagnostics", "*the `2` appointments*")]);
+    flint.get("/Slot/few10").expect(200).facts(&[("/status", "free")]);
+    flint.send("POST /Appointment", at(10, ods("RYE"))).expect(201);
+    for hour in [11, 12, 13] {
+        flint.send("POST /Appointment", at(hour, None)).expect(201);
+    }
+    // Moved on the same schedule it counts once; what is given back may be taken again.
+    let to = |hour: u32| {
+        json!([{ "op": "replace", "path": "/slot/0/reference", "value": format!("Slot/few{hour}") },
+            { "op": "replace", "path": "/start", "value": format!("2027-03-09T{hour:02}:00:00Z") },
+            { "op": "replace", "path": "/end", "value": format!("2027-03-09T{hour:02}:10:00Z") }])
+    };
+    patch(&flint, &first, to(14)).expect(200);
+    flint.send("POST /Appointment", at(8, ods("A1001"))).expect(422);
+    patch(&flint, &first, json!([{ "op": "replace", "path": "/status", "value": "cancelled" }])).expect(200);
+    flint.send("POST /Appointment", at(8, ods("A1001"))).expect(201);
+    flint.send("POST /Appointment", at(14, ods("A1001"))).expect(422);
+    // What is over does not count.
+    flint.advance(std::time::Duration::from_secs(8 * 24 * 60 * 60 + 2 * 60 * 60));
+    flint.send("POST /Appointment", at(14, ods("A1001"))).expect(201);
+    flint.send("POST /Appointment", at(15, ods("A1001"))).expect(201);
+}
+
+#[test]
+fn bookings_at_the_same_time_keep_to_the_limit() {
+    let flint = limited();
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let book = |hour| {
+            let flint = &flint;
+            scope.spawn(move || flint.send("POST /Appointment", at(hour, ods("A1001"))).status)
+        };
+        let threads: Vec<_> = (8..16).map(book).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 2, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 422].contains(status)), "{statuses:?}");
+    flint.get("/Slot?schedule=Schedule/few&status=busy").expect(200).facts(&[("/total", "2")]);
+    flint.get("/Appointment?booking-organization=A1001").expect(200).facts(&[("/total", "2")]);
+}

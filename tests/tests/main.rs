@@ -84,5 +84,7 @@ mod total;
 mod triage;
 /// `$validate`.
 mod validate;
+/// The waiting list: offers, answers, and what they replace.
+mod waiting_list;
 /// Resources as XML.
 mod xml;

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use flint_tests::{Flint, Guarded, Holder, Reply, example};
 use serde_json::{Value, json};
+use server::Directory;
 
 const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
 
@@ -153,4 +154,15 @@ fn files_are_asked_for_by_their_urls() {
     for query in refused {
         flint.get(&format!("/$bulk-publish?{query}")).expect(400).facts(&[("/resourceType", "OperationOutcome")]);
     }
+}
+
+#[test]
+fn who_closes_the_directory_closes_this() {
+    let guarded = Guarded::start_with(|config| {
+        config.load.push(example("seed-transaction.json"));
+        config.directory = Directory::Closed;
+    });
+    guarded.flint().get("/$bulk-publish").expect(401);
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    keeper.get("/$bulk-publish").expect(200);
 }

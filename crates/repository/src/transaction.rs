@@ -248,6 +248,11 @@ impl<'a> Transaction<'a> {
         self.writes.push(write);
     }
 
+    /// What is planned for a resource, for a rule that lets others look at what it has planned itself; `None` when nothing is.
+    pub fn planned_for(&mut self, key: &Key) -> Result<Option<Planned>, Outcome> {
+        self.position(key).map(|at| self.planned(at)).transpose()
+    }
+
     /// A planned write as rules look at it.
     pub(crate) fn planned(&mut self, at: usize) -> Result<Planned, Outcome> {
         let write = &self.writes[at];

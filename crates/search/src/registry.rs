@@ -460,6 +460,7 @@ mod tests {
             "_tag",
             "_text",
             "appointment-type",
+            "bookable-by",
             "delivery-channel",
             "end",
             "identifier",

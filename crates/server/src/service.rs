@@ -20,6 +20,8 @@ pub(crate) struct ServiceSettings {
     repeat_count_of: Option<BTreeMap<String, RepeatCountPolicy>>,
     /// How many hours after a triage an appointment may be booked by it [default: 24]
     triage_hours_max: Option<u32>,
+    /// How many minutes who waits may think about an offer [default: 60]
+    offer_minutes: Option<u32>,
 }
 
 /// The two choices of [`Overlap`], as settings name them.
@@ -67,10 +69,15 @@ impl From<ServiceSettings> for Settings {
                 of.into_iter().map(|(source, policy)| (source, policy.into())).collect()
             }),
             triage_age_max: given.triage_hours_max.map_or(default.triage_age_max, hours),
+            offer_duration: given.offer_minutes.map_or(default.offer_duration, minutes),
         }
     }
 }
 
 fn hours(count: u32) -> Duration {
     Duration::from_secs(60 * 60 * u64::from(count))
+}
+
+fn minutes(count: u32) -> Duration {
+    Duration::from_secs(60 * u64::from(count))
 }

@@ -30,12 +30,10 @@ use repository::Rule;
 impl Services {
     /// Every rule, in the order they apply.
     pub fn rules(self: &Arc<Services>) -> Vec<Box<dyn Rule>> {
-        vec![
-            Box::new(appointments::ClaimedSlot),
-            Box::new(appointments::Outside),
-            Box::new(appointments::KeptSlots),
-            Box::new(appointments::Booking { services: self.clone() }),
-            Box::new(triage::Guided { services: self.clone() }),
+        let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(appointments::ClaimedSlot), Box::new(appointments::Outside)];
+        rules.extend(self.appointment_rules());
+        let others: Vec<Box<dyn Rule>> = vec![
+            Box::new(appointments::Answer { services: self.clone() }),
             Box::new(triage::GuidanceGiver),
             Box::new(triage::Referral),
             Box::new(triage::ReceivedOnce),
@@ -45,6 +43,20 @@ impl Services {
             Box::new(prescriptions::RepeatOrder { services: self.clone() }),
             Box::new(prescriptions::Prescriber),
             Box::new(prescriptions::Nomination),
+        ];
+        rules.extend(others);
+        rules
+    }
+
+    /// What holds of an appointment, whoever changes it and however.
+    fn appointment_rules(self: &Arc<Services>) -> Vec<Box<dyn Rule>> {
+        vec![
+            Box::new(appointments::KeptSlots),
+            Box::new(appointments::Waiting { services: self.clone() }),
+            Box::new(appointments::Booking { services: self.clone() }),
+            Box::new(appointments::BookingLimit),
+            Box::new(triage::Guided { services: self.clone() }),
+            Box::new(appointments::Offers { services: self.clone() }),
         ]
     }
 }

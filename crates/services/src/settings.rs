@@ -34,6 +34,8 @@ pub struct Settings {
     pub repeat_count_of: BTreeMap<String, RepeatCount>,
     /// How long after a triage an appointment may be booked by it.
     pub triage_age_max: Duration,
+    /// How long who waits may think about an offer.
+    pub offer_duration: Duration,
 }
 
 /// What becomes of a booking for someone who has another appointment at that time.
@@ -64,6 +66,7 @@ impl Default for Settings {
             repeat_count: RepeatCount::Fhir,
             repeat_count_of: BTreeMap::new(),
             triage_age_max: Duration::from_secs(24 * 60 * 60),
+            offer_duration: Duration::from_secs(60 * 60),
         }
     }
 }

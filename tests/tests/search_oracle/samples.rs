@@ -25,10 +25,22 @@ pub(super) fn sample(resource_type: &'static str, number: usize) -> Value {
     if !extensions.is_empty() {
         resource.insert("extension".into(), extensions.into());
     }
+    if parameters.iter().any(|parameter| is_about_held(parameter)) {
+        let identifier = json!([{"system": "urn:sample", "value": format!("held-{number}")}]);
+        resource.insert(
+            "contained".into(),
+            json!([{"resourceType": "Organization", "id": "held", "identifier": identifier}]),
+        );
+    }
     for parameter in parameters {
         mark(&mut resource, resource_type, parameter);
     }
     resource.into()
+}
+
+/// Whether a parameter is about an organization inside the resource.
+fn is_about_held(parameter: &SearchParameter) -> bool {
+    parameter.expression.contains(".contained.ofType(Organization).")
 }
 
 /// Puts the extension into an element by which a parameter tells the element from others.

@@ -10,7 +10,14 @@ use repository::{Name, Transaction};
 use super::resource::Entry;
 
 /// The extension that names it: a contained Organization, or one of this server.
-const BOOKING_ORGANIZATION: &str = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BookingOrganization";
+pub(crate) const BOOKING_ORGANIZATION: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BookingOrganization";
+
+/// The system of the codes of organisations.
+const ODS_CODE: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
+
+/// How many bytes of an identifier are kept as they are.
+const NAME_MAX: usize = 200;
 
 /// The names of the organisation: its identifiers, and the codes of its kind.
 #[derive(Debug, Default)]
@@ -55,6 +62,15 @@ impl Booker {
         let (system, code) = (text("system"), text("code"));
         let mut names = self.identifiers.iter().chain(&self.kinds);
         names.any(|(known, value)| *known == system && value.eq_ignore_ascii_case(&code))
+    }
+
+    /// By what it is told from others; `None` when it has no identifier.
+    pub(super) fn name(&self) -> Option<String> {
+        let ods = self.identifiers.iter().find(|(system, _)| system == ODS_CODE);
+        let (system, value) = ods.or_else(|| self.identifiers.iter().next())?;
+        let name = format!("{system}|{}", value.to_ascii_uppercase());
+        let is_plain = name.len() <= NAME_MAX && !name.contains(char::is_control);
+        Some(if is_plain { name } else { blake3::hash(name.as_bytes()).to_hex().to_string() })
     }
 
     fn read(&mut self, transaction: &mut Transaction<'_>, reference: &str) -> Result<(), Outcome> {

@@ -87,7 +87,8 @@ impl Booking {
     }
 }
 
-fn takes_slots(appointment: Entry<'_>) -> bool {
+/// Whether an appointment holds its slots, for good or until a time.
+pub(super) fn takes_slots(appointment: Entry<'_>) -> bool {
     status::holds(&appointment.status()) || hold::is_hold(appointment)
 }
 

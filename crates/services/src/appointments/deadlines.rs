@@ -10,6 +10,8 @@ use fhir::{Instant, Outcome};
 use repository::{Access, Change, Millis, Patch, Repository, Session, Target, Version};
 
 use super::hold::whole_second;
+use super::resource::Entry;
+use super::waiting::has_waited;
 use crate::Services;
 
 /// How many holds one sweep ends; the next goes on.
@@ -93,7 +95,11 @@ fn until(hold: &Version) -> Option<Millis> {
 /// Cancels a hold as it was found.
 fn end(session: &Session<'_>, hold: &Version) -> Result<(), Outcome> {
     const ENDED: &str = r#"[{"op":"replace","path":"/status","value":"cancelled"},{"op":"add","path":"/cancelationReason","value":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason","code":"other"}],"text":"not booked before the hold ended"}}]"#;
-    let patch = Patch::Json(JsonPatch::parse(ENDED.as_bytes())?);
+    /// Whoever waited before waits on: nobody loses a place by not looking for an hour.
+    const WAITS: &str = r#"[{"op":"replace","path":"/status","value":"waitlist"}]"#;
+    let document = Document::parse(hold.body.as_deref().unwrap_or_default())?;
+    let ending = if has_waited(Entry::new(&document)) { WAITS } else { ENDED };
+    let patch = Patch::Json(JsonPatch::parse(ending.as_bytes())?);
     let if_match = Some(hold.version.to_string());
     session.transact(vec![Change::Patch { target: Target::Key(hold.key.clone()), patch, if_match }])?;
     Ok(())

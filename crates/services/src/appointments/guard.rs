@@ -5,7 +5,7 @@
 //!   times taken, and whoever books somebody rewrites it: of two at once the second is made anew and sees the first.
 //! - A guard is where to look, and the appointment is the truth: an entry whose appointment does not take the time any more refuses nobody.
 
-use fhir::{Instant, Outcome};
+use fhir::{Instant, IssueType, Outcome};
 use repository::{Key, Transaction};
 
 use super::actor::{self, ACTORS_MAX, Actor, Kind, NAME_MAX};
@@ -148,6 +148,27 @@ impl Time {
     fn shares_slot(&self, other: &Time) -> bool {
         self.slots.iter().any(|slot| other.slots.contains(slot))
     }
+}
+
+/// Whether nobody whose time an appointment takes is elsewhere then.
+pub(super) fn is_free(
+    transaction: &mut Transaction<'_>,
+    settings: &Settings,
+    owner: &Key,
+    appointment: Entry<'_>,
+) -> Result<bool, Outcome> {
+    let Some(presence) = Presence::of(transaction, appointment)? else { return Ok(true) };
+    if presence.permit().is_err() {
+        return Ok(false);
+    }
+    for actor in &presence.actors {
+        match refuse_taken(transaction, settings, owner, actor, &presence.time) {
+            Ok(()) => {}
+            Err(outcome) if outcome.worst().is_some_and(|issue| issue.code == IssueType::Conflict) => return Ok(false),
+            Err(outcome) => return Err(outcome),
+        }
+    }
+    Ok(true)
 }
 
 /// The practitioners whose schedule a slot is in.

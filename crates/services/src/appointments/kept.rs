@@ -10,7 +10,7 @@ use super::resource::Entry;
 use super::{booking, status};
 
 /// For whom slots are kept.
-const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
+pub(crate) const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
 
 /// A slot that is kept for some organisations is booked for one of these only. The slot, its schedule and the services of the schedule may
 /// each say whom they are kept for. The organisation is the one that the appointment names, or the client's; the practice itself, when it
@@ -54,7 +54,7 @@ impl Rule for KeptSlots {
 }
 
 /// Whether the slot, and all that it is a slot of, is kept for nobody or for one of these.
-fn is_open(transaction: &mut Transaction<'_>, slot: &Key, bookers: &[Booker]) -> Result<bool, Outcome> {
+pub(super) fn is_open(transaction: &mut Transaction<'_>, slot: &Key, bookers: &[Booker]) -> Result<bool, Outcome> {
     let Some(slot) = transaction.read(slot)? else { return Ok(true) };
     if !admits(&slot, bookers) {
         return Ok(false);

@@ -12,22 +12,27 @@ mod demands;
 mod guard;
 mod hold;
 mod ihe;
-mod patient;
 mod kept;
+mod limit;
 mod outside;
+mod patient;
 mod refusal;
 mod resource;
 mod seats;
 mod slot;
 mod staff;
 mod status;
+mod waiting;
 
+pub(crate) use booker::BOOKING_ORGANIZATION;
 pub(crate) use booking::Booking;
 pub(crate) use deadlines::Deadlines;
 pub(crate) use ihe::{Book, Find, Hold};
-pub(crate) use kept::KeptSlots;
+pub(crate) use kept::{BOOKABLE_BY, KeptSlots};
+pub(crate) use limit::BookingLimit;
 pub(crate) use outside::Outside;
 pub(crate) use slot::ClaimedSlot;
+pub(crate) use waiting::{Answer, Offers, Waiting};
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,11 @@ pub(super) enum Reason {
     Element,
     Deleted,
     Kept,
+    Limit,
+    Replaced,
+    ReplacedBegun,
+    NotAsked,
+    OfferOver,
 }
 
 impl Reason {
@@ -103,7 +108,7 @@ impl Reason {
             Reason::MadeOutside => (
                 BusinessRule,
                 INVALID,
-                "only the practice makes an appointment {}; others make it booked, pending or waitlist",
+                "an appointment is made {} by the practice; others make it booked, pending or waitlist",
             ),
             Reason::Begun => (BusinessRule, INVALID, "the appointment began at {}: only the practice changes it now"),
             Reason::Way => (BusinessRule, INVALID, "only the practice takes an appointment {}"),
@@ -117,6 +122,17 @@ impl Reason {
             Reason::Kept => {
                 (BusinessRule, INVALID, "the slot {} is kept for other organisations than the one that books")
             }
+            Reason::Limit => (
+                BusinessRule,
+                INVALID,
+                "the organisation that books holds the {} appointments that it may hold on this schedule",
+            ),
+            Reason::Replaced => {
+                (BusinessRule, INVALID, "{} is no appointment of the same patient that can be replaced")
+            }
+            Reason::ReplacedBegun => (BusinessRule, INVALID, "{} has begun and is not replaced"),
+            Reason::NotAsked => (BusinessRule, INVALID, "{} is no patient to whom the appointment is offered"),
+            Reason::OfferOver => (Conflict, "CONFLICT", "the appointment is {}, and no offer that stands"),
             Reason::Transition => (BusinessRule, INVALID, "an appointment cannot go {}"),
         }
     }

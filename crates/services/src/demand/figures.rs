@@ -7,14 +7,13 @@ use fhir::{Instant, Outcome};
 use repository::{Key, Session, query_string};
 
 use super::period::{DAY, Period, between};
+use crate::appointments::BOOKING_ORGANIZATION;
 
 /// Organisations told apart, those first whose appointments come first; the others are one.
 const ORGANIZATIONS_MAX: usize = 20;
 
 /// How a patient and a practice meet, of `https://fhir.hl7.org.uk/CodeSystem/UKCore-DeliveryChannel`.
 const CHANNELS: [&str; 3] = ["In-person", "Telephone", "Video"];
-
-const BOOKING_ORGANIZATION: &str = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-BookingOrganization";
 
 /// What stands in a practice's diary, by status.
 const ATTENDED: &str = "checked-in,arrived,fulfilled";

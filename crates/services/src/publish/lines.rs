@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use fhir::json::{Document, Node};
-use fhir::{DateTime, Instant, IssueType, Outcome, Reference};
-use repository::{Key, Session, Version, query_string};
+use fhir::{DateTime, Instant, IssueType, Outcome};
+use repository::{Session, Version, query_string};
 
 use super::split::{LINES_MAX, Span};
+use crate::appointments::BOOKABLE_BY;
 
 /// What is published, a kind of file each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +46,6 @@ const EXTENSIONS: [&str; 4] = [
     "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-deep-link",
     "http://fhir-registry.smarthealthit.org/StructureDefinition/booking-phone",
 ];
-
-/// For whom slots are kept.
-const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
 
 /// Who may be an actor of a schedule that is published. A schedule of a patient is nobody else's business.
 const ACTORS: [&str; 5] = ["Device", "HealthcareService", "Location", "Practitioner", "PractitionerRole"];
@@ -170,7 +168,8 @@ impl Schedules<'_> {
         for actor in schedule.root().get("actor").into_iter().flat_map(Node::each) {
             let reference = actor.get("reference").and_then(Node::as_str).unwrap_or_default();
             let named = actor.get("type").and_then(Node::as_str);
-            let resource_type = key(&reference).map(|key| Cow::Owned(key.collection().to_owned())).or(named);
+            let resource_type =
+                self.session.local(&reference).map(|key| Cow::Owned(key.collection().to_owned())).or(named);
             let Some(resource_type) = resource_type.filter(|name| ACTORS.contains(&name.as_ref())) else {
                 return Ok(false);
             };
@@ -185,7 +184,7 @@ impl Schedules<'_> {
     }
 
     fn read(&self, reference: &str) -> Result<Option<Document>, Outcome> {
-        let Some(key) = key(reference) else { return Ok(None) };
+        let Some(key) = self.session.local(reference) else { return Ok(None) };
         match self.session.read(&key) {
             Ok(version) => Ok(Some(Document::parse(version.body.as_deref().unwrap_or_default())?)),
             Err(outcome)
@@ -203,14 +202,6 @@ fn is_over_or_kept(document: &Document) -> bool {
     let mut extensions = root.get("extension").into_iter().flat_map(Node::each);
     root.get("active").and_then(Node::as_bool) == Some(false)
         || extensions.any(|extension| extension.get("url").is_some_and(|url| url.is_str(BOOKABLE_BY)))
-}
-
-/// The resource that a relative reference names. References to this server are stored relative.
-fn key(reference: &str) -> Option<Key> {
-    match Reference::parse(reference)? {
-        Reference::Relative { resource_type, id, .. } => Key::new(resource_type, id),
-        _ => None,
-    }
 }
 
 /// The instant that a text of a URL says.

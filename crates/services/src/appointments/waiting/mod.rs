@@ -1,0 +1,18 @@
+//! The waiting list, <https://hl7.org/fhir/R4/appointment.html#12.10.4.5>: who waits is offered what is given back.
+//!
+//! Invariants:
+//! - An offer is the appointment that waited, with the slot, until a time. It stands in the same commit as what gave the slot back, and so does
+//!   what tells the patient.
+//! - The order is that of waiting, by a time that the server keeps. Whoever declines, or does not answer, waits on at the end.
+//! - A slot is offered to nobody twice.
+
+mod answer;
+mod entry;
+mod matching;
+mod offer;
+mod replaces;
+
+pub(crate) use answer::Answer;
+pub(super) use entry::has_waited;
+pub(crate) use offer::Offers;
+pub(crate) use replaces::Waiting;

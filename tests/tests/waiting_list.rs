@@ -1,0 +1,325 @@
+use std::time::Duration;
+
+use flint_tests::{Flint, Guarded, Holder, Reply, example};
+use serde_json::{Value, json};
+
+const REPLACES: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.replaces";
+
+/// An hour and a bit: how long an offer stands, unless the settings say something else.
+const OFFER: Duration = Duration::from_secs(60 * 60 + 1);
+
+fn slot(id: &str, minute: u32) -> Value {
+    json!({ "resourceType": "Slot", "id": id, "status": "free", "schedule": { "reference": "Schedule/list" },
+        "serviceType": [{ "coding": [{ "system": "urn:kind", "code": "gp" }] }],
+        "start": format!("2027-03-09T09:{minute:02}:00Z"), "end": format!("2027-03-09T09:{:02}:00Z", minute + 10) })
+}
+
+fn participant(actor: &str) -> Value {
+    json!({ "actor": { "reference": actor }, "status": "accepted" })
+}
+
+fn booking(id: &str, slot: &str, minute: u32, patient: &str) -> Value {
+    json!({ "resourceType": "Appointment", "id": id, "status": "booked", "slot": [{ "reference": format!("Slot/{slot}") }],
+        "start": format!("2027-03-09T09:{minute:02}:00Z"), "end": format!("2027-03-09T09:{:02}:00Z", minute + 10),
+        "participant": [participant(&format!("Patient/{patient}"))] })
+}
+
+/// Someone who waits for the practitioner, on any of these days.
+fn waiting(id: &str, patient: &str) -> Value {
+    json!({ "resourceType": "Appointment", "id": id, "status": "waitlist",
+        "requestedPeriod": [{ "start": "2027-03-08", "end": "2027-03-12" }],
+        "participant": [participant(&format!("Patient/{patient}")), participant("Practitioner/dr2")] })
+}
+
+/// Two booked slots of one practitioner: `held1` and `held2`, of p1; patients w1 to w6.
+fn practice() -> Flint {
+    practice_with(Duration::from_secs(60 * 60))
+}
+
+/// The same where offers stand so long.
+fn practice_with(offer_duration: Duration) -> Flint {
+    let flint = Flint::start_with(|config| {
+        config.load.push(example("seed-transaction.json"));
+        config.services.offer_duration = offer_duration;
+    });
+    fill(&|resource| put(&flint, resource));
+    flint
+}
+
+fn fill(put: &dyn Fn(Value)) {
+    for id in ["w1", "w2", "w3", "w4", "w5", "w6"] {
+        put(json!({ "resourceType": "Patient", "id": id, "name": [{ "family": id }] }));
+    }
+    put(json!({ "resourceType": "Practitioner", "id": "dr2", "name": [{ "family": "Two" }] }));
+    put(json!({ "resourceType": "Schedule", "id": "list", "actor": [{ "reference": "Practitioner/dr2" }] }));
+    for (id, minute) in [("g00", 0), ("g10", 10), ("g20", 20)] {
+        put(slot(id, minute));
+    }
+    put(booking("held1", "g00", 0, "p1"));
+    put(booking("held2", "g10", 10, "p1"));
+}
+
+fn put(flint: &Flint, resource: Value) {
+    let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+    flint.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+}
+
+fn set_status(flint: &Flint, id: &str, status: &str) -> Reply {
+    let patch = format!(r#"[{{"op":"replace","path":"/status","value":"{status}"}}]"#);
+    flint.call(&format!("PATCH /Appointment/{id}")).body("application/json-patch+json", patch).send()
+}
+
+fn answer(id: &str, patient: &str, status: &str) -> Value {
+    json!({ "resourceType": "AppointmentResponse", "appointment": { "reference": format!("Appointment/{id}") },
+        "actor": { "reference": format!("Patient/{patient}") }, "participantStatus": status })
+}
+
+fn status(flint: &Flint, key: &str) -> String {
+    flint.get(&format!("/{key}")).expect(200).pointer("/status")
+}
+
+/// The statuses of these appointments.
+fn statuses(flint: &Flint, ids: &[&str]) -> String {
+    ids.iter().map(|id| status(flint, &format!("Appointment/{id}"))).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn who_waits_longest_is_offered_what_is_given_back() {
+    let flint = practice();
+    // Whatever they say, the server knows since when they wait.
+    let mut cheat = waiting("a3", "w3");
+    cheat["extension"] = json!([{ "url": "https://flint.example/fhir/StructureDefinition/waiting-since", "valueInstant": "2020-01-01T00:00:00Z" }]);
+    put(&flint, waiting("a2", "w2"));
+    put(&flint, waiting("a1", "w1"));
+    put(&flint, cheat);
+    set_status(&flint, "held1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a2", "a1", "a3"]), "proposed waitlist waitlist");
+    assert_eq!(status(&flint, "Slot/g00"), "busy-tentative");
+    let offer = flint.get("/Appointment/a2").expect(200);
+    offer.facts(&[
+        ("/slot/0/reference", "Slot/g00"),
+        ("/start", "2027-03-09T09:00:00Z"),
+        ("/end", "2027-03-09T09:10:00Z"),
+        ("/participant/0/status", "needs-action"),
+        ("/participant/1/status", "accepted"),
+    ]);
+    let told = flint.get("/Communication?subject=Patient/w2").expect(200).facts(&[("/total", "1")]);
+    told.facts(&[
+        ("/entry/0/resource/about/0/reference", "Appointment/a2"),
+        ("/entry/0/resource/payload/0/contentString", "*2027-03-09T09:00:00Z*"),
+    ]);
+    flint.send("PUT /Appointment/x", booking("x", "g00", 0, "w4")).expect(409);
+    flint.send("POST /AppointmentResponse", answer("a2", "w2", "accepted")).expect(201);
+    assert_eq!(statuses(&flint, &["a2", "a1", "a3"]), "booked waitlist waitlist");
+    flint.get("/Appointment/a2").expect(200).facts(&[("/participant/0/status", "accepted")]);
+    assert_eq!(status(&flint, "Slot/g00"), "busy");
+    set_status(&flint, "held2", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a2", "a1", "a3"]), "booked proposed waitlist");
+}
+
+#[test]
+fn what_is_declined_goes_to_the_next_and_never_back() {
+    let flint = practice();
+    put(&flint, waiting("a1", "w1"));
+    put(&flint, waiting("a2", "w2"));
+    set_status(&flint, "held1", "cancelled").expect(200);
+    flint.send("POST /AppointmentResponse", answer("a1", "w1", "declined")).expect(201);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "waitlist proposed");
+    let back = flint.get("/Appointment/a1").expect(200);
+    back.facts(&[("/slot", "-"), ("/start", "-"), ("/end", "-"), ("/participant/0/status", "accepted")]);
+    // The same by a change of one's own.
+    let patch = r#"[{"op":"replace","path":"/participant/0/status","value":"declined"}]"#;
+    flint.call("PATCH /Appointment/a2").body("application/json-patch+json", patch).send().expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "waitlist waitlist");
+    assert_eq!(status(&flint, "Slot/g00"), "free");
+    // Both wait on, a1 before a2, for another slot.
+    set_status(&flint, "held2", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "proposed waitlist");
+    flint.get("/Appointment/a1").expect(200).facts(&[("/slot/0/reference", "Slot/g10")]);
+    // Whoever leaves altogether makes room as well.
+    set_status(&flint, "a1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "cancelled proposed");
+}
+
+#[test]
+fn an_offer_that_is_not_answered_goes_to_the_next() {
+    let flint = practice();
+    put(&flint, waiting("a1", "w1"));
+    put(&flint, waiting("a2", "w2"));
+    set_status(&flint, "held1", "cancelled").expect(200);
+    flint.advance(OFFER);
+    flint.send("POST /AppointmentResponse", answer("a1", "w1", "accepted")).expect(409);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "waitlist proposed");
+    flint.send("POST /AppointmentResponse", answer("a2", "w2", "accepted")).expect(201);
+    flint.send("POST /AppointmentResponse", answer("a2", "w2", "declined")).expect(409);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "waitlist booked");
+}
+
+#[test]
+fn two_slots_at_once_go_to_two() {
+    let flint = practice();
+    for (id, patient) in [("a1", "w1"), ("a2", "w2"), ("a3", "w3")] {
+        put(&flint, waiting(id, patient));
+    }
+    let cancel = |id: &str| {
+        json!({ "request": { "method": "PATCH", "url": format!("Appointment/{id}") },
+        "resource": { "resourceType": "Parameters", "parameter": [{ "name": "operation", "part": [
+            { "name": "type", "valueCode": "replace" }, { "name": "path", "valueString": "Appointment.status" },
+            { "name": "value", "valueCode": "cancelled" }] }] } })
+    };
+    let bundle =
+        json!({ "resourceType": "Bundle", "type": "transaction", "entry": [cancel("held1"), cancel("held2")] });
+    flint.send("POST /", bundle).expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3"]), "proposed proposed waitlist");
+    assert_eq!([status(&flint, "Slot/g00"), status(&flint, "Slot/g10")], ["busy-tentative", "busy-tentative"]);
+}
+
+/// Whoever wins, each slot is offered to one, and nobody has two.
+#[test]
+fn races_make_one_offer_for_each_slot() {
+    let flint = practice();
+    for (id, patient) in [("a1", "w1"), ("a2", "w2"), ("a3", "w3"), ("a4", "w4")] {
+        put(&flint, waiting(id, patient));
+    }
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = ["held1", "held2"].map(|id| scope.spawn(|| set_status(&flint, id, "cancelled"))).into();
+        threads.into_iter().map(|thread| thread.join().expect("no panic").status).collect()
+    });
+    assert_eq!(replies, [200, 200]);
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3", "a4"]), "proposed proposed waitlist waitlist");
+    let slots = ["a1", "a2"].map(|id| flint.get(&format!("/Appointment/{id}")).pointer("/slot/0/reference"));
+    assert_ne!(slots[0], slots[1]);
+    // One accepts in several windows at once.
+    let replies: Vec<_> = std::thread::scope(|scope| {
+        let accept = |_| scope.spawn(|| flint.send("POST /AppointmentResponse", answer("a1", "w1", "accepted")).status);
+        let threads: Vec<_> = (0..8).map(accept).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(replies.iter().filter(|status| **status == 201).count(), 1, "{replies:?}");
+    assert!(replies.iter().all(|status| [201, 409].contains(status)), "{replies:?}");
+}
+
+#[test]
+fn only_what_suits_is_offered() {
+    let flint = practice();
+    let with = |name: &str, value: Value| {
+        let mut appointment = waiting("no", "w1");
+        appointment[name] = value;
+        appointment
+    };
+    let unsuitable = [
+        with("requestedPeriod", json!([{ "start": "2027-03-10", "end": "2027-03-12" }])),
+        with("requestedPeriod", json!([{ "start": "2027-03-09T09:05:00Z", "end": "2027-03-12" }])),
+        with("requestedPeriod", json!([{ "start": "2027-03-08", "end": "2027-03-09T09:05:00Z" }])),
+        with("participant", json!([participant("Patient/w1")])),
+        with("participant", json!([participant("Patient/w1"), participant("Practitioner/dr1")])),
+        with(
+            "participant",
+            json!([participant("Patient/w1"), participant("Practitioner/dr2"), participant("Location/loc1")]),
+        ),
+        with("serviceType", json!([{ "coding": [{ "system": "urn:kind", "code": "nurse" }] }])),
+        with("minutesDuration", json!(20)),
+        with(
+            "extension",
+            json!([{ "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeliveryChannel",
+            "valueCodeableConcept": { "coding": [{ "system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-DeliveryChannel", "code": "Video" }] } }]),
+        ),
+    ];
+    for (turn, mut appointment) in unsuitable.into_iter().enumerate() {
+        appointment["id"] = json!(format!("no{turn}"));
+        put(&flint, appointment);
+    }
+    // Somebody who has another appointment then, and one who waits for the kind of service alone.
+    put(&flint, waiting("busy", "w5"));
+    let elsewhere = json!({ "resourceType": "Appointment", "id": "elsewhere", "status": "booked", "start": "2027-03-09T08:55:00Z",
+        "end": "2027-03-09T09:05:00Z", "participant": [participant("Patient/w5")] });
+    put(&flint, elsewhere);
+    let mut by_kind = waiting("kind", "w2");
+    by_kind["participant"] = json!([participant("Patient/w2")]);
+    by_kind["serviceType"] = json!([{ "coding": [{ "system": "urn:kind", "code": "gp" }] }]);
+    put(&flint, by_kind);
+    set_status(&flint, "held1", "cancelled").expect(200);
+    let proposed = flint.get("/Appointment?status=proposed").expect(200).keys("match");
+    assert_eq!(proposed, ["Appointment/kind"]);
+}
+
+#[test]
+fn what_is_accepted_replaces_what_is_inconvenient() {
+    let flint = practice();
+    put(&flint, booking("late", "g20", 20, "w1"));
+    let mut better = waiting("a1", "w1");
+    better["extension"] = json!([{ "url": REPLACES, "valueReference": { "reference": "Appointment/late" } }]);
+    put(&flint, better);
+    put(&flint, waiting("a2", "w2"));
+    set_status(&flint, "held1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a1", "late"]), "proposed booked");
+    flint.send("POST /AppointmentResponse", answer("a1", "w1", "accepted")).expect(201);
+    assert_eq!(statuses(&flint, &["a1", "late", "a2"]), "booked cancelled proposed");
+    flint.get("/Appointment/late").expect(200).facts(&[("/cancelationReason/coding/0/code", "pat")]);
+    flint.get("/Appointment/a2").expect(200).facts(&[("/slot/0/reference", "Slot/g20")]);
+    // Nobody replaces the appointment of another, nor what has begun.
+    let mut theft = booking("theft", "g30", 30, "w3");
+    put(&flint, slot("g30", 30));
+    theft["extension"] = json!([{ "url": REPLACES, "valueReference": { "reference": "Appointment/held2" } }]);
+    flint
+        .send("PUT /Appointment/theft", theft)
+        .expect(422)
+        .facts(&[("/issue/0/expression/0", "Appointment.extension")]);
+    assert_eq!(status(&flint, "Appointment/held2"), "booked");
+}
+
+/// The one who gives a slot back learns nothing of who waits, and the one who waits nothing of who gave it back.
+#[test]
+fn nobody_learns_of_the_other() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    fill(&|resource| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    });
+    let of = |user: &'static str, id: &'static str| Holder {
+        scope: "patient/*.cruds",
+        user,
+        patient: id,
+        ..Holder::default()
+    };
+    let (one, other) = (guarded.hold(&of("Patient/p1", "p1")), guarded.hold(&of("Patient/w1", "w1")));
+    let mut wish = waiting("x", "w1");
+    wish.as_object_mut().expect("an object").remove("id");
+    let waits = other.send("POST /Appointment", wish).expect(201).pointer("/id");
+    let patch = r#"[{"op":"replace","path":"/status","value":"cancelled"}]"#;
+    let cancelled = one.call("PATCH /Appointment/held1").body("application/json-patch+json", patch).send().expect(200);
+    assert!(!cancelled.text.contains("w1"), "{}", cancelled.text);
+    one.get(&format!("/Appointment/{waits}")).expect(404);
+    other.get(&format!("/Appointment/{waits}")).expect(200).facts(&[("/status", "proposed")]);
+    other.get("/Communication").expect(200).facts(&[("/total", "1")]);
+    one.get("/Communication").expect(200).facts(&[("/total", "0")]);
+    let audit = other.get("/AuditEvent?_count=200").expect(200);
+    assert!(audit.text.contains(&waits) && !audit.text.contains("Patient/p1"), "{}", audit.text);
+    assert!(!one.get("/AuditEvent?_count=200").expect(200).text.contains(&waits));
+    one.send("POST /AppointmentResponse", answer(&waits, "p1", "declined")).expect(422);
+    one.send("POST /AppointmentResponse", answer(&waits, "w1", "declined")).expect(422);
+    other.send("POST /AppointmentResponse", answer(&waits, "w1", "accepted")).expect(201);
+    other.get(&format!("/Appointment/{waits}")).expect(200).facts(&[("/status", "booked")]);
+}
+
+/// Offers stand as long as the settings say, and never longer than until the appointment.
+#[test]
+fn an_offer_stands_as_long_as_the_settings_say() {
+    let until = |flint: &Flint| {
+        let offer = flint.get("/Appointment/a1").expect(200).json();
+        let extensions = offer["extension"].as_array().expect("extensions").clone();
+        let held = extensions.into_iter().find(|it| it["url"].as_str().is_some_and(|url| url.ends_with("held-until")));
+        held.expect("a time")["valueInstant"].as_str().expect("an instant").to_owned()
+    };
+    let cases = [
+        (Duration::from_secs(5 * 60), "2027-03-01T08:05"),
+        (Duration::from_secs(30 * 24 * 60 * 60), "2027-03-09T09:00:00"),
+    ];
+    for (duration, expected) in cases {
+        let flint = practice_with(duration);
+        put(&flint, waiting("a1", "w1"));
+        set_status(&flint, "held1", "cancelled").expect(200);
+        assert!(until(&flint).starts_with(expected), "{}", until(&flint));
+    }
+}
