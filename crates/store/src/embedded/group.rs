@@ -72,7 +72,7 @@ impl<'e> Group<'e> {
     fn finds(&mut self, filter: &Filter, keys: &[Key], rows_left: &mut u64) -> Result<bool, StoreError> {
         self.settle()?;
         let find = Find { rows_max: *rows_left, ..Find::new(filter.clone(), keys.len() + 1) };
-        let found = find::find(self.view(), &find)?;
+        let found = find::find(self.view(), false, &find)?;
         *rows_left = rows_left.saturating_sub(found.rows);
         let mut found: Vec<Key> = found.hits.into_iter().map(|hit| hit.key).collect();
         found.sort_unstable();

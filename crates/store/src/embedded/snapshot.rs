@@ -71,7 +71,7 @@ impl Snapshot for EmbeddedSnapshot<'_> {
     }
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
-        find::find(self.view(), find)
+        find::find(self.view(), true, find)
     }
 
     fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError> {

@@ -10,6 +10,7 @@ use heed::{
     CommitOrAbort, Comparator, Database, DatabaseOpener, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
 };
 
+use super::find::Lists;
 use super::layout::{self, Collection, Current, Document, FORMAT, State, Stored};
 use crate::{Index, StoreError};
 
@@ -52,6 +53,8 @@ pub(super) struct Tables {
     pub(super) counts: Table,
     pub(super) log: Table,
     pub(super) values: Table,
+    /// What was found of these, until the next commit.
+    pub(super) lists: Lists,
 }
 
 /// An open directory. The lock lives as long as the environment.
@@ -169,6 +172,7 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         counts,
         log,
         values,
+        lists: Lists::default(),
     })
 }
 

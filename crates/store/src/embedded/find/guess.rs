@@ -2,6 +2,7 @@
 
 use roaring::RoaringTreemap;
 
+use super::lists::Lists;
 use super::meet::SEEK_ROWS;
 use super::node::{Links, Node};
 use super::scan::{Reader, Way};
@@ -63,6 +64,9 @@ impl Reader<'_> {
             Node::Nothing => Guess::same(0),
             Node::Equal(index, value) => Guess::same(self.guess_value(*index, value)?),
             Node::OneOf(index, values) => {
+                if let Some(known) = self.known_list(*index, values) {
+                    return Ok(Guess::same(known));
+                }
                 let step = values.len().div_ceil(VALUES_LOOKED_UP);
                 let mut sum = 0;
                 for value in values.iter().step_by(step) {
@@ -92,6 +96,12 @@ impl Reader<'_> {
                 Guess { rows: far.rows.saturating_add(far.hits.saturating_mul(PROBE_ROWS)), hits: far.hits }
             }
         })
+    }
+
+    /// How many documents have one of these values, where that was found out before.
+    fn known_list(&self, index: Index, values: &[&[u8]]) -> Option<u64> {
+        let known = self.view.tables.lists.find(self.commit?, &Lists::name(index, values))?;
+        Some(known.len())
     }
 
     /// About how many documents have this row; those of a rare value are counted, up to [`RARE`].

@@ -4,7 +4,7 @@
 //! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
 //! many they are. [`page`] decides how to gather one page in [`order`]: by [`number`], by a [`walk`] of a sort key's indexes, which
 //! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. Lists of single values [`meet`] without being
-//! read. [`scan`] reads rows, counts the cost and takes down the plan. [`judge`] looks at one document alone.
+//! read, and [`lists`] that were read are kept. [`scan`] reads rows, counts the cost and takes down the plan. [`judge`] looks at one document alone.
 //!
 //! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
 //! most a small multiple of the better one.
@@ -14,6 +14,7 @@ mod gather;
 mod guess;
 mod join;
 mod judge;
+mod lists;
 mod meet;
 mod merge;
 mod node;
@@ -28,11 +29,15 @@ mod values;
 mod walk;
 mod word;
 
+pub(super) use lists::Lists;
+
 use super::tables::View;
 use crate::{Filter, Find, Found, Index, Row, StoreError};
 
-pub(super) fn find(view: View<'_>, find: &Find) -> Result<Found, StoreError> {
-    let reader = scan::Reader::new(view, find);
+/// `is_committed` says that the view is that of a snapshot, and not of a commit in the making.
+pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Found, StoreError> {
+    let mut reader = scan::Reader::new(view, find);
+    reader.commit = is_committed.then(|| view.txn.id());
     let words = word::WordReader::new(&reader);
     let node = node::Node::new(&find.filter, &|index, wanted| words.documents(index, wanted))?;
     let node = values::with_values(&reader, node)?;

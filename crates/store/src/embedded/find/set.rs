@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use roaring::RoaringTreemap;
 
 use super::gather::Gathering;
+use super::lists::Lists;
 use super::meet::SEEK_ROWS;
 use super::node::Node;
 use super::scan::{Reader, Way};
@@ -35,7 +36,7 @@ impl Reader<'_> {
             Node::Equal(index, value) => self.having(*index, &[value], budget),
             Node::Match(wanted) => self.matching(wanted, budget),
             Node::Word(_, set) => Ok(Some(self.in_population(set)?)),
-            Node::OneOf(index, values) => self.having(*index, values, budget),
+            Node::OneOf(index, values) => self.listed(*index, values, budget),
             Node::LinksTo(..) | Node::LinkedFrom(..) if self.level().is_some() => self.checked_all(node, budget),
             Node::LinksTo(by, to) => self.linking(by, to, budget),
             Node::LinkedFrom(by, from) => self.linked(by, from, budget),
@@ -54,6 +55,22 @@ impl Reader<'_> {
     /// [`Reader::set`] at any cost.
     pub(super) fn whole_set(&self, node: &Node<'_>) -> Result<RoaringTreemap, StoreError> {
         Ok(self.set(node, u64::MAX)?.expect("no set takes more rows than there can be"))
+    }
+
+    /// Those with one of these values, as they were found before if nothing was committed since.
+    fn listed(&self, index: Index, values: &[&[u8]], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
+        let Some(commit) = self.commit.filter(|_| self.level().is_none()) else {
+            return self.having(index, values, budget);
+        };
+        let (lists, name) = (&self.view.tables.lists, Lists::name(index, values));
+        if let Some(known) = lists.find(commit, &name) {
+            return Ok(Some(RoaringTreemap::clone(&known)));
+        }
+        let set = self.having(index, values, budget)?;
+        if let Some(set) = &set {
+            lists.keep(commit, name, set);
+        }
+        Ok(set)
     }
 
     fn everything(&self, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {

@@ -103,6 +103,29 @@ fn touches_few_rows() {
     }
 }
 
+/// A list that was found is found again without its rows, by those who see the same commits and by nobody else.
+#[test]
+fn finds_lists_again_until_something_is_committed() {
+    let (_directory, store) = filled();
+    let listed = Filter::OneOf { index: Index(2), values: vec![b"a".to_vec(), b"b".to_vec()].into() };
+    let filter = even().and(listed.not());
+    let find = Find { total: Count::Exact, ..Find::new(filter, 1) };
+    let count = |snapshot: &dyn Snapshot| {
+        let found = snapshot.find(&find).unwrap();
+        (found.total.unwrap().count, found.rows)
+    };
+    let before = store.snapshot().unwrap();
+    let first = count(&*before);
+    assert_eq!(first.0, DOCUMENTS / 4);
+    let again = count(&*before);
+    assert!(again.0 == first.0 && again.1 + DOCUMENTS / 4 < first.1, "{again:?} after {first:?}");
+    write(&store, vec![put("D/0", 2, &[(1, b"all"), (2, b"c"), (6, b"even")])]);
+    let after = store.snapshot().unwrap();
+    assert_eq!(count(&*after).0, DOCUMENTS / 4 + 1);
+    assert_eq!(count(&*before).0, DOCUMENTS / 4);
+    assert_eq!(count(&*after).0, DOCUMENTS / 4 + 1);
+}
+
 /// The searches that are slow elsewhere.
 #[test]
 fn touches_few_rows_where_others_touch_many() {
