@@ -8,6 +8,7 @@ use roaring::RoaringTreemap;
 use super::node::Node;
 use super::page::Search;
 use super::scan::Reader;
+use super::set::PROBE_ROWS;
 use super::simplify::{FrequentRow, covered, home};
 use crate::embedded::homes;
 use crate::embedded::layout::{SAMPLE_SHARES, share};
@@ -41,6 +42,10 @@ impl Search<'_, '_> {
         let start = self.reader.touched();
         if let Some(count) = self.reader.count_ranges(self.node)? {
             self.reader.note("count a range of", self.node.index(), start, count);
+            return Ok(Counted::exactly(count));
+        }
+        if let Some(count) = self.reader.count_but_for(self.node)? {
+            self.reader.note("count but for some", None, start, count);
             return Ok(Counted::exactly(count));
         }
         Ok(Counted::exactly(self.whole()?.len()))
@@ -99,6 +104,29 @@ impl Search<'_, '_> {
 }
 
 impl Reader<'_> {
+    /// How many documents have a value whose number is kept, but for some that are left out: what is not counted one by one is not read.
+    /// `None` where the node is no such thing, or those to be left out are many.
+    fn count_but_for(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let Node::All(parts) = node else { return Ok(None) };
+        let (mut value, mut out) = (None, Vec::new());
+        for part in parts {
+            match part {
+                Node::Not(part) => out.push((**part).clone()),
+                Node::Equal(index, of) if value.is_none() => value = Some((*index, *of)),
+                _ => return Ok(None),
+            }
+        }
+        let Some((index, value)) = value else { return Ok(None) };
+        let Some(all) = self.view.kept_count(index, value)? else { return Ok(None) };
+        let out = Node::any(out.into_iter());
+        let most = all.saturating_mul(PROBE_ROWS);
+        if !self.is_source(&out) || self.guess(&out)?.rows > most {
+            return Ok(None);
+        }
+        let Some(out) = self.set(&out, most.saturating_mul(2))? else { return Ok(None) };
+        Ok(Some(all - self.having_among(&out, index, value)?.len()))
+    }
+
     /// What holds for all that satisfy the node, and is found by rows: the rarest part of a conjunction.
     fn candidates<'n, 'f>(
         &self,

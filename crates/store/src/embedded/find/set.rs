@@ -110,7 +110,12 @@ impl Reader<'_> {
     }
 
     /// Those of `base` that have this row: its rows are read only where they are near to candidates.
-    fn having_among(&self, base: &RoaringTreemap, index: Index, value: &[u8]) -> Result<RoaringTreemap, StoreError> {
+    pub(super) fn having_among(
+        &self,
+        base: &RoaringTreemap,
+        index: Index,
+        value: &[u8],
+    ) -> Result<RoaringTreemap, StoreError> {
         let start = self.touched();
         let mut kept = Gathering::default();
         let mut candidates = base.iter();
@@ -211,7 +216,7 @@ impl Reader<'_> {
     }
 
     /// Whether the node's set can be read without looking at each document. Joins lead out of a sample.
-    fn is_source(&self, node: &Node<'_>) -> bool {
+    pub(super) fn is_source(&self, node: &Node<'_>) -> bool {
         match node {
             Node::Not(_) => false,
             Node::LinksTo(..) | Node::LinkedFrom(..) => self.level().is_none(),
