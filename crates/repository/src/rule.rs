@@ -2,7 +2,7 @@
 
 use fhir::Outcome;
 use fhir::json::Document;
-use store::Key;
+use store::{Key, Version};
 
 use crate::{Method, Transaction};
 
@@ -15,6 +15,9 @@ pub trait Rule: Send + Sync {
     fn resource_types(&self) -> &'static [&'static str];
     /// Refuses with an [`Outcome`], or extends the transaction.
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome>;
+    /// Told of each version of its types once it is committed, before the caller is answered: for what is kept in memory, and is made from the
+    /// store again when the server starts.
+    fn committed(&self, _version: &Version) {}
 }
 
 /// A write as it stands when rules look at it.

@@ -16,7 +16,7 @@ mod resolve;
 use std::sync::{Arc, PoisonError};
 
 use fhir::{IssueType, Outcome};
-use store::{Key, StoreError, Write};
+use store::{Key, StoreError, Version, Write};
 
 use self::content::Content;
 use self::plan::Plan;
@@ -89,6 +89,7 @@ impl Session<'_> {
             }
             match self.setup().store.commit(batch) {
                 Ok(committed) => {
+                    self.tell_rules(&committed.versions);
                     self.advance();
                     if accounted {
                         self.repository.ledger().wake();
@@ -112,6 +113,14 @@ impl Session<'_> {
         }
         drop(turn);
         Err(fault::outcome(StoreError::Conflict(0)).into())
+    }
+
+    fn tell_rules(&self, committed: &[Version]) {
+        for version in committed {
+            let rules = self.setup().rules.iter();
+            let its = rules.filter(|rule| rule.resource_types().contains(&version.key.collection()));
+            its.for_each(|rule| rule.committed(version));
+        }
     }
 
     /// The next commit of a request that is done once is another one.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::Outcome;
 use fhir::json::Document;
-use repository::{Key, Planned, Rule, Transaction};
+use repository::{Key, Planned, Rule, Transaction, Version};
 
 use super::demands::{self, Named};
 use super::refusal::Reason;
@@ -42,7 +42,7 @@ impl Rule for Booking {
         if let (Some(before), Some(after), false) = (before, planned.after.as_deref(), transaction.is_import()) {
             status::permit(&before.status(), &Entry::new(after).status())?;
         }
-        let after = self.settled(transaction, planned, before)?;
+        let after = Booking::settled(transaction, planned, before)?;
         let after = after.as_deref().map(Entry::new);
         let held = held(transaction, &planned.key, before)?;
         let wanted = match after.filter(|after| takes_slots(*after)) {
@@ -68,18 +68,23 @@ impl Rule for Booking {
             _ => Ok(()),
         }
     }
+
+    fn committed(&self, version: &Version) {
+        if let Some(until) = version.body.as_deref().and_then(hold::until_stored) {
+            self.services.deadlines.note(until.as_millis());
+        }
+    }
 }
 
 impl Booking {
     /// The appointment to be, once a hold has its time and what is none has no such time.
     fn settled(
-        &self,
         transaction: &mut Transaction<'_>,
         planned: &Planned,
         before: Option<Entry<'_>>,
     ) -> Result<Option<Arc<Document>>, Outcome> {
         let Some(after) = &planned.after else { return Ok(None) };
-        let Some(settled) = hold::settle(transaction, &self.services, before, after)? else {
+        let Some(settled) = hold::settle(transaction, before, after)? else {
             return Ok(Some(after.clone()));
         };
         transaction.put(&planned.key, settled.clone())?;

@@ -1,6 +1,6 @@
 //! When the next hold ends: what the server looks at before every request, and the sweep that gives the slots back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,14 +19,21 @@ const SWEEP_MAX: usize = 500;
 
 /// The times at which holds end, to the second.
 ///
-/// A rule notes one before it is known whether the hold will be; a time that was noted stays until it has passed. So none is forgotten
-/// between the sweep that looks for the next in the store and the commit that the sweep does not see yet.
+/// A time is noted when its hold is committed, perhaps after it has passed, and stays until a sweep has looked that began after that. So none
+/// is forgotten between the sweep that looks in the store and the commit that the sweep does not see yet.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     /// The first of them; 0, which is always past, until the store was asked.
     next: AtomicI64,
-    noted: Mutex<BTreeSet<Millis>>,
+    noted: Mutex<Noted>,
     sweeping: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    /// With the number of the last note of each.
+    times: BTreeMap<Millis, u64>,
+    count: u64,
 }
 
 impl Deadlines {
@@ -34,7 +41,9 @@ impl Deadlines {
     pub(super) fn note(&self, until: Millis) {
         let until = whole_second(until);
         let mut noted = self.noted();
-        noted.insert(until);
+        noted.count += 1;
+        let number = noted.count;
+        noted.times.insert(until, number);
         self.next.fetch_min(until, Ordering::AcqRel);
     }
 
@@ -42,14 +51,20 @@ impl Deadlines {
         self.next.load(Ordering::Acquire) <= now
     }
 
-    /// Drops what has passed.
-    fn pass(&self, now: Millis) {
-        let mut noted = self.noted();
-        *noted = noted.split_off(&now.saturating_add(1));
-        self.next.store(noted.first().copied().unwrap_or(Millis::MAX), Ordering::Release);
+    /// How many notes there were: what a sweep that begins now will see in the store.
+    fn count(&self) -> u64 {
+        self.noted().count
     }
 
-    fn noted(&self) -> MutexGuard<'_, BTreeSet<Millis>> {
+    /// Drops what had passed and was noted when the sweep began.
+    fn pass(&self, now: Millis, count: u64) {
+        let mut noted = self.noted();
+        noted.times.retain(|until, number| *until > now || *number > count);
+        let next = noted.times.first_key_value().map_or(Millis::MAX, |(until, _)| *until);
+        self.next.store(next, Ordering::Release);
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Noted> {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,6 +83,7 @@ impl Services {
         if !self.is_sweep_due(now) {
             return Ok(());
         }
+        let count = self.deadlines.count();
         let session = repository.open(Access::full());
         let over = session.lookup("Appointment", &holds("le", now), SWEEP_MAX)?;
         let ended = over.iter().filter(|hold| end(&session, hold).is_ok()).count();
@@ -75,7 +91,7 @@ impl Services {
         if let Some(until) = next.first().and_then(until) {
             self.deadlines.note(until);
         }
-        self.deadlines.pass(now.as_millis());
+        self.deadlines.pass(now.as_millis(), count);
         if over.len() == SWEEP_MAX && ended > 0 {
             self.deadlines.note(now.as_millis() - 1000);
         }
@@ -112,15 +128,30 @@ mod tests {
     #[test]
     fn what_is_noted_stays_until_it_has_passed() {
         let deadlines = Deadlines::default();
+        let pass = |now| deadlines.pass(now, deadlines.count());
         assert!(deadlines.are_due(1), "the store was not asked yet");
-        deadlines.pass(1_000);
+        pass(1_000);
         assert!(!deadlines.are_due(Millis::MAX - 1));
         deadlines.note(5_001);
         deadlines.note(9_000);
         assert!(!deadlines.are_due(5_999) && deadlines.are_due(6_000));
-        deadlines.pass(4_000);
+        pass(4_000);
         assert!(deadlines.are_due(6_000), "not passed yet");
-        deadlines.pass(6_000);
+        pass(6_000);
         assert!(!deadlines.are_due(8_999) && deadlines.are_due(9_000));
+    }
+
+    /// Its commit came after the sweep had looked.
+    #[test]
+    fn what_is_noted_during_a_sweep_is_looked_at_by_the_next() {
+        let deadlines = Deadlines::default();
+        deadlines.note(5_000);
+        let began = deadlines.count();
+        deadlines.note(5_000);
+        deadlines.note(4_000);
+        deadlines.pass(6_000, began);
+        assert!(deadlines.are_due(4_000));
+        deadlines.pass(6_000, deadlines.count());
+        assert!(!deadlines.are_due(Millis::MAX - 1));
     }
 }

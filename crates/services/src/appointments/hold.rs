@@ -10,7 +10,6 @@ use repository::{Key, Millis, Transaction};
 use super::refusal::Reason;
 use super::resource::{Entry, with};
 use super::{actor, staff, status};
-use crate::Services;
 
 /// The extension that says until when an appointment holds its slots.
 pub(super) const HELD_UNTIL: &str = "https://flint.example/fhir/StructureDefinition/held-until";
@@ -41,22 +40,26 @@ pub(super) fn until(appointment: Entry<'_>) -> Option<Instant> {
     Some(DateTime::parse(&value.as_str()?)?.range().0)
 }
 
+/// Until when an appointment that is stored as this holds its slots; `None` for one that is no hold.
+pub(super) fn until_stored(body: &[u8]) -> Option<Instant> {
+    // Almost none is, and reading costs more than looking.
+    if !std::str::from_utf8(body).is_ok_and(|text| text.contains(HELD_UNTIL)) {
+        return None;
+    }
+    let document = Document::parse(body).ok()?;
+    Some(Entry::new(&document)).filter(|entry| is_hold(*entry)).and_then(until)
+}
+
 /// Gives a hold its time, and takes it from what is none; `None` when nothing is to be changed. Refuses whatever goes on with a hold that is
 /// over.
 pub(super) fn settle(
     transaction: &Transaction<'_>,
-    services: &Services,
     before: Option<Entry<'_>>,
     after: &Document,
 ) -> Result<Option<Document>, Outcome> {
     let (entry, now) = (Entry::new(after), transaction.now());
     let may_hold = entry.status() == "pending" && !entry.slots().is_empty() || is_hold(entry);
     if transaction.is_import() {
-        if is_hold(entry)
-            && let Some(until) = until(entry)
-        {
-            services.deadlines.note(until.as_millis());
-        }
         return Ok(None);
     }
     if let Some(before) = before.filter(|before| is_over(*before, now))
@@ -76,7 +79,6 @@ pub(super) fn settle(
     }
     let until = said.or(earlier).unwrap_or_else(|| Instant::from_millis(whole_second(now + DURATION)));
     permit(transaction, entry, earlier, until)?;
-    services.deadlines.note(until.as_millis());
     match said {
         Some(_) => Ok(None),
         None => Ok(Some(with_until(after, Some(until))?)),

@@ -1,7 +1,7 @@
 //! Bookings against a store on disk.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use fhir::IssueType::{self, BusinessRule, Conflict, UnresolvedReference};
@@ -15,9 +15,11 @@ use repository::{
 use store::{Clock, Embedded, Store};
 use tempfile::TempDir;
 
+use crate::Services;
+
 /// A surgery of one schedule of slots of ten minutes on 8 March 2027, seen from 1 March at noon.
 struct Surgery {
-    repository: Repository,
+    repository: Arc<Repository>,
     store: Arc<Embedded>,
     _directory: TempDir,
 }
@@ -60,16 +62,26 @@ impl Surgery {
     }
 
     fn empty(references: References) -> Surgery {
+        Surgery::with(references, Arc::new(Services::default()), Arc::new(Noon), Arc::new(Noon))
+    }
+
+    /// `at_commit` is the clock of the store.
+    fn with(
+        references: References,
+        services: Arc<Services>,
+        at_commit: Arc<dyn Clock>,
+        clock: Arc<dyn Clock>,
+    ) -> Surgery {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = Arc::new(Embedded::open(directory.path(), Arc::new(Noon)).expect("a store"));
+        let store = Arc::new(Embedded::open(directory.path(), at_commit).expect("a store"));
         let definitions = Definitions::r4();
         let ids = AtomicU64::new(1);
         let repository = Repository::new(Setup {
             store: store.clone(),
             definitions,
             registry: search::Registry::new(definitions, "http://localhost/fhir"),
-            rules: Arc::new(crate::Services::default()).rules(),
-            clock: Arc::new(Noon),
+            rules: services.rules(),
+            clock,
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),
             references,
@@ -78,7 +90,7 @@ impl Surgery {
             terminology: None,
             search_time: Duration::from_secs(60),
         });
-        let repository = repository.expect("an empty store");
+        let repository = Arc::new(repository.expect("an empty store"));
         Surgery { repository, store, _directory: directory }
     }
 
@@ -555,4 +567,47 @@ fn nobody_goes_on_with_a_hold_that_is_over() {
     surgery.change(put(&elsewhere)).expect("the patient is free");
     surgery.change(put(&nine("a").replace("booked", "cancelled"))).expect("cancelled");
     assert_eq!((surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900")), ("free", None));
+}
+
+/// Time that goes by while a hold is committed: its rule was asked before, and a sweep looked meanwhile.
+#[derive(Default)]
+struct Late {
+    passed: AtomicI64,
+    sweeps: Mutex<Option<(Arc<Services>, Weak<Repository>)>>,
+}
+
+impl Clock for Late {
+    fn now(&self) -> Millis {
+        Noon.now() + self.passed.load(Ordering::Relaxed)
+    }
+}
+
+/// The clock that is asked for the time of a commit.
+struct AtCommit(Arc<Late>);
+
+impl Clock for AtCommit {
+    fn now(&self) -> Millis {
+        let sweeps = self.0.sweeps.lock().expect("nobody panicked").take();
+        if let Some((services, repository)) = sweeps {
+            self.0.passed.store(600_000, Ordering::Relaxed);
+            services.sweep(&repository.upgrade().expect("it is asked")).expect("nothing to end");
+        }
+        self.0.now()
+    }
+}
+
+#[test]
+fn a_hold_that_is_over_when_it_is_committed_ends() {
+    let (late, services) = (Arc::new(Late::default()), Arc::new(Services::default()));
+    let clocks = (Arc::new(AtCommit(late.clone())), late.clone());
+    let surgery = Surgery::with(References::Accept, services.clone(), clocks.0, clocks.1);
+    surgery.hold(&[&slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z")]);
+    services.sweep(&surgery.repository).expect("nothing to end");
+    let sweeps = (services.clone(), Arc::downgrade(&surgery.repository));
+    *late.sweeps.lock().expect("nobody panicked") = Some(sweeps);
+    surgery.change(put(&nine("a").replace("booked", "pending"))).expect("held for five minutes");
+    assert_eq!(surgery.slots(&["s0900"]), "busy-tentative");
+    assert!(services.is_sweep_due(surgery.repository.now()));
+    services.sweep(&surgery.repository).expect("ended");
+    assert_eq!((surgery.slots(&["s0900"]), surgery.status("Appointment/a")), ("free".into(), "cancelled".into()));
 }
