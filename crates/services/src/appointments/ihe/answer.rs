@@ -33,6 +33,22 @@ pub(super) fn changed(session: &Session<'_>, change: Change) -> Result<Bytes, Ou
     Ok(searchset(session, &[Entry { key, resource }], 1))
 }
 
+/// How often a change of what is stored is composed before the caller is told that others were always first.
+const TRIES_MAX: usize = 10;
+
+/// Composes and makes a change, anew where somebody else changed what it was made of meanwhile: the caller has named no version, and is to see
+/// what would be if they had come one after the other.
+pub(super) fn persistently(change: impl Fn() -> Result<Bytes, Outcome>) -> Result<Bytes, Outcome> {
+    let was_late = |outcome: &Outcome| outcome.worst().is_some_and(|issue| issue.code == IssueType::Precondition);
+    for _ in 1..TRIES_MAX {
+        match change() {
+            Err(outcome) if was_late(&outcome) => {}
+            done => return done,
+        }
+    }
+    change()
+}
+
 /// The refusal of what somebody else has by now: IHE wants it to be fatal, and not found.
 pub(super) fn not_available(mut outcome: Outcome) -> Outcome {
     for issue in &mut outcome.issues {

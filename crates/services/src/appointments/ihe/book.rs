@@ -8,7 +8,7 @@ use fhir::{IssueType, Outcome};
 use repository::{Act, Change, Key, Session, Target, Version};
 
 use super::super::resource::{Entry, with};
-use super::answer::{changed, gone};
+use super::answer::{changed, gone, persistently};
 use super::asked::{Asked, patient, patient_described, stored, to_store};
 use super::proposal::{Terms, appointment, schedule};
 use crate::inputs::Inputs;
@@ -39,10 +39,21 @@ impl Operation for Book {
         let inputs = Inputs::of(invocation);
         let comment = inputs.text("comment")?;
         let given = patient_described(session, &inputs)?;
-        let change = match Asked::of(session, &inputs)? {
-            Asked::Slot(key, slot) => new(session, &key, &slot, given, comment.as_deref())?,
-            Asked::Stored(version, document) => booked(version, &document, comment.as_ref())?,
-            Asked::Sent(sent) => of_sent(session, &sent, given, comment.as_ref())?,
+        persistently(|| Book::once(session, &inputs, given.clone(), comment.as_ref()))
+    }
+}
+
+impl Book {
+    fn once(
+        session: &Session<'_>,
+        inputs: &Inputs<'_>,
+        given: Option<Key>,
+        comment: Option<&Cow<'_, str>>,
+    ) -> Result<Bytes, Outcome> {
+        let change = match Asked::of(session, inputs)? {
+            Asked::Slot(key, slot) => new(session, &key, &slot, given, comment.map(AsRef::as_ref))?,
+            Asked::Stored(version, document) => booked(version, &document, comment)?,
+            Asked::Sent(sent) => of_sent(session, &sent, given, comment)?,
         };
         changed(session, change)
     }

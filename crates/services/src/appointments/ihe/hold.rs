@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use fhir::Outcome;
 use fhir::json::Document;
-use repository::{Act, Change, Session, Target};
+use repository::{Act, Change, Key, Session, Target};
 
 use super::super::hold::is_alive;
 use super::super::resource::{Entry, with};
-use super::answer::{self, changed, gone, searchset};
+use super::answer::{self, changed, gone, persistently, searchset};
 use super::asked::{Asked, patient, patient_referred, to_store};
 use super::proposal::{Terms, appointment, schedule};
 use crate::inputs::Inputs;
@@ -37,7 +37,13 @@ impl Operation for Hold {
         session.permit(Act::Create, "Appointment")?;
         let inputs = Inputs::of(invocation);
         let given = patient_referred(session, &inputs)?;
-        let document = match Asked::of(session, &inputs)? {
+        persistently(|| Hold::once(session, &inputs, given.clone()))
+    }
+}
+
+impl Hold {
+    fn once(session: &Session<'_>, inputs: &Inputs<'_>, given: Option<Key>) -> Result<Bytes, Outcome> {
+        let document = match Asked::of(session, inputs)? {
             Asked::Slot(key, slot) => {
                 let patient = patient(session, given)?;
                 let terms = Terms {
