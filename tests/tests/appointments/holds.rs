@@ -6,8 +6,6 @@ use serde_json::{Value, json};
 use super::*;
 use crate::race::{at_once, statuses};
 
-const HELD_UNTIL: &str = "https://flint.example/fhir/StructureDefinition/held-until";
-
 fn until(mut appointment: Value, until: &str) -> Value {
     appointment["extension"] = json!([{"url": HELD_UNTIL, "valueInstant": until}]);
     appointment

@@ -1,11 +1,15 @@
 mod bookings;
 mod guards;
 mod holds;
+mod model;
 mod operations;
 mod seats;
 
 use flint_tests::{Call, Flint, Reply};
 use serde_json::{Value, json};
+
+/// The extension that says until when an appointment holds its slots.
+const HELD_UNTIL: &str = "https://flint.example/fhir/StructureDefinition/held-until";
 
 const CAPACITY: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity";
 

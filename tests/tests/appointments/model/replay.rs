@@ -1,0 +1,184 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::Value;
+
+use super::clients::{Answer, Deed};
+use super::seating::{Seating, Seats};
+use super::timeline::Version;
+use super::visit::{Visit, may_follow, until};
+
+/// Who told of a version, with the content as they told it.
+type Told<'a> = HashMap<(String, u64), Vec<(&'a Answer, &'a Value)>>;
+
+/// Everything as it is in the end, and what went wrong on the way.
+#[derive(Default)]
+pub(super) struct Replay {
+    /// The newest version of each appointment and slot.
+    pub(super) newest: BTreeMap<String, (u64, Option<Value>)>,
+    pub(super) visits: BTreeMap<String, Visit>,
+    pub(super) seatings: BTreeMap<String, Seating>,
+    pub(super) wrong: Vec<String>,
+}
+
+/// Does again what was written, in order.
+pub(super) fn replay(commits: &[Vec<Version>], answers: &[Answer]) -> Replay {
+    let mut told = Told::new();
+    for answer in answers {
+        for (key, number, content) in &answer.told {
+            told.entry((key.clone(), *number)).or_default().push((answer, content));
+        }
+    }
+    let mut replay = Replay::default();
+    for commit in commits {
+        replay.commit(commit, &mut told);
+    }
+    for ((key, number), answers) in told {
+        replay.wrong.push(format!("{key} has no version {number}, of which was told: {:?}", answers[0].0));
+    }
+    replay.wrong.extend(answers.iter().filter_map(outlived));
+    replay
+}
+
+/// A hold that was told of when it was over.
+fn outlived(answer: &Answer) -> Option<String> {
+    let content = answer.told.iter().map(|(_, _, content)| content);
+    let is_over = |it: &Value| it["status"] == "pending" && until(it).is_some_and(|until| until <= answer.sent);
+    content.filter(|it| is_over(it)).map(|_| format!("a hold was over and stood: {answer:?}")).next()
+}
+
+impl Replay {
+    fn commit(&mut self, commit: &[Version], told: &mut Told<'_>) {
+        let time = &commit[0].time;
+        let mut touched = BTreeSet::new();
+        let mut changed = Vec::new();
+        for version in commit.iter().filter(|version| version.is("Appointment")) {
+            let told = self.version(version, told);
+            let before = self.visits.remove(&version.key);
+            let after = version.resource.as_ref().map(Visit::of);
+            self.explain(version, &told, before.as_ref(), after.as_ref());
+            for visit in before.iter().chain(&after) {
+                touched.extend(visit.at.slots.iter().cloned());
+            }
+            if let Some(after) = after {
+                self.visits.insert(version.key.clone(), after);
+            }
+            changed.push((version.key.clone(), before));
+        }
+        let mut sent = BTreeSet::new();
+        for version in commit.iter().filter(|version| version.is("Slot")) {
+            let told = self.version(version, told);
+            if self.slot(version, &told, touched.contains(&version.key)) {
+                sent.insert(version.key.clone());
+            }
+        }
+        for slot in touched.union(&sent) {
+            let seats = self.seats(slot);
+            let wrong = match self.seatings.get_mut(slot) {
+                Some(seating) if sent.contains(slot) => seating.wrong(),
+                Some(seating) => seating.seat(seats).or_else(|| seating.wrong()),
+                None => (!seats.is_empty()).then(|| format!("is not there, and has {seats:?}")),
+            };
+            self.wrong.extend(wrong.map(|text| format!("{time} {slot} {text}")));
+        }
+        for (key, before) in changed {
+            self.overlaps(time, &key, before.as_ref());
+        }
+    }
+
+    /// Numbers follow each other, and what was told of a version is what it is. Takes what was told.
+    fn version<'a>(&mut self, version: &Version, told: &mut Told<'a>) -> Vec<&'a Answer> {
+        let Version { key, number, resource, time } = version;
+        let before = self.newest.insert(key.clone(), (*number, resource.clone())).map_or(0, |(before, _)| before);
+        if *number != before + 1 {
+            self.wrong.push(format!("{time} {key}: version {number} follows {before}"));
+        }
+        let told = told.remove(&(key.clone(), *number)).unwrap_or_default();
+        for (answer, content) in &told {
+            if resource.as_ref().unwrap_or(&Value::Null) != *content {
+                self.wrong.push(format!("{time} {key}: version {number} is {resource:?}, told was {answer:?}"));
+            }
+        }
+        told.into_iter().map(|(answer, _)| answer).filter(|answer| answer.deed != Deed::Look).collect()
+    }
+
+    /// Each state comes after one that it may follow, and somebody asked for it, or a hold was over.
+    fn explain(&mut self, version: &Version, asked: &[&Answer], before: Option<&Visit>, after: Option<&Visit>) {
+        let (place, time) = (format!("{} {}/{}", version.time, version.key, version.number), &version.time);
+        if let (Some(before), Some(after)) = (before, after)
+            && !may_follow(&before.status, &after.status)
+        {
+            self.wrong.push(format!("{place}: from {} to {}", before.status, after.status));
+        }
+        let has_ended = before.is_some_and(|before| before.is_over(time))
+            && version.resource.as_ref().is_some_and(|it| {
+                it["status"] == "cancelled" && it["cancelationReason"]["text"] == "not booked before the hold ended"
+            });
+        if asked.is_empty() && !has_ended {
+            self.wrong.push(format!("{place}: nobody asked for {:?}", version.resource));
+        }
+        let goes_on = after.is_some_and(Visit::is_seated);
+        if goes_on
+            && let Some(before) = before
+            && !asked.is_empty()
+            && asked.iter().all(|answer| before.is_over(&answer.sent))
+        {
+            self.wrong.push(format!("{place}: held until {:?} and went on: {asked:?}", before.until));
+        }
+    }
+
+    /// Takes a version of a slot; whether a practice sent it.
+    fn slot(&mut self, version: &Version, asked: &[&Answer], is_touched: bool) -> bool {
+        let Version { key, resource, time, .. } = version;
+        let seats = self.seats(key);
+        let Some(resource) = resource else {
+            if asked.is_empty() || !seats.is_empty() {
+                self.wrong.push(format!("{time} {key} was deleted by {asked:?}, and has {seats:?}"));
+            }
+            self.seatings.remove(key);
+            return false;
+        };
+        let seating = self.seatings.get_mut(key).filter(|seating| !seating.is_sent(resource));
+        let Some(seating) = seating else {
+            if asked.is_empty() && version.number > 1 {
+                self.wrong.push(format!("{time} {key} was sent by nobody: {resource}"));
+            }
+            self.seatings.insert(key.clone(), Seating::sent(resource.clone(), seats));
+            return true;
+        };
+        if !is_touched || bare(resource) != bare(&seating.version) {
+            self.wrong.push(format!("{time} {key} was changed for nobody: {resource} was {}", seating.version));
+        }
+        seating.version = resource.clone();
+        false
+    }
+
+    fn seats(&self, slot: &str) -> Seats {
+        let seated = self.visits.iter().filter(|(_, visit)| visit.is_seated() && visit.at.slots.contains(slot));
+        seated.map(|(key, visit)| (key.clone(), visit.is_hold())).collect()
+    }
+
+    /// Whoever came to a time is nowhere else, and has no other hold.
+    fn overlaps(&mut self, time: &str, key: &str, before: Option<&Visit>) {
+        let Some(visit) = self.visits.get(key).filter(|visit| visit.takes_time(time)) else { return };
+        let was_there = before.is_some_and(|before| before.takes_time(time) && before.at == visit.at);
+        let is_asked = |visit: &Visit| visit.status == "pending" && visit.takes_time(time);
+        let had_hold = before.is_some_and(|it| is_asked(it) && it.at.patients == visit.at.patients);
+        for (other_key, other) in self.visits.iter().filter(|(other, visit)| *other != key && visit.takes_time(time)) {
+            if !was_there && let Some(who) = visit.at.in_both(&other.at) {
+                self.wrong.push(format!("{time} {who} is in {key} and {other_key}: {visit:?} {other:?}"));
+            }
+            if is_asked(visit) && is_asked(other) && !had_hold && !visit.at.patients.is_disjoint(&other.at.patients) {
+                self.wrong.push(format!("{time} {key} and {other_key} are two holds of one patient"));
+            }
+        }
+    }
+}
+
+/// A slot without what the server changes.
+fn bare(slot: &Value) -> Value {
+    let mut slot = slot.clone();
+    for name in ["status", "overbooked", "meta"] {
+        slot.as_object_mut().expect("an object").remove(name);
+    }
+    slot
+}

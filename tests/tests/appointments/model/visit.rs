@@ -1,0 +1,90 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::world;
+
+/// From each state, those that may follow, as ../shared says; a state may also stay, and every one was perhaps an error.
+const FOLLOWING: [(&str, &str); 5] = [
+    ("proposed", "pending booked waitlist cancelled"),
+    ("pending", "booked cancelled"),
+    ("booked", "checked-in arrived fulfilled noshow cancelled"),
+    ("checked-in", "arrived fulfilled noshow cancelled"),
+    ("arrived", "fulfilled cancelled"),
+];
+
+pub(super) fn may_follow(before: &str, after: &str) -> bool {
+    let following = FOLLOWING.iter().find(|(from, _)| *from == before).map_or("", |(_, following)| following);
+    before == after || after == "entered-in-error" || following.split(' ').any(|state| state == after)
+}
+
+/// An appointment, as far as it matters who is where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Visit {
+    pub(super) status: String,
+    pub(super) until: Option<String>,
+    pub(super) at: Place,
+}
+
+/// Who is where when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) patients: BTreeSet<String>,
+    pub(super) practitioners: BTreeSet<String>,
+    pub(super) slots: BTreeSet<String>,
+    start: String,
+    end: String,
+}
+
+/// Until when an appointment is held.
+pub(super) fn until(appointment: &Value) -> Option<String> {
+    Some(appointment.pointer("/extension/0/valueInstant")?.as_str()?.to_owned())
+}
+
+impl Visit {
+    pub(super) fn of(appointment: &Value) -> Visit {
+        let text = |name: &str| appointment[name].as_str().unwrap_or_default().to_owned();
+        let references = |name: &str, path: &str| -> BTreeSet<String> {
+            let all = appointment[name].as_array().into_iter().flatten();
+            all.filter_map(|it| Some(it.pointer(path)?.as_str()?.to_owned())).collect()
+        };
+        let slots = references("slot", "/reference");
+        let actors = references("participant", "/actor/reference");
+        let (patients, mut practitioners): (BTreeSet<_>, BTreeSet<_>) =
+            actors.into_iter().partition(|actor| actor.starts_with("Patient/"));
+        practitioners.extend(slots.iter().map(|slot| world::find(&slot["Slot/".len()..]).practitioner().to_owned()));
+        let at = Place { patients, practitioners, slots, start: text("start"), end: text("end") };
+        Visit { status: text("status"), until: until(appointment), at }
+    }
+
+    pub(super) fn is_hold(&self) -> bool {
+        ["pending", "proposed"].contains(&self.status.as_str()) && self.until.is_some()
+    }
+
+    /// Whether it has a seat in its slots.
+    pub(super) fn is_seated(&self) -> bool {
+        self.is_hold() || ["booked", "checked-in", "arrived", "fulfilled", "noshow"].contains(&self.status.as_str())
+    }
+
+    /// Whether it is a hold whose time has passed.
+    pub(super) fn is_over(&self, time: &str) -> bool {
+        self.is_hold() && self.until.as_deref().is_some_and(|until| until <= time)
+    }
+
+    /// Whether somebody is there and nowhere else.
+    pub(super) fn takes_time(&self, time: &str) -> bool {
+        self.is_seated() && self.status != "noshow" && !self.is_over(time)
+    }
+}
+
+impl Place {
+    /// Whoever would have to be in two places at once.
+    pub(super) fn in_both(&self, other: &Place) -> Option<String> {
+        if self.start >= other.end || other.start >= self.end {
+            return None;
+        }
+        let patient = self.patients.intersection(&other.patients).next();
+        let practitioner = self.practitioners.intersection(&other.practitioners).next();
+        patient.or(practitioner.filter(|_| self.slots.is_disjoint(&other.slots))).cloned()
+    }
+}

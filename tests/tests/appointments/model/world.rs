@@ -1,0 +1,116 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use fhir::Instant;
+use flint_tests::Flint;
+use serde_json::{Value, json};
+use server::{Clock, Millis};
+use store::testing::Random;
+
+use super::super::{seating, slot, together};
+
+pub(super) const PATIENTS: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "p6", "p7"];
+
+/// The practitioner of both schedules `a` and `b`, of one in a role.
+const BOTH: &str = "Practitioner/d0";
+
+/// The practitioner of schedule `c`, who is asked to some appointments of the other.
+pub(super) const GUEST: &str = "Practitioner/d1";
+
+/// A slot.
+pub(super) struct Place {
+    pub(super) id: &'static str,
+    pub(super) schedule: &'static str,
+    pub(super) time: (&'static str, &'static str),
+    capacity: usize,
+}
+
+const fn place(id: &'static str, schedule: &'static str, time: (&'static str, &'static str), capacity: usize) -> Place {
+    Place { id, schedule, time, capacity }
+}
+
+/// Side by side in each schedule, in order.
+pub(super) const PLACES: [Place; 10] = [
+    place("a0", "a", ("09:00", "09:10"), 1),
+    place("a1", "a", ("09:10", "09:20"), 1),
+    place("a2", "a", ("09:20", "09:30"), 2),
+    place("a3", "a", ("09:30", "09:40"), 1),
+    place("b0", "b", ("09:05", "09:15"), 2),
+    place("b1", "b", ("09:15", "09:25"), 1),
+    place("b2", "b", ("09:25", "09:35"), 3),
+    place("c0", "c", ("09:00", "09:10"), 1),
+    place("c1", "c", ("09:10", "09:20"), 3),
+    place("c2", "c", ("09:20", "09:30"), 1),
+];
+
+/// The slot with this id.
+pub(super) fn find(id: &str) -> &'static Place {
+    PLACES.iter().find(|place| place.id == id).expect("one of the few")
+}
+
+impl Place {
+    pub(super) fn practitioner(&self) -> &'static str {
+        if self.schedule == "c" { GUEST } else { BOTH }
+    }
+
+    /// As a practice sends it; what it says is told again by the comment.
+    pub(super) fn sent(&self, status: &str, capacity: usize, comment: &str) -> Value {
+        let mut slot = seating(slot(self.id, self.schedule, status, self.time), json!(capacity));
+        slot["comment"] = json!(format!("{status} {comment}"));
+        slot
+    }
+
+    pub(super) fn sent_free(&self, comment: &str) -> Value {
+        self.sent("free", self.capacity, comment)
+    }
+}
+
+/// Some slots that lie side by side, and when they begin and end.
+pub(super) fn some(random: &mut Random) -> (Vec<&'static str>, (&'static str, &'static str)) {
+    let first = random.below(PLACES.len() as u64) as usize;
+    let length = *random.pick(&[1, 1, 1, 2, 2, 3]);
+    let run = PLACES[first..].iter().take(length).take_while(|place| place.schedule == PLACES[first].schedule);
+    let run: Vec<_> = run.collect();
+    (run.iter().map(|place| place.id).collect(), (run[0].time.0, run[run.len() - 1].time.1))
+}
+
+/// Writes it all.
+pub(super) fn fill(flint: &Flint) {
+    let mut all: Vec<_> = PATIENTS.iter().map(|id| json!({"resourceType": "Patient", "id": id})).collect();
+    for id in ["d0", "d1"] {
+        all.push(json!({"resourceType": "Practitioner", "id": id}));
+    }
+    all.push(json!({"resourceType": "PractitionerRole", "id": "r0", "practitioner": {"reference": BOTH}}));
+    for (id, actor) in [("a", BOTH), ("b", "PractitionerRole/r0"), ("c", GUEST)] {
+        all.push(json!({"resourceType": "Schedule", "id": id, "actor": [{"reference": actor}]}));
+    }
+    all.extend(PLACES.iter().map(|place| place.sent_free("at first")));
+    flint.send("POST /", together(&all)).expect(200);
+}
+
+/// A clock of which each reading is a millisecond after the one before.
+pub(super) struct Ticking(AtomicI64);
+
+impl Default for Ticking {
+    /// A week before the slots.
+    fn default() -> Ticking {
+        Ticking(AtomicI64::new(1_803_888_000_000))
+    }
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Millis {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+}
+
+impl Ticking {
+    pub(super) fn advance(&self, time: Duration) {
+        self.0.fetch_add(time.as_millis() as Millis, Ordering::SeqCst);
+    }
+
+    /// A time from now on, as text that sorts like the time it says.
+    pub(super) fn after(&self, time: Duration) -> String {
+        Instant::from_millis(self.0.load(Ordering::SeqCst) + time.as_millis() as Millis).to_string()
+    }
+}
