@@ -148,6 +148,26 @@ fn one_hold_for_a_patient_and_a_client() {
 }
 
 #[test]
+fn a_hold_is_not_given_to_who_has_one() {
+    let flint = Flint::surgery();
+    post(&flint, &nine("pending", "p1")).send().expect(201);
+    let ten_past = |patient| appointment("pending", patient, &["s0910"], ("09:10", "09:20"));
+    let other = post(&flint, &ten_past("p2")).send().expect(201).pointer("/id");
+    let give = |patient| flint.send(&format!("PUT /Appointment/{other}"), named(ten_past(patient), &other));
+    let reply = give("p1").expect(409);
+    assert!(reply.text.contains("is held for this patient"), "{}", reply.text);
+    give("p3").expect(200);
+    // Whoever has given theirs away may have another.
+    post(&flint, &appointment("pending", "p2", &["s0920"], ("09:20", "09:30"))).send().expect(201);
+}
+
+/// The same appointment with its id.
+fn named(mut appointment: Value, id: &str) -> Value {
+    appointment["id"] = json!(id);
+    appointment
+}
+
+#[test]
 fn the_last_seat_is_held_once() {
     let flint = Flint::surgery();
     let patients: Vec<_> = (0..16).map(|number| format!("q{number}")).collect();

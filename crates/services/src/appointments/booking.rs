@@ -62,8 +62,8 @@ impl Rule for Booking {
         let refuses = !wanted.is_record;
         guard::keep(transaction, &self.services.settings, &planned.key, (before, after), refuses)?;
         match after {
-            Some(after) if is_new_hold(before, after) && !transaction.is_import() => {
-                hold::alone(transaction, &planned.key, after)
+            Some(after) if hold::is_asked(after) && !transaction.is_import() => {
+                hold::alone(transaction, &planned.key, before.filter(|before| hold::is_asked(*before)), after)
             }
             _ => Ok(()),
         }
@@ -95,12 +95,6 @@ impl Booking {
 /// Whether an appointment holds its slots, for good or until a time.
 pub(super) fn takes_slots(appointment: Entry<'_>) -> bool {
     status::holds(&appointment.status()) || hold::is_hold(appointment)
-}
-
-/// Whether an appointment becomes a hold that a caller asked for.
-fn is_new_hold(before: Option<Entry<'_>>, after: Entry<'_>) -> bool {
-    let is_asked = |it: Entry<'_>| hold::is_hold(it) && it.status() == "pending";
-    is_asked(after) && !before.is_some_and(is_asked)
 }
 
 /// The slots of the appointment as it was that it holds.

@@ -115,10 +115,22 @@ pub(super) fn whole_second(time: Millis) -> Millis {
     time.saturating_add(999).div_euclid(1000) * 1000
 }
 
-/// Lets a client have one hold at a time for each patient: `owner` instead of one that is none any more.
-pub(super) fn alone(transaction: &mut Transaction<'_>, owner: &Key, hold: Entry<'_>) -> Result<(), Outcome> {
+/// Whether an appointment is a hold that a caller asked for, over or not.
+pub(super) fn is_asked(appointment: Entry<'_>) -> bool {
+    is_hold(appointment) && appointment.status() == "pending"
+}
+
+/// Lets a client have one hold at a time for each patient: `owner` instead of one that is none any more. `before` is the hold that it was, if it
+/// was one: for its patients nothing is new.
+pub(super) fn alone(
+    transaction: &mut Transaction<'_>,
+    owner: &Key,
+    before: Option<Entry<'_>>,
+    hold: Entry<'_>,
+) -> Result<(), Outcome> {
     let client = transaction.requester().map_or(String::new(), |requester| requester.client.clone());
-    for patient in actor::patients(transaction, hold)? {
+    let had = before.map(|before| actor::patients(transaction, before)).transpose()?.unwrap_or_default();
+    for patient in actor::patients(transaction, hold)?.into_iter().filter(|patient| !had.contains(patient)) {
         let name = format!("hold/{patient}/{client}").into_bytes();
         if name.len() > actor::NAME_MAX {
             return Err(Reason::Name.refuse(name.len(), "Appointment.participant"));
@@ -127,8 +139,9 @@ pub(super) fn alone(transaction: &mut Transaction<'_>, owner: &Key, hold: Entry<
         let held = held.and_then(|value| Key::parse(std::str::from_utf8(&value).ok()?)).filter(|held| held != owner);
         if let Some(held) = held
             && let Some(other) = transaction.read(&held)?
-            && Entry::new(&other).status() == "pending"
+            && is_asked(Entry::new(&other))
             && is_alive(Entry::new(&other), transaction.now())
+            && actor::patients(transaction, Entry::new(&other))?.contains(&patient)
         {
             let found = if transaction.may_read(&held)? { held.as_str() } else { "another appointment" };
             return Err(Reason::SecondHold.refuse(found, "Appointment.participant"));
