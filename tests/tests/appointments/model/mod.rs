@@ -21,8 +21,8 @@ mod visit;
 mod world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flint_tests::Flint;
@@ -90,7 +90,7 @@ struct Run {
     clock: Arc<Ticking>,
     ids: Arc<AtomicU64>,
     board: Board,
-    answers: std::sync::Mutex<Vec<Answer>>,
+    answers: Mutex<Vec<Answer>>,
 }
 
 impl Run {

@@ -43,7 +43,7 @@ pub(super) fn replay(commits: &[Vec<Version>], answers: &[Answer]) -> Replay {
 fn outlived(answer: &Answer) -> Option<String> {
     let content = answer.told.iter().map(|(_, _, content)| content);
     let is_over = |it: &Value| it["status"] == "pending" && until(it).is_some_and(|until| until <= answer.sent);
-    content.filter(|it| is_over(it)).map(|_| format!("a hold was over and stood: {answer:?}")).next()
+    content.filter(|it| is_over(it)).map(|_| format!("a hold was over and stood: {}: {answer:?}", answer.asked)).next()
 }
 
 impl Replay {

@@ -55,7 +55,12 @@ impl Seating {
             return None;
         }
         let came: Vec<_> = seats.keys().filter(|owner| !self.seats.contains_key(*owner)).cloned().collect();
-        let is_open = matches!(self.says, Says::Free);
+        let has_left = self.seats.keys().any(|owner| !seats.contains_key(owner));
+        let is_open = match self.says {
+            Says::Free => true,
+            Says::Full(_) => has_left,
+            Says::Elsewhere(_) => false,
+        };
         let wrong = (!came.is_empty() && (!is_open || seats.len() > self.capacity)).then(|| {
             format!("{came:?} came to {} of {} seats, the practice says {:?}", seats.len(), self.capacity, self.says)
         });

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::world;
 
-/// From each state, those that may follow, as ../shared says; a state may also stay, and every one was perhaps an error.
+/// From each state, those that may follow. Each may also stay, and may have been an error.
 const FOLLOWING: [(&str, &str); 5] = [
     ("proposed", "pending booked waitlist cancelled"),
     ("pending", "booked cancelled"),
