@@ -81,7 +81,6 @@ impl Offers {
                 slot::take(transaction, key, &candidate, Hold::Tentative, "Appointment.slot[0]")?;
                 let change = (Some(Entry::new(&waiting)), Some(Entry::new(&offer)));
                 guard::keep(transaction, &self.services.settings, &candidate, change, false)?;
-                self.services.deadlines.note(until.as_millis());
                 return tell(transaction, &candidate, Entry::new(&offer), until);
             }
         }
