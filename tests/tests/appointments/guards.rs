@@ -8,7 +8,7 @@ use crate::race::{at_once, statuses};
 const NINE: (&str, &str) = ("09:00", "09:10");
 
 /// Another surgery: its doctor's schedule `sch2`, with slots at nine and at ten past.
-fn another_surgery() -> Vec<Value> {
+pub(super) fn another_surgery() -> Vec<Value> {
     vec![
         json!({"resourceType": "Practitioner", "id": "dr2"}),
         json!({"resourceType": "Schedule", "id": "sch2", "actor": [{"reference": "Practitioner/dr2"}]}),

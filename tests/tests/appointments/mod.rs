@@ -1,3 +1,4 @@
+mod apps;
 mod bookings;
 mod guards;
 mod holds;

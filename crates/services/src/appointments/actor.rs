@@ -78,8 +78,9 @@ fn local(transaction: &Transaction<'_>, reference: Node<'_>) -> Option<Key> {
     transaction.local(&reference.get("reference")?.as_str()?)
 }
 
-/// The key of the resource of this server that a reference leads to, be it by an identifier, else the identifier.
-fn name(
+/// The key of the resource of this server that a reference leads to, be it by an identifier, else the identifier. An identifier leads to no
+/// patient of whom the caller may not know: whoever is hidden is neither bound by a caller nor told of by a refusal.
+pub(super) fn name(
     transaction: &mut Transaction<'_>,
     resource_type: &str,
     reference: Node<'_>,
@@ -90,8 +91,26 @@ fn name(
     let identifier = reference.get("identifier");
     let text = |name: &str| identifier.and_then(|identifier| identifier.get(name)?.as_str());
     let (Some(system), Some(value)) = (text("system"), text("value")) else { return Ok(None) };
-    let key = transaction.identified(resource_type, &system, &value)?;
+    let key = match transaction.identified(resource_type, &system, &value)? {
+        Some(key) if resource_type != "Patient" || is_told(transaction, &key)? => Some(key),
+        _ => None,
+    };
     Ok(Some(key.map_or_else(|| format!("{system}|{value}"), |key| key.as_str().to_owned())))
+}
+
+/// The one patient for whom the caller acts, if there is one.
+pub(super) fn own<'a>(transaction: &'a Transaction<'_>) -> Option<&'a Key> {
+    let requester = transaction.requester()?;
+    let user = requester.user.as_ref().filter(|user| user.collection() == "Patient");
+    requester.patient.as_ref().or(user)
+}
+
+/// Whether the caller may know that this patient is registered here.
+fn is_told(transaction: &Transaction<'_>, patient: &Key) -> Result<bool, Outcome> {
+    match own(transaction) {
+        Some(own) => Ok(own == patient),
+        None => transaction.is_told(patient),
+    }
 }
 
 /// The type of what a reference leads to.

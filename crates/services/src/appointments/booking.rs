@@ -40,10 +40,16 @@ impl Rule for Booking {
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         let before = planned.before.as_deref().map(Entry::new);
         if let (Some(before), Some(after), false) = (before, planned.after.as_deref(), transaction.is_import()) {
-            status::permit(&before.status(), &Entry::new(after).status())?;
+            let after = Entry::new(after);
+            if !hold::ends(before, after, transaction.now()) {
+                status::permit(&before.status(), &after.status())?;
+            }
         }
         let after = Booking::settled(transaction, planned, before)?;
         let after = after.as_deref().map(Entry::new);
+        if let (Some(after), false) = (after, transaction.is_import()) {
+            patient::alone(transaction, before, after)?;
+        }
         let held = held(transaction, &planned.key, before)?;
         let wanted = match after.filter(|after| takes_slots(*after)) {
             Some(after) => wanted(transaction, before, after, &held)?,
@@ -135,7 +141,10 @@ fn wanted(
     if transaction.is_import() {
         return Ok(wanted);
     }
-    if before.is_some_and(|before| was_accepted(before, after, &wanted.slots, held)) {
+    if let Some(before) = before.filter(|before| was_accepted(*before, after, &wanted.slots, held)) {
+        if before.has_patient() && !wanted.slots.is_empty() {
+            demands::patient(after)?;
+        }
         wanted.slots.retain(|(_, key)| held.contains(key));
         return Ok(wanted);
     }

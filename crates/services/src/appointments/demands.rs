@@ -42,9 +42,14 @@ pub(super) fn check(appointment: Entry<'_>, slots: &[Named]) -> Result<(), Outco
         return Err(Reason::End.refuse(appointment.text("end"), "Appointment.end"));
     }
     texts(appointment)?;
-    match appointment.participants() {
-        (_, true) => Ok(()),
-        (count, false) => Err(Reason::Patient.refuse(count, "Appointment.participant")),
+    patient(appointment)
+}
+
+/// Refuses to take slots for no patient.
+pub(super) fn patient(appointment: Entry<'_>) -> Result<(), Outcome> {
+    match appointment.has_patient() {
+        true => Ok(()),
+        false => Err(Reason::Patient.refuse(appointment.participants().count(), "Appointment.participant")),
     }
 }
 

@@ -21,7 +21,7 @@ const DAY: i64 = 86_400_000_000;
 /// How many days one appointment may touch: it is in the guards of each.
 const DAYS_MAX: i64 = 31;
 
-/// How many times one person's day lists.
+/// How many times one person's day lists. One more is refused, also when it was booked elsewhere: unlisted it would be guarded by nothing.
 const TIMES_MAX: usize = 1_000;
 
 /// The time that an appointment takes of people.
@@ -77,7 +77,7 @@ pub(super) fn keep(
         }
         for day in is.time.days() {
             let is_listed = change(transaction, actor, day, owner, Some(&is.time))?;
-            if refuses && !is_listed {
+            if !transaction.is_import() && !is_listed {
                 return Err(Reason::FullDay.refuse(&actor.name, "Appointment.participant"));
             }
         }

@@ -30,8 +30,14 @@ pub(super) fn is_alive(appointment: Entry<'_>, now: Millis) -> bool {
     is_hold(appointment) && until(appointment).is_some_and(|until| until > Instant::from_millis(now))
 }
 
-fn is_over(appointment: Entry<'_>, now: Millis) -> bool {
+/// Whether an appointment is a hold that is over and was not ended yet.
+pub(super) fn is_over(appointment: Entry<'_>, now: Millis) -> bool {
     is_hold(appointment) && !is_alive(appointment, now)
+}
+
+/// Whether a hold that is over ends by this change: it can always, whatever else may follow its state.
+pub(super) fn ends(before: Entry<'_>, after: Entry<'_>, now: Millis) -> bool {
+    is_over(before, now) && ["cancelled", "waitlist"].contains(&&*after.status())
 }
 
 /// Until when an appointment holds its slots, as it says.

@@ -17,6 +17,9 @@ pub(super) enum Reason {
     TooManyActors,
     NoSlot,
     NotScheduled,
+    OtherPatient,
+    Declined,
+    LaySlots,
     HoldOver,
     HoldTime,
     HoldLonger,
@@ -68,7 +71,11 @@ impl Reason {
             Reason::SlotHeld => (Conflict, "DUPLICATE_REJECTED", "the slot is held by {}; cancel that first"),
             Reason::Capacity => (Value, INVALID, "the capacity {} is no whole number from `1` to `1000`"),
             Reason::Busy => (Conflict, "DUPLICATE_REJECTED", "{} has another appointment at that time"),
-            Reason::FullDay => (BusinessRule, INVALID, "the day of {} holds as many appointments as are kept, `1000`"),
+            Reason::FullDay => (
+                BusinessRule,
+                INVALID,
+                "{} has `1000` appointments on that day, which is as many as one person can have; choose another day",
+            ),
             Reason::TooLong => {
                 (BusinessRule, INVALID, "the appointment touches {} days, at most `31` are booked at once")
             }
@@ -77,6 +84,9 @@ impl Reason {
             Reason::NotScheduled => {
                 (BusinessRule, INVALID, "{} is not booked by these slots; name who is in their schedule")
             }
+            Reason::OtherPatient => (BusinessRule, INVALID, "{} is another patient than the one you act for"),
+            Reason::Declined => (BusinessRule, INVALID, "the patient has declined what is {}; cancel it instead"),
+            Reason::LaySlots => (BusinessRule, INVALID, "{} slots are more than a patient books at once, `6`"),
             Reason::HoldOver => (Conflict, "CONFLICT", "the slots were held until {}, which is over"),
             Reason::HoldTime => (BusinessRule, INVALID, "the time {} until which slots are held is no instant to come"),
             Reason::HoldLonger => {
@@ -104,7 +114,6 @@ impl Reason {
             Reason::Past => (BusinessRule, INVALID, "the start {} is not in the future"),
             Reason::Description => (BusinessRule, INVALID, "the description has {} characters, at most `100` are kept"),
             Reason::Comment => (BusinessRule, INVALID, "the comment has {} characters, at most `500` are kept"),
-            Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient"),
             Reason::MadeOutside => (
                 BusinessRule,
                 INVALID,
@@ -133,6 +142,7 @@ impl Reason {
             Reason::ReplacedBegun => (BusinessRule, INVALID, "{} has begun and is not replaced"),
             Reason::NotAsked => (BusinessRule, INVALID, "{} is no patient to whom the appointment is offered"),
             Reason::OfferOver => (Conflict, "CONFLICT", "the appointment is {}, and no offer that stands"),
+            Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient who has not declined"),
             Reason::Transition => (BusinessRule, INVALID, "an appointment cannot go {}"),
         }
     }

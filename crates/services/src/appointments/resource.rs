@@ -75,8 +75,7 @@ impl<'a> Entry<'a> {
 
     /// Who takes part, with `Reference`s: of an appointment those who have not declined, of a schedule all.
     pub(super) fn actors(self) -> impl Iterator<Item = Node<'a>> {
-        let participants = self.0.get("participant").into_iter().flat_map(Node::each);
-        let accepting = participants.filter(|it| !it.get("status").is_some_and(|status| status.is_str("declined")));
+        let accepting = self.participants().filter(|it| !has_declined(*it));
         let schedule = self.0.get("actor").into_iter().flat_map(Node::each);
         accepting.filter_map(|participant| participant.get("actor")).chain(schedule)
     }
@@ -86,11 +85,14 @@ impl<'a> Entry<'a> {
         self.0.get("serviceType").into_iter().flat_map(Node::each).flat_map(meaning).collect()
     }
 
-    /// How many participants there are, and whether one of them is a patient.
-    pub(super) fn participants(self) -> (usize, bool) {
-        let participants = self.0.get("participant").into_iter().flat_map(Node::each);
-        let actors: Vec<_> = participants.map(|participant| participant.get("actor")).collect();
-        (actors.len(), actors.into_iter().flatten().any(is_patient))
+    /// `Appointment.participant`: all, whatever they answered.
+    pub(super) fn participants(self) -> impl Iterator<Item = Node<'a>> {
+        self.0.get("participant").into_iter().flat_map(Node::each)
+    }
+
+    /// Whether a patient takes part who has not declined.
+    pub(super) fn has_patient(self) -> bool {
+        self.actors().any(is_patient)
     }
 
     /// Whether it takes the same slots at the same time.
@@ -107,6 +109,11 @@ impl<'a> Entry<'a> {
         let raw = |entry: Entry<'_>, name: &str| entry.0.get(name).map(|node| node.raw().to_owned());
         names.iter().all(|name| raw(self, name) == raw(other, name))
     }
+}
+
+/// Whether a participant of an appointment has declined.
+pub(super) fn has_declined(participant: Node<'_>) -> bool {
+    participant.get("status").is_some_and(|status| status.is_str("declined"))
 }
 
 /// The codes of a CodeableConcept, or its text when it has none.

@@ -1,0 +1,149 @@
+//! What whoever acts for one patient may not do to the time of others.
+
+use flint_tests::{Bearer, Guarded, Holder};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn keeper(guarded: &Guarded) -> Bearer<'_> {
+    guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() })
+}
+
+fn app<'a>(guarded: &'a Guarded, user: &str, patient: &str) -> Bearer<'a> {
+    guarded.hold(&Holder { scope: "patient/*.cruds", user, patient, ..Holder::default() })
+}
+
+/// The appointment with one participant more.
+fn and(mut appointment: Value, actor: &Value, status: &str) -> Value {
+    let participants = appointment["participant"].as_array_mut().expect("a list");
+    participants.push(json!({"actor": actor, "status": status}));
+    appointment
+}
+
+fn by_identifier(identifier: &Value) -> Value {
+    json!({"type": "Patient", "identifier": {"system": identifier["system"], "value": identifier["value"]}})
+}
+
+fn patch(caller: &Bearer<'_>, key: &str, patch: Value) -> flint_tests::Reply {
+    let call = caller.call(&format!("PATCH /{key}"));
+    call.body("application/json-patch+json", patch.to_string()).send()
+}
+
+#[test]
+fn an_app_binds_nobody_else() {
+    let guarded = Guarded::surgery();
+    let (keeper, one, two) = (keeper(&guarded), app(&guarded, "Patient/p1", "p1"), app(&guarded, "Patient/p2", "p2"));
+    let number = |patient: &str| keeper.get(&format!("/Patient/{patient}")).expect(200).json()["identifier"][0].clone();
+    let registered = number("p2");
+    let mut unknown = registered.clone();
+    unknown["value"] = json!("9999999468");
+    let elsewhere = json!({"reference": "https://elsewhere.example/fhir/Patient/7", "identifier": registered});
+    keeper.send("PUT /Slot/s1400", slot("s1400", "sch1", "free", ("14:00", "14:10"))).expect(201);
+    let at_two = |status: &str, patient: &str| appointment(status, patient, &["s1400"], ("14:00", "14:10"));
+    // p2 is busy then: whoever is told so is told that p2 is registered, and when p2 is not at home.
+    two.send("POST /Appointment", nine("booked", "p2")).expect(201);
+    let mut told = Vec::new();
+    for (other, sent) in [
+        (by_identifier(&registered), registered["value"].as_str().expect("a number")),
+        (by_identifier(&unknown), "9999999468"),
+    ] {
+        for status in ["booked", "pending", "waitlist"] {
+            for answered in ["accepted", "declined"] {
+                let reply = one.send("POST /Appointment", and(at_two(status, "p1"), &other, answered)).expect(422);
+                assert!(reply.text.contains("another patient") && reply.text.contains(sent), "{}", reply.text);
+                assert!(!reply.text.contains("Patient/p2"), "{}", reply.text);
+                told.push(reply.text.replace(sent, ""));
+            }
+        }
+    }
+    assert!(told.iter().all(|text| *text == told[0]), "{told:?}");
+    let reply = one.send("POST /Appointment", and(at_two("booked", "p1"), &elsewhere, "accepted"));
+    assert!([403, 422].contains(&reply.status), "{}", reply.text);
+    let literal = json!({"reference": "Patient/p2"});
+    one.send("POST /Appointment", and(at_two("booked", "p1"), &literal, "accepted")).expect(403);
+    // Nor afterwards, and the own number is no other's.
+    let own = and(at_two("booked", "p1"), &by_identifier(&number("p1")), "accepted");
+    let id = format!("Appointment/{}", one.send("POST /Appointment", own).expect(201).pointer("/id"));
+    let added = json!({"actor": by_identifier(&registered), "status": "accepted"});
+    patch(&one, &id, json!([{"op": "add", "path": "/participant/-", "value": added}])).expect(422);
+    // Whom the practice put there stays there.
+    patch(&keeper, &id, json!([{"op": "add", "path": "/participant/-", "value": added}])).expect(200);
+    patch(&one, &id, json!([{"op": "replace", "path": "/status", "value": "cancelled"}])).expect(200);
+    two.send("POST /Appointment", at_two("booked", "p2")).expect(201);
+}
+
+/// A consent hides p2 from a system: it neither binds p2 nor learns that there is a p2.
+#[test]
+fn who_is_hidden_is_not_bound() {
+    let guarded = Guarded::surgery();
+    let keeper = keeper(&guarded);
+    let number = keeper.get("/Patient/p2").expect(200).json()["identifier"][0].clone();
+    let deny = json!({"resourceType": "Consent", "status": "active",
+        "scope": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}]},
+        "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "INFA"}]}],
+        "patient": {"reference": "Patient/p2"}, "dateTime": "2027-02-01T10:00:00Z",
+        "performer": [{"reference": "Patient/p2"}], "organization": [{"reference": "Organization/gp1"}],
+        "policy": [{"uri": "http://example.org/policy/none"}], "provision": {"type": "deny"}});
+    keeper.send("POST /Consent", deny).expect(201);
+    let system = guarded.hold(&Holder { scope: "system/*.cruds", purposes: &["TREAT"], ..Holder::default() });
+    system.get("/Patient/p2").expect(404);
+    keeper.send("POST /Appointment", nine("booked", "p2")).expect(201);
+    keeper.send("PUT /Slot/v0905", slot("v0905", "sch1", "free", ("09:05", "09:15"))).expect(201);
+    keeper.send("POST /", together(&super::guards::another_surgery())).expect(200);
+    let mut there = appointment("booked", "p2", &["t0900"], ("09:00", "09:10"));
+    there["participant"][0]["actor"] = by_identifier(&number);
+    system.send("POST /Appointment", there).expect(201);
+}
+
+#[test]
+fn whoever_declines_holds_nothing() {
+    let guarded = Guarded::surgery();
+    let (keeper, one) = (keeper(&guarded), app(&guarded, "Patient/p1", "p1"));
+    let decline = json!([{"op": "replace", "path": "/participant/0/status", "value": "declined"}]);
+    for status in ["booked", "pending"] {
+        let mut declined = nine(status, "p1");
+        declined["participant"][0]["status"] = json!("declined");
+        for caller in [&one, &keeper] {
+            let reply = caller.send("POST /Appointment", declined.clone()).expect(422);
+            assert!(reply.text.contains("declined"), "{}", reply.text);
+        }
+        assert_eq!(keeper.get("/Slot/s0900").expect(200).pointer("/status"), "free");
+        let id =
+            format!("Appointment/{}", one.send("POST /Appointment", nine(status, "p1")).expect(201).pointer("/id"));
+        for caller in [&one, &keeper] {
+            let reply = patch(caller, &id, decline.clone()).expect(422);
+            assert!(reply.text.contains("declined"), "{}", reply.text);
+        }
+        let mut cancelled = decline.clone();
+        cancelled
+            .as_array_mut()
+            .expect("a list")
+            .push(json!({"op": "replace", "path": "/status", "value": "cancelled"}));
+        patch(&keeper, &id, cancelled).expect(200);
+    }
+    // Of several patients one may decline, and is free then.
+    let both = and(nine("booked", "p1"), &json!({"reference": "Patient/p2"}), "accepted");
+    let id = format!("Appointment/{}", keeper.send("POST /Appointment", both).expect(201).pointer("/id"));
+    patch(&keeper, &id, decline).expect(200);
+}
+
+/// A day of a doctor is not one lay booking.
+#[test]
+fn an_app_books_a_few_slots_at_once() {
+    let guarded = Guarded::surgery();
+    let (keeper, one) = (keeper(&guarded), app(&guarded, "Patient/p1", "p1"));
+    let time = |at: usize| format!("14:{:02}", at * 5);
+    let slots: Vec<_> = (0..7).map(|at| slot(&format!("m{at}"), "sch1", "free", (&time(at), &time(at + 1)))).collect();
+    keeper.send("POST /", together(&slots)).expect(200);
+    let ids: Vec<_> = (0..7).map(|at| format!("m{at}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let of = |status: &str, many: usize| appointment(status, "p1", &ids[..many], ("14:00", &time(many)));
+    for status in ["booked", "pending"] {
+        let reply = one.send("POST /Appointment", of(status, 7)).expect(422);
+        assert!(reply.text.contains("`7` slots are more") && reply.text.contains("`6`"), "{}", reply.text);
+    }
+    let id = one.send("POST /Appointment", of("booked", 6)).expect(201).pointer("/id");
+    let cancel = json!([{"op": "replace", "path": "/status", "value": "cancelled"}]);
+    patch(&one, &format!("Appointment/{id}"), cancel).expect(200);
+    keeper.send("POST /Appointment", of("booked", 7)).expect(201);
+}
