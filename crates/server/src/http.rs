@@ -7,13 +7,15 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State as Shared};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::audit::Ticket;
@@ -93,6 +95,7 @@ async fn metrics(Shared(state): Shared<Arc<State>>, request: Request) -> Respons
 async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
     let started = Instant::now();
     let (head, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
     let mut exchange = Exchange {
         form: Form {
             is_head: head.method == Method::HEAD,
@@ -104,16 +107,21 @@ async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
             request_id: request_id(&head.headers),
         },
         code: "unknown",
+        is_received: false,
         challenge: match head.headers.contains_key(AUTHORIZATION) {
             true => smart::Refused::CHALLENGE,
             false => smart::Refused::CHALLENGE_WITHOUT_TOKEN,
         },
     };
     let in_progress = InProgress::enter(&state);
-    let response = match exchange.answer(&state, &head, body).await {
+    let mut response = match exchange.answer(&state, &head, body).await {
         Ok(response) => response,
         Err(refused) => exchange.refusal(refused, &state),
     };
+    // What was not read still stands in the connection, which ends with this answer: a client that is not told would send the next request into it.
+    if has_body && !exchange.is_received {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     drop(in_progress);
     let status = response.status().as_u16();
     state.metrics.record(exchange.code, status, started.elapsed());
@@ -154,6 +162,8 @@ struct Exchange {
     form: Form,
     /// The interaction's code.
     code: &'static str,
+    /// Whether the body was read to its end.
+    is_received: bool,
     /// What is said to who shows no valid token, <https://www.rfc-editor.org/rfc/rfc6750#section-3>.
     challenge: &'static str,
 }
@@ -197,6 +207,7 @@ impl Exchange {
         if expected != Expected::Nothing {
             let media = content(&head.headers, expected, interaction.takes())?;
             let received = state.bodies.receive(&head.headers, body, &state.limits).await?;
+            self.is_received = true;
             let (bytes, held) = received.into_parts();
             share = held;
             if expected == Expected::Form {

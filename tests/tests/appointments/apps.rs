@@ -110,10 +110,9 @@ fn whoever_declines_holds_nothing() {
         assert_eq!(keeper.get("/Slot/s0900").expect(200).pointer("/status"), "free");
         let id =
             format!("Appointment/{}", one.send("POST /Appointment", nine(status, "p1")).expect(201).pointer("/id"));
-        for caller in [&one, &keeper] {
-            let reply = patch(caller, &id, decline.clone()).expect(422);
-            assert!(reply.text.contains("declined"), "{}", reply.text);
-        }
+        patch(&one, &id, decline.clone()).expect(422);
+        let reply = patch(&keeper, &id, decline.clone()).expect(422);
+        assert!(reply.text.contains("declined"), "{}", reply.text);
         let mut cancelled = decline.clone();
         cancelled
             .as_array_mut()

@@ -67,7 +67,8 @@ impl Sight {
     fn compiled(&self, restrictions: &Restrictions, resource_type: &str) -> Option<Filter> {
         let telling = TELLING.iter().find(|(name, _)| *name == resource_type);
         let is_third_party = self.access.requester().is_some_and(Requester::is_third_party);
-        if !restrictions.hide_anything() && !(telling.is_some() && is_third_party) {
+        let tells = telling.is_some() && is_third_party;
+        if !restrictions.hide_anything() && !tells {
             return None;
         }
         if let Some((_, code)) = FOLLOWED.iter().find(|(name, _)| *name == resource_type)

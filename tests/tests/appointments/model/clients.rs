@@ -5,7 +5,7 @@ use flint_tests::{Call, Flint, Reply};
 use serde_json::{Value, json};
 use store::testing::Random;
 
-use super::super::{HELD_UNTIL, appointment, to_status};
+use super::super::{HELD_UNTIL, appointment, give_status};
 use super::visit::until;
 use super::world::{self, GUEST, PATIENTS, PLACES, Ticking};
 
@@ -188,11 +188,11 @@ impl<'a> Client<'a> {
     fn go_on(&mut self, deed: Deed, id: &str) {
         let line = format!("PUT /Appointment/{id}");
         match deed {
-            Deed::Confirm => self.to_status(deed, id, "booked"),
-            Deed::Cancel => self.to_status(deed, id, "cancelled"),
+            Deed::Confirm => self.give_status(deed, id, "booked"),
+            Deed::Cancel => self.give_status(deed, id, "cancelled"),
             Deed::Progress => {
                 let status = *self.random.pick(&["checked-in", "arrived", "noshow", "fulfilled", "entered-in-error"]);
-                self.to_status(deed, id, status);
+                self.give_status(deed, id, status);
             }
             Deed::OperationConfirm => {
                 let asked = inputs(&[("appointment-reference", json!(format!("Appointment/{id}")))]);
@@ -257,8 +257,8 @@ impl<'a> Client<'a> {
         self.send(Deed::Reschedule, format!("POST / {bundle}"), call);
     }
 
-    fn to_status(&mut self, deed: Deed, id: &str, status: &str) {
-        self.send(deed, format!("PATCH /Appointment/{id} {status}"), to_status(self.flint, id, status));
+    fn give_status(&mut self, deed: Deed, id: &str, status: &str) {
+        self.send(deed, format!("PATCH /Appointment/{id} {status}"), give_status(self.flint, id, status));
     }
 
     fn ask(&mut self, deed: Deed, line: &str, body: Value) {
