@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::appointments::Deadlines;
+use crate::publish;
 
 /// What a server's services share: made once, and given to every rule and every call of an operation.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub struct Services {
     pub settings: Settings,
     /// When appointments that hold their slots until a time must give them back.
     pub(crate) deadlines: Deadlines,
+    /// What is published.
+    pub(crate) published: publish::Kept,
 }
 
 impl Services {

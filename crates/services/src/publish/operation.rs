@@ -6,14 +6,14 @@ use repository::Session;
 
 use super::lines::{Published, file, instant};
 use super::manifest::manifest;
-use super::split::Span;
+use super::split::{SECOND, Span};
 use crate::inputs::Inputs;
 use crate::{Gives, Invocation, Operation};
 
 /// <https://build.fhir.org/ig/HL7/bulk-data/publish.html>
 pub(super) const DEFINITION: &str = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/bulk-publish";
 
-/// How long caches keep a manifest and a file: clients ask every one to five minutes.
+/// How long caches keep a manifest and a file, in seconds, and how long the server keeps a manifest: clients ask every one to five minutes.
 const MAX_AGE: u32 = 60;
 
 /// Without inputs the manifest; `file`, `from` and `to` as in its URLs give a file. `_since` is taken, and all is given nevertheless.
@@ -52,7 +52,8 @@ impl Operation for BulkPublish {
         let inputs = Inputs::of_query(&invocation.parameters);
         let session = session.publicly();
         let Some(name) = inputs.text("file")? else {
-            return Ok(manifest(&session, session.base_url())?.into());
+            let make = || manifest(&session, session.base_url());
+            return invocation.services.published.manifest(session.now(), i64::from(MAX_AGE) * SECOND, make);
         };
         let published = Published::ALL.into_iter().find(|published| published.resource_type() == name);
         let published = published.ok_or_else(|| refuse("file", &name, "the type of a file of the manifest"))?;
