@@ -109,6 +109,23 @@ fn gives_a_triage_back_with_its_appointment() {
     flint.get("/Slot/s0910").facts(&[("/status", "free")]);
 }
 
+#[test]
+fn one_triage_moves_with_what_is_booked_instead() {
+    let flint = surgery();
+    let id = flint.send("POST /GuidanceResponse", guidance("Patient/p1", "success")).expect(201).pointer("/id");
+    let first = flint.send("POST /Appointment", booking(&[&id])).expect(201).pointer("/id");
+    let mut instead = in_slot(booking(&[&id]), "s0910", "09:10", "09:20");
+    flint.send("POST /Appointment", instead.clone()).expect(422);
+    let replaces = json!({ "url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.replaces",
+        "valueReference": { "reference": format!("Appointment/{first}") } });
+    instead["extension"].as_array_mut().expect("extensions").push(replaces);
+    flint.send("POST /Appointment", instead).expect(201);
+    flint.get(&format!("/Appointment/{first}")).expect(200).facts(&[("/status", "cancelled")]);
+    // It is used still.
+    let again = in_slot(booking(&[&id]), "s0920", "09:20", "09:30");
+    flint.send("POST /Appointment", again).expect(422).facts(&[("/issue/0/details/text", "another appointment*")]);
+}
+
 /// Of bookings at the same moment by one triage, one is taken.
 #[test]
 fn is_used_once_in_a_race() {

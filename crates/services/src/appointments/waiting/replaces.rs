@@ -11,6 +11,7 @@ use crate::Services;
 use crate::appointments::refusal::Reason;
 use crate::appointments::resource::{Entry, with};
 use crate::appointments::{Booking, BookingLimit, actor};
+use crate::triage::Guided;
 
 /// Of R5, as an extension: the appointment in whose place this one is booked.
 const REPLACES: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.replaces";
@@ -116,6 +117,8 @@ impl Waiting {
         transaction.put(&other, with(&before, &changes)?)?;
         let Some(planned) = transaction.planned_for(&other)? else { return Ok(()) };
         Booking { services: self.services.clone() }.apply(transaction, &planned)?;
-        BookingLimit.apply(transaction, &planned)
+        BookingLimit.apply(transaction, &planned)?;
+        // The triage by which it was booked lets the other be booked.
+        Guided { services: self.services.clone() }.apply(transaction, &planned)
     }
 }
