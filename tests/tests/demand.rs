@@ -155,7 +155,7 @@ fn the_lead_time_is_to_the_third_next_slot() {
 fn all_services_together_and_triage() {
     let flint = practice();
     let waiting = json!({ "resourceType": "Appointment", "status": "waitlist", "requestedPeriod": [{ "start": "2027-03-08", "end": "2027-03-12" }],
-        "participant": [{ "actor": { "reference": "Patient/p2" }, "status": "accepted" },
+        "minutesDuration": 600, "participant": [{ "actor": { "reference": "Patient/p2" }, "status": "accepted" },
             { "actor": { "reference": "HealthcareService/b" }, "status": "accepted" }] });
     flint.send("POST /Appointment", waiting).expect(201);
     for (id, status) in [("g1", "success"), ("g2", "success"), ("g3", "success"), ("g4", "data-required")] {

@@ -180,10 +180,116 @@ fn the_client_is_somebodys() {
     guarded.hold(&staff).send("POST /Appointment", booking("kk", None)).expect(201);
 }
 
+/// An app speaks for whom those who run the server say, and for nobody else.
+#[test]
+fn no_app_says_whom_it_books_for() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    let put = |resource: Value| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    };
+    keep(&put);
+    fill_limited(&put);
+    let hub = json!({ "resourceType": "Organization", "id": "hub", "identifier": [{ "system": ODS, "value": "A1001" }], "name": "Hub" });
+    put(hub);
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let (app, of_hub) = (guarded.hold(&own), guarded.hold(&Holder { organization: "Organization/hub", ..own.clone() }));
+    // Whoever writes the code of the hub into the own record is not the hub.
+    let mut patient = app.get("/Patient/p1").expect(200).json();
+    patient["identifier"].as_array_mut().expect("identifiers").push(json!({ "system": ODS, "value": "A1001" }));
+    app.send("PUT /Patient/p1", patient).expect(200);
+    let renewed = guarded.hold(&own);
+    for organization in [None, ods("A1001"), ods("RYE")] {
+        for app in [&app, &renewed] {
+            let reply = app.send("POST /Appointment", booking("kkk", organization.clone())).expect(422);
+            reply.facts(&[("/issue/0/diagnostics", "*`Slot/kkk`*kept*")]);
+        }
+    }
+    // Nor is it offered what it waits for in the name of another.
+    let mut wish = booking("kkk", ods("A1001"));
+    wish["status"] = json!("waitlist");
+    wish["requestedPeriod"] = json!([{ "start": wish["start"], "end": wish["end"] }]);
+    for name in ["slot", "start", "end"] {
+        wish.as_object_mut().expect("an object").remove(name);
+    }
+    let service = json!({ "actor": { "reference": "HealthcareService/anybody" }, "status": "accepted" });
+    wish["participant"].as_array_mut().expect("participants").push(service);
+    app.send("POST /Appointment", wish.clone()).expect(201).facts(&[("/status", "waitlist")]);
+    let offer = of_hub.send("POST /Appointment", wish).expect(201);
+    let offer = offer.facts(&[("/status", "proposed"), ("/slot/0/reference", "Slot/kkk")]);
+    let accepted = json!({ "resourceType": "AppointmentResponse", "participantStatus": "accepted",
+        "appointment": { "reference": format!("Appointment/{}", offer.pointer("/id")) }, "actor": { "reference": "Patient/p1" } });
+    app.send("POST /AppointmentResponse", accepted).expect(201);
+    // The hub's app is no other's.
+    let unnamed = Some(json!({ "name": "A1001" }));
+    for other in [ods("RYE"), unnamed.clone()] {
+        let reply = of_hub.send("POST /Appointment", booking("k", other)).expect(422);
+        reply.facts(&[
+            ("/issue/0/code", "business-rule"),
+            ("/issue/0/expression/0", "Appointment.extension"),
+            ("/issue/0/diagnostics", "*not the organisation of the client*"),
+        ]);
+    }
+    of_hub.send("POST /Appointment", booking("kkkk", ods("a1001"))).expect(201);
+    // All who name nobody are as one; so are those who name somebody without a name.
+    app.send("POST /Appointment", at(8, None)).expect(201);
+    app.send("POST /Appointment", at(9, unnamed.clone())).expect(201);
+    for organization in [None, unnamed] {
+        let over = app.send("POST /Appointment", at(10, organization)).expect(422);
+        over.facts(&[("/issue/0/diagnostics", "*the `2` appointments*")]);
+    }
+    for hour in [10, 11] {
+        of_hub.send("POST /Appointment", at(hour, None)).expect(201);
+    }
+    of_hub.send("POST /Appointment", at(12, ods("A1001"))).expect(422);
+    // The practice books for whom it says.
+    let staff = Holder { scope: "user/*.cruds", user: "Practitioner/dr1", purposes: &["TREAT"], ..Holder::default() };
+    let staff = guarded.hold(&staff);
+    staff.send("POST /Appointment", at(12, ods("A1001"))).expect(422);
+    staff.send("POST /Appointment", at(12, ods("RYE"))).expect(201);
+}
+
+#[test]
+fn free_times_are_those_that_the_caller_may_book() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    let put = |resource: Value| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    };
+    keep(&put);
+    put(
+        json!({ "resourceType": "Organization", "id": "urgent", "name": "Urgent", "type": [{ "coding": [{ "system": KIND, "code": "urgent-care" }] }] }),
+    );
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let hub = [&*format!("{ODS}|A1001")];
+    let staff = Holder { scope: "user/*.cruds", user: "Practitioner/dr1", purposes: &["TREAT"], ..Holder::default() };
+    let cases: [(Holder<'_>, &[&str]); 4] = [
+        (own.clone(), &["k"]),
+        (Holder { identifiers: &hub, ..own.clone() }, &["k", "kkk", "kkkk"]),
+        (Holder { organization: "Organization/urgent", ..own }, &["k", "kk"]),
+        (staff, &["k", "kk", "kkk", "kkkk", "kkkkk"]),
+    ];
+    for (holder, expected) in cases {
+        let found = guarded.hold(&holder).get("/Appointment/$find?start=2027-03-09&end=2027-03-10").expect(200);
+        let found = found.facts(&[("/total", &expected.len().to_string())]).json();
+        let entries = found["entry"].as_array().expect("times");
+        let slots =
+            entries.iter().map(|it| it["resource"]["slot"][0]["reference"].as_str().expect("a slot").to_owned());
+        let expected: BTreeSet<_> = expected.iter().map(|id| format!("Slot/{id}")).collect();
+        assert_eq!(slots.collect::<BTreeSet<_>>(), expected);
+    }
+}
+
 /// A schedule on which each organisation may hold two appointments, with slots at 8 to 15.
 fn limited() -> Flint {
     let flint = Flint::surgery();
-    let put = put(&flint);
+    fill_limited(&put(&flint));
+    flint
+}
+
+fn fill_limited(put: &dyn Fn(Value)) {
     put(json!({ "resourceType": "Schedule", "id": "few", "actor": [{ "reference": "Location/loc1" }],
         "extension": [{ "url": "https://flint.example/fhir/StructureDefinition/booking-limit", "valuePositiveInt": 2 }] }));
     for hour in 8..16 {
@@ -192,8 +298,6 @@ fn limited() -> Flint {
             "start": format!("2027-03-09T{hour:02}:00:00Z"), "end": format!("2027-03-09T{hour:02}:10:00Z") }),
         );
     }
-    drop(put);
-    flint
 }
 
 fn at(hour: u32, organization: Option<Value>) -> Value {

@@ -146,7 +146,9 @@ fn nothing_is_changed_once_it_began() {
 #[test]
 fn appointments_are_made_booked_held_or_waiting() {
     let guarded = Guarded::surgery();
-    let waiting = request("request-waitlist.json");
+    let mut waiting = request("request-waitlist.json");
+    // When no slot is free that it would be offered.
+    waiting["requestedPeriod"] = json!([{ "start": "2027-03-15", "end": "2027-03-16" }]);
     for holder in [patient(), system()] {
         let caller = guarded.hold(&holder);
         for status in ["arrived", "checked-in", "fulfilled", "noshow", "cancelled", "entered-in-error", "proposed"] {

@@ -50,9 +50,11 @@ fn fill(put: &dyn Fn(Value)) {
     for id in ["w1", "w2", "w3", "w4", "w5", "w6"] {
         put(json!({ "resourceType": "Patient", "id": id, "name": [{ "family": id }] }));
     }
-    put(json!({ "resourceType": "Practitioner", "id": "dr2", "name": [{ "family": "Two" }] }));
+    for id in ["dr2", "dr3"] {
+        put(json!({ "resourceType": "Practitioner", "id": id, "name": [{ "family": id }] }));
+    }
     put(json!({ "resourceType": "Schedule", "id": "list", "actor": [{ "reference": "Practitioner/dr2" }] }));
-    for (id, minute) in [("g00", 0), ("g10", 10), ("g20", 20)] {
+    for (id, minute) in [("g00", 0), ("g10", 10)] {
         put(slot(id, minute));
     }
     put(booking("held1", "g00", 0, "p1"));
@@ -212,7 +214,7 @@ fn only_what_suits_is_offered() {
         with("requestedPeriod", json!([{ "start": "2027-03-09T09:05:00Z", "end": "2027-03-12" }])),
         with("requestedPeriod", json!([{ "start": "2027-03-08", "end": "2027-03-09T09:05:00Z" }])),
         with("participant", json!([participant("Patient/w1")])),
-        with("participant", json!([participant("Patient/w1"), participant("Practitioner/dr1")])),
+        with("participant", json!([participant("Patient/w1"), participant("Practitioner/dr3")])),
         with(
             "participant",
             json!([participant("Patient/w1"), participant("Practitioner/dr2"), participant("Location/loc1")]),
@@ -227,6 +229,9 @@ fn only_what_suits_is_offered() {
     ];
     for (turn, mut appointment) in unsuitable.into_iter().enumerate() {
         appointment["id"] = json!(format!("no{turn}"));
+        // Nobody has more than five places.
+        let patient = if turn < 5 { "Patient/w1" } else { "Patient/w3" };
+        appointment["participant"][0]["actor"]["reference"] = json!(patient);
         put(&flint, appointment);
     }
     // Somebody who has another appointment then, and one who waits for the kind of service alone.
@@ -246,6 +251,7 @@ fn only_what_suits_is_offered() {
 #[test]
 fn what_is_accepted_replaces_what_is_inconvenient() {
     let flint = practice();
+    put(&flint, slot("g20", 20));
     put(&flint, booking("late", "g20", 20, "w1"));
     let mut better = waiting("a1", "w1");
     better["extension"] = json!([{ "url": REPLACES, "valueReference": { "reference": "Appointment/late" } }]);
@@ -266,6 +272,128 @@ fn what_is_accepted_replaces_what_is_inconvenient() {
         .expect(422)
         .facts(&[("/issue/0/expression/0", "Appointment.extension")]);
     assert_eq!(status(&flint, "Appointment/held2"), "booked");
+}
+
+/// So many places nobody has that others would wait in vain.
+#[test]
+fn a_patient_has_few_places() {
+    let flint = practice();
+    let mut places: Vec<_> = (1..=5).map(|turn| format!("a{turn}")).collect();
+    places.iter().for_each(|id| put(&flint, waiting(id, "w1")));
+    let refused = |appointment: Value| {
+        let reply = flint.send("PUT /Appointment/more", appointment).expect(422);
+        reply.facts(&[
+            ("/issue/0/code", "business-rule"),
+            ("/issue/0/expression/0", "Appointment.participant"),
+            ("/issue/0/diagnostics", "*has `5` places*"),
+        ]);
+    };
+    refused(waiting("more", "w1"));
+    // Nor does one take over that of another.
+    put(&flint, waiting("other", "w2"));
+    let mut over = waiting("other", "w1");
+    flint.send("PUT /Appointment/other", over.clone()).expect(422);
+    over["participant"][0]["status"] = json!("declined");
+    let reply = flint
+        .send("PUT /Appointment/nobody", {
+            let mut over = over;
+            over["id"] = json!("nobody");
+            over
+        })
+        .expect(422);
+    reply.facts(&[("/issue/0/diagnostics", "none of the `2` participants is a patient*")]);
+    // An offer keeps the place, amended or not; who leaves gives it back, and who goes back to it had it.
+    let amend = r#"[{"op":"add","path":"/comment","value":"x"}]"#;
+    flint.call("PATCH /Appointment/a2").body("application/json-patch+json", amend).send().expect(200);
+    set_status(&flint, "held1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "proposed waitlist");
+    refused(waiting("more", "w1"));
+    flint.send("POST /AppointmentResponse", answer("a1", "w1", "declined")).expect(201);
+    assert_eq!(statuses(&flint, &["a1"]), "waitlist");
+    set_status(&flint, "a5", "cancelled").expect(200);
+    put(&flint, waiting("a6", "w1"));
+    places.push("a6".to_owned());
+    refused(waiting("more", "w1"));
+    // Who comes in several windows at once has no more.
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let come = |turn| {
+            let flint = &flint;
+            let entry = waiting(&format!("b{turn}"), "w4");
+            scope.spawn(move || flint.send(&format!("PUT /Appointment/b{turn}"), entry).status)
+        };
+        let threads: Vec<_> = (0..8).map(come).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 5, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [201, 422].contains(status)), "{statuses:?}");
+}
+
+#[test]
+fn who_comes_while_a_slot_is_free_is_offered_it() {
+    let flint = practice();
+    put(&flint, slot("g20", 20));
+    put(&flint, slot("g30", 30));
+    let unsuitable = |id: &str, name: &str, value: Value| {
+        let mut appointment = waiting(id, "w1");
+        appointment[name] = value;
+        put(&flint, appointment);
+        assert_eq!(statuses(&flint, &[id]), "waitlist");
+    };
+    unsuitable("no1", "requestedPeriod", json!([{ "start": "2027-03-10", "end": "2027-03-12" }]));
+    unsuitable("no2", "participant", json!([participant("Patient/w1"), participant("Practitioner/dr3")]));
+    unsuitable("no3", "serviceType", json!([{ "coding": [{ "system": "urn:kind", "code": "nurse" }] }]));
+    assert_eq!(status(&flint, "Slot/g20"), "free");
+    // The earliest that is free, and nobody twice at one time.
+    put(&flint, waiting("a1", "w2"));
+    flint.get("/Appointment/a1").expect(200).facts(&[("/status", "proposed"), ("/slot/0/reference", "Slot/g20")]);
+    assert_eq!(status(&flint, "Slot/g20"), "busy-tentative");
+    flint.get("/Communication?subject=Patient/w2").expect(200).facts(&[("/total", "1")]);
+    let mut by_kind = waiting("a2", "w3");
+    by_kind["participant"] = json!([participant("Patient/w3")]);
+    by_kind["serviceType"] = json!([{ "coding": [{ "system": "urn:kind", "code": "gp" }] }]);
+    put(&flint, by_kind);
+    flint.get("/Appointment/a2").expect(200).facts(&[("/status", "proposed"), ("/slot/0/reference", "Slot/g30")]);
+    put(&flint, waiting("a3", "w4"));
+    assert_eq!(statuses(&flint, &["a3"]), "waitlist");
+    flint.send("POST /AppointmentResponse", answer("a1", "w2", "accepted")).expect(201);
+    assert_eq!(status(&flint, "Slot/g20"), "busy");
+}
+
+#[test]
+fn what_a_practice_sends_as_free_is_offered() {
+    let flint = practice();
+    let mut late = slot("g20", 20);
+    late["status"] = json!("busy-unavailable");
+    put(&flint, late.clone());
+    for (id, patient) in [("a1", "w1"), ("a2", "w2"), ("a3", "w3")] {
+        put(&flint, waiting(id, patient));
+    }
+    // What is booked, or busy, or was free is offered to nobody.
+    flint.send("PUT /Slot/g00", slot("g00", 0)).expect(200);
+    flint.send("PUT /Slot/g20", late).expect(200);
+    let mut past = slot("past", 30);
+    (past["start"], past["end"]) = (json!("2027-02-09T09:00:00Z"), json!("2027-02-09T09:10:00Z"));
+    put(&flint, past);
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3"]), "waitlist waitlist waitlist");
+    flint.send("PUT /Slot/g20", slot("g20", 20)).expect(200);
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3"]), "proposed waitlist waitlist");
+    assert_eq!(status(&flint, "Slot/g20"), "busy-tentative");
+    put(&flint, slot("g30", 30));
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3"]), "proposed proposed waitlist");
+    flint.get("/Appointment/a2").expect(200).facts(&[("/slot/0/reference", "Slot/g30")]);
+    // What comes with its booking is not free.
+    let entry = |resource: Value| {
+        let url = format!(
+            "{}/{}",
+            resource["resourceType"].as_str().expect("a type"),
+            resource["id"].as_str().expect("an id")
+        );
+        json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
+    };
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction",
+        "entry": [entry(slot("g40", 40)), entry(booking("own", "g40", 40, "p1"))] });
+    flint.send("POST /", bundle).expect(200);
+    assert_eq!(statuses(&flint, &["own", "a3"]), "booked waitlist");
 }
 
 /// The one who gives a slot back learns nothing of who waits, and the one who waits nothing of who gave it back.

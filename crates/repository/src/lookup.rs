@@ -4,7 +4,7 @@ use ::search::{Handling, Query, Scope, parse_query_string};
 use fhir::{IssueType, Outcome};
 use store::{Count, Page, Version};
 
-use crate::{SearchRequest, Session};
+use crate::{SearchRequest, Session, fault};
 
 impl Session<'_> {
     /// The first resources of a type that a query string (without `?`) finds, at most `limit`; nothing is counted or included.
@@ -19,6 +19,15 @@ impl Session<'_> {
         let query = self.compiled(resource_type, query)?;
         let request = SearchRequest { query: &query, page: Page::First, limit: 0, total: Count::Exact, explain: false };
         Ok(self.search(&request)?.total.map_or(0, |total| total.count))
+    }
+
+    /// The organization whose client asks, whether or not the caller may see it: for what is decided about the caller. `None` where there is none.
+    pub fn client_organization(&self) -> Result<Option<Version>, Outcome> {
+        let Some(key) = self.requester().and_then(|requester| requester.organization.as_ref()) else {
+            return Ok(None);
+        };
+        let snapshot = self.setup().store.snapshot().map_err(fault::outcome)?;
+        Ok(snapshot.read(key).map_err(fault::outcome)?.filter(|version| version.body.is_some()))
     }
 
     pub(crate) fn compiled(&self, resource_type: &str, query: &str) -> Result<Query, Outcome> {

@@ -12,6 +12,8 @@ pub struct Requester {
     pub user: Option<Key>,
     /// The organization whose client it is.
     pub organization: Option<Key>,
+    /// The client's own identifiers, system and value, as those who run the server gave them to it: nothing that a user says of itself.
+    pub identifiers: Vec<(String, String)>,
     /// All names by which a consent may mean this requester: user, organization, roles, devices, their identifiers.
     pub names: Vec<Name>,
     /// Purposes of use, codes of `http://terminology.hl7.org/CodeSystem/v3-ActReason`: `PATRQT`, `TREAT`, `HRESCH`.

@@ -91,6 +91,11 @@ impl<'a> Transaction<'a> {
         self.by_key.get(key).is_some_and(|&at| self.writes[at].change.is_some())
     }
 
+    /// The position of the caller's own change that writes this resource.
+    pub fn change_of(&self, key: &Key) -> Option<usize> {
+        self.by_key.get(key).and_then(|&at| self.writes[at].change)
+    }
+
     /// Plans a new version with this content (validated and indexed like any other), in place of an earlier plan for the same key.
     pub fn put(&mut self, key: &Key, document: Document) -> Result<(), Outcome> {
         let content =

@@ -55,7 +55,7 @@ pub(crate) fn compile(
     }
     let mut query = Query::new(types);
     let as_written = purpose == Purpose::Condition;
-    let budget = Budget { left: Cell::new(COMPARISONS_MAX), as_written, now };
+    let budget = Budget::new(as_written, now);
     let mut free_slots = (purpose == Purpose::Search && registry.dialect() == Dialect::Nhs && query.types == ["Slot"])
         .then(FreeSlots::default);
     for (name, value) in parameters {
@@ -221,6 +221,10 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    pub(crate) fn new(as_written: bool, now: Instant) -> Budget {
+        Budget { left: Cell::new(COMPARISONS_MAX), as_written, now }
+    }
+
     pub(crate) fn spend(&self, comparisons: usize) -> Result<(), Refusal> {
         let left = self.left.get().checked_sub(comparisons).ok_or_else(|| {
             let text = format!(

@@ -84,20 +84,28 @@ impl FreeSlots {
         if self.asks_for.is_none() && !self.wants_free {
             return Ok(None);
         }
-        let tokens = self.asks_for.as_deref();
-        let asked = Asked { name: BOOKABLE_BY, value: "", depth: 0, budget };
-        let of_others = |name: &'static str| kept_for_others(registry, name, tokens, asked);
-        let by_service = |name: &'static str, asked: Asked<'_>| {
-            let service = |name: &'static str, asked: Asked<'_>| kept_for_others(registry, name, tokens, asked);
-            let by_service = chain::follow(registry, name, "actor:HealthcareService", asked, &service)?;
-            Ok(Criterion::any(vec![of_others(name)?, by_service]))
-        };
-        let by_schedule = chain::follow(registry, "Slot", "schedule:Schedule", asked, &by_service)?;
-        Ok(Some(Criterion::all(vec![
-            Criterion::Not(Box::new(of_others("Slot")?)),
-            Criterion::Not(Box::new(by_schedule)),
-        ])))
+        bookable(registry, self.asks_for.as_deref(), budget).map(Some)
     }
+}
+
+impl Registry {
+    /// The slots that are kept for nobody, or for one of these organisations or kinds of them: tokens, as the value of a parameter. What a
+    /// schedule or service is kept for, all its slots are.
+    pub fn bookable_slots(&self, tokens: Option<&str>, now: Instant) -> Result<Criterion, Outcome> {
+        bookable(self, tokens, &Budget::new(false, now)).map_err(Refusal::outcome)
+    }
+}
+
+fn bookable(registry: &Registry, tokens: Option<&str>, budget: &Budget) -> Result<Criterion, Refusal> {
+    let asked = Asked { name: BOOKABLE_BY, value: "", depth: 0, budget };
+    let of_others = |name: &'static str| kept_for_others(registry, name, tokens, asked);
+    let by_service = |name: &'static str, asked: Asked<'_>| {
+        let service = |name: &'static str, asked: Asked<'_>| kept_for_others(registry, name, tokens, asked);
+        let by_service = chain::follow(registry, name, "actor:HealthcareService", asked, &service)?;
+        Ok(Criterion::any(vec![of_others(name)?, by_service]))
+    };
+    let by_schedule = chain::follow(registry, "Slot", "schedule:Schedule", asked, &by_service)?;
+    Ok(Criterion::all(vec![Criterion::Not(Box::new(of_others("Slot")?)), Criterion::Not(Box::new(by_schedule))]))
 }
 
 /// What is kept for somebody, and for none of these.

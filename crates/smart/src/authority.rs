@@ -95,7 +95,8 @@ impl AuthorizationServer {
         let key = |text: &Option<String>| text.as_deref().and_then(Key::parse);
         let named = client.identifiers.iter().filter_map(|identifier| identifier.split_once('|'));
         let own = (self.url("clients"), client.id.clone());
-        let names = named.map(|(system, value)| (system.to_owned(), value.to_owned())).chain([own]);
+        let identifiers: Vec<_> = named.map(|(system, value)| (system.to_owned(), value.to_owned())).collect();
+        let names = identifiers.iter().cloned().chain([own]);
         // A consent that cannot be found permits nothing.
         let unknown = || Key::new("Consent", "-").expect("a type and an id");
         let consents = grant.consents.iter().map(|consent| Key::parse(consent).unwrap_or_else(unknown));
@@ -111,6 +112,7 @@ impl AuthorizationServer {
             client_name: client.name.clone(),
             user,
             organization,
+            identifiers,
             names,
             purposes,
             patient: grant.patient.as_deref().and_then(|id| Key::new("Patient", id)),

@@ -2,9 +2,9 @@
 
 use fhir::Outcome;
 use fhir::json::{Document, Node};
-use repository::{Key, Planned, Requester, Rule, Transaction};
+use repository::{Key, Planned, Rule, Transaction};
 
-use super::booker::Booker;
+use super::booker::{self, Booker, Books};
 use super::refusal::Reason;
 use super::resource::Entry;
 use super::{booking, status};
@@ -13,8 +13,9 @@ use super::{booking, status};
 pub(crate) const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
 
 /// A slot that is kept for some organisations is booked for one of these only. The slot, its schedule and the services of the schedule may
-/// each say whom they are kept for. The organisation is the one that the appointment names, or the client's; the practice itself, when it
-/// names none, books what it likes. <https://developer.nhs.uk/apis/gpconnect-1-2-7/appointments_slotavailabilitymanagement.html>
+/// each say whom they are kept for. The organisation is the client's, as those who run the server say; no appointment names another. The
+/// practice itself books for whom it says, and what it likes when it names none; a client that is nobody's books no such slot.
+/// <https://developer.nhs.uk/apis/gpconnect-1-2-7/appointments_slotavailabilitymanagement.html>
 #[derive(Debug)]
 pub(crate) struct KeptSlots;
 
@@ -29,23 +30,26 @@ impl Rule for KeptSlots {
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         let Some(after) = planned.after.as_deref().map(Entry::new) else { return Ok(()) };
+        let before = planned.before.as_deref().map(Entry::new);
+        booker::permit(transaction, &planned.key, before, after)?;
         if transaction.is_import() || !status::takes(&after.status()) {
             return Ok(());
         }
-        let before = planned.before.as_deref().map(Entry::new).filter(|before| status::takes(&before.status()));
+        // What is offered was open to whom it is offered.
+        let before = before.filter(|before| status::takes(&before.status()) || booking::takes_slots(*before));
         let had = before.map(|before| booking::named(transaction, before)).unwrap_or_default();
         let mut slots = booking::named(transaction, after);
         slots.retain(|(_, slot)| !had.iter().any(|(_, other)| other == slot));
         if slots.is_empty() {
             return Ok(());
         }
-        let named = Booker::named(transaction, after)?;
-        if named.is_none() && transaction.requester().is_none_or(Requester::is_practice) {
-            return Ok(());
-        }
-        let bookers = [named.unwrap_or_default(), Booker::of_client(transaction)?];
+        let booker = match Books::of(transaction, after)? {
+            Books::Practice(None) => return Ok(()),
+            Books::Practice(Some(booker)) | Books::Client(booker) => booker,
+            Books::Anybody(_) => Booker::default(),
+        };
         for (at, slot) in slots {
-            if !is_open(transaction, &slot, &bookers)? {
+            if !is_open(transaction, &slot, &booker)? {
                 return Err(Reason::Kept.refuse(slot, booking::expression(at)));
             }
         }
@@ -53,31 +57,31 @@ impl Rule for KeptSlots {
     }
 }
 
-/// Whether the slot, and all that it is a slot of, is kept for nobody or for one of these.
-pub(super) fn is_open(transaction: &mut Transaction<'_>, slot: &Key, bookers: &[Booker]) -> Result<bool, Outcome> {
+/// Whether the slot, and all that it is a slot of, is kept for nobody or for this organisation.
+pub(super) fn is_open(transaction: &mut Transaction<'_>, slot: &Key, booker: &Booker) -> Result<bool, Outcome> {
     let Some(slot) = transaction.read(slot)? else { return Ok(true) };
-    if !admits(&slot, bookers) {
+    if !admits(&slot, booker) {
         return Ok(false);
     }
     let schedule = transaction.local(&Entry::new(&slot).schedule());
     let Some(schedule) = schedule.map(|schedule| transaction.read(&schedule)).transpose()?.flatten() else {
         return Ok(true);
     };
-    if !admits(&schedule, bookers) {
+    if !admits(&schedule, booker) {
         return Ok(false);
     }
     for actor in Entry::new(&schedule).actors() {
         let reference = actor.get("reference").and_then(Node::as_str).unwrap_or_default();
         let service = transaction.local(&reference).filter(|key| key.collection() == "HealthcareService");
         let service = service.map(|service| transaction.read(&service)).transpose()?.flatten();
-        if service.is_some_and(|service| !admits(&service, bookers)) {
+        if service.is_some_and(|service| !admits(&service, booker)) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn admits(document: &Document, bookers: &[Booker]) -> bool {
+fn admits(document: &Document, booker: &Booker) -> bool {
     let mut kept = Entry::new(document).extensions(BOOKABLE_BY).filter_map(|it| it.get("valueCoding")).peekable();
-    kept.peek().is_none() || kept.any(|coding: Node<'_>| bookers.iter().any(|booker| booker.is(coding)))
+    kept.peek().is_none() || kept.any(|coding: Node<'_>| booker.is(coding))
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use fhir::Outcome;
 use fhir::json::Node;
-use repository::{Key, Millis, Planned, Requester, Rule, Transaction};
+use repository::{Key, Millis, Planned, Rule, Transaction};
 
-use super::booker::Booker;
+use super::booker::{Booker, Books, UNNAMED};
 use super::refusal::Reason;
 use super::resource::Entry;
 use super::{booking, status};
@@ -17,8 +17,9 @@ const BOOKING_LIMIT: &str = "https://flint.example/fhir/StructureDefinition/book
 /// A higher limit is kept as this one: what an organisation holds on a schedule is one stored value.
 const LIMIT_MAX: usize = 1000;
 
-/// An organisation holds no more appointments that have not ended on a schedule than the schedule says. The organisation is the one that the
-/// appointment names, or the client's; what the practice books for nobody in particular is not counted.
+/// An organisation holds no more appointments that have not ended on a schedule than the schedule says. The organisation is the client's;
+/// where the client is nobody's, the one that the appointment names, and all that name none are as one. What the practice books is counted
+/// for whom it says, and not when it names nobody.
 /// <https://developer.nhs.uk/apis/gpconnect-1-2-7/appointments_slotavailabilitymanagement.html>
 ///
 /// Each schedule has a list for each organisation under one name, so that bookings at the same time see one another; each appointment has the
@@ -50,7 +51,7 @@ impl Rule for BookingLimit {
             None => None,
         };
         let stands = match after {
-            Some(after) => lists(transaction, after, before.is_some(), stood.as_deref())?,
+            Some(after) => lists(transaction, after, stood.as_deref())?,
             None => BTreeMap::new(),
         };
         let stood: Vec<_> = stood.iter().flat_map(|stood| stood.lines()).collect();
@@ -76,7 +77,6 @@ impl Rule for BookingLimit {
 fn lists(
     transaction: &mut Transaction<'_>,
     appointment: Entry<'_>,
-    is_moved: bool,
     stood: Option<&str>,
 ) -> Result<BTreeMap<String, usize>, Outcome> {
     let mut limits = BTreeMap::new();
@@ -89,16 +89,14 @@ fn lists(
     if limits.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let organization = match Booker::named(transaction, appointment)? {
-        Some(named) => named.name(),
-        // Whoever moves it, it stays with the organisation that booked it.
-        None if is_moved => {
-            stood.and_then(|stood| stood.lines().next()?.split_once('\t')).map(|(_, name)| name.to_owned())
-        }
-        None if transaction.requester().is_none_or(Requester::is_practice) => None,
-        None => Booker::of_client(transaction)?.name(),
+    let booked = stood.and_then(|stood| stood.lines().next()?.split_once('\t')).map(|(_, name)| name.to_owned());
+    let organization = match (Books::of(transaction, appointment)?, booked) {
+        // Whoever moves it, it stays with the organisation that booked it, unless the practice says another.
+        (Books::Practice(None) | Books::Client(_) | Books::Anybody(_), Some(booked)) => booked,
+        (Books::Practice(None), None) => return Ok(BTreeMap::new()),
+        (Books::Practice(Some(booker)) | Books::Client(booker), _) => booker.name(),
+        (Books::Anybody(named), None) => named.as_ref().map_or_else(|| UNNAMED.to_owned(), Booker::name),
     };
-    let Some(organization) = organization else { return Ok(BTreeMap::new()) };
     let list = |(schedule, limit): (Key, usize)| (format!("{}\t{organization}", schedule.id()), limit);
     Ok(limits.into_iter().map(list).collect())
 }

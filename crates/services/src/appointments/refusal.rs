@@ -47,11 +47,13 @@ pub(super) enum Reason {
     Element,
     Deleted,
     Kept,
+    OtherOrganisation,
     Limit,
     Replaced,
     ReplacedBegun,
     NotAsked,
     OfferOver,
+    Places,
 }
 
 impl Reason {
@@ -131,6 +133,9 @@ impl Reason {
             Reason::Kept => {
                 (BusinessRule, INVALID, "the slot {} is kept for other organisations than the one that books")
             }
+            Reason::OtherOrganisation => {
+                (BusinessRule, INVALID, "{} is not the organisation of the client that asks; name that, or none")
+            }
             Reason::Limit => (
                 BusinessRule,
                 INVALID,
@@ -143,6 +148,11 @@ impl Reason {
             Reason::NotAsked => (BusinessRule, INVALID, "{} is no patient to whom the appointment is offered"),
             Reason::OfferOver => (Conflict, "CONFLICT", "the appointment is {}, and no offer that stands"),
             Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient who has not declined"),
+            Reason::Places => (
+                BusinessRule,
+                INVALID,
+                "a patient has {} places on the waiting list, which is as many as one may have; cancel one first",
+            ),
             Reason::Transition => (BusinessRule, INVALID, "an appointment cannot go {}"),
         }
     }

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use fhir::json::{Document, quote};
 use fhir::outcome::quoted;
 use fhir::{DateTime, IssueType, Outcome};
-use repository::{Act, Count, Page, SearchRequest, Session};
-use search::{Handling, Scope};
+use repository::{Act, Count, Page, Requester, SearchRequest, Session};
+use search::{Criterion, Handling, Scope};
 
+use super::super::booker::Booker;
 use super::super::resource::Entry;
 use super::answer::{self, searchset};
 use super::asked::references;
@@ -99,7 +100,10 @@ impl Operation for Find {
         // Slots tell nothing about a patient: whoever may have an appointment may know them.
         let open = session.publicly();
         let scope = Scope { resource_type: Some("Slot"), compartment: None };
-        let query = open.registry().query(&scope, &parameters, Handling::Strict, session.now())?;
+        let mut query = open.registry().query(&scope, &parameters, Handling::Strict, session.now())?;
+        if let Some(bookable) = bookable(session, &open)? {
+            query.criterion = Criterion::All(vec![query.criterion, bookable]);
+        }
         let (page, total) = (Page::First, Count::Exact);
         let found = open.search(&SearchRequest { query: &query, page, limit: TIMES_MAX, total, explain: false })?;
         let mut schedules: HashMap<String, Option<Document>> = HashMap::new();
@@ -120,6 +124,18 @@ impl Operation for Find {
         let total = found.total.map_or(entries.len() as u64, |total| total.count);
         Ok(searchset(session, &entries, total))
     }
+}
+
+/// The slots that the rule of kept slots lets this caller book; `None` for all, as the practice does.
+fn bookable(session: &Session<'_>, open: &Session<'_>) -> Result<Option<Criterion>, Outcome> {
+    let Some(requester) = session.requester().filter(|requester| !Requester::is_practice(requester)) else {
+        return Ok(None);
+    };
+    let mut booker = Booker::of_client(requester).unwrap_or_default();
+    if let Some(organization) = session.client_organization()? {
+        booker.add(Document::parse(organization.body.as_deref().unwrap_or_default())?.root());
+    }
+    open.registry().bookable_slots(booker.tokens().as_deref(), session.now()).map(Some)
 }
 
 /// A time that must be given.

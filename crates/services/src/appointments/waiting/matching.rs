@@ -12,9 +12,15 @@ use crate::appointments::resource::{Entry, is_patient};
 /// How many of those who wait for the practitioner, place or service, and of those who wait for the kind of service, are looked at.
 const CANDIDATES_MAX: usize = 200;
 
-/// A slot that was given back, as those who wait would have it.
+/// How many free slots are looked at for who comes to the list: in each period, of the practitioner, place or service, else of the kind of service.
+const FREE_MAX: usize = 20;
+
+/// In how many of the periods that somebody asks for.
+const PERIODS_MAX: usize = 5;
+
+/// A slot that is free, as those who wait would have it.
 pub(super) struct Vacancy<'a> {
-    key: &'a Key,
+    pub(super) key: &'a Key,
     pub(super) start: Instant,
     end: Instant,
     /// The actors of its schedule.
@@ -24,7 +30,7 @@ pub(super) struct Vacancy<'a> {
 }
 
 impl<'a> Vacancy<'a> {
-    /// `None` for a slot that does not say when it is, or of no schedule of this server.
+    /// `None` for a slot that is not free or not to come, or of no schedule of this server.
     pub(super) fn new(
         transaction: &mut Transaction<'_>,
         key: &'a Key,
@@ -32,6 +38,9 @@ impl<'a> Vacancy<'a> {
     ) -> Result<Option<Vacancy<'a>>, Outcome> {
         let entry = Entry::new(slot);
         let (Some(start), Some(end)) = (entry.instant("start"), entry.instant("end")) else { return Ok(None) };
+        if entry.status() != "free" || start <= Instant::from_millis(transaction.now()) {
+            return Ok(None);
+        }
         let Some(schedule) = transaction.local(&entry.schedule()) else { return Ok(None) };
         let Some(schedule) = transaction.read(&schedule)? else { return Ok(None) };
         let schedule = Entry::new(&schedule);
@@ -73,12 +82,9 @@ impl<'a> Vacancy<'a> {
     }
 
     /// Whether an appointment waits for this: at that time, for all whom it names, for the kind of service and the channel where it says so.
-    fn suits(&self, transaction: &Transaction<'_>, appointment: &Document) -> bool {
+    pub(super) fn suits(&self, transaction: &Transaction<'_>, appointment: &Document) -> bool {
         let entry = Entry::new(appointment);
-        let participants = appointment.root().get("participant").into_iter().flat_map(Node::each);
-        let wanted =
-            participants.filter_map(|participant| participant.get("actor")).filter(|actor| !is_patient(*actor));
-        let wanted: Vec<_> = wanted.map(|actor| local(transaction, actor).map(|key| key.to_string())).collect();
+        let wanted = wanted(transaction, appointment);
         let kinds = entry.service_types();
         let says_what = !wanted.is_empty() || !kinds.is_empty();
         let channel: BTreeSet<_> = entry.channel().into_iter().collect();
@@ -94,7 +100,6 @@ impl<'a> Vacancy<'a> {
 
     fn is_within_a_period(&self, appointment: &Document) -> bool {
         let mut periods = appointment.root().get("requestedPeriod").into_iter().flat_map(Node::each);
-        let range = |period: Node<'_>, name| Some(DateTime::parse(&period.get(name)?.as_str()?)?.range());
         periods.any(|period| {
             range(period, "start").is_none_or(|(start, _)| start <= self.start)
                 && range(period, "end").is_none_or(|(_, end)| self.end <= end)
@@ -105,6 +110,45 @@ impl<'a> Vacancy<'a> {
         let minutes = appointment.root().get("minutesDuration").and_then(|it| it.raw().parse::<i64>().ok());
         minutes.is_none_or(|minutes| self.end.0 - self.start.0 >= minutes.saturating_mul(60_000_000))
     }
+}
+
+/// The free slots that who waits may want, the earliest of each period first.
+pub(super) fn free(transaction: &Transaction<'_>, appointment: &Document) -> Result<Vec<Key>, Outcome> {
+    let kinds: Vec<_> = Entry::new(appointment).service_types().into_iter().filter(|kind| kind.contains('|')).collect();
+    let kinds = kinds.join(",");
+    let narrowed = match &wanted(transaction, appointment)[..] {
+        [Some(actor), ..] => vec![query_string([("schedule.actor", actor.as_str())])],
+        [] if !kinds.is_empty() => {
+            ["service-type", "schedule.service-type"].map(|name| query_string([(name, kinds.as_str())])).into()
+        }
+        _ => return Ok(Vec::new()),
+    };
+    let now = Instant::from_millis(transaction.now());
+    let mut found = Vec::new();
+    for period in appointment.root().get("requestedPeriod").into_iter().flat_map(Node::each).take(PERIODS_MAX) {
+        let from = range(period, "start").map_or(now, |(start, _)| start.max(now));
+        let until = range(period, "end").map(|(_, end)| format!("&end=le{end}")).unwrap_or_default();
+        for narrowed in &narrowed {
+            let query = format!("status=free&start=ge{from}{until}&{narrowed}&_sort=start");
+            for slot in transaction.lookup("Slot", &query, FREE_MAX)? {
+                if !found.contains(&slot) {
+                    found.push(slot);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whom an appointment names beside patients; `None` for who is not of this server.
+fn wanted(transaction: &Transaction<'_>, appointment: &Document) -> Vec<Option<String>> {
+    let participants = appointment.root().get("participant").into_iter().flat_map(Node::each);
+    let actors = participants.filter_map(|participant| participant.get("actor")).filter(|actor| !is_patient(*actor));
+    actors.map(|actor| local(transaction, actor).map(|key| key.to_string())).collect()
+}
+
+fn range(period: Node<'_>, name: &str) -> Option<(Instant, Instant)> {
+    Some(DateTime::parse(&period.get(name)?.as_str()?)?.range())
 }
 
 /// Since when an appointment waits; the end of time for one that does not say.

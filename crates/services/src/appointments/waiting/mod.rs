@@ -5,11 +5,13 @@
 //!   what tells the patient.
 //! - The order is that of waiting, by a time that the server keeps. Whoever declines, or does not answer, waits on at the end.
 //! - A slot is offered to nobody twice.
+//! - Nobody has more than a few places on the list.
 
 mod answer;
 mod entry;
 mod matching;
 mod offer;
+mod place;
 mod replaces;
 
 pub(crate) use answer::Answer;

@@ -1,4 +1,4 @@
-//! Offers of what was given back.
+//! Offers of what was given back, or is free.
 
 use std::sync::Arc;
 
@@ -6,16 +6,20 @@ use fhir::json::{Document, quote};
 use fhir::{Instant, Outcome};
 use repository::{Key, Millis, Planned, Rule, Transaction};
 
-use super::entry::offers;
-use super::matching::Vacancy;
+use super::entry::{has_waited, offers};
+use super::matching::{Vacancy, free};
 use super::replaces::replaced;
 use crate::Services;
-use crate::appointments::booker::Booker;
 use crate::appointments::resource::Entry;
 use crate::appointments::seats::Hold;
-use crate::appointments::{actor, booking, guard, kept, slot};
+use crate::appointments::{actor, booker, booking, guard, kept, slot};
 
-/// A slot that an appointment gives back is offered to who waits longest for one like it. Comes after what decides who holds slots.
+/// How many changes of one transaction are looked at for slots that become free: who sends more at a time has them offered to those who come
+/// later only.
+const SENT_MAX: usize = 500;
+
+/// A slot that an appointment gives back, or that a practice sends as free, is offered to who waits longest for one like it; who comes to the
+/// list is offered the first that is free. Comes after what decides who holds slots.
 #[derive(Debug)]
 pub(crate) struct Offers {
     pub(crate) services: Arc<Services>,
@@ -27,18 +31,37 @@ impl Rule for Offers {
     }
 
     fn resource_types(&self) -> &'static [&'static str] {
-        &["Appointment"]
+        &["Appointment", "Slot"]
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         if transaction.is_import() {
             return Ok(());
         }
+        if planned.key.collection() == "Slot" {
+            return match becomes_free(transaction, planned)? {
+                true => self.offer(transaction, &planned.key),
+                false => Ok(()),
+            };
+        }
         for slot in held_before(transaction, planned)? {
             self.offer(transaction, &slot)?;
         }
-        Ok(())
+        let is_back = planned.before.as_deref().is_some_and(|before| has_waited(Entry::new(before)));
+        match is_back {
+            true => Ok(()),
+            false => self.welcome(transaction, &planned.key),
+        }
     }
+}
+
+/// Whether a slot that was sent becomes free, and somebody waits at all.
+fn becomes_free(transaction: &Transaction<'_>, planned: &Planned) -> Result<bool, Outcome> {
+    let is_free = |slot: &Document| Entry::new(slot).status() == "free";
+    Ok(planned.after.as_deref().is_some_and(is_free)
+        && !planned.before.as_deref().is_some_and(is_free)
+        && transaction.change_of(&planned.key).is_some_and(|at| at < SENT_MAX)
+        && !transaction.lookup("Appointment", "status=waitlist", 1)?.is_empty())
 }
 
 /// The slots that the appointment held, and those of the one that it replaces.
@@ -60,31 +83,55 @@ fn held_before(transaction: &mut Transaction<'_>, planned: &Planned) -> Result<V
 impl Offers {
     /// Offers a slot, where it is free and to come, to the first who can come.
     fn offer(&self, transaction: &mut Transaction<'_>, key: &Key) -> Result<(), Outcome> {
-        let Some(document) = transaction.read(key)? else { return Ok(()) };
-        if Entry::new(&document).status() != "free" {
-            return Ok(());
-        }
-        let Some(vacancy) = Vacancy::new(transaction, key, &document)? else { return Ok(()) };
-        let now = transaction.now();
-        if vacancy.start <= Instant::from_millis(now) {
-            return Ok(());
-        }
-        let duration = Millis::try_from(self.services.settings.offer_duration.as_millis()).unwrap_or(Millis::MAX);
-        let until = Instant::from_millis(now.saturating_add(duration)).min(vacancy.start);
+        let Some(slot) = transaction.read(key)? else { return Ok(()) };
+        let Some(vacancy) = Vacancy::new(transaction, key, &slot)? else { return Ok(()) };
         for candidate in vacancy.candidates(transaction)? {
-            let Some(waiting) = transaction.read(&candidate)? else { continue };
-            let offer = offers(&waiting, key, Entry::new(&document), until)?;
-            if self.can_come(transaction, &candidate, key, Entry::new(&offer))?
-                // What is not valid any more is passed over: it must not keep others from cancelling.
-                && transaction.put(&candidate, Document::parse(offer.text().as_bytes())?).is_ok()
-            {
-                slot::take(transaction, key, &candidate, Hold::Tentative, "Appointment.slot[0]")?;
-                let change = (Some(Entry::new(&waiting)), Some(Entry::new(&offer)));
-                guard::keep(transaction, &self.services.settings, &candidate, change, false)?;
-                return tell(transaction, &candidate, Entry::new(&offer), until);
+            if self.offer_to(transaction, &candidate, &vacancy, Entry::new(&slot))? {
+                break;
             }
         }
         Ok(())
+    }
+
+    /// Offers who has come to the list the first free slot that suits.
+    fn welcome(&self, transaction: &mut Transaction<'_>, key: &Key) -> Result<(), Outcome> {
+        let waiting = transaction.read(key)?.filter(|waiting| Entry::new(waiting).status() == "waitlist");
+        let Some(waiting) = waiting else { return Ok(()) };
+        for slot_key in free(transaction, &waiting)? {
+            let Some(slot) = transaction.read(&slot_key)? else { continue };
+            if let Some(vacancy) = Vacancy::new(transaction, &slot_key, &slot)?
+                && vacancy.suits(transaction, &waiting)
+                && self.offer_to(transaction, key, &vacancy, Entry::new(&slot))?
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Offers a slot to somebody; whether that can be.
+    fn offer_to(
+        &self,
+        transaction: &mut Transaction<'_>,
+        candidate: &Key,
+        vacancy: &Vacancy<'_>,
+        slot: Entry<'_>,
+    ) -> Result<bool, Outcome> {
+        let duration = Millis::try_from(self.services.settings.offer_duration.as_millis()).unwrap_or(Millis::MAX);
+        let until = Instant::from_millis(transaction.now().saturating_add(duration)).min(vacancy.start);
+        let Some(waiting) = transaction.read(candidate)? else { return Ok(false) };
+        let offer = offers(&waiting, vacancy.key, slot, until)?;
+        // What is not valid any more is passed over: it must not keep others from cancelling.
+        if !self.can_come(transaction, candidate, vacancy.key, Entry::new(&offer))?
+            || transaction.put(candidate, Document::parse(offer.text().as_bytes())?).is_err()
+        {
+            return Ok(false);
+        }
+        slot::take(transaction, vacancy.key, candidate, Hold::Tentative, "Appointment.slot[0]")?;
+        let change = (Some(Entry::new(&waiting)), Some(Entry::new(&offer)));
+        guard::keep(transaction, &self.services.settings, candidate, change, false)?;
+        tell(transaction, candidate, Entry::new(&offer), until)?;
+        Ok(true)
     }
 
     fn can_come(
@@ -94,8 +141,8 @@ impl Offers {
         slot: &Key,
         offer: Entry<'_>,
     ) -> Result<bool, Outcome> {
-        let booker = Booker::named(transaction, offer)?.unwrap_or_default();
-        Ok(kept::is_open(transaction, slot, &[booker])?
+        let booker = booker::waiting(transaction, candidate, offer)?.unwrap_or_default();
+        Ok(kept::is_open(transaction, slot, &booker)?
             && guard::is_free(transaction, &self.services.settings, candidate, offer)?)
     }
 }

@@ -7,6 +7,7 @@ use fhir::{Instant, Outcome};
 use repository::{Key, Planned, Rule, Transaction};
 
 use super::entry::{OFFERED, WAITING_SINCE, comes, has_waited, is_answered, keeps, waits};
+use super::place;
 use crate::Services;
 use crate::appointments::refusal::Reason;
 use crate::appointments::resource::{Entry, with};
@@ -39,8 +40,12 @@ impl Rule for Waiting {
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        let Some(after) = planned.after.as_deref().filter(|_| !transaction.is_import()) else { return Ok(()) };
+        let Some(after) = planned.after.as_deref() else { return Ok(()) };
         let before = planned.before.as_deref();
+        place::take(transaction, &planned.key, before.map(Entry::new), Entry::new(after))?;
+        if transaction.is_import() {
+            return Ok(());
+        }
         if let Some(kept) = self::kept(before, after, Instant::from_millis(transaction.now()))? {
             transaction.put(&planned.key, kept)?;
         }
