@@ -67,7 +67,9 @@ pub(super) fn permit(
     } else {
         match Booker::of_caller(transaction)? {
             Some(client) if !client.is_same(&named) => {
-                return Err(Reason::OtherOrganisation.refuse(named.name(), "Appointment.extension"));
+                return Err(
+                    Reason::OtherOrganisation.refuse(reference(after).unwrap_or_default(), "Appointment.extension")
+                );
             }
             client => client.is_some(),
         }
@@ -109,7 +111,7 @@ impl Booker {
     /// The organisation that an appointment names; `None` where it names none.
     pub(super) fn named(transaction: &mut Transaction<'_>, appointment: Entry<'_>) -> Result<Option<Booker>, Outcome> {
         let Some(extension) = appointment.extensions(BOOKING_ORGANIZATION).next() else { return Ok(None) };
-        let reference = extension.path(&["valueReference", "reference"]).and_then(Node::as_str).unwrap_or_default();
+        let reference = reference(appointment).unwrap_or_default();
         let mut booker = Booker::default();
         match reference.strip_prefix('#') {
             Some(id) => appointment.contained(id).into_iter().for_each(|organization| booker.add(organization)),
@@ -188,6 +190,12 @@ impl Booker {
         let codings = all("type").filter_map(|kind| kind.get("coding")).flat_map(Node::each);
         self.kinds.extend(codings.filter_map(|coding| pair(coding, "code")));
     }
+}
+
+/// The reference by which an appointment names it, as it was sent.
+fn reference(appointment: Entry<'_>) -> Option<Cow<'_, str>> {
+    let extension = appointment.extensions(BOOKING_ORGANIZATION).next()?;
+    extension.path(&["valueReference", "reference"]).and_then(Node::as_str)
 }
 
 fn identifier(identifier: Node<'_>) -> Option<(String, String)> {
