@@ -5,7 +5,7 @@ use flint_tests::{Call, Flint, Reply};
 use serde_json::{Value, json};
 use store::testing::Random;
 
-use super::super::{HELD_UNTIL, appointment, give_status};
+use super::super::{HELD_UNTIL, appointment, to_status};
 use super::visit::until;
 use super::world::{self, GUEST, PATIENTS, PLACES, Ticking};
 
@@ -258,7 +258,7 @@ impl<'a> Client<'a> {
     }
 
     fn give_status(&mut self, deed: Deed, id: &str, status: &str) {
-        self.send(deed, format!("PATCH /Appointment/{id} {status}"), give_status(self.flint, id, status));
+        self.send(deed, format!("PATCH /Appointment/{id} {status}"), to_status(self.flint, id, status));
     }
 
     fn ask(&mut self, deed: Deed, line: &str, body: Value) {

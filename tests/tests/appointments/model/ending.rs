@@ -1,7 +1,7 @@
 use flint_tests::Flint;
 use serde_json::json;
 
-use super::super::{appointment, put, register, give_status};
+use super::super::{appointment, put, register, to_status};
 use super::replay::Replay;
 use super::world::PLACES;
 
@@ -38,7 +38,7 @@ pub(super) fn agree(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
 pub(super) fn empty(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
     for (key, visit) in replay.visits.iter().filter(|(_, visit)| visit.is_seated() && !visit.is_hold()) {
         let id = &key["Appointment/".len()..];
-        let reply = give_status(flint, id, "entered-in-error").send();
+        let reply = to_status(flint, id, "entered-in-error").send();
         if reply.status != 200 {
             wrong.push(format!("{key}, {visit:?}, does not end: {}", reply.text));
         }
@@ -60,7 +60,7 @@ pub(super) fn empty(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
             wrong.push(format!("three of three seats are taken: {slot}"));
         }
         for id in ids {
-            give_status(flint, &id, "cancelled").send().expect(200);
+            to_status(flint, &id, "cancelled").send().expect(200);
         }
         let slot = flint.get(&format!("/Slot/{}", place.id)).expect(200).json();
         if slot["status"] != json!("free") {

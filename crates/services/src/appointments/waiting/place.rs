@@ -32,7 +32,7 @@ pub(super) fn take(
     };
     let patients = actor::patients(transaction, after)?;
     if patients.is_empty() && !transaction.is_import() {
-        return Err(Reason::Patient.refuse(after.participants().0, "Appointment.participant"));
+        return Err(Reason::Patient.refuse(after.participants().count(), "Appointment.participant"));
     }
     for patient in patients.into_iter().filter(|patient| !had.contains(patient)) {
         let name = format!("wait/{patient}");
