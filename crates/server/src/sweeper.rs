@@ -16,12 +16,23 @@ impl State {
         self.services.is_sweep_due(self.repository.now())
     }
 
-    /// Ends what has ended by now. A request sees nothing that was over when it came.
-    pub(crate) fn sweep(&self) {
-        if self.is_sweep_due()
-            && let Err(outcome) = self.services.sweep(&self.repository)
-        {
-            tracing::error!(%outcome, "holds that are over keep their slots");
+    /// Ends what has ended by now: a request sees nothing that was over when it came. After very many at once it ends some of them, and tells
+    /// that there are more.
+    pub(crate) fn sweep(&self) -> bool {
+        if !self.is_sweep_due() {
+            return false;
+        }
+        match self.services.sweep(&self.repository) {
+            Ok(swept) => {
+                for (hold, reason) in swept.failed {
+                    tracing::error!(%hold, reason = reason.code(), "a hold that is over was not ended, and is tried again");
+                }
+                swept.has_more
+            }
+            Err(outcome) => {
+                tracing::error!(%outcome, "holds that are over keep their slots");
+                false
+            }
         }
     }
 }
@@ -36,8 +47,9 @@ impl Sweeper {
     pub(crate) fn start(state: Arc<State>) -> Sweeper {
         let (stop, stopped) = mpsc::channel();
         let run = move || {
-            while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                state.sweep();
+            let mut pause = PAUSE;
+            while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                pause = if state.sweep() { Duration::ZERO } else { PAUSE };
             }
         };
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(run);

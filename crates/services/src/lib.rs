@@ -18,6 +18,7 @@ mod terminology;
 mod triage;
 mod validate;
 
+pub use appointments::Swept;
 pub use definition::call;
 pub use operation::{Gives, Invocation, Operation, Sent, Subject};
 pub use settings::{Overlap, RepeatCount, Services, Settings};

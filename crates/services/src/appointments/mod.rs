@@ -27,6 +27,7 @@ mod waiting;
 pub(crate) use booker::BOOKING_ORGANIZATION;
 pub(crate) use booking::Booking;
 pub(crate) use deadlines::Deadlines;
+pub use deadlines::Swept;
 pub(crate) use ihe::{Book, Find, Hold};
 pub(crate) use kept::{BOOKABLE_BY, KeptSlots};
 pub(crate) use limit::BookingLimit;

@@ -46,6 +46,11 @@ impl Seats {
         self.taken.iter().map(|(owner, _)| owner)
     }
 
+    /// Whose holds they are.
+    pub(super) fn tentative(&self) -> impl Iterator<Item = &Key> {
+        self.taken.iter().filter(|(_, hold)| *hold == Hold::Tentative).map(|(owner, _)| owner)
+    }
+
     /// How an appointment holds one of them.
     pub(super) fn held_by(&self, owner: &Key) -> Option<Hold> {
         self.taken.iter().find(|(other, _)| other == owner).map(|(_, hold)| *hold)

@@ -50,7 +50,7 @@ fn refuse_held(transaction: &mut Transaction<'_>, slot: &Key) -> Result<(), Outc
     for owner in seats.owners() {
         let Some(appointment) = transaction.read(owner)? else { continue };
         let entry = Entry::new(&appointment);
-        if status::holds(&entry.status()) || hold::is_hold(entry) {
+        if status::holds(&entry.status()) || hold::is_alive(entry, transaction.now()) {
             let found = if transaction.may_read(owner)? { owner.as_str() } else { "an appointment" };
             return Err(Reason::SlotHeld.refuse(found, "Slot"));
         }
@@ -76,9 +76,9 @@ pub(super) fn take(
     hold: Hold,
     at: &str,
 ) -> Result<(), Outcome> {
-    let mut seats = Seats::read(transaction, slot)?;
-    let document = transaction.read(slot)?;
     let is_import = transaction.is_import();
+    let mut seats = if is_import { Seats::read(transaction, slot)? } else { available(transaction, slot)? };
+    let document = transaction.read(slot)?;
     let hold = match &document {
         Some(document) if !is_import => admit(transaction, slot, document, &seats, hold)?,
         _ => Some(hold),
@@ -87,6 +87,34 @@ pub(super) fn take(
         return if is_import { Ok(()) } else { Err(Reason::SlotTaken.refuse(slot, at)) };
     };
     change(transaction, slot, owner, &mut seats, Some(hold))
+}
+
+/// The seats that are held now. What holds them is looked at only when there is none left: one whose time has passed and that nobody ended yet
+/// gives its seat to who asks, the one first that was over first.
+fn available(transaction: &mut Transaction<'_>, slot: &Key) -> Result<Seats, Outcome> {
+    let mut seats = Seats::read(transaction, slot)?;
+    let Some(document) = transaction.read(slot)? else { return Ok(seats) };
+    let capacity = capacity(Entry::new(&document));
+    if !seats.is_full(capacity) {
+        return Ok(seats);
+    }
+    let mut over = Vec::new();
+    for owner in seats.tentative() {
+        let Some(appointment) = transaction.read(owner)? else { continue };
+        let entry = Entry::new(&appointment);
+        if hold::is_over(entry, transaction.now()) {
+            over.push((hold::until(entry), owner.clone()));
+        }
+    }
+    over.sort();
+    for (_, owner) in over {
+        free(transaction, slot, &owner)?;
+        seats = Seats::read(transaction, slot)?;
+        if !seats.is_full(capacity) {
+            break;
+        }
+    }
+    Ok(seats)
 }
 
 /// How one more appointment may hold a seat; `None` when it may not.

@@ -1,6 +1,6 @@
 //! Bookings against a store on disk.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use repository::{
-    Access, Change, Changed, History, HistoryScope, Implicit, Key, Millis, Patch, References, Repository, Setup,
-    Target, Validation,
+    Access, Change, Changed, History, HistoryScope, Implicit, Key, Millis, Patch, Planned, References, Repository,
+    Rule, Setup, Target, Transaction, Validation,
 };
-use store::{Clock, Embedded, Store};
+use store::{Batch, Clock, Embedded, Store, Write};
 use tempfile::TempDir;
 
 use crate::Services;
@@ -21,14 +21,42 @@ use crate::Services;
 struct Surgery {
     repository: Arc<Repository>,
     store: Arc<Embedded>,
+    services: Arc<Services>,
+    clock: Arc<Watch>,
+    obstacle: Arc<AtomicBool>,
     _directory: TempDir,
 }
 
-struct Noon;
+const NOON: Millis = 1_803_902_400_000;
 
-impl Clock for Noon {
+#[derive(Debug)]
+struct Watch(AtomicI64);
+
+impl Clock for Watch {
     fn now(&self) -> Millis {
-        1_803_902_400_000
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// While it is there, nothing that has `obstacle` in its id is cancelled.
+#[derive(Debug)]
+struct Obstacle(Arc<AtomicBool>);
+
+impl Rule for Obstacle {
+    fn name(&self) -> &'static str {
+        "obstacle"
+    }
+
+    fn resource_types(&self) -> &'static [&'static str] {
+        &["Appointment"]
+    }
+
+    fn apply(&self, _transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
+        let is_cancelled = planned.after.as_ref().is_some_and(|after| after.text().contains("\"cancelled\""));
+        match is_cancelled && planned.key.id().contains("obstacle") && self.0.load(Ordering::Acquire) {
+            true => Err(Outcome::new(IssueType::Invariant, "there is an obstacle")),
+            false => Ok(()),
+        }
     }
 }
 
@@ -62,26 +90,26 @@ impl Surgery {
     }
 
     fn empty(references: References) -> Surgery {
-        Surgery::with(references, Arc::new(Services::default()), Arc::new(Noon), Arc::new(Noon))
+        let watch = Arc::new(Watch(AtomicI64::new(NOON)));
+        Surgery::with(references, watch.clone(), watch)
     }
 
     /// `at_commit` is the clock of the store.
-    fn with(
-        references: References,
-        services: Arc<Services>,
-        at_commit: Arc<dyn Clock>,
-        clock: Arc<dyn Clock>,
-    ) -> Surgery {
+    fn with(references: References, clock: Arc<Watch>, at_commit: Arc<dyn Clock>) -> Surgery {
+        let services = Arc::new(Services::default());
         let directory = tempfile::tempdir().expect("a directory");
         let store = Arc::new(Embedded::open(directory.path(), at_commit).expect("a store"));
+        let obstacle = Arc::new(AtomicBool::new(true));
+        let mut rules = services.rules();
+        rules.push(Box::new(Obstacle(obstacle.clone())));
         let definitions = Definitions::r4();
         let ids = AtomicU64::new(1);
         let repository = Repository::new(Setup {
             store: store.clone(),
             definitions,
             registry: search::Registry::new(definitions, "http://localhost/fhir"),
-            rules: services.rules(),
-            clock,
+            rules,
+            clock: clock.clone(),
             ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),
             references,
@@ -91,7 +119,7 @@ impl Surgery {
             search_time: Duration::from_secs(60),
         });
         let repository = Arc::new(repository.expect("an empty store"));
-        Surgery { repository, store, _directory: directory }
+        Surgery { repository, store, services, clock, obstacle, _directory: directory }
     }
 
     fn change(&self, change: Change) -> Result<Changed, Outcome> {
@@ -118,6 +146,18 @@ impl Surgery {
         let scope = HistoryScope::Document(Key::parse(key).expect("a key"));
         let history = History { scope, since: None, before: None, after: None, limit: 100, total: false };
         self.repository.open(Access::full()).history(&history).expect("a history").versions.len()
+    }
+
+    /// Sweeps once at this time after noon: how many holds there are yet, whether the sweep said that there are more, and what failed.
+    fn sweep(&self, after: Millis) -> (usize, bool, usize) {
+        self.clock.0.store(NOON + after, Ordering::Release);
+        let swept = self.services.sweep(&self.repository).expect("swept");
+        let holds = self.repository.open(Access::full()).lookup("Appointment", "status=pending", 1000);
+        (holds.expect("found").len(), swept.has_more, swept.failed.len())
+    }
+
+    fn import(&self, resource: &str) {
+        self.repository.open(Access::full()).importing().transact(vec![put(resource)]).expect("imported");
     }
 
     fn holder(&self, slot: &str) -> Option<String> {
@@ -543,17 +583,17 @@ fn racing_bookings_and_cancellations_agree() {
     surgery.store.verify().expect("no orphan rows");
 }
 
+/// A hold of p1's until noon.
+fn hold(id: &str, slots: &[&str], start: &str, end: &str) -> String {
+    let extension = r#""extension":[{"url":"https://flint.example/fhir/StructureDefinition/held-until","valueInstant":"2027-03-01T12:00:00Z"}],"status""#;
+    appointment(id, "pending", slots, start, end).replace(r#""status":"pending""#, &format!(r#"{extension}:"pending""#))
+}
+
 #[test]
 fn nobody_goes_on_with_a_hold_that_is_over() {
     let surgery = Surgery::new();
-    let extension = r#""extension":[{"url":"https://flint.example/fhir/StructureDefinition/held-until","valueInstant":"2027-03-01T12:00:00Z"}],"status""#;
-    let over =
-        nine("a").replace("booked", "pending").replace(r#""status":"pending""#, &format!(r#"{extension}:"pending""#));
-    let import = |resource: &str| {
-        surgery.repository.open(Access::full()).importing().transact(vec![put(resource)]).expect("imported");
-    };
     // Nobody has swept.
-    import(&over);
+    surgery.import(&hold("a", &["s0900"], "09:00", "09:10"));
     assert_eq!(
         (surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900").as_deref()),
         ("busy-tentative", Some("Appointment/a tentative"))
@@ -569,45 +609,104 @@ fn nobody_goes_on_with_a_hold_that_is_over() {
     assert_eq!((surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900")), ("free", None));
 }
 
-/// Time that goes by while a hold is committed: its rule was asked before, and a sweep looked meanwhile.
-#[derive(Default)]
-struct Late {
-    passed: AtomicI64,
+/// The clock that is asked for the time of a commit: time goes by while a hold is committed. Its rule was asked before, and a sweep looks meanwhile.
+struct AtCommit {
+    watch: Arc<Watch>,
     sweeps: Mutex<Option<(Arc<Services>, Weak<Repository>)>>,
 }
 
-impl Clock for Late {
-    fn now(&self) -> Millis {
-        Noon.now() + self.passed.load(Ordering::Relaxed)
-    }
-}
-
-/// The clock that is asked for the time of a commit.
-struct AtCommit(Arc<Late>);
-
 impl Clock for AtCommit {
     fn now(&self) -> Millis {
-        let sweeps = self.0.sweeps.lock().expect("nobody panicked").take();
+        let sweeps = self.sweeps.lock().expect("nobody panicked").take();
         if let Some((services, repository)) = sweeps {
-            self.0.passed.store(600_000, Ordering::Relaxed);
+            self.watch.0.store(NOON + 600_000, Ordering::Release);
             services.sweep(&repository.upgrade().expect("it is asked")).expect("nothing to end");
         }
-        self.0.now()
+        self.watch.now()
     }
 }
 
 #[test]
 fn a_hold_that_is_over_when_it_is_committed_ends() {
-    let (late, services) = (Arc::new(Late::default()), Arc::new(Services::default()));
-    let clocks = (Arc::new(AtCommit(late.clone())), late.clone());
-    let surgery = Surgery::with(References::Accept, services.clone(), clocks.0, clocks.1);
+    let watch = Arc::new(Watch(AtomicI64::new(NOON)));
+    let at_commit = Arc::new(AtCommit { watch: watch.clone(), sweeps: Mutex::default() });
+    let surgery = Surgery::with(References::Accept, watch, at_commit.clone());
     surgery.hold(&[&slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z")]);
-    services.sweep(&surgery.repository).expect("nothing to end");
-    let sweeps = (services.clone(), Arc::downgrade(&surgery.repository));
-    *late.sweeps.lock().expect("nobody panicked") = Some(sweeps);
+    assert_eq!(surgery.sweep(0), (0, false, 0), "nothing to end");
+    let sweeps = (surgery.services.clone(), Arc::downgrade(&surgery.repository));
+    *at_commit.sweeps.lock().expect("nobody panicked") = Some(sweeps);
     surgery.change(put(&nine("a").replace("booked", "pending"))).expect("held for five minutes");
     assert_eq!(surgery.slots(&["s0900"]), "busy-tentative");
-    assert!(services.is_sweep_due(surgery.repository.now()));
-    services.sweep(&surgery.repository).expect("ended");
+    assert!(surgery.services.is_sweep_due(surgery.repository.now()));
+    assert_eq!(surgery.sweep(600_000), (0, false, 0), "ended");
     assert_eq!((surgery.slots(&["s0900"]), surgery.status("Appointment/a")), ("free".into(), "cancelled".into()));
+}
+
+#[test]
+fn the_slot_of_a_hold_that_is_over_is_to_be_had_before_it_is_swept() {
+    let surgery = Surgery::new();
+    surgery.import(&hold("a", &["s0900"], "09:00", "09:10"));
+    surgery.change(put(&nine("b"))).expect("the slot is free");
+    assert_eq!(
+        (surgery.slots(&["s0900"]).as_str(), surgery.holder("s0900").as_deref()),
+        ("busy", Some("Appointment/b"))
+    );
+    surgery.change(put(&nine("c"))).expect_err("now it is taken");
+    assert_eq!(surgery.sweep(0), (0, false, 0));
+    assert_eq!((surgery.status("Appointment/a"), surgery.slots(&["s0900"])), ("cancelled".into(), "busy".into()));
+    surgery.import(&hold("d", &["s0910"], "09:10", "09:20"));
+    surgery.change(delete("Slot/s0910")).expect("nobody holds it any more");
+    assert_eq!(surgery.sweep(1000), (0, false, 0), "the reference of a hold to a slot that is gone keeps nothing");
+}
+
+#[test]
+fn a_hold_that_could_not_be_ended_is_tried_again() {
+    let surgery = Surgery::new();
+    surgery.import(&hold("obstacle", &["s0900"], "09:00", "09:10"));
+    surgery.import(&hold("b", &["s0910"], "09:10", "09:20"));
+    assert_eq!(surgery.sweep(0), (1, false, 1), "one keeps nothing from the other");
+    assert_eq!(surgery.slots(&["s0900", "s0910"]), "busy-tentative free");
+    assert_eq!(surgery.sweep(999), (1, false, 0), "not yet");
+    assert_eq!(surgery.sweep(1_000), (1, false, 1));
+    assert_eq!(surgery.sweep(2_999), (1, false, 0), "later every time");
+    surgery.obstacle.store(false, Ordering::Release);
+    assert_eq!(surgery.sweep(3_000), (0, false, 0));
+    assert_eq!(surgery.slots(&["s0900", "s0910"]), "free free");
+}
+
+#[test]
+fn a_sweep_ends_so_many_holds_and_the_next_goes_on() {
+    let surgery = Surgery::new();
+    for at in 0..60 {
+        surgery.import(&hold(&format!("obstacle-{at}"), &["s0900"], "09:00", "09:10"));
+        surgery.import(&hold(&format!("h{at}"), &["s0910"], "09:10", "09:20"));
+    }
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        left.push(surgery.sweep(0));
+    }
+    assert_eq!(left.iter().map(|(_, has_more, _)| *has_more).collect::<Vec<_>>(), [true, true, false], "{left:?}");
+    assert_eq!(left.iter().map(|(.., failed)| failed).sum::<usize>(), 60, "{left:?}");
+    assert_eq!(left[2].0, 60, "those that fail keep no other: {left:?}");
+    surgery.obstacle.store(false, Ordering::Release);
+    assert_eq!(surgery.sweep(999), (60, false, 0));
+    assert_eq!(surgery.sweep(1_000), (10, true, 0));
+    assert_eq!(surgery.sweep(1_000), (0, false, 0));
+}
+
+/// Whoever is not listed is guarded by nothing: a full day refuses, also the record of what was booked elsewhere.
+#[test]
+fn a_full_day_says_so() {
+    let surgery = Surgery::new();
+    let day = 1_804_464_000_000_000_i64; // 8 March 2027.
+    let lines: String = (0..1_000).map(|at| format!("{} {} Appointment/x{at}\n", day + at, day + at + 1)).collect();
+    let name = format!("guard/Patient/p1/{}", day / 86_400_000_000).into_bytes();
+    let batch = Batch { preconditions: Vec::new(), writes: vec![Write::Claim { name, value: lines.into_bytes() }] };
+    surgery.store.commit(batch).expect("claimed");
+    let busy = slot("s0900", "busy", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z");
+    for changes in [vec![put(&nine("a"))], vec![put(&busy), put(&nine("a"))]] {
+        let outcome = surgery.repository.open(Access::full()).transact(changes).expect_err("refused").outcome;
+        assert!(outcome.to_string().contains("`Patient/p1` has `1000` appointments on that day"), "{outcome}");
+    }
+    surgery.import(&nine("a"));
 }

@@ -17,6 +17,8 @@ pub(super) struct Replay {
     pub(super) newest: BTreeMap<String, (u64, Option<Value>)>,
     pub(super) visits: BTreeMap<String, Visit>,
     pub(super) seatings: BTreeMap<String, Seating>,
+    /// The slots and the holds that were over and not ended when others came to their seats.
+    passed_on: BTreeSet<(String, String)>,
     pub(super) wrong: Vec<String>,
 }
 
@@ -54,6 +56,7 @@ impl Replay {
         for version in commit.iter().filter(|version| version.is("Appointment")) {
             let told = self.version(version, told);
             let before = self.visits.remove(&version.key);
+            self.passed_on.retain(|(_, hold)| *hold != version.key);
             let after = version.resource.as_ref().map(Visit::of);
             self.explain(version, &told, before.as_ref(), after.as_ref());
             for visit in before.iter().chain(&after) {
@@ -72,11 +75,12 @@ impl Replay {
             }
         }
         for slot in touched.union(&sent) {
+            self.pass_on(time, slot);
             let seats = self.seats(slot);
             let wrong = match self.seatings.get_mut(slot) {
                 Some(seating) if sent.contains(slot) => seating.wrong(),
                 Some(seating) => seating.seat(seats).or_else(|| seating.wrong()),
-                None => (!seats.is_empty()).then(|| format!("is not there, and has {seats:?}")),
+                None => self.stands(time, &seats).then(|| format!("is not there, and has {seats:?}")),
             };
             self.wrong.extend(wrong.map(|text| format!("{time} {slot} {text}")));
         }
@@ -131,7 +135,7 @@ impl Replay {
         let Version { key, resource, time, .. } = version;
         let seats = self.seats(key);
         let Some(resource) = resource else {
-            if asked.is_empty() || !seats.is_empty() {
+            if asked.is_empty() || self.stands(time, &seats) {
                 self.wrong.push(format!("{time} {key} was deleted by {asked:?}, and has {seats:?}"));
             }
             self.seatings.remove(key);
@@ -154,7 +158,27 @@ impl Replay {
 
     fn seats(&self, slot: &str) -> Seats {
         let seated = self.visits.iter().filter(|(_, visit)| visit.is_seated() && visit.at.slots.contains(slot));
+        let seated = seated.filter(|(key, _)| !self.passed_on.contains(&(slot.to_owned(), (*key).clone())));
         seated.map(|(key, visit)| (key.clone(), visit.is_hold())).collect()
+    }
+
+    /// Whether somebody has a seat whose time has not passed.
+    fn stands(&self, time: &str, seats: &Seats) -> bool {
+        seats.keys().any(|owner| !self.visits[owner].is_over(time))
+    }
+
+    /// Whoever comes to a full slot has the seats of the holds that are over, of the one first that was over first.
+    fn pass_on(&mut self, time: &str, slot: &str) {
+        let Some(seating) = self.seatings.get(slot) else { return };
+        let seats = self.seats(slot);
+        if seats.keys().all(|owner| seating.seats.contains_key(owner)) {
+            return;
+        }
+        let over = seats.keys().filter(|owner| self.visits[*owner].is_over(time));
+        let mut over: Vec<_> = over.map(|owner| (self.visits[owner].until.clone(), owner.clone())).collect();
+        over.sort();
+        let needed = seats.len().saturating_sub(seating.capacity);
+        self.passed_on.extend(over.into_iter().take(needed).map(|(_, owner)| (slot.to_owned(), owner)));
     }
 
     /// Whoever came to a time is nowhere else, and has no other hold.
