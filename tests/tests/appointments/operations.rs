@@ -288,6 +288,29 @@ fn a_hold_that_is_over_is_not_booked() {
     gone(call(&one, "book", &slot));
 }
 
+/// Whoever loses a race is told what whoever comes late is told.
+#[test]
+fn a_lost_race_is_not_found() {
+    let flint = Flint::surgery();
+    let call = |operation: &str, reference: &str| {
+        let body = inputs(&[("appointment-reference", json!(reference))]);
+        flint.call(&format!("POST /Appointment/${operation}")).json(&body)
+    };
+    for _ in 0..10 {
+        let id = post(&flint, &nine("pending", "p1")).send().expect(201).pointer("/id");
+        let key = format!("Appointment/{id}");
+        let mut calls: Vec<_> = (0..4).map(|_| call("book", &key)).collect();
+        calls.extend((0..4).map(|_| call("hold", &key)));
+        for reply in crate::race::at_once(calls) {
+            match reply.status {
+                200 => {}
+                _ => gone(reply),
+            }
+        }
+        to_status(&flint, &id, "cancelled").send().expect(200);
+    }
+}
+
 #[test]
 fn an_app_books_for_its_patient_alone() {
     let guarded = Guarded::surgery();

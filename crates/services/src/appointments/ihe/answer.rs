@@ -23,7 +23,7 @@ pub(super) fn searchset(session: &Session<'_>, entries: &[Entry], total: u64) ->
 
 /// Makes a change and answers the Appointment as it is then.
 pub(super) fn changed(session: &Session<'_>, change: Change) -> Result<Bytes, Outcome> {
-    let changed = session.transact(vec![change]).map_err(|refusal| not_available(refusal.outcome))?;
+    let changed = session.transact(vec![change])?;
     let version = changed.into_iter().find_map(|changed| changed.version);
     let body = version.as_ref().and_then(|version| Some((version.key.to_string(), version.body.as_ref()?)));
     let Some((key, body)) = body else {
@@ -37,22 +37,25 @@ pub(super) fn changed(session: &Session<'_>, change: Change) -> Result<Bytes, Ou
 const TRIES_MAX: usize = 10;
 
 /// Composes and makes a change, anew where somebody else changed what it was made of meanwhile: the caller has named no version, and is to see
-/// what would be if they had come one after the other.
+/// what would be if they had come one after the other. When nothing is left to be had, or others were always first, that is [`not_available`].
 pub(super) fn persistently(change: impl Fn() -> Result<Bytes, Outcome>) -> Result<Bytes, Outcome> {
     let was_late = |outcome: &Outcome| outcome.worst().is_some_and(|issue| issue.code == IssueType::Precondition);
     for _ in 1..TRIES_MAX {
         match change() {
             Err(outcome) if was_late(&outcome) => {}
-            done => return done,
+            done => return done.map_err(not_available),
         }
     }
-    change()
+    change().map_err(not_available)
 }
 
-/// The refusal of what somebody else has by now: IHE wants it to be fatal, and not found.
+/// The refusal of what somebody else has by now, or changed while the operation looked at it: IHE wants it to be fatal, and not found.
 pub(super) fn not_available(mut outcome: Outcome) -> Outcome {
     for issue in &mut outcome.issues {
-        if matches!(issue.code, IssueType::Conflict | IssueType::Deleted | IssueType::NotFound) {
+        if matches!(
+            issue.code,
+            IssueType::Conflict | IssueType::Deleted | IssueType::NotFound | IssueType::Precondition
+        ) {
             issue.code = IssueType::NotFound;
             issue.severity = Severity::Fatal;
         }
@@ -63,4 +66,19 @@ pub(super) fn not_available(mut outcome: Outcome) -> Outcome {
 /// The refusal of a reference to what cannot be held or booked.
 pub(super) fn gone(what: &str) -> Outcome {
     not_available(Outcome::new(IssueType::NotFound, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_race_is_as_fatal_as_a_late_call() {
+        for code in [IssueType::Conflict, IssueType::Deleted, IssueType::NotFound, IssueType::Precondition] {
+            let outcome = not_available(Outcome::new(code, "gone"));
+            assert_eq!((outcome.issues[0].code, outcome.issues[0].severity), (IssueType::NotFound, Severity::Fatal));
+        }
+        let outcome = not_available(Outcome::new(IssueType::BusinessRule, "wrong"));
+        assert_eq!((outcome.issues[0].code, outcome.issues[0].severity), (IssueType::BusinessRule, Severity::Error));
+    }
 }
