@@ -9,6 +9,9 @@ use crate::xml::escape::{first_illegal, is_character};
 /// A code system of `details.coding`: the error codes of the NHS.
 pub const HTTP_ERROR_CODES: &str = "https://fhir.nhs.uk/CodeSystem/http-error-codes";
 
+/// A code system of `details.coding` beside the HTTP error codes: what Spine and GP Connect say.
+pub const SPINE_CODES: &str = "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode";
+
 /// Messages quote no more than this many characters of a value.
 const QUOTED_MAX: usize = 80;
 
@@ -29,6 +32,8 @@ pub struct Issue {
     pub expression: Vec<String>,
     /// `details.coding`: system and code.
     pub coding: Option<(&'static str, &'static str)>,
+    /// The second `details.coding`, where another system has a word for it, too.
+    pub second_coding: Option<&'static (&'static str, &'static str)>,
     /// Where the element concerned stands in the text that was sent.
     pub place: Option<Place>,
 }
@@ -185,6 +190,14 @@ impl Outcome {
         self
     }
 
+    /// Gives a second `details.coding` to every issue that has none yet.
+    pub fn also_coded(mut self, coding: &'static (&'static str, &'static str)) -> Outcome {
+        for issue in &mut self.issues {
+            issue.second_coding.get_or_insert(coding);
+        }
+        self
+    }
+
     /// The first issue of the worst severity: what decides the HTTP status.
     pub fn worst(&self) -> Option<&Issue> {
         self.issues.iter().min_by_key(|issue| issue.severity)
@@ -201,7 +214,7 @@ impl Issue {
     /// An error.
     pub fn error(code: IssueType, diagnostics: impl Into<String>) -> Issue {
         let (severity, diagnostics) = (Severity::Error, diagnostics.into());
-        Issue { severity, code, diagnostics, expression: Vec::new(), coding: None, place: None }
+        Issue { severity, code, diagnostics, expression: Vec::new(), coding: None, second_coding: None, place: None }
     }
 
     /// A warning.
@@ -242,10 +255,10 @@ impl Issue {
             diagnostics += &format!(" (line {line}, column {column})");
         }
         let (severity, code, text) = (self.severity.code(), self.code.code(), string(&self.diagnostics));
-        let coding = self
-            .coding
-            .map(|(system, code)| format!(r#""coding":[{{"system":{},"code":{}}}],"#, quote(system), quote(code)));
-        let coding = coding.unwrap_or_default();
+        let codings = self.coding.into_iter().chain(self.second_coding.copied());
+        let codings = codings.map(|(system, code)| format!(r#"{{"system":{},"code":{}}}"#, quote(system), quote(code)));
+        let codings = codings.collect::<Vec<_>>().join(",");
+        let coding = if codings.is_empty() { String::new() } else { format!(r#""coding":[{codings}],"#) };
         json += &format!(r#""severity":"{severity}","code":"{code}","details":{{{coding}"text":{text}}}"#);
         json += &format!(r#","diagnostics":{}"#, string(&diagnostics));
         if !self.expression.is_empty() {
@@ -365,6 +378,11 @@ mod tests {
         assert_eq!(outcome.to_string(), "informational: n (Patient); required: e (Patient.id)");
         let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}],"text":"n"},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}],"text":"e"},"diagnostics":"e","expression":["Patient.id"]}"#;
         assert_eq!(outcome.to_json(), format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#));
+        let twice = Outcome::new(IssueType::NotFound, "n").coded("s", "c").also_coded(&("t", "d")).to_json();
+        assert!(
+            twice.contains(r#""coding":[{"system":"s","code":"c"},{"system":"t","code":"d"}],"text":"n""#),
+            "{twice}"
+        );
         let place = Some(Place { line: 3, column: 14 });
         let placed = Outcome { issues: vec![Issue { place, ..Issue::error(IssueType::Value, "v").at("Patient.id") }] };
         assert!(placed.to_json().contains(r#""details":{"text":"v"},"diagnostics":"v (line 3, column 14)""#));

@@ -240,6 +240,16 @@ fn books_what_was_sent() {
     );
 }
 
+/// The codings of a refusal: the HTTP error code of the NHS, and that of Spine.
+fn coded<'a>(http: &'a str, spine: &'a str) -> [(&'static str, &'a str); 4] {
+    [
+        ("/issue/0/details/coding/0/system", "https://fhir.nhs.uk/CodeSystem/http-error-codes"),
+        ("/issue/0/details/coding/0/code", http),
+        ("/issue/0/details/coding/1/system", "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode"),
+        ("/issue/0/details/coding/1/code", spine),
+    ]
+}
+
 #[test]
 fn refuses_inputs_that_do_not_fit() {
     let flint = Flint::surgery();
@@ -257,6 +267,20 @@ fn refuses_inputs_that_do_not_fit() {
     }
     run(&flint, "hold", &[slot.clone(), ("patient-reference", json!("Practitioner/dr1"))]).expect(400);
     run(&flint, "book", &[slot.clone(), ("patient-resource", patient("nobody"))]).expect(422);
+    let numbered = |value: &str| {
+        let identifier = json!([{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": value}]);
+        ("patient-resource", json!({"resourceType": "Patient", "identifier": identifier}))
+    };
+    for (number, status, http, spine) in [
+        ("9000000008", 400, "BAD_REQUEST", "INVALID_NHS_NUMBER"),
+        ("9476719931", 422, "UNPROCESSABLE_ENTITY", "PATIENT_NOT_FOUND"),
+    ] {
+        run(&flint, "book", &[slot.clone(), numbered(number)]).expect(status).facts(&coded(http, spine));
+    }
+    flint.get("/Patient/nobody").expect(404).facts(&coded("NOT_FOUND", "PATIENT_NOT_FOUND"));
+    flint.get("/Appointment/nothing").expect(404).facts(&coded("NOT_FOUND", "NO_RECORD_FOUND"));
+    let stale = flint.call("PUT /Patient/p1").header("If-Match", "W/\"9\"").json(&patient("p1"));
+    stale.send().expect(412).facts(&coded("CONFLICT", "RESOURCE_VERSION_MISMATCH"));
     run(&flint, "book", &[slot, ("patient-resource", patient("p1")), ("patient-resource", patient("p2"))]).expect(400);
     let other = |status: &str| json!({"resourceType": "Appointment", "id": "x", "status": status, "participant": []});
     gone(run(&flint, "book", &[("appointment-resource", other("booked"))]));

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
+use fhir::outcome::SPINE_CODES;
 use fhir::{Issue, IssueType, Outcome};
 use store::{Batch, Key, Precondition, Snapshot, Version, Write};
 
@@ -21,7 +22,7 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
+use crate::{Act, ChangeKind, Changed, HTTP_ERROR_CODES, Method, Refusal, Requester, Rule, Session, fault, once};
 
 /// Who is said to have done what rules add to the records of others.
 const SERVER: &str = "server";
@@ -390,11 +391,15 @@ impl Draft {
     /// Refuses when the version that the caller counted on is not the current one.
     fn meet(&self, key: &Key, live: Option<&Version>) -> Result<(), Outcome> {
         let refuse = |text: String| Err(Outcome::new(IssueType::Precondition, text));
+        let mismatch = |text: String| {
+            let outcome = Outcome::new(IssueType::Precondition, text).coded(HTTP_ERROR_CODES, "CONFLICT");
+            Err(outcome.also_coded(&(SPINE_CODES, "RESOURCE_VERSION_MISMATCH")))
+        };
         match (self.if_match, live) {
             (Some(IfMatch::Version(wanted)), Some(live)) if wanted != live.version => {
-                refuse(format!("If-Match names version `{wanted}` of `{key}`, the current one is `{}`", live.version))
+                mismatch(format!("If-Match names version `{wanted}` of `{key}`, the current one is `{}`", live.version))
             }
-            (Some(_), None) => refuse(format!("If-Match is given, and there is no `{key}`")),
+            (Some(_), None) => mismatch(format!("If-Match is given, and there is no `{key}`")),
             _ => match live {
                 Some(live) if self.if_none_match => {
                     refuse(format!("If-None-Match is `*`, and `{key}` is there as version `{}`", live.version))

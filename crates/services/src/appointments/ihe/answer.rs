@@ -1,7 +1,7 @@
 //! What the operations answer.
 
 use bytes::Bytes;
-use fhir::{IssueType, Outcome, Severity};
+use fhir::{Issue, IssueType, Outcome, Severity};
 use repository::{Change, Session};
 
 /// One resource of an answer: its key as text, and its JSON.
@@ -52,10 +52,11 @@ pub(super) fn persistently(change: impl Fn() -> Result<Bytes, Outcome>) -> Resul
 /// The refusal of what somebody else has by now, or changed while the operation looked at it: IHE wants it to be fatal, and not found.
 pub(super) fn not_available(mut outcome: Outcome) -> Outcome {
     for issue in &mut outcome.issues {
-        if matches!(
-            issue.code,
-            IssueType::Conflict | IssueType::Deleted | IssueType::NotFound | IssueType::Precondition
-        ) {
+        if issue.code == IssueType::Precondition {
+            // The version that it tells of is one that the operation looked at, and not the caller.
+            *issue = Issue::error(IssueType::NotFound, "another request changed the appointment at that moment");
+        }
+        if matches!(issue.code, IssueType::Conflict | IssueType::Deleted | IssueType::NotFound) {
             issue.code = IssueType::NotFound;
             issue.severity = Severity::Fatal;
         }

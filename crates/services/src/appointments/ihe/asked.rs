@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 
 use fhir::json::{Document, Node};
-use fhir::outcome::quoted;
+use fhir::outcome::{SPINE_CODES, quoted};
 use fhir::{IssueType, Outcome};
-use repository::{Act, Key, Session, Version, query_string};
+use repository::{Act, HTTP_ERROR_CODES, Key, Session, Version, query_string};
 
 use super::super::actor::kind_of;
 use super::super::resource::{Entry, with};
 use super::{answer, proposal};
 use crate::inputs::Inputs;
+use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
 
 /// How many identifiers of a patient are looked for.
 const IDENTIFIERS_MAX: usize = 5;
@@ -129,6 +130,11 @@ pub(super) fn patient_described(session: &Session<'_>, inputs: &Inputs<'_>) -> R
     for identifier in resource.get("identifier").into_iter().flat_map(Node::each).take(IDENTIFIERS_MAX) {
         let text = |name| identifier.get(name).and_then(Node::as_str);
         let (Some(system), Some(value)) = (text("system"), text("value")) else { continue };
+        if system == NHS_NUMBER && !is_nhs_number(&value) {
+            let text = format!("the NHS number {} has not ten digits of which the last is right", quoted(&value));
+            let outcome = Outcome::new(IssueType::BadValue, text).coded(HTTP_ERROR_CODES, "BAD_REQUEST");
+            return Err(outcome.also_coded(&(SPINE_CODES, "INVALID_NHS_NUMBER")));
+        }
         let token = format!("{}|{}", escaped(&system), escaped(&value));
         let found = session.lookup("Patient", &query_string([("identifier", token.as_str())]), 2)?;
         if let [patient] = found.as_slice() {
@@ -144,7 +150,8 @@ fn escaped(text: &str) -> String {
 }
 
 fn no_patient(what: &str) -> Outcome {
-    Outcome::new(IssueType::UnresolvedReference, format!("{what} is no patient who is registered here"))
+    let outcome = Outcome::new(IssueType::UnresolvedReference, format!("{what} is no patient who is registered here"));
+    outcome.coded(HTTP_ERROR_CODES, "UNPROCESSABLE_ENTITY").also_coded(&(SPINE_CODES, "PATIENT_NOT_FOUND"))
 }
 
 /// An Appointment that was sent, as one to be stored with this status, for this patient where it names none.

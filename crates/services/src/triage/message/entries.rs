@@ -10,11 +10,10 @@ use super::super::refusal::Reason;
 use super::directory::{Directory, is_of_directory};
 use super::header::{Action, Event, Header};
 use super::{focus, received, task};
+use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
 
 /// A message has at most so many entries.
 const ENTRIES_MAX: usize = 500;
-
-const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
 
 /// A message that was read.
 pub(super) struct Message<'a> {
@@ -240,28 +239,5 @@ fn check_nhs_numbers(patient: Node<'_>, at: usize) -> Result<(), Outcome> {
     match nhs_numbers(patient).find(|number| !is_nhs_number(number)) {
         Some(wrong) => Err(Reason::NhsNumber.refuse(wrong, format!("Bundle.entry[{at}].resource.identifier"))),
         None => Ok(()),
-    }
-}
-
-/// Ten digits, of which the last makes a weighted sum a multiple of 11,
-/// <https://www.datadictionary.nhs.uk/attributes/nhs_number.html>.
-fn is_nhs_number(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(10)).collect();
-    let sum: u32 = digits.iter().zip((1..=10).rev()).map(|(digit, weight)| digit * weight).sum();
-    digits.len() == 10 && text.len() == 10 && sum.is_multiple_of(11)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn knows_nhs_numbers() {
-        for number in ["9000000009", "9476719931", "9000000017"] {
-            assert!(is_nhs_number(number), "{number}");
-        }
-        for number in ["9000000008", "3478526985", "900000000", "90000000091", "900000000a", ""] {
-            assert!(!is_nhs_number(number), "{number}");
-        }
     }
 }
