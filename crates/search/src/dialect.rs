@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use store::Filter;
 
 use crate::compile::split_modifier;
+use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
 use crate::parameter::Indexed;
 use crate::registry::Registry;
 
@@ -21,9 +22,6 @@ pub enum Dialect {
     /// Also those of the NHS in England: GP Connect, Booking and Referral (BaRS), the proxy and prescription APIs.
     Nhs,
 }
-
-/// The system of NHS numbers, <https://digital.nhs.uk/services/nhs-number>.
-const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
 
 /// A parameter as R4 says it.
 #[derive(Debug, PartialEq, Eq)]
@@ -124,18 +122,6 @@ fn with_system(value: &str) -> Cow<'_, str> {
         false => Cow::Borrowed(token),
     });
     completed.collect::<Vec<_>>().join(",").into()
-}
-
-/// Whether text is an NHS number: ten digits, of which the last checks the others (modulus 11).
-fn is_nhs_number(text: &str) -> bool {
-    let Some((last, digits)) = text.as_bytes().split_last().filter(|(_, digits)| digits.len() == 9) else {
-        return false;
-    };
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return false;
-    }
-    let sum: u32 = digits.iter().zip((2..=10).rev()).map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
-    (11 - sum % 11) % 11 == u32::from(last - b'0')
 }
 
 #[cfg(test)]

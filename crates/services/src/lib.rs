@@ -6,7 +6,6 @@ mod demand;
 mod fhirpath;
 mod inputs;
 mod london;
-mod nhs_number;
 mod operation;
 pub mod packages;
 mod prescriptions;

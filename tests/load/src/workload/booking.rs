@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{self, Duration};
 
+use fhir::Instant;
 use fhir::json::Document;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -143,7 +144,7 @@ fn free_slots(process: &Process, options: &Options) -> Result<(), Failure> {
 /// Many more people than slots, all at once: each slot is booked once, and everybody else is told that it is taken.
 fn rush(process: &Process, slots: usize) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
-    let begun = Instant::now();
+    let begun = time::Instant::now();
     let ask = || -> Result<[usize; 2], String> {
         let mut connection = Connection::open(process.address).map_err(|error| error.to_string())?;
         let mut ends = [0; 2];
@@ -226,18 +227,11 @@ fn times(number: usize) -> [String; 2] {
     [minute, minute + 10].map(|minute| format!("{}T{:02}:{:02}:00Z", date(day), minute / 60, minute % 60))
 }
 
-/// A date by its number of days since 1970, <https://howardhinnant.github.io/date_algorithms.html>.
+/// A date by its number of days since 1970.
 fn date(days: i64) -> String {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    let mut instant = Instant::from_millis(days * 86_400_000).to_string();
+    instant.truncate("2027-01-04".len());
+    instant
 }
 
 /// An Appointment at the time of a slot, for a patient; one that is booked names the slot.

@@ -11,7 +11,7 @@ use super::super::actor::kind_of;
 use super::super::resource::{Entry, with};
 use super::{answer, proposal};
 use crate::inputs::Inputs;
-use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
+use search::{NHS_NUMBER, is_nhs_number};
 
 /// How many identifiers of a patient are looked for.
 const IDENTIFIERS_MAX: usize = 5;

@@ -10,7 +10,7 @@ use super::super::refusal::Reason;
 use super::directory::{Directory, is_of_directory};
 use super::header::{Action, Event, Header};
 use super::{focus, received, task};
-use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
+use search::{NHS_NUMBER, is_nhs_number};
 
 /// A message has at most so many entries.
 const ENTRIES_MAX: usize = 500;

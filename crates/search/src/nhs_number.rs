@@ -1,14 +1,14 @@
 //! NHS numbers.
 
 /// Their system, <https://digital.nhs.uk/services/nhs-number>.
-pub(crate) const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
+pub const NHS_NUMBER: &str = "https://fhir.nhs.uk/Id/nhs-number";
 
 /// Ten digits, of which the last makes a weighted sum a multiple of 11,
 /// <https://www.datadictionary.nhs.uk/attributes/nhs_number.html>.
-pub(crate) fn is_nhs_number(text: &str) -> bool {
-    let digits: Vec<u32> = text.chars().filter_map(|char| char.to_digit(10)).collect();
-    let sum: u32 = digits.iter().zip((1..=10).rev()).map(|(digit, weight)| digit * weight).sum();
-    digits.len() == 10 && text.len() == 10 && sum.is_multiple_of(11)
+pub fn is_nhs_number(text: &str) -> bool {
+    let digits = text.bytes().zip((1..=10).rev());
+    let sum: u32 = digits.map(|(digit, weight)| u32::from(digit.wrapping_sub(b'0')) * weight).sum();
+    text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit()) && sum.is_multiple_of(11)
 }
 
 #[cfg(test)]
