@@ -75,13 +75,12 @@ fn whatever_was_asked_before_a_restart_every_rule_holds() {
     all_is_done(&done);
 }
 
-/// Fails when a deed never succeeded although there was time for all: then nothing was shown about it.
+/// Fails when a deed never succeeded: then nothing was shown about it. In a few seconds the rare ones may not; by hand there is time for all.
 fn all_is_done(done: &BTreeMap<Deed, [usize; 2]>) {
     println!("done and refused: {done:?}");
-    if std::env::var("FLINT_MODEL_SEEDS").is_err() {
-        return;
-    }
-    for (deed, _) in DEEDS {
+    let is_long = std::env::var("FLINT_MODEL_SEEDS").is_ok();
+    let often = |deed: &Deed| matches!(deed, Deed::Book | Deed::Confirm | Deed::Cancel | Deed::Delete | Deed::Send);
+    for deed in DEEDS.map(|(deed, _)| deed).into_iter().filter(|deed| is_long || often(deed)) {
         assert!(done.get(&deed).is_some_and(|[done, _]| *done > 0), "{deed:?} never succeeded: {done:?}");
     }
 }
