@@ -95,6 +95,83 @@ fn a_search_finds_what_is_kept_for_who_asks() {
     assert_eq!(ids(own), BTreeSet::from(["k".to_owned(), "kkkk".to_owned()]));
 }
 
+/// Slots of one day, an hour apart, each with its booking window; it is 08:00 UTC on 1 March 2027. Whether they can be booked.
+const WINDOWS: [(&str, &str, bool); 7] = [
+    ("always", "{}", true),
+    ("released", r#"{"start":"2027-02-01"}"#, true),
+    ("embargoed", r#"{"start":"2027-03-02T07:00:00Z"}"#, false),
+    ("today", r#"{"start":"2027-03-01","end":"2027-03-01"}"#, true),
+    ("yesterday", r#"{"start":"2027-02-01","end":"2027-02-28"}"#, false),
+    ("to-eight", r#"{"end":"2027-03-01T08:00:00Z"}"#, false),
+    ("to-noon", r#"{"end":"2027-03-01T12:00:00Z"}"#, true),
+];
+
+fn with_windows(put: &dyn Fn(Value)) {
+    put(json!({ "resourceType": "Schedule", "id": "windows", "actor": [{ "reference": "Location/loc1" }] }));
+    for (at, (id, window, _)) in WINDOWS.into_iter().enumerate() {
+        let mut slot = json!({ "resourceType": "Slot", "id": id, "status": "free", "schedule": { "reference": "Schedule/windows" },
+            "start": format!("2027-03-09T{:02}:00:00Z", 8 + at), "end": format!("2027-03-09T{:02}:10:00Z", 8 + at) });
+        if window != "{}" {
+            let period: Value = serde_json::from_str(window).expect("a period");
+            slot["extension"] = json!([{ "url": "https://flint.example/fhir/StructureDefinition/booking-window", "valuePeriod": period }]);
+        }
+        put(slot);
+    }
+}
+
+#[test]
+fn a_slot_is_booked_within_its_booking_window() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    with_windows(&|resource| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    });
+    let app =
+        guarded.hold(&Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() });
+    let staff = Holder { scope: "user/*.cruds", user: "Practitioner/dr1", purposes: &["TREAT"], ..Holder::default() };
+    let staff = guarded.hold(&staff);
+    let booking = |at: usize, id: &str| {
+        json!({ "resourceType": "Appointment", "status": "booked", "slot": [{ "reference": format!("Slot/{id}") }],
+            "start": format!("2027-03-09T{:02}:00:00Z", 8 + at), "end": format!("2027-03-09T{:02}:10:00Z", 8 + at),
+            "participant": [{ "actor": { "reference": "Patient/p1" }, "status": "accepted" }] })
+    };
+    let inputs = r#"{"resourceType":"Parameters","parameter":[{"name":"start","valueDateTime":"2027-03-09T00:00:00Z"},{"name":"end","valueDateTime":"2027-03-10T00:00:00Z"},{"name":"location-reference","valueReference":{"reference":"Location/loc1"}}]}"#;
+    let open: BTreeSet<_> = WINDOWS.iter().filter(|(.., open)| *open).map(|(id, ..)| format!("slot-{id}")).collect();
+    let found = app.call("POST /Appointment/$find").body("application/fhir+json", inputs).send().expect(200).json();
+    let found =
+        found["entry"].as_array().expect("entries").iter().map(|it| it["resource"]["id"].as_str().expect("an id"));
+    assert_eq!(found.map(str::to_owned).collect::<BTreeSet<_>>(), open);
+    for (at, (id, _, is_open)) in WINDOWS.into_iter().enumerate() {
+        if is_open {
+            app.send("POST /Appointment", booking(at, id)).expect(201);
+            continue;
+        }
+        app.send("POST /Appointment", booking(at, id)).expect(422).facts(&[
+            ("/issue/0/code", "business-rule"),
+            ("/issue/0/expression/0", "Appointment.slot[0]"),
+            ("/issue/0/diagnostics", &format!("*`Slot/{id}`*not released*closed*")),
+        ]);
+        // The practice books when it likes.
+        staff.send("POST /Appointment", booking(at, id)).expect(201);
+    }
+}
+
+#[test]
+fn a_search_finds_what_can_be_booked_now() {
+    let flint = surgery(Dialect::Nhs);
+    with_windows(&put(&flint));
+    let day = "/Slot?schedule=Schedule/windows&start=ge2027-03-09&end=le2027-03-10";
+    let open = WINDOWS.iter().filter(|(.., open)| *open).map(|(id, ..)| (*id).to_owned()).collect();
+    assert_eq!(ids(flint.get(&format!("{day}&status=free")).expect(200)), open);
+    assert_eq!(ids(flint.get(day).expect(200)).len(), WINDOWS.len());
+    let plain = surgery(Dialect::R4);
+    with_windows(&put(&plain));
+    assert_eq!(ids(plain.get(&format!("{day}&status=free")).expect(200)).len(), WINDOWS.len());
+    let later = plain.get(&format!("{day}&booking-window=sa2027-03-01T08:00:00Z")).expect(200);
+    assert_eq!(ids(later), BTreeSet::from(["embargoed".to_owned()]));
+}
+
 #[test]
 fn a_search_reaches_two_weeks() {
     let flint = surgery(Dialect::Nhs);
@@ -104,8 +181,13 @@ fn a_search_reaches_two_weeks() {
         reply.facts(&[("/issue/0/details/coding/0/code", "INVALID_PARAMETER"), ("/issue/0/code", "invalid")]);
     }
     flint.get("/Slot?status=free&start=ge2027-03-01&end=le2027-03-15").expect(200);
+    for (window, missing) in [("", "*from when*`start=ge..`*"), ("&start=ge2027-03-01", "*until when*`end=le..`*")] {
+        let reply = flint.get(&format!("/Slot?status=free{window}")).expect(400);
+        reply.facts(&[("/issue/0/code", "required"), ("/issue/0/diagnostics", missing)]);
+    }
     let plain = surgery(Dialect::R4);
     plain.get(&format!("/Slot?status=free&{}", far[0])).expect(200);
+    plain.get("/Slot?status=free").expect(200);
 }
 
 fn booking(slot: &str, organization: Option<Value>) -> Value {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use server::Directory;
 
 const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
+const BOOKING_WINDOW: &str = "https://flint.example/fhir/StructureDefinition/booking-window";
 
 /// What is published, each resource as `Type/id`, by the files of the manifest.
 fn published(get: &dyn Fn(&str) -> Reply) -> BTreeSet<String> {
@@ -55,6 +56,11 @@ fn keep(put: &dyn Fn(Value)) {
         slot("s-old", "old"),
         slot("s-open", "open"),
         with(slot("s-own", "open"), "extension", hub.clone()),
+        with(
+            slot("s-later", "open"),
+            "extension",
+            json!([{ "url": BOOKING_WINDOW, "valuePeriod": { "start": "2027-03-05" } }]),
+        ),
         with(slot("s-busy", "open"), "status", json!("busy")),
         with(slot("s-unavailable", "open"), "status", json!("busy-unavailable")),
         with(with(slot("s-far", "open"), "start", json!("2028-03-10T09:00:00Z")), "end", json!("2028-03-10T09:10:00Z")),

@@ -6,10 +6,10 @@ use crate::json::quote;
 use crate::place::Place;
 use crate::xml::escape::{first_illegal, is_character};
 
-/// A code system of `details.coding`: the error codes of the NHS.
+/// The code system of which every error has a code in `details.coding`: the HTTP error codes of the NHS.
 pub const HTTP_ERROR_CODES: &str = "https://fhir.nhs.uk/CodeSystem/http-error-codes";
 
-/// A code system of `details.coding` beside the HTTP error codes: what Spine and GP Connect say.
+/// A code system of `details.coding`: what Spine and GP Connect say.
 pub const SPINE_CODES: &str = "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode";
 
 /// Messages quote no more than this many characters of a value.
@@ -30,10 +30,9 @@ pub struct Issue {
     pub diagnostics: String,
     /// FHIRPath of each element concerned, such as `Patient.name[0].family`.
     pub expression: Vec<String>,
-    /// `details.coding`: system and code.
+    /// `details.coding`: system and code. The code of [`HTTP_ERROR_CODES`] that goes with the issue type is added to errors, unless this is
+    /// one.
     pub coding: Option<(&'static str, &'static str)>,
-    /// The second `details.coding`, where another system has a word for it, too.
-    pub second_coding: Option<&'static (&'static str, &'static str)>,
     /// Where the element concerned stands in the text that was sent.
     pub place: Option<Place>,
 }
@@ -57,6 +56,8 @@ pub enum IssueType {
     BadRequest,
     /// Content with an unknown or misplaced element, or wrong JSON type (422, `structure`).
     Structure,
+    /// A mandatory parameter is missing (400, `required`).
+    RequiredParameter,
     /// A mandatory element is missing (422, `required`).
     Required,
     /// An element's value has a wrong form or range (422, `value`).
@@ -125,7 +126,7 @@ impl IssueType {
         match self {
             IssueType::Syntax | IssueType::Structure => "structure",
             IssueType::BadRequest | IssueType::Invalid => "invalid",
-            IssueType::Required => "required",
+            IssueType::RequiredParameter | IssueType::Required => "required",
             IssueType::Value | IssueType::BadValue => "value",
             IssueType::CodeInvalid => "code-invalid",
             IssueType::Invariant => "invariant",
@@ -149,6 +150,43 @@ impl IssueType {
             IssueType::Exception => "exception",
             IssueType::Informational => "informational",
             IssueType::Suppressed => "suppressed",
+        }
+    }
+
+    /// The code of [`HTTP_ERROR_CODES`]: that of the HTTP status, or of the nearest that has one.
+    fn http_error(self) -> &'static str {
+        match self {
+            IssueType::Syntax
+            | IssueType::BadRequest
+            | IssueType::RequiredParameter
+            | IssueType::BadValue
+            | IssueType::LongText
+            | IssueType::TooLong
+            | IssueType::NotSupported
+            | IssueType::TooCostly
+            | IssueType::Informational
+            | IssueType::Suppressed => "BAD_REQUEST",
+            IssueType::Login => "UNAUTHORIZED",
+            IssueType::Forbidden => "FORBIDDEN",
+            IssueType::NotFound | IssueType::Deleted => "NOT_FOUND",
+            IssueType::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            IssueType::NotAcceptable => "NOT_ACCEPTABLE",
+            IssueType::Conflict | IssueType::Duplicate | IssueType::Precondition | IssueType::MultipleMatches => {
+                "CONFLICT"
+            }
+            IssueType::MediaType => "UNSUPPORTED_MEDIA_TYPE",
+            IssueType::Structure
+            | IssueType::Required
+            | IssueType::Value
+            | IssueType::CodeInvalid
+            | IssueType::Invariant
+            | IssueType::Invalid
+            | IssueType::Processing
+            | IssueType::BusinessRule
+            | IssueType::UnresolvedReference => "UNPROCESSABLE_ENTITY",
+            IssueType::Throttled => "TOO_MANY_REQUESTS",
+            IssueType::Exception => "SERVER_ERROR",
+            IssueType::Timeout | IssueType::Transient => "UNAVAILABLE",
         }
     }
 }
@@ -190,14 +228,6 @@ impl Outcome {
         self
     }
 
-    /// Gives a second `details.coding` to every issue that has none yet.
-    pub fn also_coded(mut self, coding: &'static (&'static str, &'static str)) -> Outcome {
-        for issue in &mut self.issues {
-            issue.second_coding.get_or_insert(coding);
-        }
-        self
-    }
-
     /// The first issue of the worst severity: what decides the HTTP status.
     pub fn worst(&self) -> Option<&Issue> {
         self.issues.iter().min_by_key(|issue| issue.severity)
@@ -214,7 +244,7 @@ impl Issue {
     /// An error.
     pub fn error(code: IssueType, diagnostics: impl Into<String>) -> Issue {
         let (severity, diagnostics) = (Severity::Error, diagnostics.into());
-        Issue { severity, code, diagnostics, expression: Vec::new(), coding: None, second_coding: None, place: None }
+        Issue { severity, code, diagnostics, expression: Vec::new(), coding: None, place: None }
     }
 
     /// A warning.
@@ -255,7 +285,9 @@ impl Issue {
             diagnostics += &format!(" (line {line}, column {column})");
         }
         let (severity, code, text) = (self.severity.code(), self.code.code(), string(&self.diagnostics));
-        let codings = self.coding.into_iter().chain(self.second_coding.copied());
+        let http = (HTTP_ERROR_CODES, self.code.http_error());
+        let is_added = self.severity <= Severity::Error && self.coding.is_none_or(|(system, _)| system != http.0);
+        let codings = self.coding.into_iter().chain(is_added.then_some(http));
         let codings = codings.map(|(system, code)| format!(r#"{{"system":{},"code":{}}}"#, quote(system), quote(code)));
         let codings = codings.collect::<Vec<_>>().join(",");
         let coding = if codings.is_empty() { String::new() } else { format!(r#""coding":[{codings}],"#) };
@@ -322,7 +354,8 @@ mod tests {
     use crate::json::Document;
     use crate::validate::validate;
 
-    const ALL: [IssueType; 31] = [
+    const ALL: [IssueType; 32] = [
+        IssueType::RequiredParameter,
         IssueType::Syntax,
         IssueType::BadRequest,
         IssueType::Structure,
@@ -376,22 +409,22 @@ mod tests {
         let outcome = Outcome { issues: vec![Issue::information("n").at("Patient"), outcome.issues[1].clone()] };
         let outcome = outcome.at("Patient.id").coded("s", "c");
         assert_eq!(outcome.to_string(), "informational: n (Patient); required: e (Patient.id)");
-        let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}],"text":"n"},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"}],"text":"e"},"diagnostics":"e","expression":["Patient.id"]}"#;
+        let issues = r#"{"severity":"information","code":"informational","details":{"coding":[{"system":"s","code":"c"}],"text":"n"},"diagnostics":"n","expression":["Patient"]},{"severity":"error","code":"required","details":{"coding":[{"system":"s","code":"c"},{"system":"https://fhir.nhs.uk/CodeSystem/http-error-codes","code":"UNPROCESSABLE_ENTITY"}],"text":"e"},"diagnostics":"e","expression":["Patient.id"]}"#;
         assert_eq!(outcome.to_json(), format!(r#"{{"resourceType":"OperationOutcome","issue":[{issues}]}}"#));
-        let twice = Outcome::new(IssueType::NotFound, "n").coded("s", "c").also_coded(&("t", "d")).to_json();
+        let said = Outcome::new(IssueType::Duplicate, "n").coded(HTTP_ERROR_CODES, "REC_CONFLICT").to_json();
         assert!(
-            twice.contains(r#""coding":[{"system":"s","code":"c"},{"system":"t","code":"d"}],"text":"n""#),
-            "{twice}"
+            said.contains(&format!(r#""coding":[{{"system":"{HTTP_ERROR_CODES}","code":"REC_CONFLICT"}}],"#)),
+            "{said}"
         );
         let place = Some(Place { line: 3, column: 14 });
         let placed = Outcome { issues: vec![Issue { place, ..Issue::error(IssueType::Value, "v").at("Patient.id") }] };
-        assert!(placed.to_json().contains(r#""details":{"text":"v"},"diagnostics":"v (line 3, column 14)""#));
+        assert!(placed.to_json().contains(r#""text":"v"},"diagnostics":"v (line 3, column 14)""#));
         assert!(placed.to_json().contains(r#"operationoutcome-issue-col","valueInteger":14}"#));
         assert_eq!(validate(Definitions::r4(), &Document::parse(placed.to_json().as_bytes()).expect("JSON")), []);
         let plain = Outcome::new(IssueType::NotFound, "n").to_json();
         assert_eq!(
             plain,
-            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"text":"n"},"diagnostics":"n"}]}"#
+            r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"not-found","details":{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/http-error-codes","code":"NOT_FOUND"}],"text":"n"},"diagnostics":"n"}]}"#
         );
     }
 

@@ -174,7 +174,7 @@ impl Ongoing {
         if kept.digest != hex(digest) {
             let text =
                 format!("the {header} {name} was given with another request before; this one needs a key of its own");
-            return Err(Outcome::new(IssueType::BusinessRule, text).coded(HTTP_ERROR_CODES, "UNPROCESSABLE_ENTITY"));
+            return Err(Outcome::new(IssueType::BusinessRule, text));
         }
         if kept.lines.len() != changes {
             let text = format!(

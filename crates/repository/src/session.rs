@@ -20,7 +20,7 @@ use crate::once::Ongoing;
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
 use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
-use crate::{Access, Act, HTTP_ERROR_CODES, Requester, Rule, TerminologyServer, emergency, fault};
+use crate::{Access, Act, Requester, Rule, TerminologyServer, emergency, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
 const HISTORY_LOOKS_MAX: usize = 100_000;
@@ -489,14 +489,13 @@ fn too_far() -> Outcome {
 }
 
 pub(crate) fn unknown(key: &Key) -> Outcome {
-    let coding = match key.collection() {
-        "Patient" => &(SPINE_CODES, "PATIENT_NOT_FOUND"),
-        "Organization" => &(SPINE_CODES, "ORGANISATION_NOT_FOUND"),
-        "Practitioner" => &(SPINE_CODES, "PRACTITIONER_NOT_FOUND"),
-        _ => &(SPINE_CODES, "NO_RECORD_FOUND"),
+    let code = match key.collection() {
+        "Patient" => "PATIENT_NOT_FOUND",
+        "Organization" => "ORGANISATION_NOT_FOUND",
+        "Practitioner" => "PRACTITIONER_NOT_FOUND",
+        _ => "NO_RECORD_FOUND",
     };
-    let outcome = Outcome::new(IssueType::NotFound, format!("there is no `{key}`"));
-    outcome.coded(HTTP_ERROR_CODES, "NOT_FOUND").also_coded(coding)
+    Outcome::new(IssueType::NotFound, format!("there is no `{key}`")).coded(SPINE_CODES, code)
 }
 
 pub(crate) fn deleted(version: &Version) -> Outcome {

@@ -225,6 +225,11 @@ impl Budget {
         Budget { left: Cell::new(COMPARISONS_MAX), as_written, now }
     }
 
+    /// The time of the search.
+    pub(crate) fn now(&self) -> Instant {
+        self.now
+    }
+
     pub(crate) fn spend(&self, comparisons: usize) -> Result<(), Refusal> {
         let left = self.left.get().checked_sub(comparisons).ok_or_else(|| {
             let text = format!(

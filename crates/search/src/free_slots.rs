@@ -1,7 +1,8 @@
-//! What the NHS in England asks of a search for free slots besides what R4 says: for whom slots are kept, and how far a search reaches.
+//! What the NHS in England asks of a search for free slots besides what R4 says: for whom slots are kept, when they can be booked, and how far a
+//! search reaches.
 //! <https://simplifier.net/guide/GP-Connect-Patient-Facing-Appointments-Management/Home/Build/How-to-search-for-free-slots>
 
-use fhir::outcome::HTTP_ERROR_CODES;
+use fhir::outcome::SPINE_CODES;
 use fhir::{DateTime, Instant, IssueType, Outcome};
 
 use crate::compile::{Asked, Budget, criterion};
@@ -20,6 +21,9 @@ const WINDOW_MAX: i64 = (14 * 24 + 1) * 60 * 60 * 1_000_000;
 /// Who may book slots: a code of an organisation, or of a kind of them. On Slot, Schedule and HealthcareService.
 const BOOKABLE_BY: &str = "bookable-by";
 
+/// From when and until when others than the practice book a slot.
+const BOOKING_WINDOW: &str = "booking-window";
+
 /// What a search for slots has said so far.
 #[derive(Debug, Default)]
 pub(crate) struct FreeSlots {
@@ -28,6 +32,8 @@ pub(crate) struct FreeSlots {
     wants_free: bool,
     from: Option<Instant>,
     until: Option<Instant>,
+    /// Whether single slots are looked at by their ids.
+    is_named: bool,
 }
 
 impl FreeSlots {
@@ -51,6 +57,7 @@ impl FreeSlots {
             }
             "status" => self.wants_free |= value.split(',').any(|code| code.rsplit('|').next() == Some("free")),
             "start" | "end" => self.bound(value),
+            "_id" => self.is_named = true,
             _ => {}
         }
         Ok(false)
@@ -59,20 +66,34 @@ impl FreeSlots {
     /// Of several bounds the narrowest counts.
     fn bound(&mut self, value: &str) {
         let Some((prefix, time)) = Prefix::split(value) else { return };
-        let Some(time) = DateTime::parse(time).map(|time| time.range().0) else { return };
+        let Some((time, end)) = DateTime::parse(time).map(|time| time.range()) else { return };
         match prefix {
             Prefix::Ge | Prefix::Gt | Prefix::Sa => self.from = self.from.max(Some(time)),
-            Prefix::Le | Prefix::Lt | Prefix::Eb => self.until = Some(self.until.map_or(time, |until| until.min(time))),
+            Prefix::Le | Prefix::Lt | Prefix::Eb => self.ends(time),
+            Prefix::Eq => {
+                self.from = self.from.max(Some(time));
+                self.ends(end);
+            }
             _ => {}
         }
     }
 
-    /// Refuses a search that reaches too far.
+    fn ends(&mut self, time: Instant) {
+        self.until = Some(self.until.map_or(time, |until| until.min(time)));
+    }
+
+    /// Refuses a search for free slots that says not from when or until when, and any that reaches too far.
     pub(crate) fn check(&self) -> Result<(), Outcome> {
+        let is_bounded = self.from.is_some() && self.until.is_some();
+        if !is_bounded && !self.is_named && (self.wants_free || self.asks_for.is_some()) {
+            let missing = if self.from.is_none() { "from when, as `start=ge..`" } else { "until when, as `end=le..`" };
+            let text = format!("a search for free slots says {missing}");
+            return Err(Outcome::new(IssueType::RequiredParameter, text).coded(SPINE_CODES, "INVALID_PARAMETER"));
+        }
         match (self.from, self.until) {
             (Some(from), Some(until)) if until.0.saturating_sub(from.0) > WINDOW_MAX => {
                 let text = "parameters `start` and `end` reach over more than 14 days; ask for less at a time";
-                Err(Outcome::new(IssueType::Invalid, text).coded(HTTP_ERROR_CODES, "INVALID_PARAMETER"))
+                Err(Outcome::new(IssueType::Invalid, text).coded(SPINE_CODES, "INVALID_PARAMETER"))
             }
             _ => Ok(()),
         }
@@ -89,8 +110,8 @@ impl FreeSlots {
 }
 
 impl Registry {
-    /// The slots that are kept for nobody, or for one of these organisations or kinds of them: tokens, as the value of a parameter. What a
-    /// schedule or service is kept for, all its slots are.
+    /// The slots that can be booked now and are kept for nobody, or for one of these organisations or kinds of them: tokens, as the value of a
+    /// parameter. What a schedule or service is kept for, all its slots are.
     pub fn bookable_slots(&self, tokens: Option<&str>, now: Instant) -> Result<Criterion, Outcome> {
         bookable(self, tokens, &Budget::new(false, now)).map_err(Refusal::outcome)
     }
@@ -105,7 +126,12 @@ fn bookable(registry: &Registry, tokens: Option<&str>, budget: &Budget) -> Resul
         Ok(Criterion::any(vec![of_others(name)?, by_service]))
     };
     let by_schedule = chain::follow(registry, "Slot", "schedule:Schedule", asked, &by_service)?;
-    Ok(Criterion::all(vec![Criterion::Not(Box::new(of_others("Slot")?)), Criterion::Not(Box::new(by_schedule))]))
+    let closed = |prefix: &str| {
+        let value = format!("{prefix}{}", budget.now().to_rfc3339());
+        criterion(registry, "Slot", Asked { name: BOOKING_WINDOW, value: &value, ..asked })
+    };
+    let closed = [of_others("Slot")?, by_schedule, closed("sa")?, closed("eb")?];
+    Ok(Criterion::all(closed.into_iter().map(|criterion| Criterion::Not(Box::new(criterion))).collect()))
 }
 
 /// What is kept for somebody, and for none of these.
@@ -150,24 +176,50 @@ mod tests {
             ("start=ge2027-01-01&start=ge2027-03-01&end=le2027-03-15&end=le2028", true),
             ("start=ge2027-03-01", true),
             ("end=le2027-03-01", true),
-            ("start=2027", true),
+            ("start=2027-03-01", true),
+            ("start=2027-03", false),
         ];
         for (text, expected) in cases {
             let found = search(text);
             assert_eq!(found.is_ok(), expected, "{text}");
             if let Err(outcome) = found {
                 let issue = &outcome.issues[0];
-                assert_eq!(
-                    (issue.code, issue.coding),
-                    (IssueType::Invalid, Some((HTTP_ERROR_CODES, "INVALID_PARAMETER")))
-                );
+                assert_eq!((issue.code, issue.coding), (IssueType::Invalid, Some((SPINE_CODES, "INVALID_PARAMETER"))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_for_free_slots_has_bounds() {
+        let cases = [
+            ("status=free", "`start=ge..`"),
+            ("status=free&start=le2027-03-01", "`start=ge..`"),
+            ("status=busy,free&start=ge2027-03-01", "`end=le..`"),
+            ("searchFilter=a%7Cb&start=ge2027-03-01", "`end=le..`"),
+            ("status=free&start=ge2027-03-01&end=le2027-03-02", ""),
+            ("status=free&start=ge2027-03-01T00:00:00Z&start=le2027-03-02T00:00:00Z", ""),
+            ("status=free&start=2027-03-01", ""),
+            ("status=free&_id=x", ""),
+            ("status=busy", ""),
+        ];
+        for (text, missing) in cases {
+            match search(text) {
+                Ok(_) => assert_eq!(missing, "", "{text}"),
+                Err(outcome) => {
+                    let issue = &outcome.issues[0];
+                    assert_eq!(issue.code, IssueType::RequiredParameter, "{text}");
+                    assert!(!missing.is_empty() && issue.diagnostics.contains(missing), "{text}: {outcome}");
+                }
             }
         }
     }
 
     #[test]
     fn only_searches_for_free_slots_leave_out_what_is_kept() {
-        let joins = |text: &str| matches!(search(text).expect("valid").criterion, Criterion::All(_));
+        let joins = |text: &str| {
+            let text = format!("{text}&start=2027-03-01");
+            format!("{:?}", search(&text).expect("valid").criterion).contains("Not(")
+        };
         let cases = [
             ("status=free", true),
             ("status=free,busy", true),
@@ -184,9 +236,9 @@ mod tests {
     #[test]
     fn a_search_filter_must_be_well_formed() {
         for value in ["", "A1001", "%7CA1001", "https://fhir.nhs.uk/Id/ods-organization-code%7C", "a%7Cb,c"] {
-            assert!(search(&format!("searchFilter={value}")).is_err(), "{value}");
+            assert!(search(&format!("start=2027-03-01&searchFilter={value}")).is_err(), "{value}");
         }
-        let query = search("searchFilter=a%7Cb&searchFilter=c%7Cd").expect("valid");
-        assert_eq!(query.applied.len(), 2);
+        let query = search("searchFilter=a%7Cb&searchFilter=c%7Cd&start=2027-03-01").expect("valid");
+        assert_eq!(query.applied.len(), 3);
     }
 }

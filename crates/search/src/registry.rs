@@ -461,6 +461,7 @@ mod tests {
             "_text",
             "appointment-type",
             "bookable-by",
+            "booking-window",
             "delivery-channel",
             "end",
             "identifier",

@@ -77,6 +77,7 @@ pub(crate) fn status(code: IssueType) -> StatusCode {
         IssueType::Informational | IssueType::Suppressed => StatusCode::OK,
         IssueType::Syntax
         | IssueType::BadRequest
+        | IssueType::RequiredParameter
         | IssueType::BadValue
         | IssueType::LongText
         | IssueType::NotSupported

@@ -10,6 +10,7 @@ mod operation;
 pub mod packages;
 mod prescriptions;
 mod publish;
+mod refusal;
 mod search_parameters;
 mod settings;
 mod sharing;

@@ -240,13 +240,13 @@ fn books_what_was_sent() {
     );
 }
 
-/// The codings of a refusal: the HTTP error code of the NHS, and that of Spine.
+/// The codings of a refusal: that of Spine, and the HTTP error code of the NHS.
 fn coded<'a>(http: &'a str, spine: &'a str) -> [(&'static str, &'a str); 4] {
     [
-        ("/issue/0/details/coding/0/system", "https://fhir.nhs.uk/CodeSystem/http-error-codes"),
-        ("/issue/0/details/coding/0/code", http),
-        ("/issue/0/details/coding/1/system", "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode"),
-        ("/issue/0/details/coding/1/code", spine),
+        ("/issue/0/details/coding/1/system", "https://fhir.nhs.uk/CodeSystem/http-error-codes"),
+        ("/issue/0/details/coding/1/code", http),
+        ("/issue/0/details/coding/0/system", "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode"),
+        ("/issue/0/details/coding/0/code", spine),
     ]
 }
 

@@ -25,6 +25,7 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-search-parameters.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-bookable-by.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-booking-limit.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-booking-window.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-estimated.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-held-until.json"),

@@ -22,7 +22,7 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, HTTP_ERROR_CODES, Method, Refusal, Requester, Rule, Session, fault, once};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
 
 /// Who is said to have done what rules add to the records of others.
 const SERVER: &str = "server";
@@ -392,8 +392,7 @@ impl Draft {
     fn meet(&self, key: &Key, live: Option<&Version>) -> Result<(), Outcome> {
         let refuse = |text: String| Err(Outcome::new(IssueType::Precondition, text));
         let mismatch = |text: String| {
-            let outcome = Outcome::new(IssueType::Precondition, text).coded(HTTP_ERROR_CODES, "CONFLICT");
-            Err(outcome.also_coded(&(SPINE_CODES, "RESOURCE_VERSION_MISMATCH")))
+            Err(Outcome::new(IssueType::Precondition, text).coded(SPINE_CODES, "RESOURCE_VERSION_MISMATCH"))
         };
         match (self.if_match, live) {
             (Some(IfMatch::Version(wanted)), Some(live)) if wanted != live.version => {

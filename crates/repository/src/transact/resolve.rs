@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use fhir::json::{Document, Edit};
+use fhir::outcome::SPINE_CODES;
 use fhir::{Definitions, IssueType, Outcome, Reference};
 use store::{Find, Key, Snapshot};
 
@@ -12,7 +13,7 @@ use super::identity::{Aim, Aims, several};
 use super::matching::Matching;
 use super::references::{Site, SiteKind, expression};
 use crate::access::{Known, Sight, accepts};
-use crate::{HTTP_ERROR_CODES, Method, References, Session, fault};
+use crate::{Method, References, Session, fault};
 
 /// Everything that a reference may lead to.
 pub(super) struct Resolver<'a, 'm, 's> {
@@ -196,5 +197,5 @@ impl Resolver<'_, '_, '_> {
 
 /// The refusal of a reference that does not lead to anything.
 fn unresolved(text: String) -> Outcome {
-    Outcome::new(IssueType::UnresolvedReference, text).coded(HTTP_ERROR_CODES, "REFERENCE_NOT_FOUND")
+    Outcome::new(IssueType::UnresolvedReference, text).coded(SPINE_CODES, "REFERENCE_NOT_FOUND")
 }

@@ -150,7 +150,7 @@ fn refuses_single_changes() {
         assert!(found == code && text.contains(part), "{text} ({found:?}) for {shown}");
     }
     let coding = house.change(about("Patient/none")).expect_err("refused").issues[0].coding;
-    assert_eq!(coding, Some((crate::HTTP_ERROR_CODES, "REFERENCE_NOT_FOUND")));
+    assert_eq!(coding, Some((fhir::outcome::SPINE_CODES, "REFERENCE_NOT_FOUND")));
     let all = house.search("Patient", "").expect("found");
     assert_eq!(all.total, Some(Counted::exactly(2)), "what was refused left nothing");
 }

@@ -1,20 +1,21 @@
-//! Slots that are kept for some organisations.
+//! Slots that are kept for some organisations, or for a time.
 
-use fhir::Outcome;
 use fhir::json::{Document, Node};
+use fhir::{Instant, Outcome};
 use repository::{Key, Planned, Rule, Transaction};
 
 use super::booker::{self, Booker, Books};
 use super::refusal::Reason;
 use super::resource::Entry;
-use super::{booking, status};
+use super::{booking, status, window};
 
 /// For whom slots are kept.
 pub(crate) const BOOKABLE_BY: &str = "https://flint.example/fhir/StructureDefinition/bookable-by";
 
 /// A slot that is kept for some organisations is booked for one of these only. The slot, its schedule and the services of the schedule may
 /// each say whom they are kept for. The organisation is the client's, as those who run the server say; no appointment names another. The
-/// practice itself books for whom it says, and what it likes when it names none; a client that is nobody's books no such slot.
+/// practice itself books for whom it says, and what it likes when it names none; a client that is nobody's books no such slot. Outside its
+/// booking window only the practice books a slot.
 /// <https://developer.nhs.uk/apis/gpconnect-1-2-7/appointments_slotavailabilitymanagement.html>
 #[derive(Debug)]
 pub(crate) struct KeptSlots;
@@ -43,42 +44,56 @@ impl Rule for KeptSlots {
         if slots.is_empty() {
             return Ok(());
         }
-        let booker = match Books::of(transaction, after)? {
+        let (booker, is_bound) = match Books::of(transaction, after)? {
             Books::Practice(None) => return Ok(()),
-            Books::Practice(Some(booker)) | Books::Client(booker) => booker,
-            Books::Anybody(_) => Booker::default(),
+            Books::Practice(Some(booker)) => (booker, false),
+            Books::Client(booker) => (booker, true),
+            Books::Anybody(_) => (Booker::default(), true),
         };
         for (at, slot) in slots {
-            if !is_open(transaction, &slot, &booker)? {
+            if is_kept(transaction, &slot, &booker)? {
                 return Err(Reason::Kept.refuse(slot, booking::expression(at)));
+            }
+            if is_bound && !is_in_window(transaction, &slot)? {
+                return Err(Reason::Window.refuse(slot, booking::expression(at)));
             }
         }
         Ok(())
     }
 }
 
-/// Whether the slot, and all that it is a slot of, is kept for nobody or for this organisation.
+/// Whether the slot can be booked now, for this organisation.
 pub(super) fn is_open(transaction: &mut Transaction<'_>, slot: &Key, booker: &Booker) -> Result<bool, Outcome> {
-    let Some(slot) = transaction.read(slot)? else { return Ok(true) };
+    Ok(is_in_window(transaction, slot)? && !is_kept(transaction, slot, booker)?)
+}
+
+fn is_in_window(transaction: &mut Transaction<'_>, slot: &Key) -> Result<bool, Outcome> {
+    let now = Instant::from_millis(transaction.now());
+    Ok(transaction.read(slot)?.is_none_or(|slot| window::is_open(&slot, now)))
+}
+
+/// Whether the slot, or anything that it is a slot of, is kept for others than this organisation.
+fn is_kept(transaction: &mut Transaction<'_>, slot: &Key, booker: &Booker) -> Result<bool, Outcome> {
+    let Some(slot) = transaction.read(slot)? else { return Ok(false) };
     if !admits(&slot, booker) {
-        return Ok(false);
+        return Ok(true);
     }
     let schedule = transaction.local(&Entry::new(&slot).schedule());
     let Some(schedule) = schedule.map(|schedule| transaction.read(&schedule)).transpose()?.flatten() else {
-        return Ok(true);
+        return Ok(false);
     };
     if !admits(&schedule, booker) {
-        return Ok(false);
+        return Ok(true);
     }
     for actor in Entry::new(&schedule).actors() {
         let reference = actor.get("reference").and_then(Node::as_str).unwrap_or_default();
         let service = transaction.local(&reference).filter(|key| key.collection() == "HealthcareService");
         let service = service.map(|service| transaction.read(&service)).transpose()?.flatten();
         if service.is_some_and(|service| !admits(&service, booker)) {
-            return Ok(false);
+            return Ok(true);
         }
     }
-    Ok(true)
+    Ok(false)
 }
 
 fn admits(document: &Document, booker: &Booker) -> bool {

@@ -23,6 +23,7 @@ mod slot;
 mod staff;
 mod status;
 mod waiting;
+mod window;
 
 pub(crate) use booker::BOOKING_ORGANIZATION;
 pub(crate) use booking::Booking;
@@ -34,6 +35,7 @@ pub(crate) use limit::BookingLimit;
 pub(crate) use outside::Outside;
 pub(crate) use slot::ClaimedSlot;
 pub(crate) use waiting::{Answer, Offers, Waiting};
+pub(crate) use window::is_open;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,9 @@
 //! Why a booking is refused: every reason with what the caller is told.
 
+use fhir::outcome::SPINE_CODES;
 use fhir::{IssueType, Outcome};
-use repository::HTTP_ERROR_CODES;
+
+use crate::refusal::refuse;
 
 /// A reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub(super) enum Reason {
     Element,
     Deleted,
     Kept,
+    Window,
     OtherOrganisation,
     Limit,
     Replaced,
@@ -60,7 +63,7 @@ impl Reason {
     /// The refusal for what was found, at the element `expression`.
     pub(super) fn refuse(self, found: impl std::fmt::Display, expression: impl Into<String>) -> Outcome {
         let (issue_type, code, text) = self.facts();
-        Outcome::new(issue_type, text.replace("{}", &format!("`{found}`"))).coded(HTTP_ERROR_CODES, code).at(expression)
+        refuse(issue_type, (SPINE_CODES, code), text, found, expression)
     }
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.
@@ -89,7 +92,7 @@ impl Reason {
             Reason::OtherPatient => (BusinessRule, INVALID, "{} is another patient than the one you act for"),
             Reason::Declined => (BusinessRule, INVALID, "the patient has declined what is {}; cancel it instead"),
             Reason::LaySlots => (BusinessRule, INVALID, "{} slots are more than a patient books at once, `6`"),
-            Reason::HoldOver => (Conflict, "CONFLICT", "the slots were held until {}, which is over"),
+            Reason::HoldOver => (Conflict, "FORBIDDEN_UPDATE", "the slots were held until {}, which is over"),
             Reason::HoldTime => (BusinessRule, INVALID, "the time {} until which slots are held is no instant to come"),
             Reason::HoldLonger => {
                 (BusinessRule, INVALID, "the time {} until which slots are held is later than before")
@@ -133,6 +136,7 @@ impl Reason {
             Reason::Kept => {
                 (BusinessRule, INVALID, "the slot {} is kept for other organisations than the one that books")
             }
+            Reason::Window => (BusinessRule, INVALID, "the slot {} is not released yet, or its booking has closed"),
             Reason::OtherOrganisation => {
                 (BusinessRule, INVALID, "{} is not the organisation of the client that asks; name that, or none")
             }
@@ -146,7 +150,7 @@ impl Reason {
             }
             Reason::ReplacedBegun => (BusinessRule, INVALID, "{} has begun and is not replaced"),
             Reason::NotAsked => (BusinessRule, INVALID, "{} is no patient to whom the appointment is offered"),
-            Reason::OfferOver => (Conflict, "CONFLICT", "the appointment is {}, and no offer that stands"),
+            Reason::OfferOver => (Conflict, "FORBIDDEN_UPDATE", "the appointment is {}, and no offer that stands"),
             Reason::Patient => (BusinessRule, INVALID, "none of the {} participants is a patient who has not declined"),
             Reason::Places => (
                 BusinessRule,

@@ -8,7 +8,7 @@ use fhir::{DateTime, Instant, IssueType, Outcome};
 use repository::{Session, Version, query_string};
 
 use super::split::{LINES_MAX, Span};
-use crate::appointments::BOOKABLE_BY;
+use crate::appointments::{BOOKABLE_BY, is_open};
 
 /// What is published, a kind of file each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,16 +119,16 @@ pub(super) fn file(session: &Session<'_>, published: Published, span: Span) -> R
 
 fn line(schedules: &mut Schedules<'_>, published: Published, version: &Version) -> Result<Option<String>, Outcome> {
     let body = version.body.as_deref().unwrap_or_default();
-    let is_open = match published {
+    let is_shown = match published {
         Published::Schedule => schedules.is_open(version.key.as_str())?,
         Published::Slot => {
             let slot = Document::parse(body)?;
             let schedule = slot.root().path(&["schedule", "reference"]).and_then(Node::as_str).unwrap_or_default();
-            schedules.is_open(&schedule)?
+            is_open(&slot, schedules.session.now()) && schedules.is_open(&schedule)?
         }
         _ => return Ok(Some(String::from_utf8_lossy(body).into_owned())),
     };
-    Ok(if is_open { Some(shown(&Document::parse(body)?)) } else { None })
+    Ok(if is_shown { Some(shown(&Document::parse(body)?)) } else { None })
 }
 
 /// What is published of a schedule or slot.

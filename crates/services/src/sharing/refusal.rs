@@ -1,7 +1,9 @@
 //! Why a consent is refused: every reason with what the caller is told.
 
+use fhir::outcome::SPINE_CODES;
 use fhir::{IssueType, Outcome};
-use repository::HTTP_ERROR_CODES;
+
+use crate::refusal::refuse;
 
 /// A reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ impl Reason {
     /// The refusal for what was found, at the element `expression`.
     pub(super) fn refuse(self, found: impl std::fmt::Display, expression: impl Into<String>) -> Outcome {
         let (issue_type, code, text) = self.facts();
-        Outcome::new(issue_type, text.replace("{}", &format!("`{found}`"))).coded(HTTP_ERROR_CODES, code).at(expression)
+        refuse(issue_type, (SPINE_CODES, code), text, found, expression)
     }
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.

@@ -1,7 +1,9 @@
 //! Why triage refuses something: every reason with what the caller is told.
 
+use fhir::outcome::{HTTP_ERROR_CODES, SPINE_CODES};
 use fhir::{IssueType, Outcome};
-use repository::HTTP_ERROR_CODES;
+
+use crate::refusal::refuse;
 
 /// A reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +47,11 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    /// The refusal for what was found, at the element `expression`.
+    /// The refusal for what was found, at the element `expression`. What a receiver of messages says has a code of its own.
     pub(super) fn refuse(self, found: impl std::fmt::Display, expression: impl Into<String>) -> Outcome {
         let (issue_type, code, text) = self.facts();
-        Outcome::new(issue_type, text.replace("{}", &format!("`{found}`"))).coded(HTTP_ERROR_CODES, code).at(expression)
+        let system = if code.starts_with("REC_") { HTTP_ERROR_CODES } else { SPINE_CODES };
+        refuse(issue_type, (system, code), text, found, expression)
     }
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.

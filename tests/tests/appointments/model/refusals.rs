@@ -2,8 +2,6 @@ use serde_json::Value;
 
 use super::clients::Answer;
 
-const HTTP_ERROR_CODES: &str = "https://fhir.nhs.uk/CodeSystem/http-error-codes";
-
 /// A refusal: status, issue type, code, words.
 type Refusal = (u16, &'static str, &'static str, &'static str);
 
@@ -13,26 +11,26 @@ const KNOWN: [Refusal; 23] = [
     (409, "conflict", "DUPLICATE_REJECTED", "has another appointment at that time"),
     (409, "conflict", "DUPLICATE_REJECTED", "is held for this patient"),
     (409, "conflict", "DUPLICATE_REJECTED", "the slot is held by"),
-    (409, "conflict", "CONFLICT", "which is over"),
+    (409, "conflict", "FORBIDDEN_UPDATE", "which is over"),
     (404, "not-found", "DUPLICATE_REJECTED", "is not free"),
     (404, "not-found", "DUPLICATE_REJECTED", "has another appointment at that time"),
     (404, "not-found", "DUPLICATE_REJECTED", "is held for this patient"),
-    (404, "not-found", "CONFLICT", "which is over"),
-    (404, "not-found", "", "the appointment is cancelled"),
-    (404, "not-found", "", "cannot be booked"),
-    (404, "not-found", "", "to be had"),
-    (404, "not-found", "", "was deleted as version"),
-    (404, "not-found", "", "another request changed the appointment"),
-    (410, "deleted", "", "was deleted as version"),
-    (412, "conflict", "CONFLICT", "the current one is"),
-    (412, "conflict", "CONFLICT", "and there is no"),
+    (404, "not-found", "FORBIDDEN_UPDATE", "which is over"),
+    (404, "not-found", "NOT_FOUND", "the appointment is cancelled"),
+    (404, "not-found", "NOT_FOUND", "cannot be booked"),
+    (404, "not-found", "NOT_FOUND", "to be had"),
+    (404, "not-found", "NOT_FOUND", "was deleted as version"),
+    (404, "not-found", "NOT_FOUND", "another request changed the appointment"),
+    (410, "deleted", "NOT_FOUND", "was deleted as version"),
+    (412, "conflict", "RESOURCE_VERSION_MISMATCH", "the current one is"),
+    (412, "conflict", "RESOURCE_VERSION_MISMATCH", "and there is no"),
     (422, "not-found", "REFERENCE_NOT_FOUND", "leads to no resource of this server"),
     (422, "not-found", "REFERENCE_NOT_FOUND", "is no slot of this server"),
     (422, "business-rule", "INVALID_RESOURCE", "an appointment cannot go"),
     (422, "business-rule", "INVALID_RESOURCE", "is no instant to come"),
     (422, "business-rule", "INVALID_RESOURCE", "is later than before"),
     // Entered in error after it was cancelled for a reason.
-    (422, "invariant", "", "app-4 does not hold"),
+    (422, "invariant", "UNPROCESSABLE_ENTITY", "app-4 does not hold"),
 ];
 
 /// What is wrong with a refusal.
@@ -41,9 +39,7 @@ pub(super) fn wrong(answer: &Answer) -> Option<String> {
         return None;
     }
     let text = |pointer: &str| answer.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let codings = answer.body.pointer("/issue/0/details/coding").and_then(Value::as_array).into_iter().flatten();
-    let mut codes = codings.filter(|it| it["system"] == HTTP_ERROR_CODES).filter_map(|it| it["code"].as_str());
-    let found = (answer.status, text("/issue/0/code"), codes.next().unwrap_or_default());
+    let found = (answer.status, text("/issue/0/code"), text("/issue/0/details/coding/0/code"));
     let words = text("/issue/0/diagnostics");
     let is_known = KNOWN.iter().any(|known| (known.0, known.1, known.2) == found && words.contains(known.3));
     (!is_known || text("/resourceType") != "OperationOutcome").then(|| format!("not known: {found:?}, {answer:?}"))

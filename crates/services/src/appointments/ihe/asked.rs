@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use fhir::json::{Document, Node};
 use fhir::outcome::{SPINE_CODES, quoted};
 use fhir::{IssueType, Outcome};
-use repository::{Act, HTTP_ERROR_CODES, Key, Session, Version, query_string};
+use repository::{Act, Key, Session, Version, query_string};
 
 use super::super::actor::kind_of;
 use super::super::resource::{Entry, with};
@@ -132,8 +132,7 @@ pub(super) fn patient_described(session: &Session<'_>, inputs: &Inputs<'_>) -> R
         let (Some(system), Some(value)) = (text("system"), text("value")) else { continue };
         if system == NHS_NUMBER && !is_nhs_number(&value) {
             let text = format!("the NHS number {} has not ten digits of which the last is right", quoted(&value));
-            let outcome = Outcome::new(IssueType::BadValue, text).coded(HTTP_ERROR_CODES, "BAD_REQUEST");
-            return Err(outcome.also_coded(&(SPINE_CODES, "INVALID_NHS_NUMBER")));
+            return Err(Outcome::new(IssueType::BadValue, text).coded(SPINE_CODES, "INVALID_NHS_NUMBER"));
         }
         let token = format!("{}|{}", escaped(&system), escaped(&value));
         let found = session.lookup("Patient", &query_string([("identifier", token.as_str())]), 2)?;
@@ -151,7 +150,7 @@ fn escaped(text: &str) -> String {
 
 fn no_patient(what: &str) -> Outcome {
     let outcome = Outcome::new(IssueType::UnresolvedReference, format!("{what} is no patient who is registered here"));
-    outcome.coded(HTTP_ERROR_CODES, "UNPROCESSABLE_ENTITY").also_coded(&(SPINE_CODES, "PATIENT_NOT_FOUND"))
+    outcome.coded(SPINE_CODES, "PATIENT_NOT_FOUND")
 }
 
 /// An Appointment that was sent, as one to be stored with this status, for this patient where it names none.

@@ -86,12 +86,9 @@ fn placed(refusal: Refusal, places: &[Option<usize>]) -> Outcome {
     let place = format!("Bundle.entry[{entry}].resource");
     let issues = outcome.issues.into_iter().map(|issue| match issue.code {
         // Somebody else changed it meanwhile, which its sender could not know by a version.
-        IssueType::Precondition => Issue {
-            code: IssueType::Conflict,
-            coding: Some((HTTP_ERROR_CODES, "REC_CONFLICT")),
-            second_coding: None,
-            ..issue
-        },
+        IssueType::Precondition => {
+            Issue { code: IssueType::Conflict, coding: Some((HTTP_ERROR_CODES, "REC_CONFLICT")), ..issue }
+        }
         _ => issue,
     });
     Outcome { issues: issues.map(|issue| issue.below(&place)).collect() }.at(place)
