@@ -11,6 +11,7 @@ mod change;
 mod consent;
 mod emergency;
 mod fault;
+mod lease;
 mod library;
 mod lookup;
 mod names;

@@ -15,6 +15,7 @@ use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Ro
 use crate::access::{Opened, Sight};
 use crate::audit::Ledger;
 use crate::consent::{Book, Implicit};
+use crate::lease::Leases;
 use crate::library::{Imported, Library};
 use crate::once::Ongoing;
 use crate::parameters::{Live, Work};
@@ -95,6 +96,8 @@ pub struct Repository {
     consents: Book,
     /// What is open to everybody, when that was last asked.
     pub(crate) opened: ArcSwapOption<Opened>,
+    /// What this process does for all that serve the store.
+    pub(crate) leases: Arc<Leases>,
     /// Held by a transaction that lost several races, so that such transactions take turns and each gets through.
     pub(crate) turn: Mutex<()>,
 }
@@ -124,8 +127,10 @@ impl Repository {
         let live = Live::read(&setup, &*snapshot)?;
         drop(snapshot);
         let live = Arc::new(ArcSwap::from_pointee(live));
+        let leases = Arc::new(Leases::new(setup.store.clone(), setup.clock.clone()));
         Ok(Repository {
-            ledger: Ledger::new(&setup, live.clone()),
+            ledger: Ledger::new(&setup, live.clone(), leases.clone()),
+            leases,
             consents: Book::new(&setup.base_url),
             opened: ArcSwapOption::empty(),
             setup,
@@ -172,6 +177,16 @@ impl Repository {
     /// Who is asked about value sets and code systems that are not known here.
     pub fn terminology_server(&self) -> Option<&dyn TerminologyServer> {
         self.setup.terminology.as_deref()
+    }
+
+    /// Whether this process does the job for all that serve the store: asked before each piece of it.
+    pub fn has_job(&self, job: &'static str) -> Result<bool, Outcome> {
+        self.leases.holds(job)
+    }
+
+    /// Whether other processes serve the store, too: then what they bring about is looked for now and then.
+    pub fn is_shared(&self) -> bool {
+        !self.setup.store.place().is_empty()
     }
 
     /// The store, for statistics.

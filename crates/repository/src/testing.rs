@@ -1,5 +1,6 @@
 //! A repository over a store in a temporary directory, for tests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,10 @@ use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use search::{Handling, Registry, Scope, parse_query_string};
-use store::{Clock, Embedded, Key, Millis, Page, Version};
+use store::{
+    Batch, Clock, Committed, Embedded, Frame, Journal, Key, Mark, Millis, Page, Snapshot, Statistics, Store,
+    StoreError, Version,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -23,6 +27,40 @@ pub(crate) struct House {
     pub(crate) repository: Repository,
     directory: TempDir,
     clock: Arc<TestClock>,
+    store: Arc<Embedded>,
+}
+
+/// A store as one of several processes has it, with local files of its own.
+struct Shared {
+    store: Arc<Embedded>,
+    place: String,
+    files: PathBuf,
+}
+
+impl Store for Shared {
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.store.snapshot()
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.store.commit(batch)
+    }
+
+    fn commits(&self) -> u64 {
+        self.store.commits()
+    }
+
+    fn place(&self) -> &str {
+        &self.place
+    }
+
+    fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
+        Journal::open(&self.files, done)
+    }
+
+    fn statistics(&self) -> Result<Statistics, StoreError> {
+        self.store.statistics()
+    }
 }
 
 /// Goes one millisecond with each look.
@@ -45,25 +83,64 @@ impl House {
 
     /// The same data in another process, an hour later.
     pub(crate) fn reopened(self) -> House {
-        let House { repository, directory, .. } = self;
+        let House { repository, directory, store, .. } = self;
         let references = repository.setup.references;
         let later = repository.setup.clock.now() + 3_600_000;
-        drop(repository);
+        drop((repository, store));
         House::open(directory, references, later)
+    }
+
+    /// One of several processes over one store.
+    pub(crate) fn shared() -> House {
+        let directory = tempfile::tempdir().expect("a directory");
+        let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
+        let store = Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store"));
+        House::over(directory, store, "a", References::Check, clock)
+    }
+
+    /// Another process over the same store, with the same clock.
+    pub(crate) fn beside(&self, place: &str) -> House {
+        let directory = tempfile::tempdir().expect("a directory");
+        House::over(directory, self.store.clone(), place, References::Check, self.clock.clone())
+    }
+
+    /// The same process, begun again.
+    pub(crate) fn restarted(self, place: &str) -> House {
+        let House { repository, directory, store, clock } = self;
+        drop(repository);
+        House::over(directory, store, place, References::Check, clock)
     }
 
     fn open(directory: TempDir, references: References, now: Millis) -> House {
         let clock = Arc::new(TestClock(AtomicI64::new(now)));
+        let store = Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store"));
+        House::over(directory, store, "", references, clock)
+    }
+
+    /// Where the place is none, the store is this process's alone.
+    fn over(
+        directory: TempDir,
+        store: Arc<Embedded>,
+        place: &str,
+        references: References,
+        clock: Arc<TestClock>,
+    ) -> House {
         let ticking = clock.clone();
         let definitions = Definitions::r4();
+        let files = directory.path().join("journal-of-one");
+        let of_process: Arc<dyn Store> = match place {
+            "" => store.clone(),
+            place => Arc::new(Shared { store: store.clone(), place: place.to_owned(), files }),
+        };
+        let prefix = if place.is_empty() { "new".to_owned() } else { format!("new-{place}") };
         let ids = AtomicU64::new(1);
         let setup = Setup {
-            store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
+            store: of_process,
             definitions,
             registry: Registry::new(definitions, "http://localhost/fhir"),
             rules: Vec::new(),
             clock,
-            ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
+            ids: Arc::new(move || format!("{prefix}-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: "http://localhost/fhir".to_owned(),
             references,
             validation: Validation::default(),
@@ -71,7 +148,7 @@ impl House {
             terminology: None,
             search_time: Duration::from_secs(60),
         };
-        House { repository: Repository::new(setup).expect("a store"), directory, clock: ticking }
+        House { repository: Repository::new(setup).expect("a store"), directory, clock: ticking, store }
     }
 
     /// Lets time go by.

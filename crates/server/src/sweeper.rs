@@ -1,9 +1,12 @@
-//! What time alone brings about: appointments that were held and not booked give their slots back.
+//! What comes about without a request: appointments that were held and not booked give their slots back, and what other processes over the same
+//! store changed is taken over.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use fhir::Outcome;
 
 use crate::State;
 
@@ -37,6 +40,27 @@ impl State {
     }
 }
 
+/// The job of ending holds for all processes.
+const JOB: &str = "sweep";
+
+/// How often it is looked for holds that other processes made.
+const LOOK: Duration = Duration::from_secs(5);
+
+impl State {
+    /// Takes over what other processes changed, where there are others. Whether to sweep: it is this process's job.
+    fn catch_up(&self, since_look: &mut Instant) -> Result<bool, Outcome> {
+        if !self.repository.is_shared() {
+            return Ok(true);
+        }
+        self.repository.catch_up()?;
+        if since_look.elapsed() >= LOOK {
+            *since_look = Instant::now();
+            self.services.doubt_deadlines();
+        }
+        self.repository.has_job(JOB)
+    }
+}
+
 /// The thread that sweeps beside the requests, until this is dropped.
 pub(crate) struct Sweeper {
     stop: Option<Sender<()>>,
@@ -47,9 +71,13 @@ impl Sweeper {
     pub(crate) fn start(state: Arc<State>) -> Sweeper {
         let (stop, stopped) = mpsc::channel();
         let run = move || {
-            let mut pause = PAUSE;
+            let (mut pause, mut since_look) = (PAUSE, Instant::now());
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                pause = if state.sweep() { Duration::ZERO } else { PAUSE };
+                let sweeps = state.catch_up(&mut since_look).unwrap_or_else(|outcome| {
+                    tracing::error!(%outcome, "what other processes changed is not known");
+                    false
+                });
+                pause = if sweeps && state.sweep() { Duration::ZERO } else { PAUSE };
             }
         };
         let thread = std::thread::Builder::new().name("sweeper".to_owned()).spawn(run);

@@ -43,6 +43,12 @@ pub trait Store: Send + Sync + 'static {
     /// A number that is another after every commit that returned, whoever made it: while it is the same, so is all that was read under it.
     fn commits(&self) -> u64;
 
+    /// What tells this process's place from those of all others that have the same store, as long as its local files are kept: a name without
+    /// spaces. Empty where nobody else can have it.
+    fn place(&self) -> &str {
+        ""
+    }
+
     /// The journal of this process, for what must be durable sooner than a commit is: opened once, with what was left in it after `done`.
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError>;
 

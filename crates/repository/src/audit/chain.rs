@@ -12,7 +12,6 @@ use super::block::{BLOCKS, Block, HEAD, Head};
 use super::keep::unkept;
 use super::ledger::{Core, lock};
 use super::make::MADE;
-use super::outstanding::Outstanding;
 use super::record;
 use super::ticket::{Batch, Ticket};
 use crate::fault;
@@ -20,8 +19,9 @@ use crate::fault;
 /// Before the names of accounts that a write left in its commit, until they are chained.
 pub(super) const PENDING: &[u8] = b"audit/pending/";
 
-/// The stored value with the mark of the last frame of the journal that is chained.
-pub(super) const JOURNALED: &[u8] = b"audit/journaled";
+/// The stored value with the mark of the last frame of the journal that is chained; where several processes have the store, the place of each
+/// follows.
+const JOURNALED: &[u8] = b"audit/journaled";
 
 /// How many accounts of writes one block takes at most.
 const PENDING_MAX: usize = 1024;
@@ -266,7 +266,7 @@ impl Core {
         mark: Option<Mark>,
     ) -> Result<(), StoreError> {
         let mut writes: Vec<_> = left.into_iter().map(|name| Write::Release { name }).collect();
-        writes.extend(mark.map(|mark| Write::Set { name: JOURNALED.to_vec(), value: mark.to_bytes().to_vec() }));
+        writes.extend(mark.map(|mark| Write::Set { name: self.mark_name(), value: mark.to_bytes().to_vec() }));
         let bytes = block.encode();
         let head = Head { sequence: block.sequence, hash: Block::hash(&bytes) };
         if !block.accounts.is_empty() {
@@ -286,7 +286,12 @@ impl Core {
 
     /// Has the AuditEvents of a new block made, and tells the head now and then.
     fn note(&self, block: &Block, head: Head) {
-        lock(&self.todo).add(block.sequence, &patients_of(block));
+        let mut todo = lock(&self.todo);
+        // Where others chain, too, it may not be the next that is known: it is learned with theirs.
+        if todo.last() + 1 == block.sequence {
+            todo.add(block.sequence, &patients_of(block));
+        }
+        drop(todo);
         self.due.notify_all();
         let told = self.head_told.load(Ordering::Relaxed);
         if block.time.saturating_sub(told) >= HEAD_TOLD {
@@ -304,38 +309,65 @@ impl Core {
         }
     }
 
+    /// The last frame of this process's journal that is chained.
+    pub(super) fn journaled(&self, snapshot: &dyn Snapshot) -> Result<Mark, Outcome> {
+        let mark = snapshot.value(&self.mark_name()).map_err(fault::outcome)?;
+        match mark.as_deref().map(Mark::of) {
+            None => Ok(Mark::default()),
+            Some(Some(mark)) => Ok(mark),
+            Some(None) => Err(fault::exception("the mark of the audit's journal is damaged")),
+        }
+    }
+
+    fn mark_name(&self) -> Vec<u8> {
+        match self.store.place() {
+            "" => JOURNALED.to_vec(),
+            place => [JOURNALED, b"/", place.as_bytes()].concat(),
+        }
+    }
+
     /// Reads which records have no AuditEvent yet, and what of the journal is not chained. Gives the journal.
     pub(super) fn load(&self) -> Result<Journal, Outcome> {
         let snapshot = self.snapshot()?;
-        let (journal, frames) = self.store.journal(journaled(&*snapshot)?).map_err(fault::outcome)?;
-        let made = snapshot.value(MADE).map_err(fault::outcome)?;
-        let mut after = made.map_or(BLOCKS.to_vec(), |made| [BLOCKS, &made].concat());
-        let mut todo = Outstanding::default();
-        loop {
-            const PAGE: usize = 64;
-            let blocks = snapshot.values(BLOCKS, Some(&after), PAGE).map_err(fault::outcome)?;
-            let Some((last, _)) = blocks.last() else { break };
-            after.clone_from(last);
-            for (name, bytes) in &blocks {
-                match Block::decode(bytes) {
-                    Some(block) => todo.add(block.sequence, &patients_of(&block)),
-                    None => tracing::error!(name = %name.escape_ascii(), "a block of the audit is damaged"),
-                }
-            }
-        }
-        *lock(&self.todo) = todo;
+        let (journal, frames) = self.store.journal(self.journaled(&*snapshot)?).map_err(fault::outcome)?;
+        self.learn(&*snapshot)?;
         *lock(&self.waiting) = Waiting::left(frames);
         Ok(journal)
     }
-}
 
-/// The last frame of the journal that is chained.
-pub(super) fn journaled(snapshot: &dyn Snapshot) -> Result<Mark, Outcome> {
-    let mark = snapshot.value(JOURNALED).map_err(fault::outcome)?;
-    match mark.as_deref().map(Mark::of) {
-        None => Ok(Mark::default()),
-        Some(Some(mark)) => Ok(mark),
-        Some(None) => Err(fault::exception("the mark of the audit's journal is damaged")),
+    /// Learns of the blocks that other processes have chained, and of the events that they have made.
+    pub(super) fn learn_of_others(&self) -> Result<(), Outcome> {
+        match self.store.place().is_empty() {
+            true => Ok(()),
+            false => self.learn(&*self.snapshot()?),
+        }
+    }
+
+    /// Takes over what the store says of blocks and events, behind what is known.
+    fn learn(&self, snapshot: &dyn Snapshot) -> Result<(), Outcome> {
+        const PAGE: usize = 64;
+        let mut todo = lock(&self.todo);
+        if let Some(made) = snapshot.value(MADE).map_err(fault::outcome)?.and_then(|made| made.try_into().ok()) {
+            todo.made(u64::from_be_bytes(made));
+        }
+        loop {
+            let after = Block::name(todo.last());
+            let blocks = snapshot.values(BLOCKS, Some(&after), PAGE).map_err(fault::outcome)?;
+            if blocks.is_empty() {
+                return Ok(());
+            }
+            for (name, bytes) in &blocks {
+                match Block::decode(bytes) {
+                    Some(block) => todo.add(block.sequence, &patients_of(&block)),
+                    None => {
+                        tracing::error!(name = %name.escape_ascii(), "a block of the audit is damaged");
+                        let sequence = name.last_chunk().map(|sequence| u64::from_be_bytes(*sequence));
+                        let next = todo.last() + 1;
+                        todo.add(sequence.unwrap_or(next), &[]);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -10,12 +10,13 @@ use store::{Clock, Key, Millis, Snapshot, Store, Write};
 
 use super::Account;
 use super::block::Head;
-use super::chain::{PENDING, Waiting, journaled};
+use super::chain::{PENDING, Waiting};
 use super::keep::{Queue, unkept};
 use super::outstanding::Outstanding;
 use super::pace::Pace;
 use super::ticket::Ticket;
 use crate::fault;
+use crate::lease::Leases;
 use crate::parameters::Live;
 use crate::session::Setup;
 
@@ -34,6 +35,7 @@ pub(super) struct Core {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) live: Arc<ArcSwap<Live>>,
+    pub(super) leases: Arc<Leases>,
     /// The base URL.
     pub(super) server: String,
     pub(super) queue: Mutex<Queue>,
@@ -58,12 +60,13 @@ pub(super) struct Core {
 }
 
 impl Ledger {
-    pub(crate) fn new(setup: &Setup, live: Arc<ArcSwap<Live>>) -> Ledger {
+    pub(crate) fn new(setup: &Setup, live: Arc<ArcSwap<Live>>, leases: Arc<Leases>) -> Ledger {
         let core = Core {
             store: setup.store.clone(),
             clock: setup.clock.clone(),
             ids: setup.ids.clone(),
             live,
+            leases,
             server: setup.base_url.clone(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
@@ -167,6 +170,7 @@ impl Ledger {
     /// read after it is complete as of its call.
     pub fn settle(&self, patient: Option<&Key>) -> Result<(), Outcome> {
         self.flush()?;
+        self.core.learn_of_others()?;
         match patient {
             Some(patient) => self.core.make_of(patient),
             None => self.core.make_all(),
@@ -178,7 +182,7 @@ impl Ledger {
         if self.started.load(Ordering::Acquire) {
             return Ok(lock(&self.core.waiting).accounts());
         }
-        let done = journaled(&*self.core.snapshot()?)?;
+        let done = self.core.journaled(&*self.core.snapshot()?)?;
         let (_, frames) = self.core.store.journal(done).map_err(fault::outcome)?;
         Ok(frames.iter().map(|frame| frame.records.len()).sum())
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use fhir::Outcome;
-use store::{Batch as Commit, Key, Put, Snapshot, StoreError, Write};
+use store::{Batch as Commit, Key, Precondition, Put, Snapshot, StoreError, Write};
 
 use super::block::Block;
 use super::ledger::{Core, lock};
@@ -41,6 +41,12 @@ const TRIES_MAX: usize = 100;
 /// How long it waits for another try.
 const TRY_AGAIN: Duration = Duration::from_millis(2);
 
+/// How often what other processes brought about is looked for, where there are others.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The job of making the events of all processes.
+const JOB: &str = "audit";
+
 impl Core {
     /// Makes what is outstanding until the ledger is closed: in small commits, and slowly while requests come.
     pub(super) fn make_until_closed(&self) {
@@ -51,12 +57,13 @@ impl Core {
                 return;
             }
             let begun = Instant::now();
-            rest = match self.make_some() {
+            rest = match self.make_in_turn() {
                 Err(outcome) => {
                     tracing::error!(%outcome, "the AuditEvents cannot be made");
                     REST_FAILED
                 }
-                Ok(()) => match lock(&self.todo).len() {
+                Ok(false) => LOOK,
+                Ok(true) => match lock(&self.todo).len() {
                     ..BATCH => WAIT,
                     ..BACKLOG if self.arrivals.load(Ordering::Relaxed) != arrivals => begun.elapsed() * RESTS,
                     _ => Duration::ZERO,
@@ -65,11 +72,24 @@ impl Core {
         }
     }
 
+    /// Makes the next few events where that is this process's job; false where it is another's.
+    fn make_in_turn(&self) -> Result<bool, Outcome> {
+        self.learn_of_others()?;
+        match self.leases.holds(JOB)? {
+            true => self.make_some().map(|()| true),
+            false => Ok(false),
+        }
+    }
+
     /// Waits for something to make, and then for `rest`; false when the ledger is closed.
     fn wait_for_work(&self, rest: Duration) -> bool {
         let todo = lock(&self.todo);
         let idle = |todo: &mut Outstanding| todo.len() == 0 && !self.is_closed();
-        let todo = self.due.wait_while(todo, idle).unwrap_or_else(PoisonError::into_inner);
+        let todo = match self.store.place().is_empty() {
+            true => self.due.wait_while(todo, idle).unwrap_or_else(PoisonError::into_inner),
+            // What others leave wakes nobody here.
+            false => self.due.wait_timeout_while(todo, LOOK, idle).unwrap_or_else(PoisonError::into_inner).0,
+        };
         let rests = |_: &mut Outstanding| !self.is_closed();
         drop(self.due.wait_timeout_while(todo, rest, rests));
         !self.is_closed()
@@ -116,38 +136,46 @@ impl Core {
 
     /// Makes the events of these records, which are in order, but for those that are there; gives the patients by whom each is found.
     fn make(&self, places: &[Place], done: Option<Write>) -> Result<Vec<[Option<Key>; 2]>, Outcome> {
-        let snapshot = self.snapshot()?;
         let mut records = Records::default();
         let (mut wanted, mut patients) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+        let snapshot = self.snapshot()?;
         for place in places {
             if records.block.sequence != place.block {
                 records = Records::read(&*snapshot, place.block)?;
             }
             let Some((record, hash)) = records.get(place.position) else { continue };
             patients.push(record.found_by());
-            let key = event::key(*place);
-            if snapshot.head(&key).map_err(fault::outcome)?.is_none() {
-                wanted.push((key, event::text(*place, &record, &records.block.server, &hash)));
-            }
+            wanted.push((event::key(*place), event::text(*place, &record, &records.block.server, &hash)));
         }
         drop(snapshot);
-        self.put(&wanted, done)?;
+        self.put(wanted, done)?;
         Ok(patients)
     }
 
-    /// Writes events, with rows of the search parameters of now.
-    fn put(&self, events: &[(Key, String)], done: Option<Write>) -> Result<(), Outcome> {
+    /// Writes those events that are not there, with rows of the search parameters of now.
+    fn put(&self, mut events: Vec<(Key, String)>, done: Option<Write>) -> Result<(), Outcome> {
         for _ in 0..TRIES_MAX {
             let live = self.live.load_full();
+            let snapshot = self.snapshot()?;
+            let mut missing = Vec::with_capacity(events.len());
+            for (key, text) in events {
+                if snapshot.head(&key).map_err(fault::outcome)?.is_none() {
+                    missing.push((key, text));
+                }
+            }
+            drop(snapshot);
+            events = missing;
             let puts = events.iter().map(|(key, text)| put(&live, key, text));
             let mut writes = puts.collect::<Result<Vec<_>, _>>()?;
             writes.extend(done.clone());
             if writes.is_empty() {
                 return Ok(());
             }
-            match self.store.commit(Commit { preconditions: vec![live.precondition()], writes }) {
+            let absent = events.iter().map(|(key, _)| Precondition::Version { key: key.clone(), version: 0 });
+            let preconditions = std::iter::once(live.precondition()).chain(absent).collect();
+            match self.store.commit(Commit { preconditions, writes }) {
                 Ok(_) => return Ok(()),
-                // The search parameters are other ones, and will be read.
+                // The search parameters are other ones, and will be read, or another process made an event.
                 Err(StoreError::Conflict(_)) => std::thread::sleep(TRY_AGAIN),
                 Err(error) => return Err(fault::outcome(error)),
             }

@@ -16,6 +16,8 @@ pub(super) struct Outstanding {
     patients: HashMap<u64, VecDeque<Place>>,
     hasher: RandomState,
     records: usize,
+    /// The newest block that is known.
+    last: u64,
 }
 
 struct Rest {
@@ -30,8 +32,32 @@ impl Outstanding {
         Some((*self.blocks.first_key_value()?.0, *self.blocks.last_key_value()?.0))
     }
 
+    /// The newest block that is known, also when it is made; 0 before the first.
+    pub(super) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// All blocks up to this one are made.
+    pub(super) fn made(&mut self, block: u64) {
+        self.last = self.last.max(block);
+        if self.blocks.first_key_value().is_none_or(|(first, _)| *first > block) {
+            return;
+        }
+        while let Some(first) = self.blocks.first_entry().filter(|first| *first.key() <= block) {
+            let rest = first.remove();
+            self.records = self.records.saturating_sub((rest.count - rest.next) as usize);
+        }
+        self.patients.retain(|_, places| {
+            while places.front().is_some_and(|place| place.block <= block) {
+                places.pop_front();
+            }
+            !places.is_empty()
+        });
+    }
+
     /// Takes a block; for each record the patients by whom it is found.
     pub(super) fn add(&mut self, block: u64, records: &[[Option<Key>; 2]]) {
+        self.last = self.last.max(block);
         if records.is_empty() {
             return;
         }

@@ -22,6 +22,12 @@ const BATCH_ROWS: usize = 50_000;
 /// How long the indexing rests when the store could not do it.
 const REST: Duration = Duration::from_secs(30);
 
+/// How often it looks whether another process has left something, where there are others.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// The job of indexing for all processes.
+const JOB: &str = "index";
+
 /// Wakes what indexes, and those who wait for its end.
 #[derive(Default)]
 pub(crate) struct Work {
@@ -89,7 +95,7 @@ impl Repository {
         let mut rest = None;
         loop {
             while !self.work.stops() {
-                match self.index_batch() {
+                match self.index_in_turn() {
                     Ok(true) => rest = None,
                     Ok(false) => break,
                     Err(outcome) => {
@@ -102,8 +108,13 @@ impl Repository {
             if self.work.stops() {
                 return;
             }
-            self.work.wait(rest.take());
+            self.work.wait(rest.take().or_else(|| self.is_shared().then_some(LOOK)));
         }
+    }
+
+    /// Indexes one batch where that is this process's job; false when nothing is left, or it is another's.
+    fn index_in_turn(&self) -> Result<bool, Outcome> {
+        Ok(self.has_job(JOB)? && self.index_batch()?)
     }
 
     /// Ends [`Repository::index_until_stopped`] after the batch it is at; what is left is done after the next start.

@@ -104,6 +104,15 @@ impl Repository {
         Ok(live)
     }
 
+    /// Takes over what other processes changed in the store: search parameters, packages, and what is to be indexed by them.
+    pub fn catch_up(&self) -> Result<(), Outcome> {
+        let before = self.live.load().generation;
+        if self.renew()?.generation != before {
+            self.work.wake();
+        }
+        Ok(())
+    }
+
     /// Which generation of search parameters is served, and when it began; 0 for those that are always there.
     pub fn generation(&self) -> (u64, Millis) {
         let generation = self.live.load().generation;

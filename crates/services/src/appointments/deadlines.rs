@@ -81,6 +81,11 @@ impl Deadlines {
         self.next.fetch_min(until, Ordering::AcqRel);
     }
 
+    /// Has the next sweep look in the store: others may have noted what is not noted here.
+    pub(super) fn doubt(&self) {
+        self.next.store(0, Ordering::Release);
+    }
+
     fn are_due(&self, now: Millis) -> bool {
         self.next.load(Ordering::Acquire) <= now
     }
@@ -128,6 +133,11 @@ impl Services {
     /// Whether holds may have ended that still stand. Costs nothing, and is asked before every request.
     pub fn is_sweep_due(&self, now: Instant) -> bool {
         self.deadlines.are_due(now.as_millis())
+    }
+
+    /// Says that holds may have come that were not made here: the next sweep looks for them.
+    pub fn doubt_deadlines(&self) {
+        self.deadlines.doubt();
     }
 
     /// Cancels the holds that have ended, so that their slots are free again, those first that ended first. When it returns none is left whose

@@ -2,6 +2,7 @@ mod chain;
 mod events;
 mod keeping;
 mod protection;
+mod shared;
 
 use bytes::Bytes;
 use store::{Batch, Key, Put, Version, Write};
