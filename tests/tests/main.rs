@@ -5,6 +5,7 @@ mod access;
 /// Appointments: seats, people's times, holds, and IHE Scheduling's operations.
 mod appointments;
 /// Malformed, oversized and hostile bodies: a 4xx OperationOutcome each, and nothing stored.
+mod backup;
 mod bad_body;
 /// Requests for what is not there, and in other formats.
 mod bad_input;

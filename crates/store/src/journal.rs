@@ -9,7 +9,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::StoreError;
@@ -49,7 +49,8 @@ pub struct Frame {
 impl Journal {
     /// Opens the journal in `path`, or makes one there, and gives the whole frames after `done`. Only one process may have it open.
     pub fn open(path: &Path, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.map_err(failed)?;
         if file.metadata().map_err(failed)?.len() < FILE_BYTES {
             // Written, not only lengthened: blocks that a file has but never wrote are brought to the disk with its metadata.
             file.write_all_at(&vec![0; FILE_BYTES as usize], 0).map_err(failed)?;

@@ -22,7 +22,7 @@ mod stamp;
 pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
 pub use document::{Documents, Examined, Head, Key, Millis, Version};
-pub use embedded::Embedded;
+pub use embedded::{Embedded, backup, backup_length, restore};
 pub use error::{Limit, StoreError, TooCostly};
 pub use filter::{
     Count, Counted, Cursor, Filter, Find, Found, Hit, Index, Match, PAGE_BYTES_MAX, Page, Range, Row, SortKey, Step,

@@ -58,7 +58,7 @@ impl Export {
 }
 
 /// Makes the folder, or takes an empty one. What an export left that did not end is taken away.
-fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
+pub(super) fn prepare(folder: &Path) -> Result<(), Box<dyn Error>> {
     let unusable = |error: std::io::Error| format!("cannot write to `{}`: {error}", folder.display());
     fs::create_dir_all(folder).map_err(unusable)?;
     let paths: Vec<_> = fs::read_dir(folder).and_then(Iterator::collect::<Result<_, _>>).map_err(unusable)?;

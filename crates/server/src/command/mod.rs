@@ -2,6 +2,7 @@
 
 mod app;
 mod audit;
+mod backup;
 mod export;
 mod import;
 mod package;
@@ -35,6 +36,10 @@ enum Command {
     Import(import::Import),
     /// Write every current resource of a store that no server has open, as NDJSON.
     Export(export::Export),
+    /// Copy a store, also while a server has it open.
+    Backup(backup::Backup),
+    /// Make a store of a backup.
+    Restore(backup::Restore),
     /// Apps and systems that may ask for tokens.
     App(app::App),
     /// People who may sign in.
@@ -104,6 +109,8 @@ pub fn run() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Import(import) => import.run(),
         Command::Export(export) => export.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::App(app) => app.run(),
         Command::User(user) => user.run(),
         Command::Package(package) => package.run(),

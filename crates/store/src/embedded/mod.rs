@@ -4,8 +4,10 @@
 //! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`]), and is applied with others in one transaction ([`group`]),
 //!   whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index belongs to.
 //! - [`words`] finds documents by the words of their text.
+//! - [`backup`](mod@backup) copies a store that another process has open.
 //! - A [`snapshot`] is an engine read transaction; [`history`], [`find`] and [`documents`] read from it.
 
+mod backup;
 mod changes;
 mod documents;
 mod find;
@@ -24,6 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+pub use self::backup::{backup, backup_length, restore};
 use self::snapshot::EmbeddedSnapshot;
 use self::tables::{Files, MAP_BYTES, View};
 use self::writer::Writer;

@@ -19,9 +19,9 @@ use crate::{Index, StoreError};
 pub(super) const MAP_BYTES: usize = 1 << 40;
 
 /// How many snapshots may be open at one time.
-const SNAPSHOTS_MAX: u32 = 1024;
+pub(super) const SNAPSHOTS_MAX: u32 = 1024;
 
-const TABLES: u32 = 14;
+pub(super) const TABLES: u32 = 14;
 
 const LOCK_FILE: &str = "lock";
 
