@@ -110,6 +110,15 @@ fn understands_what_nhs_clients_send() {
     assert_eq!(keys(flint.get(proxy).expect(200), "include"), ["Patient/p1"]);
     flint.get("/Slot?searchFilter=b").expect(400);
     flint.get("/Slot?Schedule.nothing=x").expect(400);
+    for query in
+        ["Patient?identifier=%|9434765918", "Task?patient:identifier=%|123", "Task?patient.identifier=%|9434765919,%|x"]
+    {
+        let query = query.replace('%', "https://fhir.nhs.uk/Id/nhs-number").replace('|', "%7C");
+        flint
+            .get(&format!("/{query}"))
+            .expect(400)
+            .facts(&[("/issue/0/code", "value"), ("/issue/0/details/coding/0/code", "INVALID_NHS_NUMBER")]);
+    }
     flint.get("/Appointment?start=2013-13").expect(400).facts(&[("/issue/0/diagnostics", "*`date`*`2013-13`*")]);
 }
 

@@ -175,10 +175,14 @@ fn a_search_finds_what_can_be_booked_now() {
 #[test]
 fn a_search_reaches_two_weeks() {
     let flint = surgery(Dialect::Nhs);
-    let far = ["start=ge2027-03-01&end=le2027-03-16", "start=ge2027-03-01T00:00:00Z&start=le2027-04-01T00:00:00Z"];
-    for window in far {
+    // As GP Connect says it, and as BaRS does.
+    let far = [
+        ("start=ge2027-03-01&end=le2027-03-16", "invalid", "INVALID_PARAMETER"),
+        ("start=ge2027-03-01T00:00:00Z&start=le2027-04-01T00:00:00Z", "too-costly", "UNPROCESSABLE_ENTITY"),
+    ];
+    for (window, issue, code) in far {
         let reply = flint.get(&format!("/Slot?status=free&{window}")).expect(422);
-        reply.facts(&[("/issue/0/details/coding/0/code", "INVALID_PARAMETER"), ("/issue/0/code", "invalid")]);
+        reply.facts(&[("/issue/0/details/coding/0/code", code), ("/issue/0/code", issue)]);
     }
     flint.get("/Slot?status=free&start=ge2027-03-01&end=le2027-03-15").expect(200);
     for (window, missing) in [("", "*from when*`start=ge..`*"), ("&start=ge2027-03-01", "*until when*`end=le..`*")] {
@@ -186,7 +190,7 @@ fn a_search_reaches_two_weeks() {
         reply.facts(&[("/issue/0/code", "required"), ("/issue/0/diagnostics", missing)]);
     }
     let plain = surgery(Dialect::R4);
-    plain.get(&format!("/Slot?status=free&{}", far[0])).expect(200);
+    plain.get(&format!("/Slot?status=free&{}", far[0].0)).expect(200);
     plain.get("/Slot?status=free").expect(200);
 }
 
@@ -320,6 +324,9 @@ fn no_app_says_whom_it_books_for() {
     for organization in [None, unnamed] {
         let over = app.send("POST /Appointment", at(10, organization)).expect(422);
         over.facts(&[("/issue/0/diagnostics", "*the `2` appointments*")]);
+    }
+    for code in ["A1001", "RYE", "X1", "X2"] {
+        app.send("POST /Appointment", at(10, ods(code))).expect(422);
     }
     for hour in [10, 11] {
         of_hub.send("POST /Appointment", at(hour, None)).expect(201);

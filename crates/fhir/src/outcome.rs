@@ -102,6 +102,8 @@ pub enum IssueType {
     LongText,
     /// The request would cost more than a stated limit (400, `too-costly`).
     TooCostly,
+    /// What is asked for reaches further than a service goes (422, `too-costly`).
+    TooWide,
     /// The caller must sign in (401, `login`).
     Login,
     /// The caller may not do this (403, `forbidden`).
@@ -141,7 +143,7 @@ impl IssueType {
                 "not-supported"
             }
             IssueType::TooLong | IssueType::LongText => "too-long",
-            IssueType::TooCostly => "too-costly",
+            IssueType::TooCostly | IssueType::TooWide => "too-costly",
             IssueType::Login => "login",
             IssueType::Forbidden => "forbidden",
             IssueType::Throttled => "throttled",
@@ -183,6 +185,7 @@ impl IssueType {
             | IssueType::Invalid
             | IssueType::Processing
             | IssueType::BusinessRule
+            | IssueType::TooWide
             | IssueType::UnresolvedReference => "UNPROCESSABLE_ENTITY",
             IssueType::Throttled => "TOO_MANY_REQUESTS",
             IssueType::Exception => "SERVER_ERROR",
@@ -354,7 +357,8 @@ mod tests {
     use crate::json::Document;
     use crate::validate::validate;
 
-    const ALL: [IssueType; 32] = [
+    const ALL: [IssueType; 33] = [
+        IssueType::TooWide,
         IssueType::RequiredParameter,
         IssueType::Syntax,
         IssueType::BadRequest,

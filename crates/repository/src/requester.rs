@@ -49,6 +49,11 @@ impl Requester {
         self.user.as_ref().is_some_and(|user| STAFF.contains(&user.collection()))
     }
 
+    /// Whether it asks as a patient, or for one: not as somebody who works for a practice, nor as a system.
+    pub fn asks_for_patient(&self) -> bool {
+        self.is_lay() || self.patient.is_some() && !self.is_staff()
+    }
+
     /// Whether what is seen of the patient is what the patient or the patient's consents say, not what others see of whom they care for.
     pub(crate) fn acts_for_patient(&self) -> bool {
         self.patient.is_some() && (self.is_lay() || !self.consents.is_empty())
@@ -73,4 +78,27 @@ pub enum Name {
     Key(Key),
     /// A logical reference: the identifier of somebody who need not be a resource here.
     Identifier { system: String, value: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_a_patient_is_no_system_and_no_practitioner() {
+        let key = |text: &str| Key::parse(text);
+        let cases = [
+            ("Patient/p", "", true),
+            ("RelatedPerson/r", "Patient/p", true),
+            // A token of another issuer may name the patient alone.
+            ("", "Patient/p", true),
+            ("Practitioner/d", "Patient/p", false),
+            ("Practitioner/d", "", false),
+            ("", "", false),
+        ];
+        for (user, patient, expected) in cases {
+            let requester = Requester { user: key(user), patient: key(patient), ..Requester::default() };
+            assert_eq!(requester.asks_for_patient(), expected, "{user} {patient}");
+        }
+    }
 }

@@ -61,6 +61,7 @@ pub(crate) fn compile(
     for (name, value) in parameters {
         let reading = registry.dialect().read(registry, &query.types, name, value);
         let taken = free_slots.as_mut().map_or(Ok(false), |slots| slots.take(&reading));
+        let taken = registry.dialect().check(&reading).and(taken);
         let effect = taken.and_then(|taken| match taken {
             true => Ok(Effect::Applied),
             false => result_parameter(registry, &mut query, scope, &reading.name, &reading.value)

@@ -6,11 +6,14 @@
 
 use std::borrow::Cow;
 
+use fhir::outcome::{SPINE_CODES, quoted};
+use fhir::{IssueType, Outcome};
 use store::Filter;
 
 use crate::compile::split_modifier;
 use crate::nhs_number::{NHS_NUMBER, is_nhs_number};
 use crate::parameter::Indexed;
+use crate::refusal::Refusal;
 use crate::registry::Registry;
 
 /// Which spellings of a query are understood.
@@ -48,6 +51,27 @@ impl Dialect {
             (Dialect::Nhs, "start", ["Appointment"]) => Reading::plain("date", value),
             (Dialect::Nhs, _, [resource_type]) => read_reference(registry, resource_type, name, value),
             (Dialect::Nhs, ..) => Reading::plain(name, value),
+        }
+    }
+}
+
+impl Dialect {
+    /// Refuses a value with an NHS number that is none: a search for it would find nobody, and look like an answer.
+    pub(crate) fn check(self, reading: &Reading<'_>) -> Result<(), Refusal> {
+        if self == Dialect::R4 || !reading.value.contains(NHS_NUMBER) {
+            return Ok(());
+        }
+        let numbers = reading.value.split(',').filter_map(|token| token.strip_prefix(NHS_NUMBER)?.strip_prefix('|'));
+        match numbers.into_iter().find(|number| !number.is_empty() && !is_nhs_number(number)) {
+            None => Ok(()),
+            Some(number) => {
+                let text = format!(
+                    "parameter `{}` has the NHS number {}, which has not ten digits of which the last is right",
+                    reading.name,
+                    quoted(number)
+                );
+                Err(Refusal::Bad(Outcome::new(IssueType::BadValue, text).coded(SPINE_CODES, "INVALID_NHS_NUMBER")))
+            }
         }
     }
 }

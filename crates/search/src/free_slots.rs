@@ -32,6 +32,8 @@ pub(crate) struct FreeSlots {
     wants_free: bool,
     from: Option<Instant>,
     until: Option<Instant>,
+    /// Whether it says twice when slots start, as BaRS does, and not when they end.
+    ends_by_start: bool,
     /// Whether single slots are looked at by their ids.
     is_named: bool,
 }
@@ -56,7 +58,7 @@ impl FreeSlots {
                 return Ok(true);
             }
             "status" => self.wants_free |= value.split(',').any(|code| code.rsplit('|').next() == Some("free")),
-            "start" | "end" => self.bound(value),
+            "start" | "end" => self.bound(value, &reading.name == "start"),
             "_id" => self.is_named = true,
             _ => {}
         }
@@ -64,12 +66,15 @@ impl FreeSlots {
     }
 
     /// Of several bounds the narrowest counts.
-    fn bound(&mut self, value: &str) {
+    fn bound(&mut self, value: &str, is_start: bool) {
         let Some((prefix, time)) = Prefix::split(value) else { return };
         let Some((time, end)) = DateTime::parse(time).map(|time| time.range()) else { return };
         match prefix {
             Prefix::Ge | Prefix::Gt | Prefix::Sa => self.from = self.from.max(Some(time)),
-            Prefix::Le | Prefix::Lt | Prefix::Eb => self.ends(time),
+            Prefix::Le | Prefix::Lt | Prefix::Eb => {
+                self.ends_by_start |= is_start;
+                self.ends(time);
+            }
             Prefix::Eq => {
                 self.from = self.from.max(Some(time));
                 self.ends(end);
@@ -93,7 +98,10 @@ impl FreeSlots {
         match (self.from, self.until) {
             (Some(from), Some(until)) if until.0.saturating_sub(from.0) > WINDOW_MAX => {
                 let text = "parameters `start` and `end` reach over more than 14 days; ask for less at a time";
-                Err(Outcome::new(IssueType::Invalid, text).coded(SPINE_CODES, "INVALID_PARAMETER"))
+                match self.ends_by_start {
+                    true => Err(Outcome::new(IssueType::TooWide, text)),
+                    false => Err(Outcome::new(IssueType::Invalid, text).coded(SPINE_CODES, "INVALID_PARAMETER")),
+                }
             }
             _ => Ok(()),
         }
@@ -184,7 +192,11 @@ mod tests {
             assert_eq!(found.is_ok(), expected, "{text}");
             if let Err(outcome) = found {
                 let issue = &outcome.issues[0];
-                assert_eq!((issue.code, issue.coding), (IssueType::Invalid, Some((SPINE_CODES, "INVALID_PARAMETER"))));
+                let expected = match text.starts_with("start=ge2027-03-01T") {
+                    true => (IssueType::TooWide, None),
+                    false => (IssueType::Invalid, Some((SPINE_CODES, "INVALID_PARAMETER"))),
+                };
+                assert_eq!((issue.code, issue.coding), expected, "{text}");
             }
         }
     }

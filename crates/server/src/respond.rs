@@ -100,6 +100,7 @@ pub(crate) fn status(code: IssueType) -> StatusCode {
         | IssueType::Invalid
         | IssueType::Processing
         | IssueType::BusinessRule
+        | IssueType::TooWide
         | IssueType::UnresolvedReference => StatusCode::UNPROCESSABLE_ENTITY,
         IssueType::Throttled => StatusCode::TOO_MANY_REQUESTS,
         IssueType::Exception => StatusCode::INTERNAL_SERVER_ERROR,

@@ -32,7 +32,11 @@ use repository::Rule;
 impl Services {
     /// Every rule, in the order they apply.
     pub fn rules(self: &Arc<Services>) -> Vec<Box<dyn Rule>> {
-        let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(appointments::ClaimedSlot), Box::new(appointments::Outside)];
+        let mut rules: Vec<Box<dyn Rule>> = vec![
+            Box::new(appointments::OfPractice),
+            Box::new(appointments::ClaimedSlot),
+            Box::new(appointments::Outside),
+        ];
         rules.extend(self.appointment_rules());
         let others: Vec<Box<dyn Rule>> = vec![
             Box::new(appointments::Answer { services: self.clone() }),

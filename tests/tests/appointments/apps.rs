@@ -72,7 +72,7 @@ fn an_app_binds_nobody_else() {
     two.send("POST /Appointment", at_two("booked", "p2")).expect(201);
 }
 
-/// A consent hides p2 from a system: it neither binds p2 nor learns that there is a p2.
+/// A consent hides p2 from a system: it neither books p2 nor learns that there is a p2.
 #[test]
 fn who_is_hidden_is_not_bound() {
     let guarded = Guarded::surgery();
@@ -91,8 +91,105 @@ fn who_is_hidden_is_not_bound() {
     keeper.send("PUT /Slot/v0905", slot("v0905", "sch1", "free", ("09:05", "09:15"))).expect(201);
     keeper.send("POST /", together(&super::guards::another_surgery())).expect(200);
     let mut there = appointment("booked", "p2", &["t0900"], ("09:00", "09:10"));
-    there["participant"][0]["actor"] = by_identifier(&number);
-    system.send("POST /Appointment", there).expect(201);
+    let mut unknown = number.clone();
+    unknown["value"] = json!("9999999468");
+    let told = [number, unknown].map(|number| {
+        there["participant"][0]["actor"] = by_identifier(&number);
+        let text = system.send("POST /Appointment", there.clone()).expect(422).text;
+        text.replace(number["value"].as_str().expect("a number"), "")
+    });
+    assert_eq!(told[0], told[1]);
+}
+
+/// Whoever is not registered here, or not any more, is registered first.
+#[test]
+fn patients_are_registered_before_they_are_booked() {
+    let guarded = Guarded::surgery();
+    let keeper = keeper(&guarded);
+    let system = guarded.hold(&Holder { scope: "system/*.cruds", purposes: &["TREAT"], ..Holder::default() });
+    for (id, name, value) in [
+        ("gone", "active", json!(false)),
+        ("late", "deceasedBoolean", json!(true)),
+        ("past", "deceasedDateTime", json!("2027-01-01")),
+    ] {
+        let mut patient = json!({"resourceType": "Patient", "id": id});
+        patient[name] = value;
+        keeper.send(&format!("PUT /Patient/{id}"), patient).expect(201);
+    }
+    let named = |id: &str| json!({"reference": format!("Patient/{id}")});
+    for actor in [
+        named("gone"),
+        named("late"),
+        named("past"),
+        by_identifier(&json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9999999468"})),
+        json!({"type": "Patient", "display": "a man"}),
+        json!({"reference": "https://elsewhere.example/fhir/Patient/7"}),
+    ] {
+        for status in ["booked", "pending"] {
+            let mut there = nine(status, "p1");
+            there["participant"][0]["actor"] = actor.clone();
+            for caller in [&system, &keeper] {
+                caller.send("POST /Appointment", there.clone()).expect(422).facts(&[
+                    ("/issue/0/code", "not-found"),
+                    ("/issue/0/details/coding/0/code", "PATIENT_NOT_FOUND"),
+                    ("/issue/0/expression/0", "Appointment.participant[0].actor"),
+                ]);
+            }
+        }
+    }
+    assert_eq!(keeper.get("/Slot/s0900").expect(200).pointer("/status"), "free");
+    // With the appointment is early enough.
+    let patient = json!({"resourceType": "Patient", "id": "new"});
+    keeper.send("POST /", together(&[patient, nine("booked", "new")])).expect(200);
+}
+
+/// A system that is not the practice's takes nobody's time but by slots.
+#[test]
+fn systems_book_slots_alone() {
+    let guarded = Guarded::surgery();
+    let system = guarded.hold(&Holder { scope: "system/*.cruds", purposes: &["TREAT"], ..Holder::default() });
+    let month = json!({"resourceType": "Appointment", "status": "booked", "start": "2027-04-01T00:00:00Z", "end": "2027-05-01T00:00:00Z",
+        "participant": [{"actor": {"reference": "Practitioner/dr1"}, "status": "accepted"}]});
+    let reply = system.send("POST /Appointment", month).expect(422);
+    assert!(reply.text.contains("names the slots that it takes"), "{}", reply.text);
+    let other = json!({"reference": "Practitioner/other"});
+    keeper(&guarded)
+        .send("PUT /Practitioner/other", json!({"resourceType": "Practitioner", "id": "other"}))
+        .expect(201);
+    let reply = system.send("POST /Appointment", and(nine("booked", "p1"), &other, "accepted")).expect(422);
+    assert!(reply.text.contains("name who is in their schedule"), "{}", reply.text);
+    // What is free, and when, is the practice's to say.
+    for (line, body) in [
+        ("PUT /Slot/s0900", slot("s0900", "sch1", "busy-unavailable", ("09:00", "09:10"))),
+        ("PUT /Slot/mine", slot("mine", "sch1", "free", ("13:00", "13:10"))),
+        (
+            "PUT /Schedule/sch1",
+            json!({"resourceType": "Schedule", "id": "sch1", "actor": [{"reference": "Location/loc1"}]}),
+        ),
+    ] {
+        system.send(line, body).expect(403).facts(&[("/issue/0/details/coding/0/code", "ACCESS_DENIED")]);
+    }
+    system.call("DELETE /Slot/s0910").send().expect(403);
+    system.send("POST /Appointment", nine("booked", "p1")).expect(201);
+    assert_eq!(system.get("/Slot/s0900").expect(200).pointer("/status"), "busy");
+}
+
+#[test]
+fn texts_reach_the_practice_whole() {
+    let guarded = Guarded::surgery();
+    let one = app(&guarded, "Patient/p1", "p1");
+    for status in ["booked", "pending", "waitlist"] {
+        for (name, most) in [("description", 100), ("comment", 500)] {
+            let mut wish = nine(status, "p1");
+            if status == "waitlist" {
+                wish = json!({"resourceType": "Appointment", "status": status, "participant": wish["participant"],
+                    "requestedPeriod": [{"start": "2027-03-08T09:00:00Z", "end": "2027-03-08T12:00:00Z"}]});
+            }
+            wish[name] = json!("x".repeat(most + 1));
+            let reply = one.send("POST /Appointment", wish).expect(422);
+            reply.facts(&[("/issue/0/expression/0", &format!("Appointment.{name}"))]);
+        }
+    }
 }
 
 #[test]

@@ -162,7 +162,8 @@ fn one_patient_has_many_names() {
         json!({"type": "Patient", "identifier": {"system": system.clone(), "value": value.clone()}});
     let reply = post(&flint, &there).send().expect(409);
     assert!(reply.text.contains("`Patient/p1` has another"), "{}", reply.text);
-    there["participant"][0]["actor"]["identifier"]["value"] = json!("unknown here");
+    there["participant"][0]["actor"]["identifier"]["value"] =
+        flint.get("/Patient/p2").expect(200).json()["identifier"][0]["value"].clone();
     post(&flint, &there).send().expect(201);
 }
 

@@ -109,6 +109,22 @@ fn gives_a_triage_back_with_its_appointment() {
     flint.get("/Slot/s0910").facts(&[("/status", "free")]);
 }
 
+/// Also where the appointment does not name it any more.
+#[test]
+fn gives_a_triage_back_that_is_not_named_any_more() {
+    let flint = surgery();
+    let triage = flint.send("POST /GuidanceResponse", guidance("Patient/p1", "success")).expect(201).pointer("/id");
+    let mut booked = flint.send("POST /Appointment", booking(&[&triage])).expect(201).json();
+    let url = format!("/Appointment/{}", booked["id"].as_str().expect("an id"));
+    booked.as_object_mut().expect("an object").remove("supportingInformation");
+    flint.send(&format!("PUT {url}"), booked.clone()).expect(200);
+    let next = in_slot(booking(&[&triage]), "s0910", "09:10", "09:20");
+    flint.send("POST /Appointment", next.clone()).expect(422);
+    booked["status"] = json!("cancelled");
+    flint.send(&format!("PUT {url}"), booked).expect(200);
+    flint.send("POST /Appointment", next).expect(201);
+}
+
 #[test]
 fn one_triage_moves_with_what_is_booked_instead() {
     let flint = surgery();

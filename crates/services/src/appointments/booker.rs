@@ -32,8 +32,8 @@ pub(super) enum Books {
     Practice(Option<Booker>),
     /// The client of this organisation.
     Client(Booker),
-    /// Somebody for whose organisation nobody vouches, with what the appointment says of it.
-    Anybody(Option<Booker>),
+    /// Somebody for whose organisation nobody vouches, whatever the appointment says of it.
+    Anybody,
 }
 
 impl Books {
@@ -44,7 +44,7 @@ impl Books {
         }
         match Booker::of_caller(transaction)? {
             Some(client) => Ok(Books::Client(client)),
-            None => Ok(Books::Anybody(Booker::named(transaction, appointment)?)),
+            None => Ok(Books::Anybody),
         }
     }
 }

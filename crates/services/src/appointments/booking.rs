@@ -48,6 +48,7 @@ impl Rule for Booking {
         let after = Booking::settled(transaction, planned, before)?;
         let after = after.as_deref().map(Entry::new);
         if let (Some(after), false) = (after, transaction.is_import()) {
+            demands::waits(after)?;
             patient::alone(transaction, before, after)?;
         }
         let held = held(transaction, &planned.key, before)?;
@@ -160,6 +161,9 @@ fn wanted(
     }
     if !brought {
         demands::check(after, &slots)?;
+        if !slots.is_empty() {
+            patient::registered(transaction, after)?;
+        }
         let is_to_come = after.status() == "booked" || hold::is_hold(after);
         if is_to_come && wanted.slots.iter().any(|(_, key)| !held.contains(key)) {
             demands::future(after, transaction.now())?;

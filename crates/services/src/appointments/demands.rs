@@ -29,6 +29,7 @@ struct Timed<'a> {
 
 /// Refuses a booking whose slots do not fit it or one another. `slots` are in any order.
 pub(super) fn check(appointment: Entry<'_>, slots: &[Named]) -> Result<(), Outcome> {
+    texts(appointment)?;
     let mut timed = slots.iter().map(Timed::new).collect::<Result<Vec<_>, _>>()?;
     timed.sort_by_key(|slot| slot.start);
     for pair in timed.windows(2) {
@@ -41,7 +42,6 @@ pub(super) fn check(appointment: Entry<'_>, slots: &[Named]) -> Result<(), Outco
     if appointment.instant("end") != Some(last.end) {
         return Err(Reason::End.refuse(appointment.text("end"), "Appointment.end"));
     }
-    texts(appointment)?;
     patient(appointment)
 }
 
@@ -58,6 +58,14 @@ pub(super) fn future(appointment: Entry<'_>, now: Millis) -> Result<(), Outcome>
     match appointment.instant("start") {
         Some(start) if start > Instant(now.saturating_mul(1000)) => Ok(()),
         _ => Err(Reason::Past.refuse(appointment.text("start"), "Appointment.start")),
+    }
+}
+
+/// Refuses texts that do not reach the practice whole, where they are sent.
+pub(super) fn waits(appointment: Entry<'_>) -> Result<(), Outcome> {
+    match appointment.status() == "waitlist" {
+        true => texts(appointment),
+        false => Ok(()),
     }
 }
 

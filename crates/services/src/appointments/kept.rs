@@ -48,7 +48,7 @@ impl Rule for KeptSlots {
             Books::Practice(None) => return Ok(()),
             Books::Practice(Some(booker)) => (booker, false),
             Books::Client(booker) => (booker, true),
-            Books::Anybody(_) => (Booker::default(), true),
+            Books::Anybody => (Booker::default(), true),
         };
         for (at, slot) in slots {
             if is_kept(transaction, &slot, &booker)? {

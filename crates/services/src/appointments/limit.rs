@@ -6,7 +6,7 @@ use fhir::Outcome;
 use fhir::json::Node;
 use repository::{Key, Millis, Planned, Rule, Transaction};
 
-use super::booker::{Booker, Books, UNNAMED};
+use super::booker::{Books, UNNAMED};
 use super::refusal::Reason;
 use super::resource::Entry;
 use super::{booking, status};
@@ -17,9 +17,8 @@ const BOOKING_LIMIT: &str = "https://flint.example/fhir/StructureDefinition/book
 /// A higher limit is kept as this one: what an organisation holds on a schedule is one stored value.
 const LIMIT_MAX: usize = 1000;
 
-/// An organisation holds no more appointments that have not ended on a schedule than the schedule says. The organisation is the client's;
-/// where the client is nobody's, the one that the appointment names, and all that name none are as one. What the practice books is counted
-/// for whom it says, and not when it names nobody.
+/// An organisation holds no more appointments that have not ended on a schedule than the schedule says. The organisation is the client's, and
+/// all clients that are nobody's are as one. What the practice books is counted for whom it says, and not when it names nobody.
 /// <https://developer.nhs.uk/apis/gpconnect-1-2-7/appointments_slotavailabilitymanagement.html>
 ///
 /// Each schedule has a list for each organisation under one name, so that bookings at the same time see one another; each appointment has the
@@ -92,10 +91,11 @@ fn lists(
     let booked = stood.and_then(|stood| stood.lines().next()?.split_once('\t')).map(|(_, name)| name.to_owned());
     let organization = match (Books::of(transaction, appointment)?, booked) {
         // Whoever moves it, it stays with the organisation that booked it, unless the practice says another.
-        (Books::Practice(None) | Books::Client(_) | Books::Anybody(_), Some(booked)) => booked,
+        (Books::Practice(None) | Books::Client(_) | Books::Anybody, Some(booked)) => booked,
         (Books::Practice(None), None) => return Ok(BTreeMap::new()),
         (Books::Practice(Some(booker)) | Books::Client(booker), _) => booker.name(),
-        (Books::Anybody(named), None) => named.as_ref().map_or_else(|| UNNAMED.to_owned(), Booker::name),
+        // For whom it says that it books, nobody vouches.
+        (Books::Anybody, None) => UNNAMED.to_owned(),
     };
     let list = |(schedule, limit): (Key, usize)| (format!("{}\t{organization}", schedule.id()), limit);
     Ok(limits.into_iter().map(list).collect())

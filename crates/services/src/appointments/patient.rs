@@ -1,14 +1,15 @@
-//! What patients and their apps may not do to other people's time.
+//! Whose time those outside the practice take, and which patients are booked.
 
 use fhir::Outcome;
 use fhir::json::Node;
-use repository::{Key, Requester, Transaction};
+use repository::{Key, Transaction};
 
 use super::actor::{self, Kind};
 use super::booking::takes_slots;
 use super::guard;
 use super::refusal::Reason;
 use super::resource::{Entry, has_declined};
+use super::staff;
 
 /// How many slots who acts for one patient may fill by one appointment: an hour of ten minutes each, and no doctor's day.
 const SLOTS_MAX: usize = 6;
@@ -53,18 +54,19 @@ fn as_sent(reference: Node<'_>) -> String {
     text(&["reference"]).or_else(identifier).unwrap_or_default().into_owned()
 }
 
-/// Refuses a booking by who acts for one patient that takes the time of practitioners who are not there to be booked: without slots, or of others
-/// than those whose schedule the slots are in.
+/// Refuses a booking by who is not of the practice, or acts for one patient, that takes the time of practitioners who are not there to be booked:
+/// without slots, or of others than those whose schedule the slots are in.
 pub(super) fn permit(
     transaction: &mut Transaction<'_>,
     appointment: Entry<'_>,
     slots: &[(usize, Key)],
 ) -> Result<(), Outcome> {
-    let requester = transaction.requester();
-    if !requester.is_some_and(is_limited) {
+    let acts_for_one =
+        transaction.requester().is_some_and(|requester| requester.is_lay() || requester.patient.is_some());
+    if staff::asks(transaction) && !acts_for_one {
         return Ok(());
     }
-    if slots.len() > SLOTS_MAX {
+    if acts_for_one && slots.len() > SLOTS_MAX {
         return Err(Reason::LaySlots.refuse(slots.len(), "Appointment.slot"));
     }
     if slots.is_empty() {
@@ -81,6 +83,25 @@ pub(super) fn permit(
     }
 }
 
-fn is_limited(requester: &Requester) -> bool {
-    requester.is_lay() || requester.patient.is_some()
+/// Refuses to take slots for a patient who is not registered here, or not any more. Of one who may not be known to the caller no more is told.
+pub(super) fn registered(transaction: &mut Transaction<'_>, appointment: Entry<'_>) -> Result<(), Outcome> {
+    for (at, participant) in appointment.participants().enumerate() {
+        let Some(actor) = participant.get("actor").filter(|_| !has_declined(participant)) else { continue };
+        if actor::kind_of(actor).as_deref() != Some("Patient") {
+            continue;
+        }
+        let name = actor::name(transaction, "Patient", actor)?;
+        let key = name.and_then(|name| Key::parse(&name)).filter(|key| key.collection() == "Patient");
+        let patient = key.map(|key| transaction.read(&key)).transpose()?.flatten();
+        if !patient.is_some_and(|patient| is_active(patient.root())) {
+            let expression = format!("Appointment.participant[{at}].actor");
+            return Err(Reason::Unregistered.refuse(as_sent(actor), expression));
+        }
+    }
+    Ok(())
+}
+
+fn is_active(patient: Node<'_>) -> bool {
+    let is = |name: &str| patient.get(name).and_then(Node::as_bool);
+    is("active") != Some(false) && patient.get("deceasedDateTime").is_none() && is("deceasedBoolean") != Some(true)
 }

@@ -12,6 +12,8 @@ pub(super) enum Reason {
     SlotTaken,
     SlotHeld,
     SlotTwice,
+    OfPractice,
+    Unregistered,
     Capacity,
     Busy,
     FullDay,
@@ -68,12 +70,16 @@ impl Reason {
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.
     const fn facts(self) -> (IssueType, &'static str, &'static str) {
-        use IssueType::{BusinessRule, Conflict, UnresolvedReference, Value};
+        use IssueType::{BusinessRule, Conflict, Forbidden, UnresolvedReference, Value};
         const INVALID: &str = "INVALID_RESOURCE";
         match self {
             Reason::UnknownSlot => (UnresolvedReference, "REFERENCE_NOT_FOUND", "{} is no slot of this server"),
             Reason::SlotTaken => (Conflict, "DUPLICATE_REJECTED", "the slot {} is not free"),
             Reason::SlotHeld => (Conflict, "DUPLICATE_REJECTED", "the slot is held by {}; cancel that first"),
+            Reason::OfPractice => (Forbidden, "ACCESS_DENIED", "only the practice writes {}"),
+            Reason::Unregistered => {
+                (UnresolvedReference, "PATIENT_NOT_FOUND", "{} is no patient who is registered here")
+            }
             Reason::Capacity => (Value, INVALID, "the capacity {} is no whole number from `1` to `1000`"),
             Reason::Busy => (Conflict, "DUPLICATE_REJECTED", "{} has another appointment at that time"),
             Reason::FullDay => (

@@ -71,7 +71,7 @@ impl Surgery {
         );
         let nurse = r#""serviceType":[{"text":"nurse"}],"status""#;
         surgery.hold(&[
-            r#"{"resourceType":"Patient","id":"p1"}"#,
+            r#"{"resourceType":"Patient","id":"p1","identifier":[{"system":"urn:n","value":"1"}]}"#,
             r#"{"resourceType":"Location","id":"loc1"}"#,
             r#"{"resourceType":"Schedule","id":"sch1","actor":[{"reference":"Location/loc1"}]}"#,
             r#"{"resourceType":"Schedule","id":"sch2","actor":[{"reference":"Location/loc1"}]}"#,
@@ -364,7 +364,10 @@ fn accepts_what_fits() {
         (nine("a").replace("09:00:00Z", "10:00:00+01:00"), &["s0900"]),
         (nine("a").replace("Slot/s0900", "http://localhost/fhir/Slot/s0900"), &["s0900"]),
         (
-            nine("a").replace(r#""reference":"Patient/p1""#, r#""type":"Patient","identifier":{"value":"1"}"#),
+            nine("a").replace(
+                r#""reference":"Patient/p1""#,
+                r#""type":"Patient","identifier":{"system":"urn:n","value":"1"}"#,
+            ),
             &["s0900"],
         ),
         (named("description", 100), &["s0900"]),
@@ -631,7 +634,10 @@ fn a_hold_that_is_over_when_it_is_committed_ends() {
     let watch = Arc::new(Watch(AtomicI64::new(NOON)));
     let at_commit = Arc::new(AtCommit { watch: watch.clone(), sweeps: Mutex::default() });
     let surgery = Surgery::with(References::Accept, watch, at_commit.clone());
-    surgery.hold(&[&slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z")]);
+    surgery.hold(&[
+        r#"{"resourceType":"Patient","id":"p1"}"#,
+        &slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z"),
+    ]);
     assert_eq!(surgery.sweep(0), (0, false, 0), "nothing to end");
     let sweeps = (surgery.services.clone(), Arc::downgrade(&surgery.repository));
     *at_commit.sweeps.lock().expect("nobody panicked") = Some(sweeps);

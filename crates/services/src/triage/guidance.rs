@@ -19,7 +19,7 @@ impl Rule for GuidanceGiver {
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        match transaction.requester().is_some_and(Requester::is_lay) {
+        match transaction.requester().is_some_and(Requester::asks_for_patient) {
             true => Err(Reason::NotAnEngine.refuse(planned.key.collection(), planned.key.collection())),
             false => Ok(()),
         }

@@ -49,19 +49,18 @@ impl Rule for Guided {
             (_, Some(_)) if is_kept => None,
             (_, Some(after)) => self.guidance(transaction, &planned.key, after)?,
         };
-        for key in before.map(|before| before.guidance(transaction)).unwrap_or_default() {
-            let name = name(&key);
-            if used.as_ref() != Some(&key) && holder(transaction, &name)?.as_deref() == Some(planned.key.as_str()) {
-                transaction.release(name);
-            }
+        // What it was booked by it may not name any more.
+        let place = place(&planned.key);
+        if let Some(name) = before.and(transaction.claimed(&place)?)
+            && used.as_ref().is_none_or(|key| self::name(key) != name)
+        {
+            transaction.release(name);
+            transaction.release(place.clone());
         }
-        match used {
-            Some(key) => {
-                let refusal = Reason::UsedBefore.refuse(&key, SUPPORTING);
-                transaction.claim(name(&key), planned.key.as_str().as_bytes().to_vec(), refusal)
-            }
-            None => Ok(()),
-        }
+        let Some(key) = used else { return Ok(()) };
+        let refusal = Reason::UsedBefore.refuse(&key, SUPPORTING);
+        transaction.claim(name(&key), planned.key.as_str().as_bytes().to_vec(), refusal)?;
+        transaction.exchange(place, Some(name(&key)))
     }
 }
 
@@ -188,6 +187,11 @@ fn reference(transaction: &Transaction<'_>, reference: Option<Node<'_>>) -> Opti
 /// What an appointment that was booked by a triage holds.
 fn name(guidance: &Key) -> Vec<u8> {
     format!("triage/{guidance}").into_bytes()
+}
+
+/// Where stands what an appointment holds.
+fn place(appointment: &Key) -> Vec<u8> {
+    format!("triage/of/{}", appointment.id()).into_bytes()
 }
 
 fn holder(transaction: &mut Transaction<'_>, name: &[u8]) -> Result<Option<String>, Outcome> {

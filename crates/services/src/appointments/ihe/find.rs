@@ -52,15 +52,9 @@ const ADDRESSES: [&str; 3] = [
     "schedule.actor:HealthcareService.location.address",
 ];
 
-/// The inputs that would have to be passed over.
-const NOT_SERVED: [(&str, &str); 6] = [
-    ("patient-reference", "free times are the same for every patient"),
-    ("patient-resource", "free times are the same for every patient"),
-    ("reason", "slots do not say which reasons they are for; ask by `specialty` or `visit-type`"),
-    ("referral-identifier", "slots do not say which referrals they are for"),
-    ("timing", "ask for each period by `start` and `end`"),
-    ("insurance-reference", "slots do not say who pays"),
-];
+/// The input that would have to be passed over. For whom and for what reason the times are (`patient-reference`, `patient-resource`, `reason`,
+/// `referral-identifier`, `insurance-reference`) may be said: slots tell nothing by which one is free for some patients only.
+const NOT_SERVED: (&str, &str) = ("timing", "ask for each period by `start` and `end`");
 
 impl Operation for Find {
     fn code(&self) -> &'static str {
@@ -83,7 +77,7 @@ impl Operation for Find {
         session.permit(Act::Read, "Appointment")?;
         let inputs = Inputs::of(invocation);
         inputs.refuse_alone()?;
-        NOT_SERVED.iter().try_for_each(|(name, why)| inputs.refuse(name, why))?;
+        inputs.refuse(NOT_SERVED.0, NOT_SERVED.1)?;
         let (start, end) = (time(&inputs, "start")?, time(&inputs, "end")?);
         if moment(&start).zip(moment(&end)).is_some_and(|(start, end)| start.range().0 >= end.range().1) {
             let text = format!("the input `end` {} is not after `start` {}", quoted(&end), quoted(&start));

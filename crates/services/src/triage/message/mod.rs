@@ -50,7 +50,7 @@ impl Operation for ProcessMessage {
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
-        if let Some(requester) = session.requester().filter(|requester| Requester::is_lay(requester)) {
+        if let Some(requester) = session.requester().filter(|requester| Requester::asks_for_patient(requester)) {
             let user = requester.user.as_ref().map_or("", |user| user.collection());
             return Err(Reason::NotASender.refuse(user, "Bundle"));
         }
