@@ -107,6 +107,9 @@ fn change(
     let is_professional = caller::is_professional(transaction);
     status::known(&to)?;
     status::permit(is_professional, &from, &to)?;
+    if from != to && to == "completed" && !caller::is_practice(transaction) {
+        return Err(Reason::OfPractice.refuse(to, "Task.status"));
+    }
     if !is_professional {
         if from != "requested" {
             return Err(Reason::NotRequested.refuse(from, "Task.status"));
