@@ -1,6 +1,6 @@
 //! A transaction in the making, as rules see it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use fhir::json::{Document, Node};
@@ -34,6 +34,8 @@ pub struct Transaction<'a> {
     names: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The names taken and given back: what each shall hold.
     claims: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The names that shall hold what they never held.
+    stirred: BTreeSet<Vec<u8>>,
     /// The stored values to be.
     pub(crate) settings: BTreeMap<Vec<u8>, Vec<u8>>,
 }
@@ -62,6 +64,7 @@ impl<'a> Transaction<'a> {
             stored: HashMap::default(),
             names: BTreeMap::new(),
             claims: BTreeMap::new(),
+            stirred: BTreeSet::new(),
             settings: BTreeMap::new(),
         }
     }
@@ -186,6 +189,12 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Lets a name that nobody claims hold what it never held before, if anything is written: whoever has looked at it and is committed later is
+    /// made anew. Two that stir one name at the same time do not wait for each other.
+    pub fn stir(&mut self, name: Vec<u8>) {
+        self.stirred.insert(name);
+    }
+
     /// The resource of this server that a literal reference leads to; `None` for any other reference.
     pub fn local(&self, reference: &str) -> Option<Key> {
         self.session.local(reference)
@@ -301,6 +310,11 @@ impl<'a> Transaction<'a> {
             {
                 batch.writes.push(Write::Claim { name: name.clone(), value: value.clone() });
             }
+        }
+        if let Some(first) = written.first().map(|&at| &self.writes[at]) {
+            let value = format!("{}/{}", first.key, first.next_version()).into_bytes();
+            let stirred = self.stirred.iter().map(|name| Write::Set { name: name.clone(), value: value.clone() });
+            batch.writes.extend(stirred);
         }
         let versions = written.iter().map(|&at| (&self.writes[at].key, self.writes[at].next_version()));
         batch.writes.extend(library::Generation::begun_by(versions.clone()));

@@ -1,12 +1,13 @@
 //! Writes against a store on disk.
 
 use fhir::IssueType::{self, *};
+use fhir::json::Document;
 use store::StoreError;
 
 use super::plan::Plan;
 use super::{Kept, draft};
 use crate::testing::*;
-use crate::{Change, ChangeKind, Counted, History, HistoryScope, Method, References};
+use crate::{Change, ChangeKind, Counted, History, HistoryScope, Method, References, Transaction};
 
 const ANN: &str =
     r#"{"resourceType":"Patient","id":"ann","active":true,"identifier":[{"system":"http://s","value":"1"}]}"#;
@@ -380,6 +381,29 @@ fn conditions_over_joins_are_checked_again() {
         house.done(put(meanwhile));
         let lost = matches!(house.repository.store().commit(batch), Err(StoreError::Conflict(_)));
         assert_eq!(lost, matters, "{unless} and then {meanwhile}");
+    }
+}
+
+/// Whoever has looked at what another has stirred meanwhile is made anew; two that stir the same are not.
+#[test]
+fn what_is_stirred_is_seen_by_who_looked_at_it() {
+    for (looks, stirs, is_lost) in [("a", "b", true), ("a", "a", true), ("b", "a", false), ("b", "b", false)] {
+        let house = House::new();
+        let session = house.session();
+        let snapshot = session.snapshot().expect("a snapshot");
+        let batch = |name: &str, looks: &str, stirs: &str| {
+            let mut transaction = Transaction::new(&session, &*snapshot);
+            let document = Document::parse(format!(r#"{{"resourceType":"Patient","id":"{name}"}}"#).as_bytes());
+            transaction.put(&key(&format!("Patient/{name}")), document.expect("JSON")).expect("planned");
+            transaction.claimed(looks.as_bytes()).expect("a value");
+            transaction.stir(stirs.as_bytes().to_vec());
+            transaction.batch().expect("a batch").0
+        };
+        let (first, second) = (batch("first", "b", "a"), batch("second", looks, stirs));
+        let store = house.repository.store();
+        store.commit(first).expect("the first");
+        let lost = matches!(store.commit(second), Err(StoreError::Conflict(_)));
+        assert_eq!(lost, is_lost, "{looks} {stirs}");
     }
 }
 
