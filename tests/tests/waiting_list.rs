@@ -396,6 +396,117 @@ fn what_a_practice_sends_as_free_is_offered() {
     assert_eq!(statuses(&flint, &["own", "a3"]), "booked waitlist");
 }
 
+/// Whether the slot is there before who waits for it or comes after, a period holds a slot that begins and ends with it.
+#[test]
+fn periods_hold_what_begins_and_ends_with_them() {
+    let cases = [
+        (json!({ "start": "2027-03-09T09:00:00Z", "end": "2027-03-09T09:10:00Z" }), "proposed"),
+        (json!({ "start": "2027-03-09T09:00:00.000Z", "end": "2027-03-09T09:10:00.000Z" }), "proposed"),
+        (json!({ "start": "2027-03-09T09:00:00Z" }), "proposed"),
+        (json!({ "end": "2027-03-09T09:10:00Z" }), "proposed"),
+        (json!({ "end": "2027-03-09T09:09:59Z" }), "proposed"),
+        (json!({ "start": "2027-03-09T09:00:01Z", "end": "2027-03-09T09:10:00Z" }), "waitlist"),
+        (json!({ "start": "2027-03-09T09:00:00Z", "end": "2027-03-09T09:09:58Z" }), "waitlist"),
+    ];
+    for (period, expected) in cases {
+        let flint = practice();
+        let mut first = waiting("a1", "w1");
+        first["requestedPeriod"] = json!([period]);
+        let mut second = first.clone();
+        put(&flint, first);
+        set_status(&flint, "held1", "cancelled").expect(200);
+        assert_eq!(statuses(&flint, &["a1"]), expected, "given back in {period}");
+        set_status(&flint, "a1", "cancelled").expect(200);
+        second["id"] = json!("a2");
+        put(&flint, second);
+        assert_eq!(statuses(&flint, &["a2"]), expected, "free in {period}");
+    }
+}
+
+/// As many as can come to one slot are offered it.
+#[test]
+fn every_seat_is_offered() {
+    let flint = practice();
+    for (id, patient) in [("a1", "w1"), ("a2", "w2"), ("a3", "w3")] {
+        put(&flint, waiting(id, patient));
+    }
+    let mut group = slot("g20", 20);
+    group["extension"] = json!([{ "url": "http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity", "valueInteger": 2 }]);
+    put(&flint, group);
+    assert_eq!(statuses(&flint, &["a1", "a2", "a3"]), "proposed proposed waitlist");
+    assert_eq!(status(&flint, "Slot/g20"), "busy-tentative");
+    set_status(&flint, "a1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a2", "a3"]), "proposed proposed");
+}
+
+#[test]
+fn who_declines_or_wants_something_else_is_offered_what_lies_free() {
+    let flint = practice();
+    put(&flint, slot("g20", 20));
+    put(&flint, slot("g30", 30));
+    let offered = |id: &str| flint.get(&format!("/Appointment/{id}")).expect(200).pointer("/slot/0/reference");
+    put(&flint, waiting("a1", "w1"));
+    assert_eq!(offered("a1"), "Slot/g20");
+    flint.send("POST /AppointmentResponse", answer("a1", "w1", "declined")).expect(201);
+    assert_eq!((statuses(&flint, &["a1"]).as_str(), offered("a1").as_str()), ("proposed", "Slot/g30"));
+    set_status(&flint, "a1", "waitlist").expect(200);
+    assert_eq!(statuses(&flint, &["a1"]), "waitlist");
+    flint.get("/Communication?subject=Patient/w1").expect(200).facts(&[("/total", "2")]);
+    // Another day suits, or another practitioner.
+    let mut other = waiting("a2", "w2");
+    other["requestedPeriod"] = json!([{ "start": "2027-03-10", "end": "2027-03-12" }]);
+    put(&flint, other);
+    assert_eq!(statuses(&flint, &["a2"]), "waitlist");
+    flint.send("PUT /Appointment/a2", waiting("a2", "w2")).expect(200);
+    assert_eq!(offered("a2"), "Slot/g20");
+    // Whoever does not look at an offer is offered nothing that others could have meanwhile.
+    flint.advance(OFFER);
+    assert_eq!(statuses(&flint, &["a1", "a2"]), "waitlist waitlist");
+    assert_eq!([status(&flint, "Slot/g20"), status(&flint, "Slot/g30")], ["free", "free"]);
+}
+
+/// However many there are before them for whom the slot is too short.
+#[test]
+fn who_waits_behind_many_is_found() {
+    let flint = practice();
+    let entry = |resource: Value| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        let url = format!("{}/{}", text("resourceType"), text("id"));
+        json!({ "resource": resource, "request": { "method": "PUT", "url": url } })
+    };
+    let mut entries = Vec::new();
+    for patient in 0..42 {
+        entries.push(entry(json!({ "resourceType": "Patient", "id": format!("many{patient}") })));
+        for place in 0..5 {
+            let mut long = waiting(&format!("long{patient}-{place}"), &format!("many{patient}"));
+            long["minutesDuration"] = json!(20);
+            entries.push(entry(long));
+        }
+    }
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+    flint.send("POST /", bundle).expect(200);
+    put(&flint, waiting("a1", "w1"));
+    set_status(&flint, "held1", "cancelled").expect(200);
+    assert_eq!(statuses(&flint, &["a1"]), "proposed");
+}
+
+/// Whichever of the two is first.
+#[test]
+fn who_comes_while_a_slot_is_given_back_is_offered_it() {
+    let flint = practice();
+    put(&flint, slot("g20", 20));
+    for turn in 0..40 {
+        let (booked, waits) = (format!("b{turn}"), format!("a{turn}"));
+        put(&flint, booking(&booked, "g20", 20, "w2"));
+        std::thread::scope(|scope| {
+            scope.spawn(|| set_status(&flint, &booked, "cancelled").expect(200));
+            scope.spawn(|| put(&flint, waiting(&waits, "w1")));
+        });
+        assert_eq!(statuses(&flint, &[&waits]), "proposed", "{turn}");
+        set_status(&flint, &waits, "cancelled").expect(200);
+    }
+}
+
 /// The one who gives a slot back learns nothing of who waits, and the one who waits nothing of who gave it back.
 #[test]
 fn nobody_learns_of_the_other() {

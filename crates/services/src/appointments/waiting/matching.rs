@@ -9,14 +9,20 @@ use repository::{Key, Transaction, query_string};
 use super::entry::{WAITING_SINCE, was_offered};
 use crate::appointments::resource::{Entry, is_patient};
 
-/// How many of those who wait for the practitioner, place or service, and of those who wait for the kind of service, are looked at.
-const CANDIDATES_MAX: usize = 200;
+/// How many of those who wait for the practitioner, place or service, and of those who wait for the kind of service, are looked at: first so
+/// many, and as long as none of them can come so many more times as many, up to the most.
+const CANDIDATES: usize = 200;
+const CANDIDATES_MORE: usize = 4;
+const CANDIDATES_MAX: usize = 3200;
 
 /// How many free slots are looked at for who comes to the list: in each period, of the practitioner, place or service, else of the kind of service.
 const FREE_MAX: usize = 20;
 
 /// In how many of the periods that somebody asks for.
 const PERIODS_MAX: usize = 5;
+
+/// A second, in microseconds: by so much more is searched for than is wanted, and all that is found is looked at.
+const MOMENT: i64 = 1_000_000;
 
 /// A slot that is free, as those who wait would have it.
 pub(super) struct Vacancy<'a> {
@@ -54,31 +60,25 @@ impl<'a> Vacancy<'a> {
         Ok(Some(Vacancy { key, start, end, actors, kinds, channel }))
     }
 
-    /// Those who wait for it and were not offered it, who waits longest first.
-    pub(super) fn candidates(&self, transaction: &mut Transaction<'_>) -> Result<Vec<Key>, Outcome> {
+    /// By what those who wait may look for it.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.actors.iter().chain(&self.kinds).map(String::as_str)
+    }
+
+    /// The queries for those who may wait for it, who waits longest first.
+    fn queries(&self) -> Vec<String> {
         // Texts are no tokens.
         let kinds: Vec<_> = self.kinds.iter().filter(|kind| kind.contains('|')).map(String::as_str).collect();
         let actors: Vec<_> = self.actors.iter().map(String::as_str).collect();
-        let mut found: BTreeSet<Key> = BTreeSet::new();
-        for (name, values) in [("actor", actors), ("service-type", kinds)] {
-            if !values.is_empty() {
-                let narrowed = query_string([(name, values.join(",").as_str())]);
-                let (start, end) = (self.start, self.end);
-                let period = format!("requested-period=le{start}&requested-period=ge{end}");
-                let query = format!("status=waitlist&{period}&{narrowed}&_sort=waiting-since");
-                found.extend(transaction.lookup("Appointment", &query, CANDIDATES_MAX)?);
-            }
-        }
-        let mut suitable = Vec::new();
-        for key in found {
-            if let Some(appointment) = transaction.read(&key)?
-                && self.suits(transaction, &appointment)
-            {
-                suitable.push((since(Entry::new(&appointment)), key));
-            }
-        }
-        suitable.sort();
-        Ok(suitable.into_iter().map(|(_, key)| key).collect())
+        let queries = [("actor", actors), ("service-type", kinds)].into_iter().filter(|(_, values)| !values.is_empty());
+        let queries = queries.map(|(name, values)| {
+            let narrowed = query_string([(name, values.join(",").as_str())]);
+            // Not `le` and `ge`, which do not find a period that begins or ends just then and is no part of that moment.
+            let (start, end) = (Instant(self.start.0 + MOMENT), Instant(self.end.0 - MOMENT));
+            let period = format!("requested-period=lt{start}&requested-period=gt{end}");
+            format!("status=waitlist&{period}&{narrowed}&_sort=waiting-since")
+        });
+        queries.collect()
     }
 
     /// Whether an appointment waits for this: at that time, for all whom it names, for the kind of service and the channel where it says so.
@@ -112,22 +112,104 @@ impl<'a> Vacancy<'a> {
     }
 }
 
+/// Those who wait for a slot and were not offered it, some at a time, who waits longest first.
+#[derive(Default)]
+pub(super) struct Candidates {
+    seen: BTreeSet<Key>,
+    /// How many of each query were looked at.
+    count: usize,
+    is_done: bool,
+}
+
+impl Candidates {
+    /// The next of them; `None` when there are no more, or more than are looked at.
+    pub(super) fn next(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        vacancy: &Vacancy<'_>,
+    ) -> Result<Option<Vec<Key>>, Outcome> {
+        if self.is_done {
+            return Ok(None);
+        }
+        self.count = if self.count == 0 { CANDIDATES } else { self.count * CANDIDATES_MORE };
+        self.is_done = true;
+        let mut found = BTreeSet::new();
+        // Up to when those are found who wait since then: of who came later one query tells and the other not yet.
+        let mut complete = Instant(i64::MAX);
+        for query in vacancy.queries() {
+            let keys = transaction.lookup("Appointment", &query, self.count)?;
+            if self.count < CANDIDATES_MAX
+                && keys.len() == self.count
+                && let Some(last) = keys.last().map(|last| transaction.read(last)).transpose()?.flatten()
+            {
+                complete = complete.min(since(Entry::new(&last)));
+                self.is_done = false;
+            }
+            found.extend(keys);
+        }
+        let mut suitable = Vec::new();
+        for key in found {
+            let Some(appointment) = transaction.read(&key)? else { continue };
+            let since = since(Entry::new(&appointment));
+            if since <= complete && self.seen.insert(key.clone()) && vacancy.suits(transaction, &appointment) {
+                suitable.push((since, key));
+            }
+        }
+        suitable.sort();
+        Ok(Some(suitable.into_iter().map(|(_, key)| key).collect()))
+    }
+}
+
+/// By what the free slots are found that somebody waits for.
+pub(super) enum LookedFor {
+    Nothing,
+    /// One of those whom the appointment names.
+    Actor(String),
+    Kinds(Vec<String>),
+}
+
+impl LookedFor {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let names: &[String] = match self {
+            LookedFor::Nothing => &[],
+            LookedFor::Actor(actor) => std::slice::from_ref(actor),
+            LookedFor::Kinds(kinds) => kinds,
+        };
+        names.iter().map(String::as_str)
+    }
+}
+
+/// By what the slots are found that an appointment waits for.
+pub(super) fn looked_for(transaction: &Transaction<'_>, appointment: &Document) -> LookedFor {
+    let mut kinds = Entry::new(appointment).service_types();
+    kinds.retain(|kind| kind.contains('|'));
+    match wanted(transaction, appointment).into_iter().next() {
+        Some(Some(actor)) => LookedFor::Actor(actor),
+        None if !kinds.is_empty() => LookedFor::Kinds(kinds),
+        _ => LookedFor::Nothing,
+    }
+}
+
 /// The free slots that who waits may want, the earliest of each period first.
-pub(super) fn free(transaction: &Transaction<'_>, appointment: &Document) -> Result<Vec<Key>, Outcome> {
-    let kinds: Vec<_> = Entry::new(appointment).service_types().into_iter().filter(|kind| kind.contains('|')).collect();
-    let kinds = kinds.join(",");
-    let narrowed = match &wanted(transaction, appointment)[..] {
-        [Some(actor), ..] => vec![query_string([("schedule.actor", actor.as_str())])],
-        [] if !kinds.is_empty() => {
+pub(super) fn free(
+    transaction: &Transaction<'_>,
+    appointment: &Document,
+    looked_for: &LookedFor,
+) -> Result<Vec<Key>, Outcome> {
+    let narrowed = match looked_for {
+        LookedFor::Actor(actor) => vec![query_string([("schedule.actor", actor.as_str())])],
+        LookedFor::Kinds(kinds) => {
+            let kinds = kinds.join(",");
             ["service-type", "schedule.service-type"].map(|name| query_string([(name, kinds.as_str())])).into()
         }
-        _ => return Ok(Vec::new()),
+        LookedFor::Nothing => return Ok(Vec::new()),
     };
     let now = Instant::from_millis(transaction.now());
     let mut found = Vec::new();
     for period in appointment.root().get("requestedPeriod").into_iter().flat_map(Node::each).take(PERIODS_MAX) {
         let from = range(period, "start").map_or(now, |(start, _)| start.max(now));
-        let until = range(period, "end").map(|(_, end)| format!("&end=le{end}")).unwrap_or_default();
+        let until = range(period, "end").map(|(_, end)| Instant(end.0.saturating_add(MOMENT)));
+        let until = until.map(|end| format!("&end=lt{end}")).unwrap_or_default();
         for narrowed in &narrowed {
             let query = format!("status=free&start=ge{from}{until}&{narrowed}&_sort=start");
             for slot in transaction.lookup("Slot", &query, FREE_MAX)? {

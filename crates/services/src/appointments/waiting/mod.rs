@@ -5,11 +5,13 @@
 //!   what tells the patient.
 //! - The order is that of waiting, by a time that the server keeps. Whoever declines, or does not answer, waits on at the end.
 //! - A slot is offered to nobody twice.
+//! - Whoever comes to the list while a slot is given back is offered it, whichever of the two is committed first.
 //! - Nobody has more than a few places on the list.
 
 mod answer;
 mod entry;
 mod matching;
+mod meeting;
 mod offer;
 mod place;
 mod replaces;

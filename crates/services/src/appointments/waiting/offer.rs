@@ -6,20 +6,22 @@ use fhir::json::{Document, quote};
 use fhir::{Instant, Outcome};
 use repository::{Key, Millis, Planned, Rule, Transaction};
 
-use super::entry::{has_waited, offers};
-use super::matching::{Vacancy, free};
+use super::entry::offers;
+use super::matching::{Candidates, LookedFor, Vacancy, free, looked_for};
+use super::meeting;
 use super::replaces::replaced;
 use crate::Services;
 use crate::appointments::resource::Entry;
 use crate::appointments::seats::Hold;
-use crate::appointments::{actor, booker, booking, guard, kept, slot};
+use crate::appointments::{actor, booker, booking, guard, hold, kept, slot};
 
 /// How many changes of one transaction are looked at for slots that become free: who sends more at a time has them offered to those who come
 /// later only.
 const SENT_MAX: usize = 500;
 
 /// A slot that an appointment gives back, or that a practice sends as free, is offered to who waits longest for one like it; who comes to the
-/// list is offered the first that is free. Comes after what decides who holds slots.
+/// list, wants something else or declines is offered the first that is free. Who left an offer unanswered is not: nobody else would have what
+/// they do not look at. Comes after what decides who holds slots.
 #[derive(Debug)]
 pub(crate) struct Offers {
     pub(crate) services: Arc<Services>,
@@ -39,7 +41,7 @@ impl Rule for Offers {
             return Ok(());
         }
         if planned.key.collection() == "Slot" {
-            return match becomes_free(transaction, planned)? {
+            return match becomes_free(transaction, planned) {
                 true => self.offer(transaction, &planned.key),
                 false => Ok(()),
             };
@@ -47,21 +49,24 @@ impl Rule for Offers {
         for slot in held_before(transaction, planned)? {
             self.offer(transaction, &slot)?;
         }
-        let is_back = planned.before.as_deref().is_some_and(|before| has_waited(Entry::new(before)));
-        match is_back {
+        let waiting = transaction.read(&planned.key)?.filter(|waiting| Entry::new(waiting).status() == "waitlist");
+        let Some(waiting) = waiting.filter(|_| !transaction.changes_nothing(&planned.key)) else { return Ok(()) };
+        let looked_for = looked_for(transaction, &waiting);
+        meeting::comes(transaction, looked_for.names())?;
+        let before = planned.before.as_deref().map(Entry::new);
+        match before.is_some_and(|before| hold::is_over(before, transaction.now())) {
             true => Ok(()),
-            false => self.welcome(transaction, &planned.key),
+            false => self.welcome(transaction, &planned.key, &waiting, &looked_for),
         }
     }
 }
 
-/// Whether a slot that was sent becomes free, and somebody waits at all.
-fn becomes_free(transaction: &Transaction<'_>, planned: &Planned) -> Result<bool, Outcome> {
+/// Whether a slot that was sent becomes free.
+fn becomes_free(transaction: &Transaction<'_>, planned: &Planned) -> bool {
     let is_free = |slot: &Document| Entry::new(slot).status() == "free";
-    Ok(planned.after.as_deref().is_some_and(is_free)
+    planned.after.as_deref().is_some_and(is_free)
         && !planned.before.as_deref().is_some_and(is_free)
         && transaction.change_of(&planned.key).is_some_and(|at| at < SENT_MAX)
-        && !transaction.lookup("Appointment", "status=waitlist", 1)?.is_empty())
 }
 
 /// The slots that the appointment held, and those of the one that it replaces.
@@ -81,26 +86,38 @@ fn held_before(transaction: &mut Transaction<'_>, planned: &Planned) -> Result<V
 }
 
 impl Offers {
-    /// Offers a slot, where it is free and to come, to the first who can come.
+    /// Offers a slot, where it is free and to come, to the first who can come; one that several can have to as many.
     fn offer(&self, transaction: &mut Transaction<'_>, key: &Key) -> Result<(), Outcome> {
         let Some(slot) = transaction.read(key)? else { return Ok(()) };
         let Some(vacancy) = Vacancy::new(transaction, key, &slot)? else { return Ok(()) };
-        for candidate in vacancy.candidates(transaction)? {
-            if self.offer_to(transaction, &candidate, &vacancy, Entry::new(&slot))? {
-                break;
+        meeting::is_given(transaction, vacancy.names())?;
+        if transaction.lookup("Appointment", "status=waitlist", 1)?.is_empty() {
+            return Ok(());
+        }
+        let mut candidates = Candidates::default();
+        while let Some(several) = candidates.next(transaction, &vacancy)? {
+            for candidate in several {
+                let is_offered = self.offer_to(transaction, &candidate, &vacancy, Entry::new(&slot))?;
+                if is_offered && !transaction.read(key)?.is_some_and(|slot| Entry::new(&slot).status() == "free") {
+                    return Ok(());
+                }
             }
         }
         Ok(())
     }
 
-    /// Offers who has come to the list the first free slot that suits.
-    fn welcome(&self, transaction: &mut Transaction<'_>, key: &Key) -> Result<(), Outcome> {
-        let waiting = transaction.read(key)?.filter(|waiting| Entry::new(waiting).status() == "waitlist");
-        let Some(waiting) = waiting else { return Ok(()) };
-        for slot_key in free(transaction, &waiting)? {
+    /// Offers who looks for a slot the first free one that suits.
+    fn welcome(
+        &self,
+        transaction: &mut Transaction<'_>,
+        key: &Key,
+        waiting: &Document,
+        looked_for: &LookedFor,
+    ) -> Result<(), Outcome> {
+        for slot_key in free(transaction, waiting, looked_for)? {
             let Some(slot) = transaction.read(&slot_key)? else { continue };
             if let Some(vacancy) = Vacancy::new(transaction, &slot_key, &slot)?
-                && vacancy.suits(transaction, &waiting)
+                && vacancy.suits(transaction, waiting)
                 && self.offer_to(transaction, key, &vacancy, Entry::new(&slot))?
             {
                 break;
