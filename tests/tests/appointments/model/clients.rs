@@ -27,10 +27,15 @@ pub(super) enum Deed {
     Send,
     Withdraw,
     Look,
+    Join,
+    Wish,
+    Leave,
+    Accept,
+    Decline,
 }
 
 /// How often each is done among the others.
-pub(super) const DEEDS: [(Deed, u64); 15] = [
+pub(super) const DEEDS: [(Deed, u64); 20] = [
     (Deed::Book, 16),
     (Deed::Hold, 14),
     (Deed::OperationHold, 5),
@@ -46,6 +51,11 @@ pub(super) const DEEDS: [(Deed, u64); 15] = [
     (Deed::Send, 8),
     (Deed::Withdraw, 1),
     (Deed::Look, 6),
+    (Deed::Join, 14),
+    (Deed::Wish, 5),
+    (Deed::Leave, 3),
+    (Deed::Accept, 8),
+    (Deed::Decline, 6),
 ];
 
 /// How many of the newest appointments are thought of.
@@ -89,10 +99,10 @@ pub(super) struct Answer {
 
 /// Who makes one request after the other.
 pub(super) struct Client<'a> {
-    flint: &'a Flint,
+    pub(super) flint: &'a Flint,
     clock: &'a Ticking,
     board: &'a Board,
-    random: Random,
+    pub(super) random: Random,
     seed: u64,
     pub(super) answers: Vec<Answer>,
 }
@@ -109,6 +119,8 @@ impl<'a> Client<'a> {
         match self.deed() {
             deed @ (Deed::Book | Deed::Hold | Deed::OperationHold | Deed::OperationBook) => self.begin(deed),
             deed @ (Deed::Send | Deed::Withdraw) => self.practice(deed),
+            Deed::Join => self.join(),
+            deed @ (Deed::Wish | Deed::Leave | Deed::Accept | Deed::Decline) => self.wait(deed),
             deed => match self.board.pick(&mut self.random) {
                 Some(id) => self.go_on(deed, &id),
                 None => self.begin(Deed::Book),
@@ -206,6 +218,8 @@ impl<'a> Client<'a> {
                         let call = self.flint.call(&line).header("If-Match", &tag(&read)).json(&cancelled(&read));
                         self.send(deed, line, call);
                     }
+                    // What waits, or is offered, is moved to no slot: those who do that are the waiters.
+                    Deed::Move if ["waitlist", "proposed"].iter().any(|status| read["status"] == *status) => {}
                     Deed::Move => self.shift(&line, &read),
                     Deed::Reschedule => self.reschedule(id, &read),
                     _ => {}
@@ -233,7 +247,10 @@ impl<'a> Client<'a> {
         }
         if self.random.one_in(4) {
             for name in ["slot", "start", "end"] {
-                moved[name] = read[name].clone();
+                match read.get(name) {
+                    Some(value) => moved[name] = value.clone(),
+                    None => drop(moved.as_object_mut().expect("an object").remove(name)),
+                }
             }
         }
         moved["id"] = read["id"].clone();
@@ -257,17 +274,17 @@ impl<'a> Client<'a> {
         self.send(Deed::Reschedule, format!("POST / {bundle}"), call);
     }
 
-    fn give_status(&mut self, deed: Deed, id: &str, status: &str) {
+    pub(super) fn give_status(&mut self, deed: Deed, id: &str, status: &str) {
         self.send(deed, format!("PATCH /Appointment/{id} {status}"), to_status(self.flint, id, status));
     }
 
-    fn ask(&mut self, deed: Deed, line: &str, body: Value) {
+    pub(super) fn ask(&mut self, deed: Deed, line: &str, body: Value) {
         let call = self.flint.call(line);
         let call = if body.is_null() { call } else { call.json(&body) };
         self.send(deed, format!("{line} {body}"), call);
     }
 
-    fn send(&mut self, deed: Deed, asked: String, call: Call<'_>) -> Reply {
+    pub(super) fn send(&mut self, deed: Deed, asked: String, call: Call<'_>) -> Reply {
         let sent = self.clock.after(Duration::ZERO);
         let reply = call.send();
         let told = if reply.status < 300 { told(&asked, &reply) } else { Vec::new() };
@@ -279,20 +296,20 @@ impl<'a> Client<'a> {
     }
 }
 
-fn cancelled(read: &Value) -> Value {
+pub(super) fn cancelled(read: &Value) -> Value {
     let mut cancelled = read.clone();
     cancelled["status"] = json!("cancelled");
     cancelled["cancelationReason"] = json!({"text": "better"});
     cancelled
 }
 
-fn patient_of(appointment: &Value) -> String {
+pub(super) fn patient_of(appointment: &Value) -> String {
     let participants = appointment["participant"].as_array().into_iter().flatten();
     let mut actors = participants.filter_map(|it| it.pointer("/actor/reference")?.as_str());
     actors.find_map(|actor| actor.strip_prefix("Patient/")).expect("a patient").to_owned()
 }
 
-fn tag(resource: &Value) -> String {
+pub(super) fn tag(resource: &Value) -> String {
     format!("W/{}", resource["meta"]["versionId"])
 }
 

@@ -5,6 +5,16 @@ use super::super::{appointment, put, register, to_status};
 use super::replay::Replay;
 use super::world::PLACES;
 
+/// What is searched for: resources of a type with a status.
+const FOUND: [(&str, &str); 6] = [
+    ("Slot", "free"),
+    ("Slot", "busy"),
+    ("Slot", "busy-tentative"),
+    ("Appointment", "booked"),
+    ("Appointment", "cancelled"),
+    ("Communication", "completed"),
+];
+
 /// What is read is what was written last, each alone and all of a kind.
 pub(super) fn agree(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
     for (key, (number, resource)) in &replay.newest {
@@ -14,23 +24,27 @@ pub(super) fn agree(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
             wrong.push(format!("{key}/{number} is {resource:?}, and is read as {} {}", reply.status, reply.text));
         }
     }
-    for (resource_type, status) in
-        [("Slot", "free"), ("Slot", "busy"), ("Slot", "busy-tentative"), ("Appointment", "booked")]
-    {
-        let mut found = flint.get(&format!("/{resource_type}?status={status}&_count=1000")).expect(200).keys("match");
+    for (resource_type, status) in FOUND {
+        let query = format!("/{resource_type}?status={status}&_count=1000");
+        let (mut found, mut page) = (Vec::new(), Some(query));
+        while let Some(at) = page {
+            let reply = flint.get(&at).expect(200);
+            found.extend(reply.keys("match"));
+            page = reply.link("next");
+        }
         found.sort();
         let mut expected: Vec<_> = replay.newest.iter().collect();
         expected.retain(|(key, (_, resource))| {
-            key.starts_with(resource_type) && resource.as_ref().is_some_and(|it| it["status"] == status)
+            key.split('/').next() == Some(resource_type) && resource.as_ref().is_some_and(|it| it["status"] == status)
         });
         let expected: Vec<_> = expected.into_iter().map(|(key, _)| key.clone()).collect();
         if found != expected {
             wrong.push(format!("{resource_type}s that are {status}: found {found:?}, not {expected:?}"));
         }
     }
-    let held = flint.get("/Appointment?status=pending,proposed").expect(200).keys("match");
+    let held = flint.get("/Appointment?status=pending,proposed,waitlist").expect(200).keys("match");
     if !held.is_empty() {
-        wrong.push(format!("held after all holds were over: {held:?}"));
+        wrong.push(format!("held or waiting after all was over: {held:?}"));
     }
 }
 

@@ -7,6 +7,8 @@
 mod clients;
 /// The end: what is there, and that nothing is left over.
 mod ending;
+/// What must be true of the waiting list.
+mod list;
 /// Which refusals there are.
 mod refusals;
 /// What must be true of what was written.
@@ -17,6 +19,10 @@ mod seating;
 mod timeline;
 /// An appointment.
 mod visit;
+/// What those who wait ask for.
+mod waiters;
+/// What somebody waits for.
+mod wish;
 /// Few slots, few patients, few practitioners.
 mod world;
 
@@ -125,16 +131,18 @@ impl Run {
         });
     }
 
-    /// Lets all holds end, and fails on whatever is wrong.
+    /// Lets all holds end and all leave the waiting list, and fails on whatever is wrong.
     fn end(self, done: &mut BTreeMap<Deed, [usize; 2]>) {
         self.clock.advance(OVER);
+        let mut last = Client::new(&self.flint, &self.clock, &self.board, self.seed);
+        last.all_leave();
+        self.answers.lock().expect("nobody panicked").append(&mut last.answers);
         let mut wrong = Vec::new();
         let answers = self.answers.into_inner().expect("nobody panicked");
         for answer in &answers {
             done.entry(answer.deed).or_default()[usize::from(answer.status >= 300)] += 1;
             wrong.extend(refusals::wrong(answer));
         }
-        self.flint.get("/metadata").expect(200);
         let replay = replay::replay(&timeline::commits(&self.flint), &answers);
         wrong.extend(replay.wrong.iter().cloned());
         ending::agree(&self.flint, &replay, &mut wrong);
@@ -149,6 +157,7 @@ fn settings(clock: &Arc<Ticking>, ids: &Arc<AtomicU64>) -> impl FnOnce(&mut Conf
     let (clock, ids) = (clock.clone(), ids.clone());
     move |config| {
         config.clock = clock;
+        config.services.offer_duration = list::OFFER;
         config.ids = Arc::new(move || format!("id-{}", ids.fetch_add(1, Ordering::Relaxed)));
     }
 }

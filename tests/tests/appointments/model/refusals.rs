@@ -6,7 +6,7 @@ use super::clients::Answer;
 type Refusal = (u16, &'static str, &'static str, &'static str);
 
 /// Those that such requests get. Who comes too late for something is told so by 409, and by IHE's operations by 404.
-const KNOWN: [Refusal; 23] = [
+const KNOWN: [Refusal; 27] = [
     (409, "conflict", "DUPLICATE_REJECTED", "is not free"),
     (409, "conflict", "DUPLICATE_REJECTED", "has another appointment at that time"),
     (409, "conflict", "DUPLICATE_REJECTED", "is held for this patient"),
@@ -29,6 +29,12 @@ const KNOWN: [Refusal; 23] = [
     (422, "business-rule", "INVALID_RESOURCE", "an appointment cannot go"),
     (422, "business-rule", "INVALID_RESOURCE", "is no instant to come"),
     (422, "business-rule", "INVALID_RESOURCE", "is later than before"),
+    (409, "conflict", "CONFLICT", "and no offer that stands"),
+    (422, "business-rule", "INVALID_RESOURCE", "places on the waiting list"),
+    // Who declines what is offered no more declines to wait.
+    (422, "business-rule", "INVALID_RESOURCE", "is a patient who has not declined"),
+    // What waits has no time at which it is booked.
+    (422, "invariant", "", "app-3 does not hold"),
     // Entered in error after it was cancelled for a reason.
     (422, "invariant", "UNPROCESSABLE_ENTITY", "app-4 does not hold"),
 ];

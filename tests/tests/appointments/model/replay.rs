@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::clients::{Answer, Deed};
+use super::list::{Change, List, Scene};
 use super::seating::{Seating, Seats};
 use super::timeline::Version;
 use super::visit::{Visit, may_follow, until};
@@ -19,6 +20,7 @@ pub(super) struct Replay {
     pub(super) seatings: BTreeMap<String, Seating>,
     /// The slots and the holds that were over and not ended when others came to their seats.
     passed_on: BTreeSet<(String, String)>,
+    list: List,
     pub(super) wrong: Vec<String>,
 }
 
@@ -44,28 +46,40 @@ pub(super) fn replay(commits: &[Vec<Version>], answers: &[Answer]) -> Replay {
 /// A hold that was told of when it was over.
 fn outlived(answer: &Answer) -> Option<String> {
     let content = answer.told.iter().map(|(_, _, content)| content);
-    let is_over = |it: &Value| it["status"] == "pending" && until(it).is_some_and(|until| until <= answer.sent);
+    let is_over = |it: &Value| {
+        ["pending", "proposed"].iter().any(|held| it["status"] == *held)
+            && until(it).is_some_and(|until| until <= answer.sent)
+    };
     content.filter(|it| is_over(it)).map(|_| format!("a hold was over and stood: {}: {answer:?}", answer.asked)).next()
 }
 
 impl Replay {
     fn commit(&mut self, commit: &[Version], told: &mut Told<'_>) {
         let time = &commit[0].time;
+        let were_free = self.free();
+        let responses = self.responses(commit, told);
         let mut touched = BTreeSet::new();
-        let mut changed = Vec::new();
+        let mut given = BTreeSet::new();
+        let mut changes = Vec::new();
+        let mut asked = Vec::new();
         for version in commit.iter().filter(|version| version.is("Appointment")) {
-            let told = self.version(version, told);
+            let mut its = self.version(version, told);
+            its.extend(responses.get(&version.key).into_iter().flatten());
             let before = self.visits.remove(&version.key);
             self.passed_on.retain(|(_, hold)| *hold != version.key);
             let after = version.resource.as_ref().map(Visit::of);
-            self.explain(version, &told, before.as_ref(), after.as_ref());
+            self.explain(version, &its, before.as_ref(), after.as_ref());
             for visit in before.iter().chain(&after) {
                 touched.extend(visit.at.slots.iter().cloned());
             }
+            let stays = |slot: &&String| after.as_ref().is_some_and(|it| it.is_seated() && it.at.slots.contains(*slot));
+            let had = before.iter().filter(|before| before.is_seated()).flat_map(|before| &before.at.slots);
+            given.extend(had.filter(|slot| !stays(slot)).cloned());
             if let Some(after) = after {
                 self.visits.insert(version.key.clone(), after);
             }
-            changed.push((version.key.clone(), before));
+            asked.extend(its.iter().copied());
+            changes.push(Change { key: &version.key, resource: version.resource.as_ref(), before, asked: its });
         }
         let mut sent = BTreeSet::new();
         for version in commit.iter().filter(|version| version.is("Slot")) {
@@ -73,6 +87,7 @@ impl Replay {
             if self.slot(version, &told, touched.contains(&version.key)) {
                 sent.insert(version.key.clone());
             }
+            asked.extend(told);
         }
         for slot in touched.union(&sent) {
             self.pass_on(time, slot);
@@ -84,9 +99,49 @@ impl Replay {
             };
             self.wrong.extend(wrong.map(|text| format!("{time} {slot} {text}")));
         }
-        for (key, before) in changed {
-            self.overlaps(time, &key, before.as_ref());
+        for change in &changes {
+            self.overlaps(time, change.key, change.before.as_ref());
         }
+        given.extend(sent.difference(&were_free).cloned());
+        let communications = commit.iter().filter(|version| version.is("Communication"));
+        let communications: Vec<_> = communications
+            .filter_map(|version| {
+                self.version(version, told);
+                version.resource.as_ref()
+            })
+            .collect();
+        let over = changes.iter().filter_map(|change| change.before.as_ref()).filter(|before| before.is_over(time));
+        let ended = over.filter_map(|before| before.until.as_ref());
+        let since = asked.iter().map(|answer| &answer.sent).chain(ended).min().unwrap_or(time);
+        let are_free = self.free();
+        let scene = Scene { times: (since, time), visits: &self.visits, were_free, are_free, given, communications };
+        let wrong = self.list.commit(&changes, &scene);
+        let written = || commit.iter().map(|it| format!("{}/{}", it.key, it.number)).collect::<Vec<_>>().join(" ");
+        self.wrong.extend(wrong.into_iter().map(|text| format!("{time} ({}) {text}", written())));
+    }
+
+    /// The slots that are free.
+    fn free(&self) -> BTreeSet<String> {
+        let free = self.seatings.iter().filter(|(_, seating)| seating.version["status"] == "free");
+        free.map(|(slot, _)| slot.clone()).collect()
+    }
+
+    /// Who responds to which appointment. Each response has done what it says.
+    fn responses<'a>(&mut self, commit: &[Version], told: &mut Told<'a>) -> BTreeMap<String, Vec<&'a Answer>> {
+        let mut responses = BTreeMap::new();
+        for version in commit.iter().filter(|version| version.is("AppointmentResponse")) {
+            let asked = self.version(version, told);
+            let Some(response) = &version.resource else { continue };
+            let key = response["appointment"]["reference"].as_str().unwrap_or_default();
+            let appointment = commit.iter().find(|version| version.key == key).and_then(|it| it.resource.as_ref());
+            let status = appointment.map_or("", |it| it["status"].as_str().unwrap_or_default());
+            let expected = if response["participantStatus"] == "accepted" { "booked" } else { "waitlist proposed" };
+            if asked.is_empty() || !expected.split(' ').any(|it| it == status) {
+                self.wrong.push(format!("{} {response} was sent by {asked:?}: {appointment:?}", version.time));
+            }
+            responses.insert(key.to_owned(), asked);
+        }
+        responses
     }
 
     /// Numbers follow each other, and what was told of a version is what it is. Takes what was told.
@@ -114,10 +169,16 @@ impl Replay {
             self.wrong.push(format!("{place}: from {} to {}", before.status, after.status));
         }
         let has_ended = before.is_some_and(|before| before.is_over(time))
-            && version.resource.as_ref().is_some_and(|it| {
-                it["status"] == "cancelled" && it["cancelationReason"]["text"] == "not booked before the hold ended"
+            && version.resource.as_ref().is_some_and(|it| match &*before.expect("what was over").status {
+                "proposed" => it["status"] == "waitlist",
+                _ => {
+                    it["status"] == "cancelled" && it["cancelationReason"]["text"] == "not booked before the hold ended"
+                }
             });
-        if asked.is_empty() && !has_ended {
+        // Whether it may be is said by the waiting list.
+        let is_offered =
+            before.is_some_and(|it| it.status == "waitlist") && after.is_some_and(|it| it.status == "proposed");
+        if asked.is_empty() && !has_ended && !is_offered {
             self.wrong.push(format!("{place}: nobody asked for {:?}", version.resource));
         }
         let goes_on = after.is_some_and(Visit::is_seated);

@@ -2,10 +2,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::world;
+use super::super::HELD_UNTIL;
+use super::world::{self, BOTH, ROLE};
 
 /// From each state, those that may follow. Each may also stay, and may have been an error.
-const FOLLOWING: [(&str, &str); 5] = [
+const FOLLOWING: [(&str, &str); 6] = [
+    ("waitlist", "proposed booked cancelled"),
     ("proposed", "pending booked waitlist cancelled"),
     ("pending", "booked cancelled"),
     ("booked", "checked-in arrived fulfilled noshow cancelled"),
@@ -38,22 +40,27 @@ pub(super) struct Place {
 
 /// Until when an appointment is held.
 pub(super) fn until(appointment: &Value) -> Option<String> {
-    Some(appointment.pointer("/extension/0/valueInstant")?.as_str()?.to_owned())
+    said(appointment, HELD_UNTIL).next()
+}
+
+/// What the extensions with this url say, in order.
+pub(super) fn said<'a>(resource: &'a Value, url: &'a str) -> impl Iterator<Item = String> + 'a {
+    let extensions = resource["extension"].as_array().into_iter().flatten().filter(move |it| it["url"] == url);
+    extensions.filter_map(|it| Some(it.get("valueInstant").or(it.get("valueString"))?.as_str()?.to_owned()))
+}
+
+/// The references at this path in each of a resource's members of this name.
+pub(super) fn references(resource: &Value, name: &str, path: &str) -> BTreeSet<String> {
+    let all = resource[name].as_array().into_iter().flatten();
+    all.filter_map(|it| Some(it.pointer(path)?.as_str()?.to_owned())).collect()
 }
 
 impl Visit {
     pub(super) fn of(appointment: &Value) -> Visit {
         let text = |name: &str| appointment[name].as_str().unwrap_or_default().to_owned();
-        let references = |name: &str, path: &str| -> BTreeSet<String> {
-            let all = appointment[name].as_array().into_iter().flatten();
-            all.filter_map(|it| Some(it.pointer(path)?.as_str()?.to_owned())).collect()
-        };
-        let slots = references("slot", "/reference");
-        let actors = references("participant", "/actor/reference");
-        let (patients, mut practitioners): (BTreeSet<_>, BTreeSet<_>) =
-            actors.into_iter().partition(|actor| actor.starts_with("Patient/"));
-        practitioners.extend(slots.iter().map(|slot| world::find(&slot["Slot/".len()..]).practitioner().to_owned()));
-        let at = Place { patients, practitioners, slots, start: text("start"), end: text("end") };
+        let slots = references(appointment, "slot", "/reference");
+        let actors = references(appointment, "participant", "/actor/reference");
+        let at = Place::of(actors, slots, (text("start"), text("end")));
         Visit { status: text("status"), until: until(appointment), at }
     }
 
@@ -78,6 +85,16 @@ impl Visit {
 }
 
 impl Place {
+    /// Of these people and those whom the slots' schedules name.
+    pub(super) fn of(actors: BTreeSet<String>, slots: BTreeSet<String>, (start, end): (String, String)) -> Place {
+        let (patients, practitioners): (BTreeSet<_>, BTreeSet<_>) =
+            actors.into_iter().partition(|actor| actor.starts_with("Patient/"));
+        let scheduled = slots.iter().map(|slot| world::of(slot).practitioner().to_owned());
+        let in_person = |actor: String| if actor == ROLE { BOTH.to_owned() } else { actor };
+        let practitioners = practitioners.into_iter().map(in_person).chain(scheduled).collect();
+        Place { patients, practitioners, slots, start, end }
+    }
+
     /// Whoever would have to be in two places at once.
     pub(super) fn in_both(&self, other: &Place) -> Option<String> {
         if self.start >= other.end || other.start >= self.end {
