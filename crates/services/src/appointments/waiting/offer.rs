@@ -12,7 +12,7 @@ use super::meeting;
 use super::replaces::replaced;
 use crate::Services;
 use crate::appointments::resource::Entry;
-use crate::appointments::seats::Hold;
+use crate::appointments::seats::{Hold, Seats};
 use crate::appointments::{actor, booker, booking, guard, hold, kept, slot};
 
 /// How many changes of one transaction are looked at for slots that become free: who sends more at a time has them offered to those who come
@@ -46,7 +46,7 @@ impl Rule for Offers {
                 false => Ok(()),
             };
         }
-        for slot in held_before(transaction, planned)? {
+        for slot in given_back(transaction, planned)? {
             self.offer(transaction, &slot)?;
         }
         let waiting = transaction.read(&planned.key)?.filter(|waiting| Entry::new(waiting).status() == "waitlist");
@@ -69,17 +69,24 @@ fn becomes_free(transaction: &Transaction<'_>, planned: &Planned) -> bool {
         && transaction.change_of(&planned.key).is_some_and(|at| at < SENT_MAX)
 }
 
-/// The slots that the appointment held, and those of the one that it replaces.
-fn held_before(transaction: &mut Transaction<'_>, planned: &Planned) -> Result<Vec<Key>, Outcome> {
+/// The slots that the appointment held and holds no more, and those of the one that it replaces.
+fn given_back(transaction: &mut Transaction<'_>, planned: &Planned) -> Result<Vec<Key>, Outcome> {
     let mut slots = Vec::new();
-    let other = match planned.after.as_deref().and_then(|after| replaced(transaction, Entry::new(after))) {
-        Some(other) => transaction.read_stored(&other)?,
+    let other = planned.after.as_deref().and_then(|after| replaced(transaction, Entry::new(after)));
+    let replaced = match &other {
+        Some(other) => transaction.read_stored(other)?,
         None => None,
     };
-    for before in [&planned.before, &other].into_iter().flatten() {
+    for (owner, before) in [(Some(&planned.key), &planned.before), (other.as_ref(), &replaced)] {
+        let (Some(owner), Some(before)) = (owner, before) else { continue };
         let before = Entry::new(before);
-        if booking::takes_slots(before) {
-            slots.extend(booking::named(transaction, before).into_iter().map(|(_, slot)| slot));
+        if !booking::takes_slots(before) {
+            continue;
+        }
+        for (_, slot) in booking::named(transaction, before) {
+            if Seats::read(transaction, &slot)?.held_by(owner).is_none() {
+                slots.push(slot);
+            }
         }
     }
     Ok(slots)
