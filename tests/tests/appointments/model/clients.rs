@@ -121,7 +121,7 @@ impl<'a> Client<'a> {
             deed @ (Deed::Send | Deed::Withdraw) => self.practice(deed),
             Deed::Join => self.join(),
             deed @ (Deed::Wish | Deed::Leave | Deed::Accept | Deed::Decline) => self.wait(deed),
-            deed => match self.board.pick(&mut self.random) {
+            deed => match self.pick() {
                 Some(id) => self.go_on(deed, &id),
                 None => self.begin(Deed::Book),
             },
@@ -228,7 +228,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn look(&mut self, id: &str) -> Option<Value> {
+    /// One of the newest appointments.
+    pub(super) fn pick(&mut self) -> Option<String> {
+        self.board.pick(&mut self.random)
+    }
+
+    pub(super) fn look(&mut self, id: &str) -> Option<Value> {
         let line = format!("GET /Appointment/{id}");
         let reply = self.send(Deed::Look, line.clone(), self.flint.call(&line));
         (reply.status == 200).then(|| reply.json())

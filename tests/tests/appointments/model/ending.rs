@@ -53,7 +53,10 @@ pub(super) fn empty(flint: &Flint, replay: &Replay, wrong: &mut Vec<String>) {
     for (key, visit) in replay.visits.iter().filter(|(_, visit)| visit.is_seated() && !visit.is_hold()) {
         let id = &key["Appointment/".len()..];
         let reply = to_status(flint, id, "entered-in-error").send();
-        if reply.status != 200 {
+        // What was booked instead of something that was deleted is changed no more, and goes as that has gone.
+        let is_left =
+            reply.text.contains("leads to no resource") && flint.call(&format!("DELETE /{key}")).send().status == 204;
+        if reply.status != 200 && !is_left {
             wrong.push(format!("{key}, {visit:?}, does not end: {}", reply.text));
         }
     }

@@ -101,11 +101,12 @@ impl List {
         let found = (found.join(" "), said(resource, OFFERED).collect::<Vec<_>>());
         // At the end, after all who wait already, is who comes and who comes back.
         let is_now = scene.times.0 <= found.0.as_str() && found.0.as_str() <= scene.times.1;
-        let (since, mut offered) = match earlier {
-            Some((_, offered)) if is_back && is_now => (found.0.clone(), offered),
-            None if is_now => (found.0.clone(), Vec::new()),
-            Some(earlier) => earlier,
-            None => (String::from("now"), Vec::new()),
+        let is_last = is_back || earlier.is_none();
+        let (since, mut offered) = earlier.unwrap_or_default();
+        let since = match (is_last, is_now) {
+            (true, true) => found.0.clone(),
+            (true, false) => "now".to_owned(),
+            (false, _) => since,
         };
         let is_new = offer.is_some() && had != offer;
         offered.extend(offer.clone().filter(|_| is_new));
@@ -133,7 +134,7 @@ impl List {
                 wrong.extend(
                     ahead.map(|(other, it)| format!("{key} is offered {slot} before {other}: {it:?} {waiter:?}")),
                 );
-                if !scene.given.contains(slot) && !scene.were_free.contains(slot) {
+                if !scene.given.contains(slot) {
                     wrong.push(format!("{key} is offered {slot}, which nobody has given back"));
                 }
             }
@@ -179,6 +180,11 @@ impl List {
             wrong.push(format!("{key} is offered {}: {resource}", slot.id));
         }
     }
+}
+
+/// Whether an appointment came from the list.
+pub(super) fn has_waited(appointment: &Value) -> bool {
+    said(appointment, WAITING_SINCE).next().is_some()
 }
 
 fn is_patient(reference: &str) -> bool {

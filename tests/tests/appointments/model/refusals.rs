@@ -6,7 +6,7 @@ use super::clients::Answer;
 type Refusal = (u16, &'static str, &'static str, &'static str);
 
 /// Those that such requests get. Who comes too late for something is told so by 409, and by IHE's operations by 404.
-const KNOWN: [Refusal; 27] = [
+const KNOWN: [Refusal; 28] = [
     (409, "conflict", "DUPLICATE_REJECTED", "is not free"),
     (409, "conflict", "DUPLICATE_REJECTED", "has another appointment at that time"),
     (409, "conflict", "DUPLICATE_REJECTED", "is held for this patient"),
@@ -33,6 +33,7 @@ const KNOWN: [Refusal; 27] = [
     (422, "business-rule", "INVALID_RESOURCE", "places on the waiting list"),
     // Who declines what is offered no more declines to wait.
     (422, "business-rule", "INVALID_RESOURCE", "is a patient who has not declined"),
+    (422, "business-rule", "INVALID_RESOURCE", "that can be replaced"),
     // What waits has no time at which it is booked.
     (422, "invariant", "", "app-3 does not hold"),
     // Entered in error after it was cancelled for a reason.

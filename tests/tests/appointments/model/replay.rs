@@ -3,10 +3,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::Value;
 
 use super::clients::{Answer, Deed};
-use super::list::{Change, List, Scene};
+use super::list::{Change, List, Scene, has_waited};
 use super::seating::{Seating, Seats};
 use super::timeline::Version;
 use super::visit::{Visit, may_follow, until};
+
+/// Of R5, as an extension: the appointment in whose place this one is booked.
+pub(super) const REPLACES: &str = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.replaces";
 
 /// Who told of a version, with the content as they told it.
 type Told<'a> = HashMap<(String, u64), Vec<(&'a Answer, &'a Value)>>;
@@ -58,6 +61,7 @@ impl Replay {
         let time = &commit[0].time;
         let were_free = self.free();
         let responses = self.responses(commit, told);
+        let replaced = self.replaced(commit);
         let mut touched = BTreeSet::new();
         let mut given = BTreeSet::new();
         let mut changes = Vec::new();
@@ -68,7 +72,10 @@ impl Replay {
             let before = self.visits.remove(&version.key);
             self.passed_on.retain(|(_, hold)| *hold != version.key);
             let after = version.resource.as_ref().map(Visit::of);
-            self.explain(version, &its, before.as_ref(), after.as_ref());
+            match replaced.contains(&version.key) && its.is_empty() {
+                true => self.explain_replaced(version, before.as_ref(), after.as_ref()),
+                false => self.explain(version, &its, before.as_ref(), after.as_ref()),
+            }
             for visit in before.iter().chain(&after) {
                 touched.extend(visit.at.slots.iter().cloned());
             }
@@ -120,24 +127,66 @@ impl Replay {
         self.wrong.extend(wrong.into_iter().map(|text| format!("{time} ({}) {text}", written())));
     }
 
+    /// The appointments in whose place others are booked; none of them stands beside the other.
+    fn replaced(&mut self, commit: &[Version]) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for version in commit.iter().filter(|version| version.is("Appointment")) {
+            let before = self.newest.get(&version.key).and_then(|(_, before)| before.as_ref());
+            let Some(booked) = version.resource.as_ref().filter(|it| it["status"] == "booked") else { continue };
+            let mut extensions = booked["extension"].as_array().into_iter().flatten();
+            let Some(replaces) = extensions.find(|it| it["url"] == REPLACES) else { continue };
+            if before.is_some_and(|before| before["status"] == "booked") {
+                continue;
+            }
+            let key = replaces["valueReference"]["reference"].as_str().expect("a reference");
+            let after = commit.iter().find(|version| version.key == key).and_then(|version| version.resource.as_ref());
+            let stood = self.newest.get(key).and_then(|(_, resource)| resource.as_ref());
+            let is_same = stood.is_some_and(|stood| Visit::of(stood).at.patients == Visit::of(booked).at.patients);
+            let stands = ["waitlist", "proposed", "pending", "booked"];
+            let ends = after.or(stood).is_some_and(|it| stands.iter().all(|status| it["status"] != *status));
+            if !is_same || !ends {
+                self.wrong.push(format!("{} {booked} is booked instead of {stood:?}: {after:?}", version.time));
+            }
+            all.insert(key.to_owned());
+        }
+        all
+    }
+
+    /// What is replaced is cancelled by the patient.
+    fn explain_replaced(&mut self, version: &Version, before: Option<&Visit>, after: Option<&Visit>) {
+        let codes = version.resource.as_ref().map(|it| &it["cancelationReason"]["coding"][0]["code"]);
+        let could = before.is_some_and(|before| may_follow(&before.status, "cancelled"));
+        if !could || after.is_none_or(|after| after.status != "cancelled") || codes.is_none_or(|code| code != "pat") {
+            self.wrong.push(format!("{} is replaced: {before:?} {:?}", version.time, version.resource));
+        }
+    }
+
     /// The slots that are free.
     fn free(&self) -> BTreeSet<String> {
         let free = self.seatings.iter().filter(|(_, seating)| seating.version["status"] == "free");
         free.map(|(slot, _)| slot.clone()).collect()
     }
 
-    /// Who responds to which appointment. Each response has done what it says.
+    /// Who responds to which appointment. Each response of a patient to an offer has done what it says.
     fn responses<'a>(&mut self, commit: &[Version], told: &mut Told<'a>) -> BTreeMap<String, Vec<&'a Answer>> {
         let mut responses = BTreeMap::new();
         for version in commit.iter().filter(|version| version.is("AppointmentResponse")) {
             let asked = self.version(version, told);
             let Some(response) = &version.resource else { continue };
-            let key = response["appointment"]["reference"].as_str().unwrap_or_default();
-            let appointment = commit.iter().find(|version| version.key == key).and_then(|it| it.resource.as_ref());
-            let status = appointment.map_or("", |it| it["status"].as_str().unwrap_or_default());
-            let expected = if response["participantStatus"] == "accepted" { "booked" } else { "waitlist proposed" };
-            if asked.is_empty() || !expected.split(' ').any(|it| it == status) {
-                self.wrong.push(format!("{} {response} was sent by {asked:?}: {appointment:?}", version.time));
+            let text = |pointer: &str| response.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let key = text("/appointment/reference");
+            let Some(stood) = self.newest.get(key).and_then(|(_, resource)| resource.as_ref()) else {
+                self.wrong.push(format!("{} nobody can respond to what is not there: {response}", version.time));
+                continue;
+            };
+            let after = commit.iter().find(|version| version.key == key).and_then(|it| it.resource.as_ref());
+            let status = after.map_or("", |it| it["status"].as_str().unwrap_or_default());
+            let expected = if text("/participantStatus") == "accepted" { "booked" } else { "waitlist proposed" };
+            let is_done = stood["status"] == "proposed" && expected.split(' ').any(|it| it == status);
+            // Whoever it is given to meanwhile, or who made another of it, was not asked: nothing becomes of that.
+            let is_asked = has_waited(stood) && self.visits[key].at.patients.contains(text("/actor/reference"));
+            if asked.is_empty() || is_done != is_asked || after.is_some() != is_asked {
+                self.wrong.push(format!("{} {response} was sent by {asked:?}: {stood} {after:?}", version.time));
             }
             responses.insert(key.to_owned(), asked);
         }

@@ -59,7 +59,10 @@ impl Visit {
     pub(super) fn of(appointment: &Value) -> Visit {
         let text = |name: &str| appointment[name].as_str().unwrap_or_default().to_owned();
         let slots = references(appointment, "slot", "/reference");
-        let actors = references(appointment, "participant", "/actor/reference");
+        // Whoever has declined is somewhere else.
+        let participants = appointment["participant"].as_array().into_iter().flatten();
+        let coming = participants.filter(|it| it["status"] != "declined");
+        let actors = coming.filter_map(|it| Some(it["actor"]["reference"].as_str()?.to_owned())).collect();
         let at = Place::of(actors, slots, (text("start"), text("end")));
         Visit { status: text("status"), until: until(appointment), at }
     }

@@ -2,13 +2,20 @@ use serde_json::{Value, json};
 
 use super::super::to_status;
 use super::clients::{Client, Deed, patient_of, tag};
+use super::replay::REPLACES;
 use super::world::{self, PATIENTS};
 
 /// What those ask for who wait.
 impl Client<'_> {
     pub(super) fn join(&mut self) {
-        let patient = *self.random.pick(&PATIENTS);
-        let wanted = self.waiting(patient);
+        let inconvenient = if self.random.one_in(3) { self.pick() } else { None };
+        let read = inconvenient.and_then(|id| self.look(&id));
+        let patient = read.as_ref().map_or_else(|| (*self.random.pick(&PATIENTS)).to_owned(), patient_of);
+        let mut wanted = self.waiting(&patient);
+        if let Some(id) = read.as_ref().and_then(|read| read["id"].as_str()) {
+            let reference = json!({"reference": format!("Appointment/{id}")});
+            wanted["extension"] = json!([{"url": REPLACES, "valueReference": reference}]);
+        }
         self.ask(Deed::Join, "POST /Appointment", wanted);
     }
 
@@ -41,12 +48,12 @@ impl Client<'_> {
         }
     }
 
-    /// Cancels whatever waits, or is offered, until nobody does: each that is cancelled may be offered to the next.
+    /// Deletes whatever waits, and then whatever is offered. Not cancels: what replaces something that was deleted is changed no more.
     pub(super) fn all_leave(&mut self) {
         for status in ["waitlist", "proposed"] {
             let found = self.flint.get(&format!("/Appointment?status={status}&_count=1000")).expect(200);
             for key in found.keys("match") {
-                self.give_status(Deed::Leave, &key["Appointment/".len()..], "cancelled");
+                self.ask(Deed::Delete, &format!("DELETE /{key}"), Value::Null);
             }
         }
     }
@@ -55,6 +62,7 @@ impl Client<'_> {
     fn wish(&mut self, id: &str, read: &Value) {
         let mut waiting = self.waiting(&patient_of(read));
         waiting["id"] = json!(id);
+        waiting["extension"] = read["extension"].clone();
         let line = format!("PUT /Appointment/{id}");
         let call = self.flint.call(&line).json(&waiting);
         let call = if self.random.one_in(2) { call.header("If-Match", &tag(read)) } else { call };
