@@ -29,13 +29,13 @@ const KNOWN: [Refusal; 28] = [
     (422, "business-rule", "INVALID_RESOURCE", "an appointment cannot go"),
     (422, "business-rule", "INVALID_RESOURCE", "is no instant to come"),
     (422, "business-rule", "INVALID_RESOURCE", "is later than before"),
-    (409, "conflict", "CONFLICT", "and no offer that stands"),
+    (409, "conflict", "FORBIDDEN_UPDATE", "and no offer that stands"),
     (422, "business-rule", "INVALID_RESOURCE", "places on the waiting list"),
     // Who declines what is offered no more declines to wait.
     (422, "business-rule", "INVALID_RESOURCE", "is a patient who has not declined"),
     (422, "business-rule", "INVALID_RESOURCE", "that can be replaced"),
     // What waits has no time at which it is booked.
-    (422, "invariant", "", "app-3 does not hold"),
+    (422, "invariant", "UNPROCESSABLE_ENTITY", "app-3 does not hold"),
     // Entered in error after it was cancelled for a reason.
     (422, "invariant", "UNPROCESSABLE_ENTITY", "app-4 does not hold"),
 ];
