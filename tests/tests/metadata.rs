@@ -61,6 +61,16 @@ fn answers_pages_of_this_machine_only() {
         reply.facts(&[("access-control-allow-origin", "-")]);
     }
     flint.call("GET /metadata").header("Host", "attacker.example").send().expect(403);
+    // A browser sends this for any page without asking.
+    let patient = r#"{"resourceType":"Patient","id":"x"}"#;
+    for origin in ["https://app.example", "null"] {
+        let call = flint.call("PUT /Patient/x").header("Origin", origin);
+        call.body("text/plain", patient).send().expect(403).facts(&[("/issue/0/diagnostics", "*a page of*")]);
+        let bundle = r#"{"resourceType":"Bundle","type":"transaction","entry":[]}"#;
+        flint.call("POST /").header("Origin", origin).body("application/fhir+json", bundle).send().expect(403);
+    }
+    flint.get("/Patient/x").expect(404);
+    flint.call("PUT /Patient/x").header("Origin", local).body("application/fhir+json", patient).send().expect(201);
 }
 
 #[test]

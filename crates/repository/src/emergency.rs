@@ -42,6 +42,8 @@ impl Session<'_> {
     /// [`Implicit::BreakGlassOnly`](crate::Implicit::BreakGlassOnly) says. It is on the patient's record and in the audit when this returns.
     pub fn break_glass(&self, patient: &Key, reason: &str) -> Result<Emergency, Outcome> {
         let (requester, user) = self.declarer()?;
+        // The record is seen as far as the scopes reach; who may not read any patient has no use for an emergency.
+        self.access.permit(crate::Act::Read, "Patient")?;
         check_reason(reason)?;
         let snapshot = self.snapshot()?;
         let head = snapshot.head(patient).map_err(fault::outcome)?;

@@ -103,7 +103,9 @@ pub(crate) fn peer(state: &State, head: &Parts) -> IpAddr {
     if !state.proxies.contains(&peer) {
         return peer;
     }
-    let last = text(&head.headers, &FORWARDED_FOR).and_then(|list| list.rsplit(',').next());
+    // A proxy adds a field of its own, or to the last one: those before it are what the caller sent.
+    let field = head.headers.get_all(FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
+    let last = field.and_then(|list| list.rsplit(',').next());
     last.and_then(|last| last.trim().parse().ok()).unwrap_or(peer)
 }
 

@@ -28,7 +28,7 @@ use crate::authorization::{authorization, peer};
 use crate::config::Directory;
 use crate::interaction::{Expected, Interaction};
 use crate::intruders;
-use crate::local::{check_host, is_local_origin};
+use crate::local::{check_host, check_origin, is_local_origin};
 use crate::media::{Format, Wanted, content, wanted};
 use crate::negotiate::{General, Preferences, accepts_gzip};
 use crate::once::{IDEMPOTENCY_REPLAYED, once};
@@ -176,6 +176,7 @@ impl Exchange {
         }
         if !state.authority.is_on() {
             check_host(head, &state.base_url)?;
+            check_origin(head)?;
         }
         let query = head.uri.query().unwrap_or_default();
         let mut parameters = parse_query_string(query)?;

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::header::HOST;
+use axum::http::header::{HOST, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Uri};
 use fhir::{IssueType, Outcome, outcome};
@@ -36,6 +36,20 @@ pub(crate) fn check_host(head: &Parts, base_url: &str) -> Result<(), Outcome> {
         outcome::quoted(host)
     );
     Err(Outcome::new(IssueType::Forbidden, text))
+}
+
+/// Refuses a request of a page that another machine served: a browser sends some of them unasked, and only keeps the answers from the page.
+pub(crate) fn check_origin(head: &Parts) -> Result<(), Outcome> {
+    match head.headers.get(ORIGIN) {
+        Some(origin) if !is_local_origin(origin) => {
+            let origin = outcome::quoted(&String::from_utf8_lossy(origin.as_bytes()));
+            let text = format!(
+                "the request comes from a page of {origin}, and without authentication only pages of this machine are served"
+            );
+            Err(Outcome::new(IssueType::Forbidden, text))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_local(host: &str) -> bool {

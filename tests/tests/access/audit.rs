@@ -7,7 +7,8 @@ use super::callers::{holder, keeper};
 fn told(reader: &Bearer<'_>, query: &str) -> Vec<String> {
     let bundle = reader.get(&format!("/AuditEvent?{query}&_sort=date&_count=1000")).expect(200).json();
     let events = bundle["entry"].as_array().cloned().unwrap_or_default();
-    events.iter().map(|entry| line(&entry["resource"])).collect()
+    let events = events.iter().map(|entry| &entry["resource"]);
+    events.filter(|event| event["resourceType"] == "AuditEvent").map(line).collect()
 }
 
 fn line(event: &Value) -> String {
@@ -66,6 +67,38 @@ fn the_patient_reads_who_saw_what() {
         assert!([403, 405].contains(&caller.send(&format!("PUT /AuditEvent/{id}"), event.clone()).status));
     }
     own.get(&format!("/AuditEvent/{id}")).expect(200);
+    // To others events would tell whether anything is hidden from them.
+    for caller in [&proxy, &staff, &system] {
+        caller.get(&format!("/AuditEvent/{id}")).expect(404);
+        assert!(told(caller, "patient=p1").is_empty());
+    }
     let report = guarded.state().repository().verify_audit(None, |_, _| {}).expect("a store");
     assert!(report.damage.is_none() && report.records > 0, "{report:?}");
+}
+
+/// What is refused within a Bundle is as much on record as what is refused alone.
+#[test]
+fn refused_entries_are_on_record() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    let app = guarded.hold(&Holder {
+        scope: "patient/Observation.rs",
+        user: "Patient/p1",
+        patient: "p1",
+        ..Holder::default()
+    });
+    let refused = || {
+        let events = keeper.get("/AuditEvent?outcome=4&_count=100").expect(200).json();
+        events["entry"].as_array().map_or(0, Vec::len)
+    };
+    let before = refused();
+    app.get("/Condition/copd1").expect(403);
+    assert_eq!(refused(), before + 1);
+    for kind in ["batch", "transaction"] {
+        let bundle = json!({ "resourceType": "Bundle", "type": kind, "entry": [
+            { "request": { "method": "GET", "url": "Condition/copd1" } },
+            { "request": { "method": "GET", "url": "Observation?patient=p1" } }] });
+        app.send("POST /", bundle).expect(200);
+    }
+    assert_eq!(refused(), before + 3);
 }

@@ -73,6 +73,7 @@ fn only_a_practitioner_declares_an_emergency_and_says_why() {
     declare(&Holder { scope: "patient/*.cruds", user: "Patient/p2", patient: "p2", ..Holder::default() }).expect(403);
     declare(&Holder { scope: "patient/*.rs", patient: "p1", ..DOCTOR }).expect(403);
     declare(&Holder { scope: "system/*.cruds", ..Holder::default() }).expect(403);
+    declare(&Holder { scope: "user/Slot.rs", ..DOCTOR }).expect(403);
     doctor.send("POST /Patient/p1/$break-glass", reason(" ")).expect(422);
     doctor.send("POST /Patient/p1/$break-glass", json!({ "resourceType": "Parameters" })).expect(422);
     doctor.send("POST /Patient/p1/$break-glass", reason(&"x".repeat(1_001))).expect(413);

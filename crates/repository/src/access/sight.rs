@@ -68,6 +68,10 @@ impl Sight {
         let telling = TELLING.iter().find(|(name, _)| *name == resource_type);
         let is_third_party = self.access.requester().is_some_and(Requester::is_third_party);
         let tells = telling.is_some() && is_third_party;
+        // Events name what was hidden also when it is gone, and nothing then tells that it was. Whether anything is hidden is not told either.
+        if resource_type == trail::EVENT && (is_third_party || restrictions.hide_anything()) {
+            return Some(Filter::nothing());
+        }
         if !restrictions.hide_anything() && !tells {
             return None;
         }
@@ -76,10 +80,6 @@ impl Sight {
         {
             let seen = |seen: Option<Filter>| Some(seen.unwrap_or_else(Filter::everything));
             return Some(self.leading_to(restrictions, resource_type, &[code], seen));
-        }
-        // Events name what was hidden also when it is gone, and nothing then tells that it was.
-        if resource_type == trail::EVENT {
-            return Some(Filter::nothing());
         }
         let own = restrictions.filter(&self.registry, resource_type);
         let Some((_, codes)) = telling else { return own };

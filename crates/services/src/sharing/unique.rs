@@ -26,7 +26,7 @@ pub(super) fn hold(
         let is_import = transaction.is_import();
         match holder(transaction, &name)? {
             Some(other) if other != owner.as_str() && is_import => {}
-            Some(other) if other != owner.as_str() => return Err(reason.refuse(other, "Consent")),
+            Some(other) if other != owner.as_str() => return Err(reason.refuse(told(transaction, other)?, "Consent")),
             _ if name.len() > NAME_MAX && is_import => {}
             _ if name.len() > NAME_MAX => return Err(Reason::Name.refuse(name.len(), "Consent")),
             _ => {
@@ -36,6 +36,12 @@ pub(super) fn hold(
         }
     }
     Ok(())
+}
+
+/// Another consent, for who may know it.
+fn told(transaction: &Transaction<'_>, other: String) -> Result<String, Outcome> {
+    let may_know = Key::parse(&other).map_or(Ok(false), |key| transaction.may_read(&key))?;
+    Ok(if may_know { other } else { "another".to_owned() })
 }
 
 fn holder(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<String>, Outcome> {

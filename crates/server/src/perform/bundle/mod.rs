@@ -132,7 +132,12 @@ impl Reads {
             );
             return Err(Outcome::new(IssueType::TooCostly, text).into());
         }
-        let answer = perform(caller, call)?;
+        let (act, operation) = call.interaction.audited();
+        let answer = perform(caller, call).inspect_err(|refused| {
+            if refused.is_forbidden() {
+                caller.session.account_refusal(operation, act, "");
+            }
+        })?;
         if let Content::Resource(body) = &answer.content {
             self.bytes += body.len();
         }
