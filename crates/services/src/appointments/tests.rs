@@ -666,6 +666,36 @@ fn the_slot_of_a_hold_that_is_over_is_to_be_had_before_it_is_swept() {
 }
 
 #[test]
+fn of_holds_that_are_over_the_first_gives_its_seat_to_who_comes() {
+    let surgery = Surgery::empty(References::Accept);
+    let seats = r#""extension":[{"url":"http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity","valueInteger":3}],"status""#;
+    let group = slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z");
+    surgery.import(&group.replace(r#""status""#, seats));
+    for (id, until) in [("b", "11:59"), ("a", "11:58"), ("c", "12:10")] {
+        surgery.import(&hold(id, &["s0900"], "09:00", "09:10").replace("12:00:00Z", &format!("{until}:00Z")));
+    }
+    let held = || {
+        let snapshot = surgery.store.snapshot().expect("a snapshot");
+        let seats = (0..4).filter_map(|seat| snapshot.value(format!("slot/s0900/{seat}").as_bytes()).expect("a value"));
+        let owner = |value: Vec<u8>| String::from_utf8(value).expect("text").replace("Appointment/", "");
+        let mut owners: Vec<_> = seats.map(owner).collect();
+        owners.sort();
+        owners.join(", ")
+    };
+    assert_eq!(held(), "a tentative, b tentative, c tentative");
+    let come = |id: &str| surgery.change(put(&nine(id).replace("Patient/p1", &format!("Patient/{id}"))));
+    come("d").expect("in the place of a");
+    assert_eq!(held(), "b tentative, c tentative, d");
+    come("e").expect("in the place of b");
+    assert_eq!((held().as_str(), surgery.slots(&["s0900"]).as_str()), ("c tentative, d, e", "busy-tentative"));
+    assert_eq!(come("f").expect_err("c is not over").issues[0].code, Conflict);
+    assert_eq!(surgery.sweep(0).0, 1, "a and b end");
+    assert_eq!((held().as_str(), surgery.slots(&["s0900"]).as_str()), ("c tentative, d, e", "busy-tentative"));
+    assert_eq!(surgery.sweep(600_000).0, 0);
+    assert_eq!((held().as_str(), surgery.slots(&["s0900"]).as_str()), ("d, e", "free"));
+}
+
+#[test]
 fn a_hold_that_could_not_be_ended_is_tried_again() {
     let surgery = Surgery::new();
     surgery.import(&hold("obstacle", &["s0900"], "09:00", "09:10"));

@@ -64,6 +64,9 @@ const THOUGHT_OF: usize = 10;
 /// Once in so many requests some time goes by, in seconds up to this.
 const WAITS: (u64, u64) = (16, 200);
 
+/// Within so many looks at the clock: about what all clients' requests of a moment take.
+const LEAPS_AFTER: u64 = 60;
+
 /// The ids of the appointments that all know of.
 #[derive(Default)]
 pub(super) struct Board(Mutex<Vec<String>>);
@@ -114,7 +117,8 @@ impl<'a> Client<'a> {
 
     pub(super) fn act(&mut self) {
         if self.random.one_in(WAITS.0) {
-            self.clock.advance(Duration::from_secs(1 + self.random.below(WAITS.1)));
+            let time = Duration::from_secs(1 + self.random.below(WAITS.1));
+            self.clock.leap(time, self.random.below(LEAPS_AFTER));
         }
         match self.deed() {
             deed @ (Deed::Book | Deed::Hold | Deed::OperationHold | Deed::OperationBook) => self.begin(deed),

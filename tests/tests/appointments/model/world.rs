@@ -162,29 +162,42 @@ pub(super) fn fill(flint: &Flint) {
     flint.send("POST /", together(&all)).expect(200);
 }
 
-/// A clock of which each reading is a millisecond after the one before.
-pub(super) struct Ticking(AtomicI64);
+/// A clock of which each reading is a millisecond after the one before, or much more: time goes by between two looks of one request as well.
+pub(super) struct Ticking {
+    time: AtomicI64,
+    /// After how many more readings it leaps, and by how much.
+    leaps_after: AtomicI64,
+    leap: AtomicI64,
+}
 
 impl Default for Ticking {
     /// A week before the slots.
     fn default() -> Ticking {
-        Ticking(AtomicI64::new(1_803_888_000_000))
+        Ticking { time: AtomicI64::new(1_803_888_000_000), leaps_after: AtomicI64::new(0), leap: AtomicI64::new(0) }
     }
 }
 
 impl Clock for Ticking {
     fn now(&self) -> Millis {
-        self.0.fetch_add(1, Ordering::SeqCst) + 1
+        let leap =
+            if self.leaps_after.fetch_sub(1, Ordering::SeqCst) == 1 { self.leap.load(Ordering::SeqCst) } else { 0 };
+        self.time.fetch_add(1 + leap, Ordering::SeqCst) + 1 + leap
     }
 }
 
 impl Ticking {
     pub(super) fn advance(&self, time: Duration) {
-        self.0.fetch_add(time.as_millis() as Millis, Ordering::SeqCst);
+        self.time.fetch_add(time.as_millis() as Millis, Ordering::SeqCst);
+    }
+
+    /// Lets time go by between two of the next readings, in place of what was to go by so.
+    pub(super) fn leap(&self, time: Duration, after: u64) {
+        self.leap.store(time.as_millis() as Millis, Ordering::SeqCst);
+        self.leaps_after.store(1 + after as i64, Ordering::SeqCst);
     }
 
     /// A time from now on, as text that sorts like the time it says.
     pub(super) fn after(&self, time: Duration) -> String {
-        Instant::from_millis(self.0.load(Ordering::SeqCst) + time.as_millis() as Millis).to_string()
+        Instant::from_millis(self.time.load(Ordering::SeqCst) + time.as_millis() as Millis).to_string()
     }
 }
