@@ -562,3 +562,76 @@ fn an_offer_stands_as_long_as_the_settings_say() {
         assert!(until(&flint).starts_with(expected), "{}", until(&flint));
     }
 }
+
+/// Whoever says of a hold that it waited before has it ended like any other.
+#[test]
+fn what_never_waited_ends() {
+    let flint = practice();
+    set_status(&flint, "held1", "cancelled").expect(200);
+    for place in 0..5 {
+        let mut wish = waiting(&format!("a{place}"), "w1");
+        wish["requestedPeriod"] = json!([{ "start": "2027-05-01", "end": "2027-05-02" }]);
+        put(&flint, wish);
+    }
+    let forged = json!([{ "url": "https://flint.example/fhir/StructureDefinition/waiting-since", "valueInstant": "2020-01-01T00:00:00Z" },
+        { "url": "https://flint.example/fhir/StructureDefinition/offered-slot", "valueString": "Slot/g10" }]);
+    let mut hold = booking("cheat", "g00", 0, "w1");
+    hold["status"] = json!("pending");
+    hold["extension"] = forged.clone();
+    put(&flint, hold);
+    let held = flint.get("/Appointment/cheat").expect(200);
+    assert!(!held.text.contains("waiting-since") && !held.text.contains("offered-slot"), "{}", held.text);
+    // Nor afterwards.
+    let add = json!([{ "op": "add", "path": "/extension/-", "value": forged[0] }]);
+    flint.call("PATCH /Appointment/cheat").body("application/json-patch+json", add.to_string()).send().expect(200);
+    flint.advance(Duration::from_secs(301));
+    assert_eq!(
+        (status(&flint, "Appointment/cheat"), status(&flint, "Slot/g00")),
+        ("cancelled".to_owned(), "free".to_owned())
+    );
+}
+
+/// A response that is changed does what one that is made does.
+#[test]
+fn an_answer_may_come_later() {
+    let flint = practice();
+    put(&flint, waiting("a1", "w1"));
+    set_status(&flint, "held1", "cancelled").expect(200);
+    let said = flint.send("POST /AppointmentResponse", answer("a1", "w1", "tentative")).expect(201);
+    assert_eq!(status(&flint, "Appointment/a1"), "proposed");
+    let mut said = said.json();
+    said["participantStatus"] = json!("accepted");
+    let url = format!("PUT /AppointmentResponse/{}", said["id"].as_str().expect("an id"));
+    flint.send(&url, said.clone()).expect(200);
+    assert_eq!(status(&flint, "Appointment/a1"), "booked");
+    said["comment"] = json!("see you");
+    flint.send(&url, said.clone()).expect(200);
+    said["participantStatus"] = json!("declined");
+    flint.send(&url, said).expect(409).facts(&[("/issue/0/diagnostics", "*no offer that stands*")]);
+}
+
+/// To replace is to cancel: who may not change an appointment replaces none.
+#[test]
+fn who_may_not_cancel_replaces_nothing() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    fill(&|resource| {
+        let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+        keeper.send(&format!("PUT /{}/{}", text("resourceType"), text("id")), resource.clone()).expect(201);
+    });
+    keeper.send("PUT /Slot/g20", slot("g20", 20)).expect(201);
+    let mut instead = booking("new", "g20", 20, "p1");
+    instead.as_object_mut().expect("an object").remove("id");
+    instead["extension"] = json!([{ "url": REPLACES, "valueReference": { "reference": "Appointment/held1" } }]);
+    let own = Holder { user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let creates = guarded.hold(&Holder { scope: "patient/Appointment.crs patient/Slot.rs", ..own.clone() });
+    let refused = creates.send("POST /Appointment", instead.clone()).expect(403);
+    refused.facts(&[
+        ("/issue/0/details/coding/0/code", "ACCESS_DENIED"),
+        ("/issue/0/expression/0", "Appointment.extension"),
+    ]);
+    assert_eq!(keeper.get("/Appointment/held1").expect(200).pointer("/status"), "booked");
+    let changes = guarded.hold(&Holder { scope: "patient/Appointment.cruds patient/Slot.rs", ..own });
+    changes.send("POST /Appointment", instead).expect(201);
+    assert_eq!(keeper.get("/Appointment/held1").expect(200).pointer("/status"), "cancelled");
+}

@@ -229,6 +229,14 @@ impl<'a> Transaction<'a> {
         self.session.sight(self.snapshot)?.accepts(access::Act::Read, self.snapshot, key)
     }
 
+    /// Whether the caller may update what is stored under this key now.
+    pub fn may_update(&self, key: &Key) -> Result<bool, Outcome> {
+        if self.session.access.permit(access::Act::Update, key.collection()).is_err() {
+            return Ok(false);
+        }
+        self.session.sight(self.snapshot)?.accepts(access::Act::Update, self.snapshot, key)
+    }
+
     /// The first resources of a type that a query string (without `?`) finds among what was stored before this transaction, whoever may see
     /// them, at most `limit`. A rule narrows them by what it [reads](Transaction::read) of each: that alone is checked again by the commit.
     pub fn lookup(&self, resource_type: &str, query: &str, limit: usize) -> Result<Vec<Key>, Outcome> {

@@ -54,6 +54,7 @@ pub(super) enum Reason {
     Window,
     OtherOrganisation,
     Limit,
+    NotReplaceable,
     Replaced,
     ReplacedBegun,
     NotAsked,
@@ -151,6 +152,9 @@ impl Reason {
                 INVALID,
                 "the organisation that books holds the {} appointments that it may hold on this schedule",
             ),
+            Reason::NotReplaceable => {
+                (Forbidden, "ACCESS_DENIED", "the access does not let {} be changed, nor replaced")
+            }
             Reason::Replaced => {
                 (BusinessRule, INVALID, "{} is no appointment of the same patient that can be replaced")
             }

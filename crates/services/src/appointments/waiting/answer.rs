@@ -29,10 +29,12 @@ impl Rule for Answer {
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        let (None, Some(response)) = (&planned.before, &planned.after) else { return Ok(()) };
+        let Some(response) = &planned.after else { return Ok(()) };
         let entry = Entry::new(response);
         let answer = entry.text("participantStatus");
-        if transaction.is_import() || !["accepted", "declined"].contains(&&*answer) {
+        let before = planned.before.as_deref().map(Entry::new);
+        let is_said = before.is_some_and(|before| before.text("participantStatus") == answer);
+        if transaction.is_import() || is_said || !["accepted", "declined"].contains(&&*answer) {
             return Ok(());
         }
         let reference = |name| response.root().path(&[name, "reference"]).and_then(Node::as_str).unwrap_or_default();

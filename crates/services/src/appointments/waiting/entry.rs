@@ -50,6 +50,12 @@ pub(super) fn comes(appointment: &Document, since: Instant) -> Result<Document, 
     with(appointment, &[("extension", Some(format!("[{}]", extensions.join(","))))])
 }
 
+/// The appointment without what only the server knows.
+pub(super) fn forgets(appointment: &Document) -> Result<Document, Outcome> {
+    let extensions = others(appointment, &[WAITING_SINCE, OFFERED]);
+    with(appointment, &[("extension", (!extensions.is_empty()).then(|| format!("[{}]", extensions.join(","))))])
+}
+
 /// The appointment with what the server keeps of another version of it.
 pub(super) fn keeps(appointment: &Document, before: Entry<'_>) -> Result<Document, Outcome> {
     let mut extensions = others(appointment, &[WAITING_SINCE, OFFERED]);

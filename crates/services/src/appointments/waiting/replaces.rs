@@ -6,7 +6,7 @@ use fhir::json::{Document, Node};
 use fhir::{Instant, Outcome};
 use repository::{Key, Planned, Rule, Transaction};
 
-use super::entry::{OFFERED, WAITING_SINCE, comes, has_waited, is_answered, keeps, waits};
+use super::entry::{OFFERED, WAITING_SINCE, comes, forgets, has_waited, is_answered, keeps, waits};
 use super::place;
 use crate::Services;
 use crate::appointments::refusal::Reason;
@@ -46,6 +46,7 @@ impl Rule for Waiting {
         if transaction.is_import() {
             return Ok(());
         }
+        may_replace(transaction, before.map(Entry::new), Entry::new(after))?;
         if let Some(kept) = self::kept(before, after, Instant::from_millis(transaction.now()))? {
             transaction.put(&planned.key, kept)?;
         }
@@ -70,14 +71,17 @@ fn kept(before: Option<&Document>, after: &Document, now: Instant) -> Result<Opt
     if was != "waitlist" && is == "waitlist" {
         return Ok(Some(comes(after, now)?));
     }
-    let Some(before) = before.filter(|before| has_waited(*before)) else { return Ok(None) };
     let written = |entry: Entry<'_>| {
         let all = entry.extensions(WAITING_SINCE).chain(entry.extensions(OFFERED));
         all.map(|it| it.raw().to_owned()).collect::<Vec<_>>()
     };
-    match written(before) == written(Entry::new(after)) {
-        true => Ok(None),
-        false => Ok(Some(keeps(after, before)?)),
+    let said = written(Entry::new(after));
+    match before.filter(|before| has_waited(*before)) {
+        Some(before) if written(before) == said => Ok(None),
+        Some(before) => Ok(Some(keeps(after, before)?)),
+        None if said.is_empty() => Ok(None),
+        // What never waited is not to be taken for what did when its time is over.
+        None => Ok(Some(forgets(after)?)),
     }
 }
 
@@ -86,6 +90,16 @@ pub(super) fn replaced(transaction: &Transaction<'_>, appointment: Entry<'_>) ->
     let extension = appointment.extensions(REPLACES).next()?;
     let reference = extension.path(&["valueReference", "reference"]).and_then(Node::as_str)?;
     transaction.local(&reference).filter(|key| key.collection() == "Appointment")
+}
+
+/// Refuses to name an appointment to be replaced to who may not change it: replacing cancels it, be it later and by somebody else's answer.
+fn may_replace(transaction: &Transaction<'_>, before: Option<Entry<'_>>, after: Entry<'_>) -> Result<(), Outcome> {
+    let Some(other) = replaced(transaction, after) else { return Ok(()) };
+    let is_named = before.and_then(|before| replaced(transaction, before)).as_ref() == Some(&other);
+    match is_named || transaction.may_update(&other)? {
+        true => Ok(()),
+        false => Err(Reason::NotReplaceable.refuse(other, "Appointment.extension")),
+    }
 }
 
 impl Waiting {
