@@ -105,7 +105,7 @@ impl Offers {
         while let Some(several) = candidates.next(transaction, &vacancy)? {
             for candidate in several {
                 let is_offered = self.offer_to(transaction, &candidate, &vacancy, Entry::new(&slot))?;
-                if is_offered && !transaction.read(key)?.is_some_and(|slot| Entry::new(&slot).status() == "free") {
+                if is_offered && transaction.read(key)?.is_none_or(|slot| Entry::new(&slot).status() != "free") {
                     return Ok(());
                 }
             }
