@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use std::fmt;
+use std::ops::Bound;
 
-use crate::{Cursor, Row};
+use crate::{Cursor, PAGE_BYTES_MAX, Row, StoreError};
 
 /// What identifies a document: a collection and an id within it, written `collection/id`. At most [`Key::MAX`] bytes, neither part empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -113,4 +114,38 @@ pub struct Documents {
     pub versions: Vec<Version>,
     /// There when more follow, and valid in any later snapshot.
     pub next: Option<Cursor>,
+}
+
+/// Where a walk through a collection begins, and before what it ends. `after` is the key of the last document shown.
+pub(crate) fn walk_bounds(
+    collection: &str,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<(Bound<String>, String), StoreError> {
+    if limit == 0 {
+        return Err(StoreError::Misuse("pages of `0` documents come to no end".to_owned()));
+    }
+    // `0` is the byte after `/`.
+    let (first, end) = (format!("{collection}/"), format!("{collection}0"));
+    let Some(Cursor(after)) = after else { return Ok((Bound::Included(first), end)) };
+    match std::str::from_utf8(after) {
+        Ok(key) if key.starts_with(&first) && key.len() <= Key::MAX => Ok((Bound::Excluded(key.to_owned()), end)),
+        _ => Err(StoreError::Misuse("the cursor is not one of this collection".to_owned())),
+    }
+}
+
+/// How much more fits on a page.
+#[derive(Default)]
+pub(crate) struct PageRoom {
+    bytes: usize,
+    versions: usize,
+}
+
+impl PageRoom {
+    /// Takes the room that a version needs, unless the page is to end before it. The first one always fits.
+    pub(crate) fn takes(&mut self, version: &Version) -> bool {
+        self.bytes = self.bytes.saturating_add(version.body.as_ref().map_or(0, |body| body.len()));
+        self.versions += 1;
+        self.versions == 1 || self.bytes <= PAGE_BYTES_MAX
+    }
 }

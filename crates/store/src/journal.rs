@@ -14,6 +14,9 @@ use std::path::Path;
 
 use crate::StoreError;
 
+/// The name of the journal in the directory of the process.
+pub(crate) const FILE: &str = "journal";
+
 /// The length of the file, and so how many bytes of records wait at most, about.
 const FILE_BYTES: u64 = 4 << 20;
 

@@ -9,15 +9,19 @@
 pub mod embedded;
 pub mod testing;
 
+mod check;
 mod clock;
 mod commit;
+mod directory;
 mod document;
 mod error;
 mod filter;
 mod globe;
 mod history;
 mod journal;
+mod prepare;
 mod stamp;
+mod writer;
 
 pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};

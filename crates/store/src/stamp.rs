@@ -1,5 +1,7 @@
 //! Commit times as the text that stands in a document.
 
+use bytes::{Bytes, BytesMut};
+
 use crate::Millis;
 
 /// The length of [`timestamp`]'s text in bytes.
@@ -25,6 +27,13 @@ pub(crate) fn timestamp(time: Millis) -> [u8; STAMP_LENGTH] {
     write_digits(&mut text[17..19], millis / 1000 % 60);
     write_digits(&mut text[20..23], millis % 1000);
     text
+}
+
+/// A body with the time at its place. Copies it only when the caller still holds it.
+pub(crate) fn stamped(body: Bytes, at: usize, time: Millis) -> Bytes {
+    let mut body = body.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
+    body[at..at + STAMP_LENGTH].copy_from_slice(&timestamp(time));
+    body.freeze()
 }
 
 fn write_digits(place: &mut [u8], mut value: i64) {

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use heed::{CompactionOption, EnvFlags, EnvOpenOptions};
 
-use super::JOURNAL;
 use super::tables::{MAP_BYTES, SNAPSHOTS_MAX, TABLES};
 use crate::StoreError;
+use crate::journal::FILE as JOURNAL;
 
 /// The engine's file in the directory of a store.
 const DATA: &str = "data.mdb";

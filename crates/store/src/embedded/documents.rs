@@ -3,9 +3,10 @@
 use std::ops::Bound;
 
 use super::layout::Document;
-use super::snapshot::{PageRoom, read_version};
+use super::snapshot::read_version;
 use super::tables::{View, damaged};
-use crate::{Cursor, Documents, Key, StoreError};
+use crate::document::{PageRoom, walk_bounds};
+use crate::{Cursor, Documents, StoreError};
 
 /// The cursor is the key of the last document shown.
 pub(super) fn documents(
@@ -14,18 +15,8 @@ pub(super) fn documents(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Documents, StoreError> {
-    if limit == 0 {
-        return Err(StoreError::Misuse("pages of `0` documents come to no end".to_owned()));
-    }
-    // `0` is the byte after `/`.
-    let (first, end) = (format!("{collection}/"), format!("{collection}0"));
-    let low = match after {
-        Some(Cursor(key)) if key.starts_with(first.as_bytes()) && key.len() <= Key::MAX => {
-            Bound::Excluded(key.as_slice())
-        }
-        Some(_) => return Err(StoreError::Misuse("the cursor is not one of this collection".to_owned())),
-        None => Bound::Included(first.as_bytes()),
-    };
+    let (low, end) = walk_bounds(collection, after, limit)?;
+    let low = low.as_ref().map(String::as_bytes);
     let mut page = Documents { versions: Vec::new(), next: None };
     let mut room = PageRoom::default();
     let mut last = None;

@@ -2,24 +2,19 @@
 
 use std::collections::HashMap;
 
-use bytes::{Bytes, BytesMut};
 use heed::{PutFlags, RwTxn};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxBuildHasher;
 
 use super::changes::RowChanges;
 use super::find;
 use super::homes::Homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, Stored};
-use super::prepare::Prepared;
 use super::tables::{Files, Tables, View, damaged};
 use super::words;
-use crate::stamp::{STAMP_LENGTH, TIME_MAX, timestamp};
-use crate::{
-    Batch, Committed, Filter, Find, Index, Key, Millis, Precondition, Put, Row, StoreError, Version, Write, time_value,
-};
-
-/// How many index rows the writer touches for the preconditions of one batch; others wait meanwhile.
-const PRECONDITION_ROWS_MAX: u64 = 1_000_000;
+use crate::check::{Facts, check};
+use crate::prepare::{Prepared, with_time};
+use crate::stamp::{TIME_MAX, stamped};
+use crate::{Batch, Committed, Find, Found, Index, Key, Millis, Put, Row, StoreError, Version, Write};
 
 /// The writer's transaction. Nothing of it is visible or durable before [`Group::commit`].
 pub(super) struct Group<'e> {
@@ -48,83 +43,11 @@ impl<'e> Group<'e> {
 
     /// Whether everything that a batch asks for holds after the batches applied so far. Writes nothing but what is noted.
     pub(super) fn check(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let mut rows_left = PRECONDITION_ROWS_MAX;
-        for (at, precondition) in batch.preconditions.iter().enumerate() {
-            let holds = match precondition {
-                Precondition::Version { key, version } => {
-                    self.newest(key)?.map_or(0, |newest| newest.version) == *version
-                }
-                Precondition::Finds { filter, keys } => self.finds(filter, keys, &mut rows_left)?,
-                Precondition::Value { name, value } => self.tables.values.get(&self.txn, name)? == value.as_deref(),
-            };
-            if !holds {
-                return Err(StoreError::Conflict(at));
-            }
-        }
-        self.check_writes(batch)
+        check(self, batch)
     }
 
     fn newest(&self, key: &Key) -> Result<Option<Document>, StoreError> {
         self.view().document(key.as_str())
-    }
-
-    /// `keys` is sorted and without repetition.
-    fn finds(&mut self, filter: &Filter, keys: &[Key], rows_left: &mut u64) -> Result<bool, StoreError> {
-        self.settle()?;
-        let find = Find { rows_max: *rows_left, ..Find::new(filter.clone(), keys.len() + 1) };
-        let found = find::find(self.view(), false, &find)?;
-        *rows_left = rows_left.saturating_sub(found.rows);
-        let mut found: Vec<Key> = found.hits.into_iter().map(|hit| hit.key).collect();
-        found.sort_unstable();
-        Ok(found == keys)
-    }
-
-    fn check_writes(&self, batch: &Batch) -> Result<(), StoreError> {
-        let mut documents: FxHashMap<&Key, (u64, bool)> = FxHashMap::default();
-        let mut names: FxHashMap<&[u8], bool> = FxHashMap::default();
-        for (at, write) in batch.writes.iter().enumerate() {
-            match write {
-                Write::Put(Put { key, version, .. }) | Write::Delete { key, version, .. } => {
-                    let deletes = matches!(write, Write::Delete { .. });
-                    let (newest, exists) = self.newest_after(&documents, key)?;
-                    if *version != newest + 1 {
-                        return Err(StoreError::Misuse(format!(
-                            "version `{version}` of `{key}` does not follow {newest}"
-                        )));
-                    }
-                    if deletes && !exists {
-                        return Err(StoreError::Misuse(format!("`{key}` cannot be deleted: it does not exist")));
-                    }
-                    documents.insert(key, (*version, !deletes));
-                }
-                Write::Reindex { key, version, .. } => {
-                    if self.newest_after(&documents, key)? != (*version, true) {
-                        return Err(StoreError::Conflict(batch.preconditions.len() + at));
-                    }
-                }
-                Write::Claim { name, .. } => {
-                    let taken = match names.get(name.as_slice()) {
-                        Some(earlier) => *earlier,
-                        None => self.tables.values.get(&self.txn, name)?.is_some(),
-                    };
-                    if taken {
-                        return Err(StoreError::Claimed(name.clone()));
-                    }
-                    names.insert(name, true);
-                }
-                Write::Set { name, .. } => drop(names.insert(name, true)),
-                Write::Release { name } => drop(names.insert(name, false)),
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest version of a document after these writes, and whether it exists then.
-    fn newest_after(&self, writes: &FxHashMap<&Key, (u64, bool)>, key: &Key) -> Result<(u64, bool), StoreError> {
-        match writes.get(key) {
-            Some(newest) => Ok(*newest),
-            None => Ok(self.newest(key)?.map_or((0, false), |newest| (newest.version, !newest.deleted))),
-        }
     }
 
     /// Writes a batch that [`Group::check`] has let through. After an error the group must not be committed.
@@ -288,20 +211,17 @@ impl<'e> Group<'e> {
     }
 }
 
-/// The rows with one of the time, if that is wanted; sorted and without repetition like those given.
-fn with_time(mut rows: Vec<Row>, time_index: Option<Index>, time: Millis) -> Vec<Row> {
-    if let Some(index) = time_index {
-        let row = Row { index, value: time_value(time).to_vec() };
-        if let Err(at) = rows.binary_search(&row) {
-            rows.insert(at, row);
-        }
+impl Facts for Group<'_> {
+    fn newest(&self, key: &Key) -> Result<(u64, bool), StoreError> {
+        Ok(Group::newest(self, key)?.map_or((0, false), |newest| (newest.version, !newest.deleted)))
     }
-    rows
-}
 
-/// Copies the body only when the caller still holds it.
-fn stamped(body: Bytes, at: usize, time: Millis) -> Bytes {
-    let mut body = body.try_into_mut().unwrap_or_else(|shared| BytesMut::from(shared.as_ref()));
-    body[at..at + STAMP_LENGTH].copy_from_slice(&timestamp(time));
-    body.freeze()
+    fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        Ok(self.tables.values.get(&self.txn, name)?)
+    }
+
+    fn find(&mut self, find: &Find) -> Result<Found, StoreError> {
+        self.settle()?;
+        find::find(self.view(), false, find)
+    }
 }

@@ -3,8 +3,9 @@
 use std::ops::Bound;
 
 use super::layout::{self, ALL_COLLECTIONS, Fields};
-use super::snapshot::{PageRoom, read_version};
+use super::snapshot::read_version;
 use super::tables::{View, damaged};
+use crate::document::PageRoom;
 use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError};
 
 pub(super) fn history(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {

@@ -1,8 +1,9 @@
 //! The embedded backend: one LMDB environment in a directory, one writer thread with group commit.
 //!
 //! - [`layout`] is the on-disk format, [`tables`] opens it.
-//! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`]), and is applied with others in one transaction ([`group`]),
-//!   whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index belongs to.
+//! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`](crate::writer)), and is applied with others ([`engine`]) in
+//!   one transaction ([`group`]), whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index
+//!   belongs to.
 //! - [`words`] finds documents by the words of their text.
 //! - [`backup`](mod@backup) copies a store that another process has open.
 //! - A [`snapshot`] is an engine read transaction; [`history`], [`find`] and [`documents`] read from it.
@@ -10,30 +11,28 @@
 mod backup;
 mod changes;
 mod documents;
+mod engine;
 mod find;
 mod group;
 mod history;
 mod homes;
 mod layout;
-mod prepare;
 mod snapshot;
 mod tables;
 mod verify;
 mod words;
-mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use self::backup::{backup, backup_length, restore};
+use self::engine::EmbeddedEngine;
 use self::snapshot::EmbeddedSnapshot;
 use self::tables::{Files, MAP_BYTES, View};
-use self::writer::Writer;
-use crate::{Batch, Clock, Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreError};
-
-/// The name of the journal in the directory of the store.
-const JOURNAL: &str = "journal";
+use crate::prepare::prepare;
+use crate::writer::Writer;
+use crate::{Batch, Clock, Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreError, journal};
 
 /// A store in a directory of this machine. Dropping it finishes the commits that wait and closes the files.
 pub struct Embedded {
@@ -49,7 +48,7 @@ impl Embedded {
 
     fn open_sized(directory: &Path, clock: Arc<dyn Clock>, map_bytes: usize) -> Result<Embedded, StoreError> {
         let files = Arc::new(Files::open(directory, map_bytes)?);
-        let writer = Writer::start(files.clone(), clock)?;
+        let writer = Writer::start(EmbeddedEngine::new(files.clone(), clock))?;
         Ok(Embedded { writer, files })
     }
 
@@ -66,7 +65,7 @@ impl Store for Embedded {
     }
 
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        self.writer.commit(prepare::prepare(batch)?)
+        self.writer.commit(prepare(batch)?)
     }
 
     fn commits(&self) -> u64 {
@@ -74,7 +73,7 @@ impl Store for Embedded {
     }
 
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
-        Journal::open(&self.files.directory.join(JOURNAL), done)
+        Journal::open(&self.files.directory.join(journal::FILE), done)
     }
 
     fn statistics(&self) -> Result<Statistics, StoreError> {

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use heed::{RoTxn, WithoutTls};
 
-use super::prepare::NAME_MAX;
 use super::tables::{Files, Tables, View, damaged};
 use super::{documents, find, history};
+use crate::prepare::NAME_MAX;
 use crate::{
-    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue,
-    PAGE_BYTES_MAX, Snapshot, StoreError, Version,
+    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue, Snapshot,
+    StoreError, Version,
 };
 
 pub(super) struct EmbeddedSnapshot<'e> {
@@ -111,20 +111,4 @@ impl Snapshot for EmbeddedSnapshot<'_> {
 pub(super) fn read_version(view: View<'_>, number: u64, version: u64) -> Result<Version, StoreError> {
     let stored = view.version(number, version)?;
     stored.and_then(|stored| stored.to_version(version)).ok_or_else(|| damaged("versions"))
-}
-
-/// How much more fits on a page.
-#[derive(Default)]
-pub(super) struct PageRoom {
-    bytes: usize,
-    versions: usize,
-}
-
-impl PageRoom {
-    /// Takes the room that a version needs, unless the page is to end before it. The first one always fits.
-    pub(super) fn takes(&mut self, version: &Version) -> bool {
-        self.bytes = self.bytes.saturating_add(version.body.as_ref().map_or(0, |body| body.len()));
-        self.versions += 1;
-        self.versions == 1 || self.bytes <= PAGE_BYTES_MAX
-    }
 }

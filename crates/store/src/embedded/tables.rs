@@ -1,7 +1,7 @@
 //! The files: opening the environment and its tables, and what can be wrong with them.
 
 use std::cmp::Ordering;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 
@@ -12,7 +12,7 @@ use heed::{
 
 use super::find::Lists;
 use super::layout::{self, Collection, Current, Document, FORMAT, State, Stored};
-use crate::{Index, StoreError};
+use crate::{Index, StoreError, directory};
 
 /// The address space reserved for the file, which bounds its size: 1 TiB. Only what is used is on disk or in memory, and a larger
 /// constant needs no conversion of existing stores.
@@ -22,8 +22,6 @@ pub(super) const MAP_BYTES: usize = 1 << 40;
 pub(super) const SNAPSHOTS_MAX: u32 = 1024;
 
 pub(super) const TABLES: u32 = 14;
-
-const LOCK_FILE: &str = "lock";
 
 pub(super) type Table = Database<'static, Bytes, Bytes>;
 pub(super) type RowTable = Database<'static, Bytes, Bytes, RowOrder>;
@@ -70,34 +68,17 @@ pub(super) struct Files {
 impl Files {
     /// `map_bytes` is a multiple of the system's page size.
     pub(super) fn open(directory: &Path, map_bytes: usize) -> Result<Files, StoreError> {
-        let unusable = |error: std::io::Error| {
-            StoreError::Unusable(format!("the directory `{}` cannot be used: {error}", directory.display()))
-        };
-        fs::create_dir_all(directory).map_err(unusable)?;
-        let lock = lock(directory)?;
+        let lock = directory::take(directory)?;
         let is_new = !directory.join("data.mdb").exists();
         let env = open_environment(directory, map_bytes)?;
         let tables = open_tables(&env, directory)?;
         if is_new {
             // The engine flushes its file but not the directory entry.
-            File::open(directory).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(|error| directory::unusable(directory, &error))?;
         }
         Ok(Files { env, tables, directory: directory.to_owned(), commits: AtomicU64::new(0), _lock: lock })
-    }
-}
-
-fn lock(directory: &Path) -> Result<File, StoreError> {
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join(LOCK_FILE));
-    let directory = directory.display();
-    let file = file.map_err(|error| StoreError::Unusable(format!("no file can be made in `{directory}`: {error}")))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
-            "the directory `{directory}` is in use by another process: stop it, or choose another directory"
-        ))),
-        Err(TryLockError::Error(error)) => {
-            Err(StoreError::Unusable(format!("the directory `{directory}` cannot be locked: {error}")))
-        }
     }
 }
 

@@ -10,7 +10,8 @@ use super::place::{Places, is_found_by_ranges};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
-use crate::embedded::snapshot::{PageRoom, read_version};
+use crate::document::PageRoom;
+use crate::embedded::snapshot::read_version;
 use crate::embedded::tables::damaged;
 use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
 

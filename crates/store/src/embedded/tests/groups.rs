@@ -26,7 +26,7 @@ fn conditions_do_not_trust_counts_of_before_the_group() {
     // One document more is on, and another one that is off is the only one marked: as many are on as there were documents.
     let marked = put("D/off", 1, &[(1, b"d"), (2, b"off"), (3, b"x")]);
     let writes = vec![document(DOCUMENTS, 1, b"on"), marked, document(0, 2, b"off")];
-    let prepared = prepare::prepare(Batch { preconditions: Vec::new(), writes }).unwrap();
+    let prepared = crate::prepare::prepare(Batch { preconditions: Vec::new(), writes }).unwrap();
     group.check(&prepared.batch).unwrap();
     group.apply(prepared, 2_000).unwrap();
     let check = |group: &mut Group<'_>, preconditions| group.check(&Batch { preconditions, writes: Vec::new() });

@@ -1,16 +1,11 @@
 //! The one thread that writes: it gathers waiting batches into groups that share one flush.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::group::Group;
-use super::homes::Homes;
-use super::prepare::Prepared;
-use super::tables::Files;
-use crate::{Clock, Committed, StoreError};
+use crate::prepare::Prepared;
+use crate::{Committed, StoreError};
 
 /// How many batches share one flush at most.
 const GROUP_BATCHES_MAX: usize = 512;
@@ -25,7 +20,15 @@ const WAITING_MAX: usize = 1024;
 /// another. All in all it waits no longer than the last group took to write, so that waiting never costs more than it can save.
 const GATHER: Duration = Duration::from_micros(300);
 
-type Answer = Result<Committed, StoreError>;
+/// What becomes of one batch.
+pub(crate) type Answer = Result<Committed, StoreError>;
+
+/// What takes groups of batches.
+pub(crate) trait Engine: Send + 'static {
+    /// Commits a group and answers each of its batches, in order. A refused batch leaves nothing. An error fails all of the group and leaves
+    /// nothing of any; it also replaces refusals, which may rest on what did not become true.
+    fn write(&mut self, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError>;
+}
 
 struct Job {
     prepared: Prepared,
@@ -33,24 +36,22 @@ struct Job {
 }
 
 /// The writer's handle. Dropping it lets the thread finish what waits and ends it.
-pub(super) struct Writer {
+pub(crate) struct Writer {
     line: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(files: Arc<Files>, clock: Arc<dyn Clock>) -> Result<Writer, StoreError> {
+    pub(crate) fn start(engine: impl Engine) -> Result<Writer, StoreError> {
         let (line, jobs) = sync_channel(WAITING_MAX);
         let thread = std::thread::Builder::new().name("store-writer".to_owned());
-        let thread = thread.spawn(move || {
-            Queue { jobs, held: None, gathered: 1, wrote: Duration::ZERO, homes: Homes::default() }.run(&files, &*clock)
-        });
+        let thread = thread.spawn(move || Queue { jobs, held: None, gathered: 1, wrote: Duration::ZERO, engine }.run());
         let thread = thread.map_err(|error| StoreError::Engine(format!("the writer cannot start: {error}")))?;
         Ok(Writer { line: Some(line), thread: Some(thread) })
     }
 
     /// Waits until the batch is durable or refused.
-    pub(super) fn commit(&self, prepared: Prepared) -> Answer {
+    pub(crate) fn commit(&self, prepared: Prepared) -> Answer {
         let stopped = || StoreError::Engine("the writer has stopped".to_owned());
         let (reply, answer) = sync_channel(1);
         let line = self.line.as_ref().ok_or_else(stopped)?;
@@ -69,7 +70,7 @@ impl Drop for Writer {
     }
 }
 
-struct Queue {
+struct Queue<E> {
     jobs: Receiver<Job>,
     /// A job that did not fit into the last group.
     held: Option<Job>,
@@ -77,15 +78,15 @@ struct Queue {
     gathered: usize,
     /// How long writing it took.
     wrote: Duration,
-    homes: Homes,
+    engine: E,
 }
 
-impl Queue {
-    fn run(mut self, files: &Files, clock: &dyn Clock) {
+impl<E: Engine> Queue<E> {
+    fn run(mut self) {
         while let Some(jobs) = self.gather() {
             self.gathered = jobs.len();
             let begun = Instant::now();
-            commit(files, clock, jobs, &mut self.homes);
+            commit(&mut self.engine, jobs);
             self.wrote = begun.elapsed();
         }
     }
@@ -118,43 +119,12 @@ impl Queue {
     }
 }
 
-/// Commits a group and answers its callers. A refused batch leaves nothing. An engine error fails all of the group and leaves nothing of
-/// any; it also replaces refusals, which may rest on what did not become true.
-fn commit(files: &Files, clock: &dyn Clock, jobs: Vec<Job>, homes: &mut Homes) {
+/// Commits a group and answers its callers.
+fn commit(engine: &mut impl Engine, jobs: Vec<Job>) {
     let (batches, replies): (Vec<_>, Vec<_>) = jobs.into_iter().map(|job| (job.prepared, job.reply)).unzip();
-    let answers: Vec<Answer> = match write(files, clock, batches, homes) {
-        Ok(answers) => answers,
-        Err(error) => {
-            homes.clear();
-            replies.iter().map(|_| Err(error.clone())).collect()
-        }
-    };
+    let answers = engine.write(batches).unwrap_or_else(|error| replies.iter().map(|_| Err(error.clone())).collect());
     for (reply, answer) in replies.into_iter().zip(answers) {
         // A caller that has gone away does not need the answer.
         drop(reply.send(answer));
     }
-}
-
-fn write(
-    files: &Files,
-    clock: &dyn Clock,
-    batches: Vec<Prepared>,
-    homes: &mut Homes,
-) -> Result<Vec<Answer>, StoreError> {
-    let mut group = Group::begin(files, homes)?;
-    let mut answers = Vec::with_capacity(batches.len());
-    for prepared in batches {
-        let answer = match group.check(&prepared.batch) {
-            Ok(()) => Ok(group.apply(prepared, clock.now())?),
-            Err(error) if error.is_refusal() => Err(error),
-            Err(error) => return Err(error),
-        };
-        answers.push(answer);
-    }
-    if answers.iter().any(Result::is_ok) {
-        group.commit()?;
-        // Before anybody is answered: whoever knows of the commit sees the number change.
-        files.commits.fetch_add(1, Ordering::Release);
-    }
-    Ok(answers)
 }

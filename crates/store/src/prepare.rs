@@ -1,22 +1,22 @@
 //! What can be checked and done about a batch before it is the writer's turn, on the caller's thread.
 
 use crate::stamp::STAMP_LENGTH;
-use crate::{Batch, Key, Precondition, Put, Row, StoreError, VALUE_MAX, WORD_MAX, Write};
+use crate::{Batch, Index, Key, Millis, Precondition, Put, Row, StoreError, VALUE_MAX, WORD_MAX, Write, time_value};
 
 /// The longest name of a claim or setting in bytes.
-pub(super) const NAME_MAX: usize = 511;
+pub(crate) const NAME_MAX: usize = 511;
 
 /// The largest body in bytes.
 const BODY_MAX: usize = 1 << 30;
 
 /// A batch that can no longer be misuse in itself: sizes fit, and the rows of every put are sorted and without repetition.
-pub(super) struct Prepared {
-    pub(super) batch: Batch,
+pub(crate) struct Prepared {
+    pub(crate) batch: Batch,
     /// About how much it writes.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
-pub(super) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
+pub(crate) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
     let mut bytes = 0;
     for write in &mut batch.writes {
         match write {
@@ -57,6 +57,17 @@ fn arrange(key: &Key, rows: &mut Vec<Row>, words: &mut Vec<Row>) -> Result<usize
     let row_bytes: usize = rows.iter().map(|row| 2 * (row.value.len() + 12)).sum();
     let word_bytes: usize = words.iter().map(|word| 2 * (word.value.len() + 2)).sum();
     Ok(row_bytes + word_bytes)
+}
+
+/// The rows with one of the time, if that is wanted; sorted and without repetition like those given.
+pub(crate) fn with_time(mut rows: Vec<Row>, time_index: Option<Index>, time: Millis) -> Vec<Row> {
+    if let Some(index) = time_index {
+        let row = Row { index, value: time_value(time).to_vec() };
+        if let Err(at) = rows.binary_search(&row) {
+            rows.insert(at, row);
+        }
+    }
+    rows
 }
 
 fn check_lengths(key: &Key, rows: &[Row], what: &str, most: usize) -> Result<(), StoreError> {
