@@ -17,6 +17,11 @@ pub(crate) fn outcome(error: StoreError) -> Outcome {
             tracing::error!("the store is full");
             Outcome::new(IssueType::Transient, "the server has no room left; nothing was written")
         }
+        StoreError::TooLarge(what) => Outcome::new(IssueType::TooLong, format!("there is no room for it: {what}")),
+        StoreError::Unreachable(cause) => {
+            tracing::error!(cause, "the database does not answer");
+            Outcome::new(IssueType::Transient, "the server cannot reach its database; try again later")
+        }
         StoreError::Misuse(cause) | StoreError::Unusable(cause) | StoreError::Engine(cause) => exception(&cause),
     }
 }
@@ -40,6 +45,8 @@ mod tests {
             (StoreError::Claimed(b"secret".to_vec()), IssueType::Conflict),
             (StoreError::TooCostly(TooCostly { index: None, limit: Limit::Time }), IssueType::TooCostly),
             (StoreError::Full, IssueType::Transient),
+            (StoreError::TooLarge("`Binary/1`".to_owned()), IssueType::TooLong),
+            (StoreError::Unreachable("secret".to_owned()), IssueType::Transient),
             (StoreError::Misuse("secret".to_owned()), IssueType::Exception),
             (StoreError::Unusable("secret".to_owned()), IssueType::Exception),
             (StoreError::Engine("secret".to_owned()), IssueType::Exception),

@@ -13,10 +13,14 @@ pub enum StoreError {
     Claimed(Vec<u8>),
     /// A query would cost more than a stated limit.
     TooCostly(TooCostly),
+    /// A document or a value is larger than this store can hold. Nothing was written. The text says what, and how large it may be.
+    TooLarge(String),
     /// The caller broke the contract of this interface; a bug above.
     Misuse(String),
     /// The disk is full or the store's address space is used up. Nothing was written; free space and try again.
     Full,
+    /// The database is elsewhere and does not answer. Whether what was to be written is there is known only by reading again; try later.
+    Unreachable(String),
     /// What is on disk cannot be opened: written by another version, damaged, or in use by another process. The text says what to do.
     Unusable(String),
     /// The engine failed. For the log.
@@ -62,8 +66,9 @@ impl StoreError {
     /// Whether the store is well and only this request was turned down.
     pub fn is_refusal(&self) -> bool {
         match self {
-            StoreError::Conflict(_) | StoreError::Claimed(_) | StoreError::TooCostly(_) | StoreError::Misuse(_) => true,
-            StoreError::Full | StoreError::Unusable(_) | StoreError::Engine(_) => false,
+            StoreError::Conflict(_) | StoreError::Claimed(_) | StoreError::TooCostly(_) => true,
+            StoreError::TooLarge(_) | StoreError::Misuse(_) => true,
+            StoreError::Full | StoreError::Unreachable(_) | StoreError::Unusable(_) | StoreError::Engine(_) => false,
         }
     }
 }
@@ -76,7 +81,10 @@ impl fmt::Display for StoreError {
             StoreError::TooCostly(refusal) => write!(f, "too costly: {refusal}"),
             StoreError::Misuse(text) => write!(f, "misuse of the store: {text}"),
             StoreError::Full => f.write_str("the store is full"),
-            StoreError::Unusable(text) | StoreError::Engine(text) => f.write_str(text),
+            StoreError::TooLarge(text)
+            | StoreError::Unreachable(text)
+            | StoreError::Unusable(text)
+            | StoreError::Engine(text) => f.write_str(text),
         }
     }
 }

@@ -7,6 +7,8 @@
 //! - Every backend passes [`testing::contract`].
 
 pub mod embedded;
+#[cfg(feature = "mongodb")]
+pub mod mongodb;
 pub mod testing;
 
 mod check;
@@ -23,6 +25,8 @@ mod prepare;
 mod stamp;
 mod writer;
 
+#[cfg(feature = "mongodb")]
+pub use self::mongodb::MongoDb;
 pub use clock::{Clock, SystemClock};
 pub use commit::{Batch, Committed, Precondition, Put, Write, time_value};
 pub use document::{Documents, Examined, Head, Key, Millis, Version};

@@ -103,13 +103,38 @@ fn refuses_names_that_do_not_fit(make: Make<'_>) {
     assert_eq!(store.snapshot().expect("a snapshot").value(&[0; 512]), Ok(None));
 }
 
+/// A body is kept whole, or refused as too large with nothing stored; only large ones may be refused.
 fn takes_large_bodies(make: Make<'_>) {
+    const ALWAYS_TAKEN: usize = 15 << 20;
     let store = make(TestClock::new(MORNING));
-    let bodies = [4000, 5000, 100_000, 5_000_000].map(|length| "0123456789".repeat(length / 10));
-    let puts = bodies.iter().enumerate().map(|(number, body)| put(&format!("P/{number}"), 1, body, vec![]));
-    written(&*store, puts.collect());
-    for (number, body) in bodies.iter().enumerate() {
-        let version = read(&*store, &format!("P/{number}")).expect("a version");
-        assert!(version.body.is_some_and(|stored| stored == body.as_bytes()), "{number}");
+    let lengths = [0, 4000, 5000, 100_000, 5_000_000, ALWAYS_TAKEN, 16 << 20, 17 << 20];
+    let body = |length| "0123456789".repeat(length / 10 + 1)[..length].to_owned();
+    for (number, length) in lengths.into_iter().enumerate() {
+        let (name, small) = (format!("P/{number}"), format!("Q/{number}"));
+        let body = body(length);
+        let is_taken = match write(&*store, vec![put(&small, 1, "", vec![]), put(&name, 1, &body, vec![])]) {
+            Err(StoreError::TooLarge(_)) if length > ALWAYS_TAKEN => false,
+            taken => taken.expect("the batch is right").versions.len() == 2,
+        };
+        assert_eq!(read(&*store, &small).is_some(), is_taken, "{length}");
+        let stored = read(&*store, &name).map(|version| version.body.expect("a body"));
+        assert!(stored.as_deref() == is_taken.then_some(body.as_bytes()), "{length}");
     }
+    keeps_what_is_too_large_to_index(make);
+}
+
+/// Rows that have no room beside a body do not take its place.
+fn keeps_what_is_too_large_to_index(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    let body = "x".repeat(14 << 20);
+    written(&*store, vec![put("P/1", 1, &body, vec![row(1, "a")])]);
+    let rows =
+        (0..10_000_u32).map(|number| row(2, [number.to_be_bytes().to_vec(), vec![0xff; 300]].concat())).collect();
+    let found = match write(&*store, vec![put("P/2", 1, "", vec![]), reindex("P/1", 1, rows, vec![])]) {
+        Err(StoreError::TooLarge(_)) => [1, 0],
+        taken => [0, taken.expect("the batch is right").versions.len()],
+    };
+    let finds = [1, 2].map(|index| finds(&*store, Filter::present(Index(index))).len());
+    assert_eq!((finds, read(&*store, "P/2").is_some()), (found, found[1] == 1));
+    assert!(read(&*store, "P/1").is_some_and(|version| version.body.as_deref() == Some(body.as_bytes())));
 }

@@ -4,6 +4,8 @@ mod conditions;
 mod documents;
 mod history;
 mod limits;
+#[cfg(feature = "mongodb")]
+mod mongod;
 mod pages;
 mod random;
 mod reindex;
@@ -13,6 +15,8 @@ mod threads;
 mod walk;
 mod words;
 
+#[cfg(feature = "mongodb")]
+pub use self::mongod::Mongod;
 pub use self::random::Random;
 pub use self::support::TestClock;
 

@@ -59,11 +59,12 @@ fn shows_each_current_document_once(make: Make<'_>) {
 
 fn ends_a_page_before_it_is_too_large(make: Make<'_>) {
     let store = make(TestClock::new(MORNING));
-    let large = "x".repeat(PAGE_BYTES_MAX / 2 + 1);
-    for name in ["L/a", "L/b", "L/c"] {
-        written(&*store, vec![put(name, 1, if name == "L/b" { "" } else { &large }, vec![])]);
+    // Five are too many, and one more document that has nothing takes no room.
+    let large = "x".repeat(PAGE_BYTES_MAX / 5 + 1);
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        written(&*store, vec![put(&format!("L/{name}"), 1, if name == "e" { "" } else { &large }, vec![])]);
     }
-    assert_eq!(pages(&*store.snapshot().expect("a snapshot"), "L", 10), ["a.1 b.1", "c.1"]);
+    assert_eq!(pages(&*store.snapshot().expect("a snapshot"), "L", 10), ["a.1 b.1 c.1 d.1 e.1", "f.1"]);
 }
 
 fn refuses_foreign_cursors(make: Make<'_>) {

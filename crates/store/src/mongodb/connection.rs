@@ -1,0 +1,249 @@
+//! Reaching the database, and what must be so before it is used.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, SessionOptions,
+    TransactionOptions, WriteConcern,
+};
+use mongodb::{Client, ClientSession, Collection, Database};
+
+use super::error::of_driver;
+use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
+use super::wait::Threads;
+use crate::StoreError;
+
+/// What a URL looks like, for people.
+const URL_FORM: &str = "`mongodb://HOST/DATABASE?replicaSet=NAME`";
+
+/// For how long a database that does not answer is asked again when it is opened: it may be starting.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause between two such questions, the first; each further one is twice as long, up to a second.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long one request waits for a server that can serve it, where the URL does not say: an election takes about as long.
+const SELECTION: Duration = Duration::from_secs(15);
+
+/// How many connections there are at most, where the URL does not say: as many as the server has threads that use them, and the writer.
+const CONNECTIONS: u32 = 80;
+
+/// How long the server waits for its copies before it says that it does not know whether they have a commit.
+const REPLICATION: Duration = Duration::from_secs(10);
+
+/// The least protocol with snapshots outside transactions: MongoDB 5.0.
+const WIRE_VERSION: i32 = 13;
+
+/// The code of an answer to a request that what is there already be made.
+const NAMESPACE_EXISTS: i32 = 48;
+
+pub(super) struct Connection {
+    database: Database,
+    client: Client,
+    threads: Threads,
+    /// How many commits this process has heard of.
+    commits: AtomicI64,
+}
+
+impl Connection {
+    /// Reaches the database of a URL, within `patience`. `Unusable` says why it cannot be a store.
+    pub(super) fn open(url: &str, patience: Duration) -> Result<Connection, StoreError> {
+        let threads = Threads::start()?;
+        let options = threads.wait(options(url))?;
+        let name = options.default_database.clone().filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| unusable(format!("the URL names no database: {URL_FORM}")))?;
+        let client = threads.wait(async { Client::with_options(options) });
+        let client =
+            client.map_err(|error| unusable(format!("the URL of the database cannot be used: {}", error.kind)))?;
+        let connection = Connection { database: client.database(&name), client, threads, commits: AtomicI64::new(0) };
+        connection.check_server(patience)?;
+        connection.make_collections()?;
+        Ok(connection)
+    }
+
+    pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
+        self.threads.wait(future)
+    }
+
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(super) fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    /// A session whose reads all see the database as it is at the first of them: what a majority of the servers has.
+    pub(super) fn snapshot_session(&self) -> Result<ClientSession, StoreError> {
+        self.session(SessionOptions::builder().snapshot(true).build())
+    }
+
+    /// A session for transactions that are durable and serializable once they are committed.
+    pub(super) fn writer_session(&self) -> Result<ClientSession, StoreError> {
+        let options = TransactionOptions::builder()
+            .read_concern(ReadConcern::snapshot())
+            .write_concern(majority())
+            .selection_criteria(primary())
+            .build();
+        self.session(SessionOptions::builder().default_transaction_options(options).build())
+    }
+
+    fn session(&self, options: SessionOptions) -> Result<ClientSession, StoreError> {
+        let session = self.wait(async { self.client.start_session().with_options(options).await });
+        session.map_err(|error| of_driver(&error))
+    }
+
+    /// Read outside sessions: what can no longer be undone.
+    fn majority_state(&self) -> Collection<RawDocumentBuf> {
+        let options = CollectionOptions::builder().read_concern(ReadConcern::majority()).build();
+        self.database.collection_with_options(STATE, options)
+    }
+
+    /// The state as a majority of the servers has it.
+    pub(super) fn state(&self) -> Result<State, StoreError> {
+        let found = self.wait(async { self.majority_state().find_one(doc! { "_id": STATE_ID }).await });
+        let found = found.map_err(|error| of_driver(&error))?;
+        State::of_document(&found.ok_or_else(|| layout::damaged(STATE))?)
+    }
+
+    /// The collections with how many documents they have, sorted by name; those without are left out.
+    pub(super) fn collections(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let found = self.wait(async {
+            let filter = doc! { "_id": { "$gte": COUNTERS }, "documents": { "$gt": 0 } };
+            let mut cursor = self.majority_state().find(filter).sort(doc! { "_id": 1 }).await?;
+            let mut collections = Vec::new();
+            while cursor.advance().await? {
+                let counters = cursor.current();
+                let name = counters.get_str("_id").ok().and_then(|id| id.strip_prefix(COUNTERS));
+                let documents = counters.get_i64("documents").ok();
+                collections.extend(name.zip(documents).map(|(name, count)| (name.to_owned(), count as u64)));
+            }
+            Ok(collections)
+        });
+        found.map_err(|error: Error| of_driver(&error))
+    }
+
+    /// Whether a state is at least as young as all that this process has heard of; takes note of it.
+    pub(super) fn is_recent(&self, state: &State) -> bool {
+        self.commits.fetch_max(state.commits, Ordering::AcqRel) <= state.commits
+    }
+
+    /// Runs a command outside sessions.
+    pub(super) fn command(&self, command: Document) -> Result<Document, StoreError> {
+        let answer = self.wait(async { self.database.run_command(command).await });
+        answer.map_err(|error| of_driver(&error))
+    }
+
+    fn check_server(&self, patience: Duration) -> Result<(), StoreError> {
+        let hello = self.hello(patience)?;
+        if hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid") {
+            return Err(unusable("the database is a sharded cluster; a replica set is needed".to_owned()));
+        }
+        if hello.get_str("setName").is_err() {
+            return Err(unusable(
+                "the database is a stand-alone server, which has no transactions: start `mongod` with `--replSet NAME`, and make a \
+                 replica set of it with `rs.initiate()`, be it of one server"
+                    .to_owned(),
+            ));
+        }
+        if hello.get_i32("maxWireVersion").unwrap_or(0) < WIRE_VERSION {
+            return Err(unusable("the database is older than MongoDB 5.0".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What the server says of itself. Asked of any server: a stand-alone one has no primary, and is to be told of.
+    fn hello(&self, patience: Duration) -> Result<Document, StoreError> {
+        let until = Instant::now() + patience;
+        let mut pause = PAUSE;
+        loop {
+            let asked = self.database.run_command(doc! { "hello": 1 });
+            let error = match self.wait(async { asked.await }) {
+                Ok(hello) => return Ok(hello),
+                Err(error) => error,
+            };
+            if is_final(&error) || Instant::now() + pause > until {
+                return Err(unusable(format!("the database cannot be reached: {}", error.kind)));
+            }
+            thread::sleep(pause);
+            pause = (2 * pause).min(Duration::from_secs(1));
+        }
+    }
+
+    fn make_collections(&self) -> Result<(), StoreError> {
+        self.make_state()?;
+        for name in [DOCUMENTS, VERSIONS, VALUES] {
+            self.make_collection(name)?;
+            let indexes = layout::indexes(name);
+            if !indexes.is_empty() {
+                let made = self.wait(async { self.collection(name).create_indexes(indexes).await });
+                made.map_err(|error| of_driver(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What transactions write must be there before: making it would be in the way of others.
+    fn make_collection(&self, name: &str) -> Result<(), StoreError> {
+        match self.wait(async { self.database.create_collection(name).await }) {
+            Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => Err(of_driver(&error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Also checks that a state which is there is one of this format.
+    fn make_state(&self) -> Result<(), StoreError> {
+        self.make_collection(STATE)?;
+        let made = self.wait(async { self.collection(STATE).insert_one(State::FIRST.to_raw()).await });
+        // Whatever the error: this or another process has made it, or it cannot be read.
+        self.state().map(drop).map_err(|error| made.err().map_or(error, |error| of_driver(&error)))
+    }
+}
+
+async fn options(url: &str) -> Result<ClientOptions, StoreError> {
+    if url.starts_with("mongodb+srv:") {
+        return Err(unusable(format!(
+            "`mongodb+srv:` needs a look-up that this program does not do: write {URL_FORM}"
+        )));
+    }
+    // The driver's text may quote what stands where a password does.
+    let parsed = ClientOptions::parse(url).await;
+    let mut options = parsed.map_err(|_| unusable(format!("the URL of the database is not like {URL_FORM}")))?;
+    options.app_name.get_or_insert_with(|| "flint".to_owned());
+    options.max_pool_size.get_or_insert(CONNECTIONS);
+    options.server_selection_timeout.get_or_insert(SELECTION);
+    options.selection_criteria = Some(primary());
+    // The driver would put this before what sessions say.
+    options.read_concern = None;
+    options.write_concern = Some(majority());
+    Ok(options)
+}
+
+fn majority() -> WriteConcern {
+    WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(REPLICATION).build()
+}
+
+fn primary() -> SelectionCriteria {
+    SelectionCriteria::ReadPreference(ReadPreference::Primary)
+}
+
+/// Whether asking again is of no use.
+fn is_final(error: &Error) -> bool {
+    matches!(*error.kind, ErrorKind::Authentication { .. } | ErrorKind::InvalidTlsConfig { .. })
+}
+
+fn code(error: &Error) -> Option<i32> {
+    match &*error.kind {
+        ErrorKind::Command(error) => Some(error.code),
+        _ => None,
+    }
+}
+
+fn unusable(text: String) -> StoreError {
+    StoreError::Unusable(text)
+}

@@ -1,0 +1,19 @@
+//! What went wrong with the database, as the store's callers know it.
+
+use mongodb::error::{Error, ErrorKind};
+
+use crate::StoreError;
+
+/// `OutOfDiskSpace`.
+const NO_SPACE: i32 = 14031;
+
+/// Never with the URL, which may hold a password: only what the driver or the server says.
+pub(super) fn of_driver(error: &Error) -> StoreError {
+    match &*error.kind {
+        ErrorKind::Command(failed) if failed.code == NO_SPACE => StoreError::Full,
+        ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
+            StoreError::Unreachable(format!("the database does not answer: {}", error.kind))
+        }
+        kind => StoreError::Engine(format!("the database failed: {kind}")),
+    }
+}

@@ -1,0 +1,130 @@
+//! Reading, and what a commit writes, within one session of the driver: a snapshot's, or the writer's with what it has written so far.
+
+use std::sync::Arc;
+
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
+use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::options::{AggregateOptions, FindOptions};
+use mongodb::{ClientSession, SessionCursor};
+
+use super::connection::Connection;
+use crate::StoreError;
+
+/// What a query gives, piece by piece.
+pub(super) type Cursor = SessionCursor<RawDocumentBuf>;
+
+/// Not found by an index of names but by its code: what was to be made is there already.
+const DUPLICATE_KEY: i32 = 11000;
+
+pub(super) struct View {
+    connection: Arc<Connection>,
+    session: ClientSession,
+    /// Whether the last error was one after which the same may work when it is tried again from the beginning.
+    pub(super) may_retry: bool,
+}
+
+impl View {
+    pub(super) fn new(connection: Arc<Connection>, session: ClientSession) -> View {
+        View { connection, session, may_retry: false }
+    }
+
+    /// The documents of a collection that satisfy a condition.
+    pub(super) fn find(
+        &mut self,
+        collection: &str,
+        filter: Document,
+        options: FindOptions,
+    ) -> Result<Cursor, StoreError> {
+        let collection = self.connection.collection(collection);
+        let find = collection.find(filter).with_options(options);
+        let result = self.connection.wait(async { find.session(&mut self.session).await });
+        result.map_err(|error| self.failed(&error))
+    }
+
+    /// The first of them.
+    pub(super) fn find_one(
+        &mut self,
+        collection: &str,
+        filter: Document,
+        projection: Option<Document>,
+    ) -> Result<Option<RawDocumentBuf>, StoreError> {
+        let options = FindOptions::builder().limit(-1).projection(projection).build();
+        let mut cursor = self.find(collection, filter, options)?;
+        Ok(self.next(&mut cursor)?.map(ToOwned::to_owned))
+    }
+
+    /// What comes out of a pipeline.
+    pub(super) fn aggregate(
+        &mut self,
+        collection: &str,
+        pipeline: Vec<Document>,
+        options: AggregateOptions,
+    ) -> Result<Cursor, StoreError> {
+        let collection = self.connection.collection(collection);
+        let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
+        let result = self.connection.wait(async { aggregate.session(&mut self.session).await });
+        result.map_err(|error| self.failed(&error))
+    }
+
+    /// The next piece of what a query gives; `None` at its end.
+    pub(super) fn next<'p>(&mut self, cursor: &'p mut Cursor) -> Result<Option<&'p RawDocument>, StoreError> {
+        let result = self.connection.wait(cursor.advance(&mut self.session));
+        match result.map_err(|error| self.failed(&error))? {
+            true => Ok(Some(cursor.current())),
+            false => Ok(None),
+        }
+    }
+
+    /// Runs a command of the database; what it answers.
+    pub(super) fn command(&mut self, command: RawDocumentBuf) -> Result<Document, StoreError> {
+        let command = self.connection.database().run_raw_command(command);
+        let result = self.connection.wait(async { command.session(&mut self.session).await });
+        result.map_err(|error| self.failed(&error))
+    }
+
+    pub(super) fn insert(&mut self, collection: &str, documents: &[RawDocumentBuf]) -> Result<(), StoreError> {
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let collection = self.connection.collection(collection);
+        let insert = collection.insert_many(documents);
+        let result = self.connection.wait(async { insert.session(&mut self.session).await });
+        result.map(drop).map_err(|error| self.failed(&error))
+    }
+
+    /// Begins a transaction. Until it ends, all that is done here is part of it.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        self.may_retry = false;
+        let result = self.connection.wait(async { self.session.start_transaction().await });
+        result.map_err(|error| self.failed(&error))
+    }
+
+    /// Makes what was written since [`View::begin`] durable and visible. `None` when it is not known whether it is: ask again.
+    pub(super) fn commit(&mut self) -> Result<Option<()>, StoreError> {
+        match self.connection.wait(async { self.session.commit_transaction().await }) {
+            Ok(()) => Ok(Some(())),
+            Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Forgets what was written since [`View::begin`].
+    pub(super) fn abort(&mut self) {
+        // The server forgets it anyway, sooner or later, and has often done so already.
+        drop(self.connection.wait(async { self.session.abort_transaction().await }));
+    }
+
+    fn failed(&mut self, error: &Error) -> StoreError {
+        self.may_retry = error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_duplicate(error);
+        super::error::of_driver(error)
+    }
+}
+
+/// Within a transaction this is the sign of another one that was quicker.
+fn is_duplicate(error: &Error) -> bool {
+    match &*error.kind {
+        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(error) => error.write_errors.iter().flatten().any(|error| error.code == DUPLICATE_KEY),
+        _ => false,
+    }
+}
