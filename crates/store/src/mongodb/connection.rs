@@ -30,6 +30,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long one request waits for a server that can serve it, where the URL does not say: an election takes about as long.
 const SELECTION: Duration = Duration::from_secs(15);
 
+/// How long a look takes at a server that could not be used.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// How many connections there are at most, where the URL does not say: as many as the server has threads that use them, and the writer.
 const CONNECTIONS: u32 = 80;
 
@@ -53,17 +56,35 @@ pub(super) struct Connection {
 impl Connection {
     /// Reaches the database of a URL, within `patience`. `Unusable` says why it cannot be a store.
     pub(super) fn open(url: &str, patience: Duration) -> Result<Connection, StoreError> {
+        let connection = Connection::reach(url, patience)?;
+        connection.make_collections()?;
+        Ok(connection)
+    }
+
+    /// The same, and makes nothing there.
+    pub(super) fn reach(url: &str, patience: Duration) -> Result<Connection, StoreError> {
         let threads = Threads::start()?;
         let options = threads.wait(options(url))?;
         let name = options.default_database.clone().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| unusable(format!("the URL names no database: {URL_FORM}")))?;
+        let direct = direct(&options);
+        let connection = Connection::of_options(threads, options, &name)?;
+        match connection.hello(patience) {
+            Ok(hello) => check_server(&hello)?,
+            Err(error) => {
+                // A server that is no member of the replica set is not asked anything; what it is tells why.
+                let other = Connection::of_options(Threads::start()?, direct, &name)?;
+                return Err(other.hello(Duration::ZERO).and_then(|hello| check_server(&hello)).err().unwrap_or(error));
+            }
+        }
+        Ok(connection)
+    }
+
+    fn of_options(threads: Threads, options: ClientOptions, name: &str) -> Result<Connection, StoreError> {
         let client = threads.wait(async { Client::with_options(options) });
         let client =
             client.map_err(|error| unusable(format!("the URL of the database cannot be used: {}", error.kind)))?;
-        let connection = Connection { database: client.database(&name), client, threads, commits: AtomicI64::new(0) };
-        connection.check_server(patience)?;
-        connection.make_collections()?;
-        Ok(connection)
+        Ok(Connection { database: client.database(name), client, threads, commits: AtomicI64::new(0) })
     }
 
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
@@ -106,9 +127,14 @@ impl Connection {
 
     /// The state as a majority of the servers has it.
     pub(super) fn state(&self) -> Result<State, StoreError> {
+        self.find_state()?.ok_or_else(|| layout::damaged(STATE))
+    }
+
+    /// The state, if there is a store.
+    pub(super) fn find_state(&self) -> Result<Option<State>, StoreError> {
         let found = self.wait(async { self.majority_state().find_one(doc! { "_id": STATE_ID }).await });
         let found = found.map_err(|error| of_driver(&error))?;
-        State::of_document(&found.ok_or_else(|| layout::damaged(STATE))?)
+        found.map(|found| State::of_document(&found)).transpose()
     }
 
     /// The collections with how many documents they have, sorted by name; those without are left out.
@@ -139,25 +165,7 @@ impl Connection {
         answer.map_err(|error| of_driver(&error))
     }
 
-    fn check_server(&self, patience: Duration) -> Result<(), StoreError> {
-        let hello = self.hello(patience)?;
-        if hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid") {
-            return Err(unusable("the database is a sharded cluster; a replica set is needed".to_owned()));
-        }
-        if hello.get_str("setName").is_err() {
-            return Err(unusable(
-                "the database is a stand-alone server, which has no transactions: start `mongod` with `--replSet NAME`, and make a \
-                 replica set of it with `rs.initiate()`, be it of one server"
-                    .to_owned(),
-            ));
-        }
-        if hello.get_i32("maxWireVersion").unwrap_or(0) < WIRE_VERSION {
-            return Err(unusable("the database is older than MongoDB 5.0".to_owned()));
-        }
-        Ok(())
-    }
-
-    /// What the server says of itself. Asked of any server: a stand-alone one has no primary, and is to be told of.
+    /// What the server says of itself; asked again for so long where it does not answer.
     fn hello(&self, patience: Duration) -> Result<Document, StoreError> {
         let until = Instant::now() + patience;
         let mut pause = PAUSE;
@@ -198,10 +206,15 @@ impl Connection {
 
     /// Also checks that a state which is there is one of this format.
     fn make_state(&self) -> Result<(), StoreError> {
+        if self.find_state()?.is_some() {
+            return Ok(());
+        }
         self.make_collection(STATE)?;
-        let made = self.wait(async { self.collection(STATE).insert_one(State::FIRST.to_raw()).await });
-        // Whatever the error: this or another process has made it, or it cannot be read.
-        self.state().map(drop).map_err(|error| made.err().map_or(error, |error| of_driver(&error)))
+        match self.wait(async { self.collection(STATE).insert_one(State::FIRST.to_raw()).await }) {
+            // Another process may have made it at the same moment.
+            Err(error) => self.find_state()?.map(drop).ok_or_else(|| of_driver(&error)),
+            Ok(_) => Ok(()),
+        }
     }
 }
 
@@ -222,6 +235,34 @@ async fn options(url: &str) -> Result<ClientOptions, StoreError> {
     options.read_concern = None;
     options.write_concern = Some(majority());
     Ok(options)
+}
+
+/// For a look at the first server alone, whatever it is.
+fn direct(options: &ClientOptions) -> ClientOptions {
+    let mut options = options.clone();
+    options.hosts.truncate(1);
+    options.direct_connection = Some(true);
+    options.repl_set_name = None;
+    options.server_selection_timeout = Some(GLANCE);
+    options
+}
+
+/// Whether a server that says this of itself can keep a store.
+fn check_server(hello: &Document) -> Result<(), StoreError> {
+    if hello.get_str("msg").is_ok_and(|kind| kind == "isdbgrid") {
+        return Err(unusable("the database is a sharded cluster; a replica set is needed".to_owned()));
+    }
+    if hello.get_str("setName").is_err() {
+        return Err(unusable(
+            "the database is a stand-alone server, which has no transactions: start `mongod` with `--replSet NAME`, and make a \
+             replica set of it with `rs.initiate()`, be it of one server"
+                .to_owned(),
+        ));
+    }
+    if hello.get_i32("maxWireVersion").unwrap_or(0) < WIRE_VERSION {
+        return Err(unusable("the database is older than MongoDB 5.0".to_owned()));
+    }
+    Ok(())
 }
 
 fn majority() -> WriteConcern {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mongodb::ClientSession;
 use mongodb::bson::{RawDocumentBuf, doc, rawdoc};
 
 use super::connection::Connection;
@@ -20,6 +21,9 @@ use crate::{Clock, StoreError};
 /// that has written cannot be written by others meanwhile.
 const PATIENCE: Duration = Duration::from_secs(75);
 
+/// The same where the database does not answer: about as long as an election takes. Others wait in line.
+const PATIENCE_AWAY: Duration = Duration::from_secs(20);
+
 /// The first pause before a group is tried again, and the longest: each is up to twice as long as the one before, by chance, so that
 /// processes which are in each other's way do not stay in step.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -34,10 +38,9 @@ pub(super) struct MongoEngine {
 }
 
 impl MongoEngine {
-    pub(super) fn new(connection: Arc<Connection>, clock: Arc<dyn Clock>) -> Result<MongoEngine, StoreError> {
-        let session = connection.writer_session()?;
+    pub(super) fn new(connection: Arc<Connection>, session: ClientSession, clock: Arc<dyn Clock>) -> MongoEngine {
         let view = View::new(connection.clone(), session);
-        Ok(MongoEngine { connection, view, clock, state: None })
+        MongoEngine { connection, view, clock, state: None }
     }
 
     /// Once. `is_contended` says that others write at the same time: then the state is written first, which keeps them off.
@@ -115,16 +118,16 @@ impl MongoEngine {
 
 impl Engine for MongoEngine {
     fn write(&mut self, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError> {
-        let until = Instant::now() + PATIENCE;
+        let begun = Instant::now();
         let mut pause = PAUSE;
         let mut is_contended = false;
         loop {
-            match self.attempt(&batches, is_contended, until) {
+            match self.attempt(&batches, is_contended, begun + PATIENCE) {
                 Ok(answers) => {
                     self.state = self.state.filter(|_| !is_contended);
                     return Ok(answers);
                 }
-                Err(_) if self.view.may_retry && Instant::now() < until => {
+                Err(error) if self.view.may_retry && begun.elapsed() < patience(&error) => {
                     is_contended = true;
                     pause = rest(pause);
                 }
@@ -134,6 +137,14 @@ impl Engine for MongoEngine {
                 }
             }
         }
+    }
+}
+
+/// For how long a group is tried again that ended so.
+fn patience(error: &StoreError) -> Duration {
+    match error {
+        StoreError::Unreachable(_) => PATIENCE_AWAY,
+        _ => PATIENCE,
     }
 }
 

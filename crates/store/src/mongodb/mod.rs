@@ -5,6 +5,7 @@
 //!   one transaction ([`engine`]): what all of them [need](needs) is read at once, and what comes of them is written with few commands
 //!   ([`group`], [`updates`]). All transactions of all processes change the one state, so that of two at the same time one is tried again.
 //! - A [`snapshot`] is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
+//! - What a killed process leaves in the database is ended by its successor: [`session`].
 //! - The driver is asynchronous, and this interface is not: [`wait`].
 
 mod connection;
@@ -17,6 +18,7 @@ mod history;
 mod layout;
 mod needs;
 mod read;
+mod session;
 mod snapshot;
 mod text;
 mod updates;
@@ -57,6 +59,11 @@ impl MongoDb {
         MongoDb::open_patiently(url, directory, clock, PATIENCE)
     }
 
+    /// Whether there is a store in the database of a URL.
+    pub fn exists(url: &str) -> Result<bool, StoreError> {
+        Ok(Connection::reach(url, PATIENCE)?.find_state()?.is_some())
+    }
+
     fn open_patiently(
         url: &str,
         directory: &Path,
@@ -65,7 +72,8 @@ impl MongoDb {
     ) -> Result<MongoDb, StoreError> {
         let lock = directory::take(directory)?;
         let connection = Arc::new(Connection::open(url, patience)?);
-        let writer = Writer::start(MongoEngine::new(connection.clone(), clock)?)?;
+        let session = session::open(&connection, directory)?;
+        let writer = Writer::start(MongoEngine::new(connection.clone(), session, clock))?;
         Ok(MongoDb { writer, connection, directory: directory.to_owned(), unread: AtomicU64::new(0), _lock: lock })
     }
 }

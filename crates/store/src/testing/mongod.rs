@@ -51,24 +51,30 @@ impl Mongod {
                 println!("{PROGRAM} is not set: skipped");
                 return None;
             };
-            Some(Mongod::start(Path::new(&program)))
+            let mongod = Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET]);
+            make_replica_set(mongod.port).expect("a server that works");
+            Some(mongod)
         };
         SHARED.get_or_init(start).as_ref()
     }
 
-    /// A server of its own.
-    pub fn start(program: &Path) -> Mongod {
-        let started = (0..TRIES).find_map(|_| Mongod::try_start(program).expect("a program and a directory for it"));
-        started.expect("a server that does not end as soon as it is started")
+    /// A server that is no replica set; `None` like [`Mongod::shared`].
+    pub fn stand_alone() -> Option<Mongod> {
+        Some(Mongod::start(Path::new(&std::env::var_os(PROGRAM)?), &[]))
     }
 
-    fn try_start(program: &Path) -> io::Result<Option<Mongod>> {
+    fn start(program: &Path, arguments: &[&str]) -> Mongod {
+        let start = |_| Mongod::try_start(program, arguments).expect("a program and a directory for it");
+        (0..TRIES).find_map(start).expect("a server that does not end as soon as it is started")
+    }
+
+    fn try_start(program: &Path, arguments: &[&str]) -> io::Result<Option<Mongod>> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let directory = std::env::temp_dir().join(format!("flint-mongod-{}-{port}", std::process::id()));
         std::fs::create_dir(&directory)?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&directory).arg(program);
-        command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string(), "--replSet", REPLICA_SET]);
+        command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()]).args(arguments);
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--nounixsocket"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
@@ -81,14 +87,22 @@ impl Mongod {
         }
         // A server that nobody listens to would wait for that.
         thread::spawn(move || lines.for_each(drop));
-        make_replica_set(port).map_err(io::Error::other)?;
         Ok(Some(Mongod { port, databases: AtomicU64::new(0), _keeper: keeper }))
     }
 
     /// The URL of a database that nobody has used.
     pub fn new_database(&self) -> String {
-        let number = self.databases.fetch_add(1, Ordering::Relaxed);
-        format!("mongodb://127.0.0.1:{}/store-{number}?replicaSet={REPLICA_SET}", self.port)
+        self.database(&format!("store-{}", self.databases.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The URL of the database of this name.
+    pub fn database(&self, name: &str) -> String {
+        format!("mongodb://127.0.0.1:{}/{name}?replicaSet={REPLICA_SET}", self.port)
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Forgets a database.

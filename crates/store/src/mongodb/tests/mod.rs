@@ -1,11 +1,19 @@
 //! The MongoDB backend over a real server: the contract, and what only a database elsewhere can do.
 
+mod opening;
+mod sharing;
+mod trouble;
+
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::{self, Mongod};
+use crate::testing::{self, Mongod, TestClock};
+use crate::{Index, Key, Precondition, Put, Row, Write};
+
+const NOON: i64 = 1_772_366_400_000;
 
 /// A store whose database goes when it is dropped.
 struct Temporary {
@@ -25,6 +33,34 @@ impl Temporary {
     fn store(&self) -> &MongoDb {
         self.store.as_ref().unwrap()
     }
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+/// A version of a document whose body and only row say `value`.
+fn put(name: &str, version: u64, value: &str) -> Write {
+    Write::Put(Put {
+        key: key(name),
+        version,
+        body: Bytes::copy_from_slice(value.as_bytes()),
+        stamp_at: None,
+        rows: vec![Row { index: Index(1), value: value.into() }],
+        words: Vec::new(),
+        time_index: None,
+        mark: 0,
+    })
+}
+
+fn commit(store: &dyn Store, writes: Vec<Write>) -> Result<Committed, StoreError> {
+    store.commit(Batch { preconditions: Vec::new(), writes })
+}
+
+/// The newest version and the body of a document.
+fn read(store: &dyn Store, name: &str) -> Option<(u64, String)> {
+    let version = store.snapshot().unwrap().read(&key(name)).unwrap()?;
+    Some((version.version, String::from_utf8(version.body?.to_vec()).unwrap()))
 }
 
 impl Drop for Temporary {

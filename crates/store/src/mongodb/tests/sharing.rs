@@ -1,0 +1,82 @@
+//! Several processes over one database. Nothing of a store is shared within a process, so that two stores are as good as two processes.
+
+use super::*;
+
+const THREADS: usize = 3;
+const ROUNDS: usize = 10;
+
+/// Two stores over one database, with a clock each.
+fn two(mongod: &'static Mongod) -> (Temporary, Temporary, [Arc<TestClock>; 2]) {
+    let clocks = [NOON, NOON].map(TestClock::new);
+    let first = Temporary::open(mongod, clocks[0].clone());
+    let directory = TempDir::new().unwrap();
+    let store = MongoDb::open(&first.url, directory.path(), clocks[1].clone()).unwrap();
+    let second = Temporary { store: Some(store), mongod, url: first.url.clone(), _directory: directory };
+    (first, second, clocks)
+}
+
+#[test]
+fn each_sees_what_the_other_has_committed() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let (first, second, clocks) = two(mongod);
+    let before = second.snapshot().unwrap();
+    let mut last = second.commits();
+    assert_eq!(before.commits(), last);
+    clocks[0].set(NOON + 1000);
+    for version in 1..=6 {
+        let (writer, reader) = if version % 2 == 1 { (&first, &second) } else { (&second, &first) };
+        let committed = commit(writer, vec![put("P/1", version, &version.to_string())]).unwrap();
+        // The second one's clock is late, and times never fall.
+        assert_eq!(committed.time, NOON + 1000);
+        assert_eq!(read(reader, "P/1"), Some((version, version.to_string())));
+        assert!(reader.commits() > last && writer.commits() == reader.commits());
+        last = reader.commits();
+    }
+    assert_eq!(before.read(&key("P/1")), Ok(None));
+    assert_eq!(first.statistics().unwrap().documents, [("P".to_owned(), 1)]);
+}
+
+/// Both increment one counter, and take numbered names.
+#[test]
+fn they_exclude_each_other() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let (first, second, _) = two(mongod);
+    let increment = |store: &dyn Store| {
+        let (version, count) =
+            read(store, "Counter/1").map_or((0, 0), |(version, text)| (version, text.parse().unwrap()));
+        let at = Precondition::Version { key: key("Counter/1"), version };
+        let count: u64 = count;
+        let claim = Write::Claim { name: format!("count {}", count + 1).into_bytes(), value: Vec::new() };
+        let writes = vec![put("Counter/1", version + 1, &(count + 1).to_string()), claim];
+        match store.commit(Batch { preconditions: vec![at], writes }) {
+            Ok(_) => true,
+            Err(StoreError::Conflict(0)) => false,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..2 * THREADS {
+            let (store, increment) = (if thread % 2 == 0 { &first } else { &second }, &increment);
+            scope.spawn(move || {
+                for _ in 0..ROUNDS {
+                    while !increment(store) {}
+                }
+            });
+        }
+    });
+    let all = (2 * THREADS * ROUNDS) as u64;
+    assert_eq!(read(&first, "Counter/1"), Some((all, all.to_string())));
+    let snapshot = second.snapshot().unwrap();
+    assert_eq!(snapshot.values(b"count ", None, 1000).unwrap().len() as u64, all);
+    let history = crate::History {
+        scope: crate::HistoryScope::All,
+        since: None,
+        before: None,
+        after: None,
+        limit: 1000,
+        total: true,
+    };
+    let history = snapshot.history(&history).unwrap();
+    let numbers: Vec<_> = history.versions.iter().map(|version| version.version).collect();
+    assert_eq!((numbers, history.total), ((1..=all).rev().collect(), Some(all)));
+}

@@ -1,0 +1,87 @@
+//! A database that fails: what is tried again takes effect once, and what fails leaves nothing.
+
+use mongodb::bson::{Bson, Document, doc};
+
+use super::*;
+
+/// A store whose commands can be made to fail, and no others.
+fn fragile(mongod: &'static Mongod, name: &str) -> Temporary {
+    let (url, directory) = (format!("{}&appName={name}", mongod.new_database()), TempDir::new().unwrap());
+    let store = MongoDb::open(&url, directory.path(), TestClock::new(NOON)).unwrap();
+    Temporary { store: Some(store), mongod, url, _directory: directory }
+}
+
+/// Lets so many of these commands fail.
+fn fail(mongod: &Mongod, name: &str, times: i32, commands: &[&str], mut how: Document) {
+    how.insert("failCommands", commands.to_vec());
+    how.insert("appName", name);
+    mongod.fail_commands(doc! { "times": times }.into(), how);
+}
+
+fn again(code: i32) -> Document {
+    doc! { "errorCode": code, "errorLabels": ["TransientTransactionError"] }
+}
+
+/// The server has one such order at a time, and so these are one test.
+#[test]
+fn a_commit_takes_effect_once_or_not_at_all() {
+    const NAME: &str = "trouble";
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = fragile(mongod, NAME);
+    commit(&store, vec![put("P/0", 1, "")]).unwrap();
+    let unknown = doc! { "code": 64, "errmsg": "waiting for replication timed out", "codeName": "WriteConcernTimeout" };
+    // The commands that fail, how often and how, and what comes of the commit.
+    type Case<'c> = (&'c [&'c str], i32, Document, Option<fn(&StoreError) -> bool>);
+    let full: fn(&StoreError) -> bool = |error| *error == StoreError::Full;
+    let engine: fn(&StoreError) -> bool = |error| matches!(error, StoreError::Engine(_));
+    let cases: Vec<Case<'_>> = vec![
+        (&["update"], 1, again(112), None),
+        (&["find", "insert", "update", "findAndModify"], 5, again(112), None),
+        (&["insert"], 1, again(251), None),
+        (&["insert"], 1, doc! { "closeConnection": true }, None),
+        (&["commitTransaction"], 1, again(251), None),
+        (&["commitTransaction"], 3, doc! { "closeConnection": true }, None),
+        (&["commitTransaction"], 2, doc! { "writeConcernError": unknown }, None),
+        (&["insert"], 1, doc! { "errorCode": 14031 }, Some(full)),
+        (&["update"], 1, doc! { "errorCode": 96 }, Some(engine)),
+        (&["commitTransaction"], 1, doc! { "errorCode": 96 }, Some(engine)),
+    ];
+    let mut commits = store.commits();
+    for (number, (commands, times, how, fails)) in (1..).zip(cases) {
+        let name = format!("P/{number}");
+        let case = format!("{commands:?} {times} {how}");
+        fail(mongod, NAME, times, commands, how);
+        let result = commit(&store, vec![put(&name, 1, "one"), put(&name, 2, "two"), put("P/0", number + 1, "")]);
+        mongod.fail_commands(Bson::String("off".to_owned()), Document::new());
+        match fails {
+            None => {
+                assert_eq!(result.map(|committed| committed.versions.len()), Ok(3), "{case}");
+                assert_eq!(read(&store, &name), Some((2, "two".to_owned())), "{case}");
+                commits += 1;
+            }
+            Some(expected) => {
+                assert!(result.as_ref().is_err_and(expected), "{case}: {result:?}");
+                assert_eq!(read(&store, &name), None, "{case}");
+                // Afterwards all is as if nothing had been.
+                commit(&store, vec![put("P/0", number + 1, "")]).unwrap();
+                commits += 1;
+            }
+        }
+        assert_eq!(store.commits(), commits, "{case}");
+    }
+    reads_fail_and_work_again(mongod, &store, NAME);
+}
+
+fn reads_fail_and_work_again(mongod: &Mongod, store: &Temporary, name: &str) {
+    let before = store.commits();
+    fail(mongod, name, 1, &["find"], doc! { "errorCode": 96 });
+    assert!(matches!(store.snapshot().map(drop), Err(StoreError::Engine(_))));
+    fail(mongod, name, 2, &["find"], doc! { "errorCode": 96 });
+    let unread = [store.commits(), store.commits()];
+    assert!(unread[0] != unread[1] && !unread.contains(&before));
+    // The driver asks once more by itself.
+    fail(mongod, name, 1, &["find"], doc! { "closeConnection": true });
+    assert!(store.snapshot().is_ok());
+    mongod.fail_commands(Bson::String("off".to_owned()), Document::new());
+    assert_eq!(store.commits(), before);
+}
