@@ -6,14 +6,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::{Error, ErrorKind, Result as DriverResult};
 use mongodb::options::{
     Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, SessionOptions,
     TransactionOptions, WriteConcern,
 };
 use mongodb::{Client, ClientSession, Collection, Database};
+use tokio::time::timeout;
 
-use super::error::of_driver;
+use super::error::{Failed, of_driver};
 use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
 use super::wait::Threads;
 use crate::StoreError;
@@ -21,8 +22,16 @@ use crate::StoreError;
 /// What a URL looks like, for people.
 const URL_FORM: &str = "`mongodb://HOST/DATABASE?replicaSet=NAME`";
 
-/// For how long a database that does not answer is asked again when it is opened: it may be starting.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a database is waited for.
+#[derive(Clone, Copy)]
+pub(super) struct Patience {
+    /// It is asked again for so long when it is opened: it may be starting.
+    pub(super) opening: Duration,
+    /// One command may take so long, the connection included.
+    pub(super) answer: Duration,
+}
+
+pub(super) const PATIENCE: Patience = Patience { opening: Duration::from_secs(30), answer: Duration::from_secs(60) };
 
 /// The pause between two such questions, the first; each further one is twice as long, up to a second.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -49,46 +58,58 @@ pub(super) struct Connection {
     database: Database,
     client: Client,
     threads: Threads,
+    patience: Patience,
     /// How many commits this process has heard of.
     commits: AtomicI64,
 }
 
 impl Connection {
     /// Reaches the database of a URL, within `patience`. `Unusable` says why it cannot be a store.
-    pub(super) fn open(url: &str, patience: Duration) -> Result<Connection, StoreError> {
+    pub(super) fn open(url: &str, patience: Patience) -> Result<Connection, StoreError> {
         let connection = Connection::reach(url, patience)?;
         connection.make_collections()?;
         Ok(connection)
     }
 
     /// The same, and makes nothing there.
-    pub(super) fn reach(url: &str, patience: Duration) -> Result<Connection, StoreError> {
+    pub(super) fn reach(url: &str, patience: Patience) -> Result<Connection, StoreError> {
         let threads = Threads::start()?;
         let options = threads.wait(options(url))?;
         let name = options.default_database.clone().filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| unusable(format!("the URL names no database: {URL_FORM}")))?;
         let direct = direct(&options);
-        let connection = Connection::of_options(threads, options, &name)?;
-        match connection.hello(patience) {
+        let connection = Connection::of_options(threads, options, &name, patience)?;
+        match connection.hello(patience.opening) {
             Ok(hello) => check_server(&hello)?,
             Err(error) => {
                 // A server that is no member of the replica set is not asked anything; what it is tells why.
-                let other = Connection::of_options(Threads::start()?, direct, &name)?;
+                let other = Connection::of_options(Threads::start()?, direct, &name, patience)?;
                 return Err(other.hello(Duration::ZERO).and_then(|hello| check_server(&hello)).err().unwrap_or(error));
             }
         }
         Ok(connection)
     }
 
-    fn of_options(threads: Threads, options: ClientOptions, name: &str) -> Result<Connection, StoreError> {
+    fn of_options(
+        threads: Threads,
+        options: ClientOptions,
+        name: &str,
+        patience: Patience,
+    ) -> Result<Connection, StoreError> {
         let client = threads.wait(async { Client::with_options(options) });
         let client =
             client.map_err(|error| unusable(format!("the URL of the database cannot be used: {}", error.kind)))?;
-        Ok(Connection { database: client.database(name), client, threads, commits: AtomicI64::new(0) })
+        Ok(Connection { database: client.database(name), client, threads, patience, commits: AtomicI64::new(0) })
     }
 
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
         self.threads.wait(future)
+    }
+
+    /// Waits for what the database answers, but not for ever.
+    pub(super) fn answer<T>(&self, asked: impl Future<Output = DriverResult<T>>) -> Result<T, Failed> {
+        let answer = self.wait(async { timeout(self.patience.answer, asked).await });
+        answer.map_err(|_| Failed::Late(self.patience.answer))?.map_err(Failed::Driver)
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -115,8 +136,7 @@ impl Connection {
     }
 
     fn session(&self, options: SessionOptions) -> Result<ClientSession, StoreError> {
-        let session = self.wait(async { self.client.start_session().with_options(options).await });
-        session.map_err(|error| of_driver(&error))
+        Ok(self.answer(async { self.client.start_session().with_options(options).await })?)
     }
 
     /// Read outside sessions: what can no longer be undone.
@@ -132,14 +152,13 @@ impl Connection {
 
     /// The state, if there is a store.
     pub(super) fn find_state(&self) -> Result<Option<State>, StoreError> {
-        let found = self.wait(async { self.majority_state().find_one(doc! { "_id": STATE_ID }).await });
-        let found = found.map_err(|error| of_driver(&error))?;
+        let found = self.answer(async { self.majority_state().find_one(doc! { "_id": STATE_ID }).await })?;
         found.map(|found| State::of_document(&found)).transpose()
     }
 
     /// The collections with how many documents they have, sorted by name; those without are left out.
     pub(super) fn collections(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let found = self.wait(async {
+        let found = self.answer(async {
             let filter = doc! { "_id": { "$gte": COUNTERS }, "documents": { "$gt": 0 } };
             let mut cursor = self.majority_state().find(filter).sort(doc! { "_id": 1 }).await?;
             let mut collections = Vec::new();
@@ -151,7 +170,7 @@ impl Connection {
             }
             Ok(collections)
         });
-        found.map_err(|error: Error| of_driver(&error))
+        Ok(found?)
     }
 
     /// Whether a state is at least as young as all that this process has heard of; takes note of it.
@@ -161,8 +180,7 @@ impl Connection {
 
     /// Runs a command outside sessions.
     pub(super) fn command(&self, command: Document) -> Result<Document, StoreError> {
-        let answer = self.wait(async { self.database.run_command(command).await });
-        answer.map_err(|error| of_driver(&error))
+        Ok(self.answer(async { self.database.run_command(command).await })?)
     }
 
     /// What the server says of itself; asked again for so long where it does not answer.

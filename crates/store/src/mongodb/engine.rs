@@ -1,18 +1,18 @@
 //! The writer's side of the database: groups of batches become transactions, which are tried again where that is of use.
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mongodb::ClientSession;
 use mongodb::bson::{RawDocumentBuf, doc, rawdoc};
 
 use super::connection::Connection;
 use super::group::Group;
 use super::layout::{self, STATE, STATE_ID, State};
-use super::updates;
 use super::view::View;
+use super::{session, updates};
 use crate::prepare::Prepared;
 use crate::writer::{Answer, Engine};
 use crate::{Clock, StoreError};
@@ -31,20 +31,33 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 pub(super) struct MongoEngine {
     connection: Arc<Connection>,
+    directory: PathBuf,
     view: View,
+    /// Whether the server may still be busy with what was asked in the session.
+    is_stuck: bool,
     clock: Arc<dyn Clock>,
     /// The state after the last group. Missing when that was tried more than once: others write, too.
     state: Option<State>,
 }
 
 impl MongoEngine {
-    pub(super) fn new(connection: Arc<Connection>, session: ClientSession, clock: Arc<dyn Clock>) -> MongoEngine {
-        let view = View::new(connection.clone(), session);
-        MongoEngine { connection, view, clock, state: None }
+    /// Its session is noted in the directory, which this process has taken.
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        directory: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<MongoEngine, StoreError> {
+        let view = View::new(connection.clone(), session::open(&connection, directory)?);
+        Ok(MongoEngine { connection, directory: directory.to_owned(), view, is_stuck: false, clock, state: None })
     }
 
     /// Once. `is_contended` says that others write at the same time: then the state is written first, which keeps them off.
     fn attempt(&mut self, batches: &[Prepared], is_contended: bool, until: Instant) -> Result<Vec<Answer>, StoreError> {
+        if self.is_stuck {
+            let session = session::open(&self.connection, &self.directory)?;
+            self.view = View::new(self.connection.clone(), session);
+            self.is_stuck = false;
+        }
         self.view.begin()?;
         let (answers, state) = self.write_group(batches, is_contended).inspect_err(|_| self.view.abort())?;
         match state {
@@ -133,6 +146,7 @@ impl Engine for MongoEngine {
                 }
                 Err(error) => {
                     self.state = None;
+                    self.is_stuck = matches!(error, StoreError::Unreachable(_));
                     return Err(error);
                 }
             }

@@ -1,11 +1,29 @@
 //! What went wrong with the database, as the store's callers know it.
 
+use std::time::Duration;
+
 use mongodb::error::{Error, ErrorKind};
 
 use crate::StoreError;
 
 /// `OutOfDiskSpace`.
 const NO_SPACE: i32 = 14031;
+
+/// Why the database did not do what it was asked.
+pub(super) enum Failed {
+    Driver(Error),
+    /// It has not answered within this time.
+    Late(Duration),
+}
+
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> StoreError {
+        match failed {
+            Failed::Driver(error) => of_driver(&error),
+            Failed::Late(time) => StoreError::Unreachable(format!("the database has not answered within {time:?}")),
+        }
+    }
+}
 
 /// Never with the URL, which may hold a password: only what the driver or the server says.
 pub(super) fn of_driver(error: &Error) -> StoreError {

@@ -29,11 +29,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use mongodb::bson::doc;
 
-use self::connection::{Connection, PATIENCE};
+use self::connection::{Connection, PATIENCE, Patience};
 use self::engine::MongoEngine;
 use self::snapshot::MongoSnapshot;
 use crate::prepare::prepare;
@@ -68,12 +67,11 @@ impl MongoDb {
         url: &str,
         directory: &Path,
         clock: Arc<dyn Clock>,
-        patience: Duration,
+        patience: Patience,
     ) -> Result<MongoDb, StoreError> {
         let lock = directory::take(directory)?;
         let connection = Arc::new(Connection::open(url, patience)?);
-        let session = session::open(&connection, directory)?;
-        let writer = Writer::start(MongoEngine::new(connection.clone(), session, clock))?;
+        let writer = Writer::start(MongoEngine::new(connection.clone(), directory, clock)?)?;
         Ok(MongoDb { writer, connection, directory: directory.to_owned(), unread: AtomicU64::new(0), _lock: lock })
     }
 }

@@ -8,6 +8,7 @@ use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::{ClientSession, SessionCursor};
 
 use super::connection::Connection;
+use super::error::Failed;
 use crate::StoreError;
 
 /// What a query gives, piece by piece.
@@ -37,8 +38,8 @@ impl View {
     ) -> Result<Cursor, StoreError> {
         let collection = self.connection.collection(collection);
         let find = collection.find(filter).with_options(options);
-        let result = self.connection.wait(async { find.session(&mut self.session).await });
-        result.map_err(|error| self.failed(&error))
+        let result = self.connection.answer(async { find.session(&mut self.session).await });
+        result.map_err(|failed| self.failed(failed))
     }
 
     /// The first of them.
@@ -62,14 +63,14 @@ impl View {
     ) -> Result<Cursor, StoreError> {
         let collection = self.connection.collection(collection);
         let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
-        let result = self.connection.wait(async { aggregate.session(&mut self.session).await });
-        result.map_err(|error| self.failed(&error))
+        let result = self.connection.answer(async { aggregate.session(&mut self.session).await });
+        result.map_err(|failed| self.failed(failed))
     }
 
     /// The next piece of what a query gives; `None` at its end.
     pub(super) fn next<'p>(&mut self, cursor: &'p mut Cursor) -> Result<Option<&'p RawDocument>, StoreError> {
-        let result = self.connection.wait(cursor.advance(&mut self.session));
-        match result.map_err(|error| self.failed(&error))? {
+        let result = self.connection.answer(cursor.advance(&mut self.session));
+        match result.map_err(|failed| self.failed(failed))? {
             true => Ok(Some(cursor.current())),
             false => Ok(None),
         }
@@ -78,8 +79,8 @@ impl View {
     /// Runs a command of the database; what it answers.
     pub(super) fn command(&mut self, command: RawDocumentBuf) -> Result<Document, StoreError> {
         let command = self.connection.database().run_raw_command(command);
-        let result = self.connection.wait(async { command.session(&mut self.session).await });
-        result.map_err(|error| self.failed(&error))
+        let result = self.connection.answer(async { command.session(&mut self.session).await });
+        result.map_err(|failed| self.failed(failed))
     }
 
     pub(super) fn insert(&mut self, collection: &str, documents: &[RawDocumentBuf]) -> Result<(), StoreError> {
@@ -88,35 +89,39 @@ impl View {
         }
         let collection = self.connection.collection(collection);
         let insert = collection.insert_many(documents);
-        let result = self.connection.wait(async { insert.session(&mut self.session).await });
-        result.map(drop).map_err(|error| self.failed(&error))
+        let result = self.connection.answer(async { insert.session(&mut self.session).await });
+        result.map(drop).map_err(|failed| self.failed(failed))
     }
 
     /// Begins a transaction. Until it ends, all that is done here is part of it.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.may_retry = false;
-        let result = self.connection.wait(async { self.session.start_transaction().await });
-        result.map_err(|error| self.failed(&error))
+        let result = self.connection.answer(async { self.session.start_transaction().await });
+        result.map_err(|failed| self.failed(failed))
     }
 
     /// Makes what was written since [`View::begin`] durable and visible. `None` when it is not known whether it is: ask again.
     pub(super) fn commit(&mut self) -> Result<Option<()>, StoreError> {
-        match self.connection.wait(async { self.session.commit_transaction().await }) {
+        match self.connection.answer(async { self.session.commit_transaction().await }) {
             Ok(()) => Ok(Some(())),
-            Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => Ok(None),
-            Err(error) => Err(self.failed(&error)),
+            Err(Failed::Driver(error)) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => Ok(None),
+            Err(Failed::Late(_)) => Ok(None),
+            Err(failed) => Err(self.failed(failed)),
         }
     }
 
     /// Forgets what was written since [`View::begin`].
     pub(super) fn abort(&mut self) {
         // The server forgets it anyway, sooner or later, and has often done so already.
-        drop(self.connection.wait(async { self.session.abort_transaction().await }));
+        drop(self.connection.answer(async { self.session.abort_transaction().await }));
     }
 
-    fn failed(&mut self, error: &Error) -> StoreError {
-        self.may_retry = error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_duplicate(error);
-        super::error::of_driver(error)
+    fn failed(&mut self, failed: Failed) -> StoreError {
+        self.may_retry = match &failed {
+            Failed::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_duplicate(error),
+            Failed::Late(_) => false,
+        };
+        failed.into()
     }
 }
 

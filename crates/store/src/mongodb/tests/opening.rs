@@ -1,11 +1,13 @@
 //! What is opened, and what is refused with a reason.
 
+use std::time::Duration;
+
 use mongodb::bson::doc;
 
 use super::*;
 
 /// How long a test waits for what does not come.
-const SOON: Duration = Duration::from_millis(300);
+const SOON: Patience = Patience { opening: Duration::from_millis(300), answer: Duration::from_secs(10) };
 
 fn refusal(url: &str) -> String {
     let directory = TempDir::new().unwrap();

@@ -1,13 +1,15 @@
 //! A database that fails: what is tried again takes effect once, and what fails leaves nothing.
 
+use std::time::Duration;
+
 use mongodb::bson::{Bson, Document, doc};
 
 use super::*;
 
 /// A store whose commands can be made to fail, and no others.
-fn fragile(mongod: &'static Mongod, name: &str) -> Temporary {
+fn fragile(mongod: &'static Mongod, name: &str, patience: Patience) -> Temporary {
     let (url, directory) = (format!("{}&appName={name}", mongod.new_database()), TempDir::new().unwrap());
-    let store = MongoDb::open(&url, directory.path(), TestClock::new(NOON)).unwrap();
+    let store = MongoDb::open_patiently(&url, directory.path(), TestClock::new(NOON), patience).unwrap();
     Temporary { store: Some(store), mongod, url, _directory: directory }
 }
 
@@ -27,7 +29,7 @@ fn again(code: i32) -> Document {
 fn a_commit_takes_effect_once_or_not_at_all() {
     const NAME: &str = "trouble";
     let Some(mongod) = Mongod::shared() else { return };
-    let store = fragile(mongod, NAME);
+    let store = fragile(mongod, NAME, PATIENCE);
     commit(&store, vec![put("P/0", 1, "")]).unwrap();
     let unknown = doc! { "code": 64, "errmsg": "waiting for replication timed out", "codeName": "WriteConcernTimeout" };
     // The commands that fail, how often and how, and what comes of the commit.
@@ -70,6 +72,22 @@ fn a_commit_takes_effect_once_or_not_at_all() {
         assert_eq!(store.commits(), commits, "{case}");
     }
     reads_fail_and_work_again(mongod, &store, NAME);
+    waits_for_no_answer_for_ever(mongod);
+}
+
+fn waits_for_no_answer_for_ever(mongod: &'static Mongod) {
+    const NAME: &str = "silence";
+    let patience = Patience { answer: Duration::from_millis(500), ..PATIENCE };
+    let store = fragile(mongod, NAME, patience);
+    let silence = |commands| fail(mongod, NAME, 1, commands, doc! { "blockConnection": true, "blockTimeMS": 3000 });
+    silence(&["find"]);
+    assert!(matches!(store.snapshot().map(drop), Err(StoreError::Unreachable(_))));
+    silence(&["insert"]);
+    assert!(matches!(commit(&store, vec![put("P/1", 1, "one")]), Err(StoreError::Unreachable(_))));
+    // This one is there, and the server is asked until that is known.
+    silence(&["commitTransaction"]);
+    assert_eq!(commit(&store, vec![put("P/1", 1, "one")]).map(drop), Ok(()));
+    assert_eq!(read(&store, "P/1"), Some((1, "one".to_owned())));
 }
 
 fn reads_fail_and_work_again(mongod: &Mongod, store: &Temporary, name: &str) {
