@@ -23,8 +23,10 @@ use crate::telemetry::LogFormat;
 
 /// What a server is started with.
 pub struct Config {
-    /// The directory of the embedded store.
+    /// The directory of the embedded store, or of what is kept beside a store elsewhere.
     pub data: PathBuf,
+    /// The URL of the database that is the store; `None` is the embedded store.
+    pub store: Option<String>,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How callers show who they are.
@@ -127,6 +129,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             data: DATA_DEFAULT.into(),
+            store: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             auth: Auth::On,
             registration: Registration::Closed,
@@ -154,9 +157,12 @@ impl Default for Config {
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Directory of the store [default: flint-data]
+    /// Directory of the store, or of what is kept beside a store elsewhere: no two servers share one [default: flint-data]
     #[arg(long, env = "FLINT_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// URL of a MongoDB database that is the store, which servers may share: mongodb://HOST/DATABASE?replicaSet=NAME
+    #[arg(long, env = "FLINT_STORE", value_name = "URL", hide_env_values = true)]
+    store: Option<String>,
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "FLINT_LISTEN", value_name = "ADDRESS:PORT")]
     listen: Option<String>,
@@ -373,8 +379,8 @@ impl Error for SettingsError {}
 
 impl Settings {
     /// Those that name a store without a server.
-    pub(crate) fn of_store(data: Option<PathBuf>, base_url: Option<String>) -> Settings {
-        Settings { data, base_url, ..Settings::default() }
+    pub(crate) fn of_store(data: Option<PathBuf>, store: Option<String>, base_url: Option<String>) -> Settings {
+        Settings { data, store, base_url, ..Settings::default() }
     }
 
     /// Reads a TOML file of settings.
@@ -388,6 +394,7 @@ impl Settings {
     pub fn or(self, other: Settings) -> Settings {
         Settings {
             data: self.data.or(other.data),
+            store: self.store.or(other.store),
             listen: self.listen.or(other.listen),
             auth: self.auth.or(other.auth),
             registration: self.registration.or(other.registration),
@@ -450,9 +457,11 @@ impl Settings {
             ..default
         };
         let data = self.data.unwrap_or_else(|| DATA_DEFAULT.into());
+        let store = self.store.map(check_store).transpose()?;
         let load = self.load;
         let config = Config {
             data,
+            store,
             listen,
             auth,
             registration: self.registration.map_or(Registration::Closed, Registration::from),
@@ -482,6 +491,16 @@ fn check_timeout(name: &str, seconds: Option<u64>, default: Duration) -> Result<
         None => Ok(default),
         Some(seconds) if (1..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
         Some(seconds) => Err(SettingsError(format!("{name}: `{seconds}` is not from 1 to {most} seconds"))),
+    }
+}
+
+/// Its text does not repeat the URL, which may have a password.
+fn check_store(url: String) -> Result<String, SettingsError> {
+    match url.starts_with("mongodb://") {
+        true => Ok(url),
+        false => Err(SettingsError(
+            "store: this is no URL of a MongoDB database, such as `mongodb://HOST/DATABASE?replicaSet=NAME`".to_owned(),
+        )),
     }
 }
 
@@ -558,6 +577,7 @@ mod tests {
             ("search-timeout = 9223372036854775807", "is not from 1 to 60 seconds"),
             ("terminology-server = 'tx.example'", "terminology-server: `tx.example` is no http or https URL"),
             ("terminology-timeout = 61", "terminology-timeout: `61` is not from 1 to 60 seconds"),
+            ("store = 'postgres://x'", "store: this is no URL of a MongoDB database"),
             ("auth = 'maybe'", "unknown variant"),
             ("validation = 'no'", "unknown variant `no`, expected one of `error`, `warning`, `off`"),
             ("unknown-profiles = 'off'", "unknown variant `off`, expected `warning` or `error`"),

@@ -9,6 +9,7 @@
 pub mod command;
 
 mod authorization;
+mod backend;
 mod body;
 mod capability;
 mod config;

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 
 use crate::local::is_in_the_clear;
 use crate::sweeper::Sweeper;
-use crate::{Config, State, app, import};
+use crate::{Config, State, app, backend, import};
 
 /// Header fields of one request.
 const HEADERS_MAX: usize = 100;
@@ -35,8 +35,8 @@ const STREAMS_MAX: u32 = 200;
 pub enum StartError {
     /// The address cannot be listened on.
     Listen(SocketAddr, std::io::Error),
-    /// The store cannot be opened.
-    Store(std::path::PathBuf, StoreError),
+    /// The store cannot be opened: where it is, and why.
+    Store(String, StoreError),
     /// What was to be loaded first is not all in.
     Load(String),
     /// The system refused something else.
@@ -50,7 +50,7 @@ impl fmt::Display for StartError {
                 write!(f, "{address} is in use by another program; stop it or choose another with --listen")
             }
             StartError::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-            StartError::Store(path, error) => write!(f, "cannot open the store in {}: {error}", path.display()),
+            StartError::Store(place, error) => write!(f, "cannot open the store in {place}: {error}"),
             StartError::Load(reason) => write!(f, "cannot load everything that was to be served: {reason}"),
             StartError::System(error) => error.fmt(f),
         }
@@ -119,8 +119,8 @@ impl Server {
         let listener = TcpListener::bind(wanted).await.map_err(|error| StartError::Listen(wanted, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Listen(wanted, error))?;
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{address}/fhir"));
-        let (data, load) = (config.data.clone(), config.load.clone());
-        let state = State::open(config, base_url).map_err(|error| StartError::Store(data, error))?;
+        let (place, load) = (backend::place(&config), config.load.clone());
+        let state = State::open(config, base_url).map_err(|error| StartError::Store(place, error))?;
         if !load.is_empty() {
             import::load(&state, load).map_err(StartError::Load)?;
         }

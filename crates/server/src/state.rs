@@ -11,9 +11,10 @@ use services::Services;
 use smart::jose::Https;
 use smart::oidc::Provider;
 use smart::{Audited, Authority, AuthorizationServer, AuthorizationSetup, Issuer, Pages, PagesSetup, Registration};
-use store::{Embedded, Store, StoreError};
+use store::StoreError;
 use tokio::sync::Semaphore;
 
+use crate::backend;
 use crate::body::Budget;
 use crate::capability::Statement;
 use crate::config::{Auth, Config, Directory, Limits};
@@ -53,8 +54,8 @@ impl State {
     /// Opens the data of a server whose base URL is `base_url`.
     pub fn open(config: Config, base_url: String) -> Result<State, StoreError> {
         let definitions = Definitions::r4();
-        let store = Arc::new(Embedded::open(&config.data, config.clock.clone())?);
-        let pages = Signer::open(store.as_ref() as &dyn Store)?;
+        let store = backend::open(&config)?;
+        let pages = Signer::open(store.as_ref())?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,
             Auth::On => Authority::On(Box::new(authorization_server(

@@ -11,14 +11,13 @@ mod terminology;
 mod user;
 
 use std::error::Error;
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::listen::StartError;
-use crate::{Config, Settings, State, telemetry};
+use crate::{Config, Settings, State, backend, telemetry};
 
 /// A FHIR R4 server.
 #[derive(Parser)]
@@ -58,9 +57,12 @@ struct Data {
     /// A TOML file with any of the settings of `flint serve`; flags and environment go before it.
     #[arg(long, env = "FLINT_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Directory of the store [default: flint-data]
+    /// Directory of the store, or of what a server keeps beside a store elsewhere [default: flint-data]
     #[arg(long, env = "FLINT_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
+    /// URL of a MongoDB database that is the store: mongodb://HOST/DATABASE?replicaSet=NAME
+    #[arg(long, env = "FLINT_STORE", value_name = "URL", hide_env_values = true)]
+    store: Option<String>,
     /// URL under which clients reach the server: what references with this URL mean [default: http://127.0.0.1:8080/fhir]
     #[arg(long, env = "FLINT_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -72,19 +74,18 @@ impl Data {
         Self::open_at(Self::config(settings)?)
     }
 
-    /// Opens a store that is there: from a mistyped directory nothing would come, and look like success.
+    /// Opens a store that is there: from a mistyped place nothing would come, and look like success.
     fn open_existing(&self) -> Result<State, Box<dyn Error>> {
         let config = Self::config(self.settings()?)?;
-        let is_empty = fs::read_dir(&config.data).map_or(true, |mut entries| entries.next().is_none());
-        if is_empty {
-            let directory = config.data.display();
-            return Err(format!("there is no store in `{directory}`: name its directory with --data").into());
+        let place = backend::place(&config);
+        if !backend::exists(&config).map_err(|error| StartError::Store(place.clone(), error))? {
+            return Err(format!("there is no store in {place}: name it with --data or --store").into());
         }
         Self::open_at(config)
     }
 
     fn settings(&self) -> Result<Settings, Box<dyn Error>> {
-        let settings = Settings::of_store(self.data.clone(), self.base_url.clone());
+        let settings = Settings::of_store(self.data.clone(), self.store.clone(), self.base_url.clone());
         Ok(match &self.config {
             Some(path) => settings.or(Settings::read(path)?),
             None => settings,
@@ -98,8 +99,8 @@ impl Data {
 
     fn open_at(config: Config) -> Result<State, Box<dyn Error>> {
         let base_url = config.base_url.clone().unwrap_or_else(|| format!("http://{}/fhir", config.listen));
-        let data = config.data.clone();
-        Ok(State::open(config, base_url).map_err(|error| StartError::Store(data, error))?)
+        let place = backend::place(&config);
+        Ok(State::open(config, base_url).map_err(|error| StartError::Store(place, error))?)
     }
 }
 
