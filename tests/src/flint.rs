@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use server::{Auth, Clock, Config, Indexing, Millis, Server, State};
-use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+use crate::place::Place;
 use crate::{Call, Client, Reply};
 
 /// When every test begins: 2027-03-01T08:00:00Z, a week before the surgery's slots.
@@ -23,7 +23,7 @@ const TICK: Millis = 1000;
 pub struct Flint {
     client: Client,
     clock: Arc<TestClock>,
-    directory: Arc<TempDir>,
+    place: Arc<Place>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     indexing: Indexing,
@@ -40,7 +40,7 @@ impl Flint {
 
     /// A server with an empty store and some settings of its own.
     pub fn start_with(set: impl FnOnce(&mut Config)) -> Flint {
-        Flint::open(Arc::new(TempDir::new().expect("a directory")), set)
+        Flint::open(Arc::new(Place::new()), set)
     }
 
     /// A server with the surgery of examples/surgery.
@@ -55,16 +55,17 @@ impl Flint {
 
     /// The same, with some settings of its own.
     pub fn restart_with(mut self, set: impl FnOnce(&mut Config)) -> Flint {
-        let directory = self.directory.clone();
+        let place = self.place.clone();
         self.close();
-        Flint::open(directory, set)
+        Flint::open(place, set)
     }
 
-    fn open(directory: Arc<TempDir>, set: impl FnOnce(&mut Config)) -> Flint {
+    fn open(place: Arc<Place>, set: impl FnOnce(&mut Config)) -> Flint {
         let clock = Arc::new(TestClock(AtomicI64::new(START)));
         let next = AtomicU64::new(1);
         let mut config = Config {
-            data: directory.path().to_owned(),
+            data: place.path().to_owned(),
+            store: place.store(),
             listen: ([127, 0, 0, 1], 0).into(),
             auth: Auth::Off,
             clock: clock.clone(),
@@ -87,7 +88,7 @@ impl Flint {
         let (address, indexing, state) = bound.recv().expect("the server starts");
         let client = Client::new(&format!("http://{address}/fhir"));
         let tick = AtomicI64::new(TICK);
-        Flint { client, clock, directory, stop: Some(stop), thread: Some(thread), indexing, state, tick }
+        Flint { client, clock, place, stop: Some(stop), thread: Some(thread), indexing, state, tick }
     }
 
     /// What the server's requests share, while it runs.

@@ -6,13 +6,16 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use server::{Auth, Config};
 
-use crate::Client;
+use crate::{Client, place};
 
 /// The test that calls [`Process::serve`].
 const TEST: &str = "process::serves_other_tests";
 
 /// Where the process that serves keeps its store; not set in the process that tests.
 const DIRECTORY: &str = "FLINT_TESTS_DIRECTORY";
+
+/// The URL of its database, where the store is one.
+const DATABASE: &str = "FLINT_TESTS_DATABASE";
 
 /// A server that runs until it is killed or dropped.
 pub struct Process {
@@ -26,6 +29,7 @@ impl Process {
         let program = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(program);
         command.args(["--exact", TEST, "--nocapture"]).env(DIRECTORY, directory).stdout(Stdio::piped());
+        command.envs(place::database(directory).map(|url| (DATABASE, url)));
         let mut child = command.spawn().expect("this program runs again");
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut line = String::new();
@@ -45,7 +49,8 @@ impl Process {
     pub fn serve() {
         let Some(directory) = std::env::var_os(DIRECTORY) else { return };
         let listen = ([127, 0, 0, 1], 0).into();
-        let config = Config { data: directory.into(), listen, auth: Auth::Off, ..Config::default() };
+        let store = std::env::var(DATABASE).ok();
+        let config = Config { data: directory.into(), store, listen, auth: Auth::Off, ..Config::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(server::serve(config)).expect("a store and a free port");
     }

@@ -1,7 +1,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use flint_tests::{Flint, Process};
+use flint_tests::{Flint, Process, is_database};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -302,6 +302,37 @@ fn holds_to_the_body_limit() {
     post(body(BODY_MAX + 1)).expect(413).facts(&[("/issue/0/code", "too-long")]);
     stream(flint.base_url(), BODY_MAX + 1);
     flint.get("/Basic/_history?_count=0").expect(200).facts(&[("/total", "1")]);
+}
+
+/// What one document of a database may have; the embedded store holds whatever may be sent.
+const DOCUMENT_MAX: usize = 16 << 20;
+
+#[test]
+fn a_resource_that_the_store_cannot_hold_is_refused_whole() {
+    let flint = Flint::start();
+    let binary = |length: usize| json!({"resourceType": "Binary", "id": "large", "contentType": "text/plain", "data": "QUFB".repeat(length / 4)});
+    let bundle = |length: usize| {
+        let entry =
+            |url: &str, resource: Value| json!({"resource": resource, "request": {"method": "PUT", "url": url}});
+        let basic = json!({"resourceType": "Basic", "id": "beside", "code": {"text": "beside"}});
+        let entries = [entry("Basic/beside", basic), entry("Binary/large", binary(length))];
+        json!({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    };
+    let is_refused = is_database();
+    let (status, found) = if is_refused { (413, 404) } else { (200, 200) };
+    let answer = flint.send("POST /", bundle(DOCUMENT_MAX)).expect(status);
+    if is_refused {
+        let text = "*`Binary/large` would have *at most *";
+        answer.facts(&[("/issue/0/code", "too-long"), ("/issue/0/diagnostics", text)]);
+    }
+    flint.get("/Basic/beside").expect(found);
+    flint.get("/Binary/large").expect(found);
+    // What is there stays as it is.
+    flint.send("PUT /Binary/large", binary(8)).expect(if is_refused { 201 } else { 200 });
+    flint.send("PUT /Binary/large", binary(DOCUMENT_MAX)).expect(if is_refused { 413 } else { 200 });
+    let version = if is_refused { "1" } else { "3" };
+    flint.get("/Binary/large?_elements=id").expect(200).facts(&[("/meta/versionId", version)]);
+    flint.send("PUT /Binary/large", binary(DOCUMENT_MAX * 9 / 10)).expect(200);
 }
 
 const STREAMS: usize = 4;
