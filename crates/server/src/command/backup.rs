@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::Data;
 use super::export::prepare;
+use crate::Config;
 use crate::progress::Progress;
 
 /// What `flint backup` takes.
@@ -33,7 +34,7 @@ pub(super) struct Restore {
 impl Backup {
     /// Copies the store, be it served or not.
     pub(super) fn run(self) -> Result<(), Box<dyn Error>> {
-        let config = Data::config(self.data.settings()?)?;
+        let config = directory(&self.data)?;
         prepare(&self.folder)?;
         let begun = Instant::now();
         let bytes = store::backup(&config.data, &self.folder)?;
@@ -50,7 +51,7 @@ impl Backup {
 impl Restore {
     /// Makes a store of a backup, where none is.
     pub(super) fn run(self) -> Result<(), Box<dyn Error>> {
-        let config = Data::config(self.data.settings()?)?;
+        let config = directory(&self.data)?;
         let bytes = store::backup_length(&self.folder)?;
         prepare(&config.data)?;
         let progress = Progress::of("bytes", bytes);
@@ -64,6 +65,17 @@ impl Restore {
         let count: u64 = statistics.documents.iter().map(|(_, count)| count).sum();
         println!("restored {} with {count} resources to {data}", megabytes(bytes));
         Ok(())
+    }
+}
+
+/// The configuration of a store that is a directory.
+fn directory(data: &Data) -> Result<Config, Box<dyn Error>> {
+    let config = Data::config(data.settings()?)?;
+    match config.store {
+        None => Ok(config),
+        Some(_) => Err("a database is backed up and restored by its own tools: `mongodump --oplog` and `mongorestore \
+                        --oplogReplay`, or snapshots of its disks"
+            .into()),
     }
 }
 

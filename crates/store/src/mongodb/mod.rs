@@ -46,6 +46,7 @@ pub struct MongoDb {
     writer: Writer,
     connection: Arc<Connection>,
     directory: PathBuf,
+    place: String,
     /// How often the number of commits could not be read.
     unread: AtomicU64,
     _lock: File,
@@ -70,9 +71,17 @@ impl MongoDb {
         patience: Patience,
     ) -> Result<MongoDb, StoreError> {
         let lock = directory::take(directory)?;
+        let place = directory::place(directory)?;
         let connection = Arc::new(Connection::open(url, patience)?);
         let writer = Writer::start(MongoEngine::new(connection.clone(), directory, clock)?)?;
-        Ok(MongoDb { writer, connection, directory: directory.to_owned(), unread: AtomicU64::new(0), _lock: lock })
+        Ok(MongoDb {
+            writer,
+            connection,
+            directory: directory.to_owned(),
+            place,
+            unread: AtomicU64::new(0),
+            _lock: lock,
+        })
     }
 }
 
@@ -93,6 +102,10 @@ impl Store for MongoDb {
             Ok(state) => state.commits as u64,
             Err(_) => u64::MAX - self.unread.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    fn place(&self) -> &str {
+        &self.place
     }
 
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
