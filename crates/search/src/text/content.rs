@@ -1,6 +1,7 @@
 //! The words of a whole resource: of its narrative for `_text`, of all its text for `_content`.
 //!
-//! Text is what the definitions type as string, markdown, code or XHTML. Ids, references, urls, dates, numbers and base64 are none.
+//! Text is what the definitions type as string, markdown, code or XHTML. Ids, references, urls, dates, numbers and base64 are none. What
+//! a reference displays is the text of the resource that it names, not of this one: who may not see that one must not find this one by it.
 
 use fhir::Definitions;
 use fhir::definitions::{Structure, StructureKind};
@@ -43,7 +44,7 @@ impl Reader<'_> {
             }
             if let Some((_, element_type)) = structure.member(name) {
                 match element_type.code {
-                    "string" | "markdown" | "code" if !is_link(structure, name) => self.text(value),
+                    "string" | "markdown" | "code" if !is_of_other(structure, name, node) => self.text(value),
                     "xhtml" => self.narrative(value),
                     "Resource" => value.each().for_each(|resource| self.resource(resource)),
                     _ => {
@@ -85,9 +86,13 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a string holds a url, not text.
-fn is_link(structure: &Structure, name: &str) -> bool {
-    structure.name == "Reference" && name == "reference"
+/// Whether a string of a reference is no text of this resource: a url, or what the resource that it leads to is called.
+fn is_of_other(structure: &Structure, name: &str, node: Node<'_>) -> bool {
+    let leads_away = || {
+        let text = node.get("reference").and_then(Node::as_str);
+        text.is_some_and(|text| !text.starts_with('#'))
+    };
+    structure.name == "Reference" && (name == "reference" || name == "display" && leads_away())
 }
 
 #[cfg(test)]
@@ -119,6 +124,9 @@ mod tests {
             "ann bell deep extended generated guessed image png portrait shown story surgery told vip"
         );
         assert_eq!(words(patient, "_text"), "story told");
+        let displayed = r#"{"resourceType":"List","id":"l","status":"current","mode":"working","subject":{"display":"Ann"},
+            "source":{"reference":"Practitioner/1","display":"Doctor"}}"#;
+        assert_eq!(words(displayed, "_content"), "ann current working");
         let bundle = r#"{"resourceType":"Bundle","id":"b","type":"collection","entry":[{"fullUrl":"urn:x","resource":{"resourceType":"Basic","code":{"text":"Inside"}}}]}"#;
         assert_eq!(words(bundle, "_content"), "collection inside");
         assert_eq!(words(bundle, "_text"), "");
