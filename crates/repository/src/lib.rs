@@ -14,6 +14,7 @@ mod fault;
 mod lease;
 mod library;
 mod lookup;
+mod mask;
 mod names;
 mod note;
 mod once;

@@ -280,8 +280,9 @@ impl Session<'_> {
 
     /// [`Session::read`] on a snapshot that is there already.
     pub(crate) fn read_from(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Version, Outcome> {
-        let Current { version, patients, .. } = self.current(snapshot, key)?;
+        let Current { mut version, patients, sight } = self.current(snapshot, key)?;
         self.note(What::Read, vec![Seen::of(&version, patients)]);
+        self.mask(snapshot, &sight, [&mut version])?;
         match &version.body {
             Some(_) => Ok(version),
             None => Err(deleted(&version)),
@@ -295,11 +296,12 @@ impl Session<'_> {
         let number = version_number(version).ok_or_else(not_found)?;
         let snapshot = self.snapshot()?;
         let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
-        let version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
+        let mut version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
         if !self.shows(&*snapshot, &sight, Act::Read, &version)? {
             return Err(not_found());
         }
         self.note(What::Vread, vec![Seen::of(&version, patients)]);
+        self.mask(&*snapshot, &sight, [&mut version])?;
         match &version.body {
             Some(_) => Ok(version),
             None => Err(deleted(&version)),
@@ -327,7 +329,7 @@ impl Session<'_> {
                 (Act::Read, self.current(&*snapshot, key)?.sight)
             }
         };
-        let page = if self.hides(&sight, act, &history.scope) {
+        let mut page = if self.hides(&sight, act, &history.scope) {
             self.history_shown(&*snapshot, &sight, act, history)?
         } else {
             snapshot.history(history).map_err(fault::outcome)?
@@ -336,6 +338,7 @@ impl Session<'_> {
             let seen = page.versions.iter().map(|version| Ok(Seen::of(version, self.patients_of(version)?)));
             self.note(What::History(history.scope.clone()), seen.collect::<Result<_, Outcome>>()?);
         }
+        self.mask(&*snapshot, &sight, &mut page.versions)?;
         Ok(page)
     }
 
@@ -431,7 +434,20 @@ impl Session<'_> {
         act: Act,
         version: &Version,
     ) -> Result<bool, Outcome> {
-        let Some(filter) = sight.filter(act, version.key.collection()) else { return Ok(true) };
+        match sight.filter(act, version.key.collection()) {
+            Some(filter) => self.fits(snapshot, sight, &filter, version),
+            None => Ok(true),
+        }
+    }
+
+    /// Whether a version, by its own content, satisfies a filter. A deletion is judged by the content before it.
+    pub(crate) fn fits(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        filter: &Filter,
+        version: &Version,
+    ) -> Result<bool, Outcome> {
         let before;
         let body = match &version.body {
             Some(body) => Some(body),
@@ -446,7 +462,7 @@ impl Session<'_> {
         let mut rows = registry.rows(&parse_stored(&version.key, body)?)?.together();
         let time = store::time_value(version.time).to_vec();
         rows.push(Row { index: registry.time_index(version.key.collection()), value: time });
-        Runner::new(self, snapshot, sight.clone()).satisfies(&filter, &version.key, &rows, &mut Vec::new())
+        Runner::new(self, snapshot, sight.clone()).satisfies(filter, &version.key, &rows, &mut Vec::new())
     }
 
     /// What the caller may see and do on a snapshot.

@@ -163,6 +163,7 @@ mod tests {
             let all = &self.0;
             match criterion {
                 Criterion::Filter(filter) => filter.accepts(rows),
+                Criterion::Named(named) => named.filter.accepts(rows),
                 Criterion::All(criteria) => criteria.iter().all(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Any(criteria) => criteria.iter().any(|inner| self.accepts(inner, &all[self.at(document)])),
                 Criterion::Terms(terms) => panic!("{terms:?} needs definitions"),

@@ -6,10 +6,10 @@ use fhir::definitions::SearchKind;
 use fhir::{IssueType, Outcome};
 use store::{Filter, Index, Key, Match, Range, Test};
 
-use crate::Compartment;
 use crate::parameter::{Definition, identity, local_value};
 use crate::registry::Registry;
 use crate::row;
+use crate::{Compartment, Criterion, Name, Named};
 
 /// Whether resources of a type can be in the compartment.
 pub(crate) fn has_type(registry: &Registry, compartment: &Compartment, resource_type: &str) -> bool {
@@ -17,19 +17,33 @@ pub(crate) fn has_type(registry: &Registry, compartment: &Compartment, resource_
 }
 
 /// The resources of a type that are in the compartment: those with a reference to it, and what it is named for.
-pub(crate) fn filter(registry: &Registry, compartment: &Compartment, resource_type: &str) -> Result<Filter, Outcome> {
+pub(crate) fn criterion(
+    registry: &Registry,
+    compartment: &Compartment,
+    resource_type: &'static str,
+) -> Result<Criterion, Outcome> {
     if !has_type(registry, compartment, resource_type) {
         let text = format!("{resource_type} is not in the {} compartment", compartment.code);
         return Err(Outcome::new(IssueType::NotFound, text));
     }
     let value = local_value(compartment.code, &compartment.id);
     let codes = codes(registry, compartment.code, resource_type).iter().filter(|code| **code != "{def}");
-    let mut filters: Vec<_> =
-        codes.map(|code| Filter::equal(row::parameter_index(resource_type, code), value.clone())).collect();
-    if resource_type == compartment.code {
-        filters.push(identity(row::parameter_index(resource_type, "_id"), &compartment.id));
-    }
-    Ok(row::any(filters))
+    let indexes: Vec<_> = codes.map(|code| row::parameter_index(resource_type, code)).collect();
+    let filter = row::any(indexes.iter().map(|index| Filter::equal(*index, value.clone())).collect());
+    let key = Key::new(compartment.code, &compartment.id);
+    let naming = match key {
+        Some(key) => Criterion::Named(Box::new(Named {
+            name: Name::Key(key),
+            resource_type,
+            indexes,
+            filter,
+            is_unequal: false,
+        })),
+        None => Criterion::Filter(filter),
+    };
+    let itself = (resource_type == compartment.code)
+        .then(|| Criterion::Filter(identity(row::parameter_index(resource_type, "_id"), &compartment.id)));
+    Ok(Criterion::any([naming].into_iter().chain(itself).collect()))
 }
 
 /// The codes of the parameters that put a type into the compartment.
@@ -110,7 +124,7 @@ pub(crate) fn about_another(registry: &Registry, patient: &Key, resource_type: &
 mod tests {
     use super::*;
     use crate::testing::{registry, rows};
-    use crate::{Criterion, Handling, Scope};
+    use crate::{Handling, Scope};
 
     fn accepts(
         resource_type: Option<&'static str>,
@@ -122,7 +136,7 @@ mod tests {
         let query = registry()
             .query(&scope, &[], Handling::Strict, crate::testing::NOW)
             .map_err(|outcome| outcome.to_string())?;
-        let Criterion::Filter(filter) = query.criterion else { panic!("a join") };
+        let filter = query.criterion.of_rows().expect("no join");
         Ok(filter.accepts(&rows(resource)))
     }
 

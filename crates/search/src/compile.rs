@@ -47,11 +47,11 @@ pub(crate) fn compile(
     let types = types(registry, scope, parameters)?;
     let mut conditions = Vec::with_capacity(types.len());
     for resource_type in &types {
-        let mut filter = row::of_type(resource_type);
+        let mut criteria = vec![Criterion::Filter(row::of_type(resource_type))];
         if let Some(compartment) = &scope.compartment {
-            filter = filter.and(compartment::filter(registry, compartment, resource_type)?);
+            criteria.push(compartment::criterion(registry, compartment, resource_type)?);
         }
-        conditions.push(Conditions { criteria: vec![Criterion::Filter(filter)], spans: Vec::new(), once: Vec::new() });
+        conditions.push(Conditions { criteria, spans: Vec::new(), once: Vec::new() });
     }
     let mut query = Query::new(types);
     let as_written = purpose == Purpose::Condition;

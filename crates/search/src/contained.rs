@@ -207,6 +207,7 @@ pub(crate) fn behind(reference: Index, criterion: &Criterion) -> Criterion {
         Criterion::Filter(filter) => Criterion::Filter(behind_filter(reference, filter)),
         Criterion::All(criteria) => Criterion::all(criteria.iter().map(|inner| behind(reference, inner)).collect()),
         Criterion::Any(criteria) => Criterion::any(criteria.iter().map(|inner| behind(reference, inner)).collect()),
+        Criterion::Named(named) => Criterion::Named(Box::new(named.behind(reference))),
         Criterion::Terms(terms) => Criterion::Terms(terms.behind(reference)),
         Criterion::Not(inner) => Criterion::Not(Box::new(behind(reference, inner))),
         Criterion::Chain { references, names, target_types, target } => Criterion::Chain {
@@ -343,6 +344,7 @@ mod tests {
     fn in_container(criterion: &Criterion, rows: &[Row]) -> bool {
         match criterion {
             Criterion::Filter(filter) => filter.accepts(rows),
+            Criterion::Named(named) => named.filter.accepts(rows),
             Criterion::All(criteria) => criteria.iter().all(|inner| in_container(inner, rows)),
             Criterion::Any(criteria) => criteria.iter().any(|inner| in_container(inner, rows)),
             Criterion::Not(inner) => !in_container(inner, rows),

@@ -6,6 +6,7 @@
 //! - Index numbers never change their meaning: they are hashes of type and parameter code.
 
 mod addition;
+mod named;
 mod nhs_number;
 mod query;
 mod query_string;
@@ -43,6 +44,7 @@ pub use addition::{Addition, Progress};
 pub use chain::CHAINS_MAX;
 pub use contained::ContainedResource;
 pub use dialect::Dialect;
+pub use named::{Name, Named};
 pub use nhs_number::{NHS_NUMBER, is_nhs_number};
 pub use parameter::VALUES_MAX;
 pub use query::{Compartment, Contained, Criterion, Handling, Include, Query, Scope, Summary, Total};

@@ -3,7 +3,7 @@
 use fhir::Issue;
 use store::{Filter, Index, SortKey};
 
-use crate::Terms;
+use crate::{Named, Terms};
 
 /// Where a search looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Query {
     /// Which resources: already holds the types and the compartment.
     pub criterion: Criterion,
     pub sort: Vec<SortKey>,
+    /// The order goes by what resources name, others than the patients whom they are about: it tells of what is named.
+    pub sorts_by_names: bool,
     pub includes: Vec<Include>,
     /// `_count`; `None` when not given.
     pub count: Option<usize>,
@@ -64,6 +66,8 @@ pub enum Criterion {
     All(Vec<Criterion>),
     Any(Vec<Criterion>),
     Not(Box<Criterion>),
+    /// What counts for who may know of what is named.
+    Named(Box<Named>),
     /// What becomes a filter once definitions can be looked up.
     Terms(Terms),
     /// Resources with a reference, in one of `references`, to a resource that satisfies `target` (which holds the target's type, one of
@@ -140,6 +144,7 @@ impl Query {
             types,
             criterion: Criterion::Filter(Filter::nothing()),
             sort: Vec::new(),
+            sorts_by_names: false,
             includes: Vec::new(),
             count: None,
             total: Total::default(),
@@ -176,10 +181,25 @@ impl Criterion {
         Criterion::All(joins)
     }
 
+    /// What it amounts to for who may know of all that it names; `None` where that rests on other resources or definitions.
+    pub fn of_rows(self) -> Option<Filter> {
+        let each = |criteria: Vec<Criterion>| criteria.into_iter().map(Criterion::of_rows).collect::<Option<Vec<_>>>();
+        match self {
+            Criterion::Filter(filter) => Some(filter),
+            Criterion::Named(named) => Some(named.filter),
+            Criterion::All(criteria) => {
+                Some(each(criteria)?.into_iter().fold(Filter::everything(), |all, filter| all.and(filter)))
+            }
+            Criterion::Any(criteria) => each(criteria).map(Filter::Any),
+            Criterion::Not(inner) => inner.of_rows().map(Filter::not),
+            Criterion::Terms(_) | Criterion::Chain { .. } | Criterion::Has { .. } => None,
+        }
+    }
+
     /// How many filters it has.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Criterion::Filter(_) | Criterion::Terms(_) => 1,
+            Criterion::Filter(_) | Criterion::Named(_) | Criterion::Terms(_) => 1,
             Criterion::All(criteria) | Criterion::Any(criteria) => criteria.iter().map(Criterion::size).sum(),
             Criterion::Not(inner) | Criterion::Chain { target: inner, .. } | Criterion::Has { source: inner, .. } => {
                 1 + inner.size()

@@ -25,6 +25,12 @@ pub(crate) const OTHER: &str = "other";
 /// The secondary index of what a reference parameter finds itself where others find a reference to it: see [`crate::contained`].
 pub(crate) const HELD: &str = "held";
 
+/// The secondary index of references to one version.
+pub(crate) const VERSION: &str = "version";
+
+/// The secondary index of the identifiers that stand beside references.
+pub(crate) const IDENTIFIER: &str = "identifier";
+
 /// The index with one empty row for every resource of a type.
 pub(crate) fn type_index(resource_type: &str) -> Index {
     Index(hash(FNV_OFFSET, resource_type))

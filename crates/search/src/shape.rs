@@ -206,10 +206,8 @@ mod tests {
             ("Patient", "_id=ann"),
             ("Patient", "active=true"),
         ] {
-            let Criterion::Filter(Filter::All(parts)) = query(name, text, Handling::Strict).expect("valid").criterion
-            else {
-                panic!("{text} is no conjunction")
-            };
+            let criterion = query(name, text, Handling::Strict).expect("valid").criterion;
+            let Some(Filter::All(parts)) = criterion.of_rows() else { panic!("{text} is no conjunction") };
             let [_, Filter::Match(wanted)] = parts.as_slice() else { panic!("{parts:?}") };
             assert_eq!(wanted.range.low, wanted.range.high, "{text}");
         }

@@ -26,12 +26,22 @@ pub(crate) fn apply(registry: &Registry, query: &mut Query, value: &str) -> Resu
             }
             refusal => refusal,
         })?;
+        query.sorts_by_names |= query.types.iter().any(|resource_type| goes_by_names(registry, resource_type, code));
         query.sort.push(SortKey { indexes: indexes.concat(), descending });
     }
     match query.sort.len() <= SORT_KEYS_MAX {
         true => Ok(()),
         false => Err(Refusal::too_costly(format!("a query may sort by {SORT_KEYS_MAX} keys"))),
     }
+}
+
+fn goes_by_names(registry: &Registry, resource_type: &str, code: &str) -> bool {
+    let parameter = registry.table(resource_type).and_then(|table| table.get(code));
+    parameter.is_some_and(|parameter| match &parameter.kind {
+        Kind::Simple(SearchKind::Uri) => true,
+        Kind::Simple(SearchKind::Reference) => parameter.shape.target_type != Some("Patient"),
+        _ => false,
+    })
 }
 
 /// The indexes whose values put resources of a type in order.

@@ -6,7 +6,7 @@ use fhir::json::Document;
 use fhir::{DateTime, Definitions, Instant};
 use store::Row;
 
-use crate::{Criterion, Handling, Query, Registry, Rows, Scope};
+use crate::{Handling, Query, Registry, Rows, Scope};
 
 pub(crate) const BASE_URL: &str = "https://flint.example/fhir";
 
@@ -50,7 +50,7 @@ pub(crate) fn check(resource: &str, cases: &[(&str, bool)]) {
     let resource_type = document.root().resource_type().expect("a resource");
     for (text, expected) in cases {
         let query = query(resource_type, text, Handling::Strict).unwrap_or_else(|error| panic!("{text}: {error}"));
-        let Criterion::Filter(filter) = query.criterion else { panic!("{text} needs a join") };
+        let filter = query.criterion.of_rows().unwrap_or_else(|| panic!("{text} needs a join"));
         assert_eq!(filter.accepts(&rows), *expected, "{text} on {resource}");
     }
 }

@@ -16,6 +16,8 @@ mod hidden;
 mod issuer;
 /// Random records and consents: what is fetched by any path is what may be seen.
 mod leaks;
+/// What a resource that is seen tells of others that are hidden.
+mod masked;
 /// Every interaction and operation, asked by everybody.
 mod matrix;
 /// Identity providers: who signs in there is known here, and grants no more than how sure it is allows.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use fhir::{IssueType, Outcome};
-use search::{Criterion, Handling, Registry, Scope};
+use search::{Handling, Registry, Scope};
 use store::{Filter, Key};
 
 use super::{Access, Act, Acts, Limits, Permission, Rights};
@@ -107,8 +107,8 @@ impl Permit {
         }
         let scope = Scope { resource_type: Some(resource_type), compartment: None };
         let query = registry.query(&scope, &self.parameters, Handling::Strict, repository.now())?;
-        match query.criterion {
-            Criterion::Filter(filter) if query.includes.is_empty() && query.sort.is_empty() => Ok(Some(filter)),
+        match query.criterion.of_rows() {
+            Some(filter) if query.includes.is_empty() && query.sort.is_empty() => Ok(Some(filter)),
             _ => {
                 let text = "the parameters of a scope may only ask about the values of the resource itself";
                 Err(Outcome::new(IssueType::NotSupported, text))

@@ -57,8 +57,13 @@ impl Sight {
         }
     }
 
+    /// Whether consents hide anything.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.consented.as_ref().is_some_and(|consented| consented.restrictions().hide_anything())
+    }
+
     /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
-    fn consented(&self, resource_type: &str) -> Option<Arc<Filter>> {
+    pub(crate) fn consented(&self, resource_type: &str) -> Option<Arc<Filter>> {
         let consented = self.consented.as_ref()?;
         consented.filter((None, resource_type), || self.compiled(consented.restrictions(), resource_type))
     }

@@ -16,6 +16,7 @@ impl Runner<'_> {
     pub(crate) fn filter(&self, criterion: &Criterion) -> Result<Filter, Outcome> {
         Ok(match criterion {
             Criterion::Filter(filter) => filter.clone(),
+            Criterion::Named(named) => self.naming(named)?,
             Criterion::All(parts) => {
                 let mut all = Filter::everything();
                 for part in parts {

@@ -22,7 +22,7 @@ pub use contained::ContainedMatch;
 
 use crate::access::Sight;
 use crate::trail::{self, EVENT, Seen, What};
-use crate::{Act, Session, Shelf, fault};
+use crate::{Act, Session, Shelf, fault, mask};
 
 /// How many index rows one search may touch, its joins and includes counted.
 const ROWS_MAX: u64 = 20_000_000;
@@ -79,10 +79,17 @@ impl Session<'_> {
         let explains = request.explain && runner.sight().is_full();
         runner.plan = explains.then(RefCell::default);
         runner.seen = self.accounts().then(RefCell::default);
-        let page = match query.contained {
+        if query.sorts_by_names && runner.sight().is_narrowed() {
+            let text = "the order would tell of what is not shared with the caller: sort by other parameters than references and addresses";
+            return Err(Outcome::new(IssueType::NotSupported, text));
+        }
+        let mut page = match query.contained {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
+        let shown = page.matches.iter_mut().chain(&mut page.included).filter_map(mask::body);
+        let within = page.contained.iter_mut().map(|within| (&within.container, &mut within.body));
+        self.mask_bodies(&*snapshot, runner.sight(), shown.chain(within).collect())?;
         if let Some(seen) = runner.seen {
             let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             self.note(What::Search { types: query.types.clone(), query: text }, seen.into_inner());
@@ -98,8 +105,8 @@ impl Session<'_> {
 
 /// A search on one snapshot, with what it has cost so far.
 pub(crate) struct Runner<'a> {
-    session: &'a Session<'a>,
-    snapshot: &'a dyn Snapshot,
+    pub(crate) session: &'a Session<'a>,
+    pub(crate) snapshot: &'a dyn Snapshot,
     /// What the caller may see.
     sight: Sight,
     rows: Cell<u64>,

@@ -10,7 +10,7 @@ mod draft;
 mod identity;
 mod matching;
 mod plan;
-mod references;
+pub(crate) mod references;
 mod resolve;
 
 use std::sync::{Arc, PoisonError};
@@ -67,7 +67,7 @@ impl Session<'_> {
                 match self.once.as_ref().map(|once| once.find(&session, &*snapshot, drafts.len())).transpose()? {
                     Some(Found::Done(changed)) => {
                         self.advance();
-                        return Ok(changed);
+                        return Ok(session.masked(changed)?);
                     }
                     Some(Found::Open(place)) => Some(place),
                     None => None,
@@ -85,7 +85,7 @@ impl Session<'_> {
             drop(plan);
             drop(snapshot);
             if batch.writes.is_empty() {
-                return Ok(report.changed(&[]));
+                return Ok(session.masked(report.changed(&[]))?);
             }
             match self.setup().store.commit(batch) {
                 Ok(committed) => {
@@ -98,7 +98,7 @@ impl Session<'_> {
                         self.repository.renew()?;
                         self.repository.work.wake();
                     }
-                    return Ok(report.changed(&committed.versions));
+                    return Ok(self.renewed().masked(report.changed(&committed.versions))?);
                 }
                 Err(StoreError::Conflict(_) | StoreError::Claimed(_)) => {}
                 Err(error) => return Err(fault::outcome(error).into()),

@@ -22,7 +22,7 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, mask, once};
 
 /// Who is said to have done what rules add to the records of others.
 const SERVER: &str = "server";
@@ -249,6 +249,11 @@ impl<'p, 'a> Planner<'p, 'a> {
             Reach::Seen => return Err(not_permitted(&key)),
         }
         draft.meet(&key, live)?;
+        if let (Method::Put | Method::Patch, Some(live)) = (draft.method, live)
+            && self.session.is_masked(self.snapshot, self.runner.sight(), live)?
+        {
+            return Err(withheld(&key));
+        }
         let document = match (draft.method, live) {
             (Method::Delete, None) => return Ok(End::Stands(ChangeKind::NothingToDelete, current)),
             (Method::Delete, Some(_)) => {
@@ -268,6 +273,7 @@ impl<'p, 'a> Planner<'p, 'a> {
         };
         if draft.method == Method::Put {
             refuse_subsetted(&document)?;
+            mask::refuse_redacted(&document, live)?;
         }
         self.jobs.push(Job { change, key: key.clone(), current, document, edits: Vec::new() });
         Ok(End::Write(key))
@@ -415,6 +421,13 @@ impl Draft {
 
 fn not_permitted(key: &Key) -> Outcome {
     Outcome::new(IssueType::Forbidden, format!("the caller may not write `{key}`"))
+}
+
+fn withheld(key: &Key) -> Outcome {
+    let text = format!(
+        "`{key}` names what is not shared with the caller, which a change by the caller would lose; somebody who sees all of it may change it"
+    );
+    Outcome::new(IssueType::Forbidden, text)
 }
 
 /// `meta` stays an object, for the server sets its own members there.

@@ -35,7 +35,7 @@ pub(super) fn sites(definitions: &Definitions, document: &Document, full_urls: &
     let mut sites = Vec::new();
     if document.root().resource_type() != Some("Bundle") {
         collect(document.root(), "", full_urls, &mut sites);
-        sites.retain(|site| site.kind == SiteKind::Reference || is_link(definitions, document, site));
+        sites.retain(|site| site.kind == SiteKind::Reference || is_link(definitions, document, site.range.start));
     }
     sites
 }
@@ -62,7 +62,7 @@ fn collect(node: Node<'_>, name: &str, full_urls: &HashSet<String>, sites: &mut 
 }
 
 /// A few backbone elements have a uri named `reference`; only a Reference has no members but its own.
-fn is_reference(node: Node<'_>) -> bool {
+pub(crate) fn is_reference(node: Node<'_>) -> bool {
     let own = ["reference", "display", "type", "identifier", "id", "extension"];
     node.members().all(|(name, _)| own.contains(&name.trim_start_matches('_')))
 }
@@ -91,8 +91,9 @@ fn narrative(node: Node<'_>, full_urls: &HashSet<String>, sites: &mut Vec<Site>)
     }
 }
 
-fn is_link(definitions: &Definitions, document: &Document, site: &Site) -> bool {
-    let located = locate(definitions, document, site.range.start);
+/// Whether the byte at `offset` is in an element that may lead somewhere: a uri of any kind, or narrative.
+pub(crate) fn is_link(definitions: &Definitions, document: &Document, offset: usize) -> bool {
+    let located = locate(definitions, document, offset);
     located.type_code.is_some_and(|code| code == "xhtml" || LINK_TYPES.contains(&code))
 }
 

@@ -6,6 +6,8 @@
 mod operator;
 mod parse;
 
+pub(crate) use operator::beside;
+
 use crate::chain;
 use crate::compile::{Asked, Budget};
 use crate::refusal::Refusal;

@@ -7,13 +7,13 @@ use fhir::definitions::SearchKind;
 use store::{Filter, Index, Match};
 
 use super::parse::Test;
-use crate::Criterion;
 use crate::compile::{Asked, criterion as parameter_criterion, parameter};
 use crate::parameter::{Indexed, Kind, ending, fold};
 use crate::query_string::escaped;
 use crate::refusal::{Refusal, shortened};
 use crate::registry::Registry;
 use crate::row;
+use crate::{Criterion, Named};
 
 /// How a value compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,9 +173,20 @@ fn not(criterion: Criterion) -> Criterion {
 /// Resources with a value besides those that the criterion asks for: the gaps between its ranges.
 fn unequal(criterion: Criterion) -> Result<Criterion, Refusal> {
     let cannot = || Refusal::bad("operator `ne` of `_filter` needs a single value".to_owned());
-    let Criterion::Filter(filter) = criterion else { return Err(cannot()) };
+    match criterion {
+        Criterion::Filter(filter) => Ok(Criterion::Filter(beside(&filter).ok_or_else(cannot)?)),
+        Criterion::Named(named) => {
+            let filter = beside(&named.filter).ok_or_else(cannot)?;
+            Ok(Criterion::Named(Box::new(Named { filter, is_unequal: true, ..*named })))
+        }
+        _ => Err(cannot()),
+    }
+}
+
+/// The gaps between the ranges of a filter; `None` when it has no ranges alone.
+pub(crate) fn beside(filter: &Filter) -> Option<Filter> {
     let mut ranges = Vec::new();
-    gather(&filter, &mut ranges).ok_or_else(cannot)?;
+    gather(filter, &mut ranges)?;
     let start = |wanted: &&Match| match &wanted.range.low {
         Bound::Included(low) | Bound::Excluded(low) => low.clone(),
         Bound::Unbounded => Vec::new(),
@@ -191,7 +202,7 @@ fn unequal(criterion: Criterion) -> Result<Criterion, Refusal> {
         }
         gaps.push(Filter::range(index, low, Bound::Unbounded));
     }
-    Ok(Criterion::Filter(Filter::Any(gaps)))
+    Some(Filter::Any(gaps))
 }
 
 fn gather<'f>(filter: &'f Filter, ranges: &mut Vec<&'f Match>) -> Option<()> {

@@ -31,7 +31,6 @@ use fhir::fhirpath::{Context, ElementNode, Item};
 use fhir::{Definitions, Instant, IssueType, Outcome, Reference};
 use store::{Filter, Index};
 
-use crate::Criterion;
 use crate::addition::{Addition, Limits, Progress};
 use crate::escape::{is_escaped_well, split, unescape};
 use crate::refusal::Refusal;
@@ -39,6 +38,7 @@ use crate::row::{self, HELD, OTHER, Rows};
 use crate::shape::Shape;
 use crate::terms::{Relation, Terms};
 use crate::text;
+use crate::{Criterion, Named};
 
 /// How many values one parameter may list.
 pub const VALUES_MAX: usize = 2_000;
@@ -101,7 +101,7 @@ pub(crate) struct Site<'a> {
 
 impl Site<'_> {
     /// The type and id of the resource of this server that a reference names.
-    fn local(self, reference: &str) -> Option<(&str, &str)> {
+    pub(crate) fn local(self, reference: &str) -> Option<(&str, &str)> {
         match Reference::parse(reference)? {
             Reference::Relative { resource_type, id, .. } => Some((resource_type, id)),
             Reference::Absolute { base, resource_type, id, .. } if base == self.base_url => Some((resource_type, id)),
@@ -227,7 +227,7 @@ impl Indexed {
         let relation = modifier.and_then(Relation::parse).filter(|_| self.definition.kind == SearchKind::Token);
         match (relation, modifier) {
             (Some(relation), Some(modifier)) => self.terms(site, relation, modifier, value).map(Criterion::Terms),
-            _ => self.filter(site, modifier, value, now).map(Criterion::Filter),
+            _ => self.condition(site, modifier, value, now),
         }
     }
 
@@ -251,7 +251,13 @@ impl Indexed {
         }
     }
 
-    fn filter(&self, site: Site<'_>, modifier: Option<&str>, value: &str, now: Instant) -> Result<Filter, Refusal> {
+    fn condition(
+        &self,
+        site: Site<'_>,
+        modifier: Option<&str>,
+        value: &str,
+        now: Instant,
+    ) -> Result<Criterion, Refusal> {
         if let Kind::Special = self.kind {
             return Err(Refusal::Unknown(special::refuse(self.resource_type, &self.definition.code)));
         }
@@ -260,20 +266,30 @@ impl Indexed {
         self.check_values(value)?;
         if modifier == Some("missing") {
             return match value {
-                "true" => Ok(self.present().not()),
-                "false" => Ok(self.present()),
+                "true" => Ok(Criterion::Filter(self.present().not())),
+                "false" => Ok(Criterion::Filter(self.present())),
                 _ => Err(bad(value, BadValue("`true` or `false`"))),
             };
         }
         let mut filters = Vec::new();
+        let mut criteria = Vec::new();
         for value in split(value, b',') {
-            for index in self.places() {
-                let filter = self.value_filter(site, modifier, narrowing, *index, value);
-                filters.push(filter.map_err(|form| bad(value, form))?);
+            let each = self.places().iter().map(|index| self.value_filter(site, modifier, narrowing, *index, value));
+            let each = each.collect::<Result<Vec<_>, _>>().map_err(|form| bad(value, form))?;
+            match self.named(site, modifier, value) {
+                None => filters.extend(each),
+                Some((name, indexes)) => {
+                    let (resource_type, filter) = (self.resource_type, row::any(each));
+                    let named = Named { name, resource_type, indexes, filter, is_unequal: false };
+                    criteria.push(Criterion::Named(Box::new(named)));
+                }
             }
         }
-        let filter = row::any(filters);
-        Ok(if modifier == Some("not") { filter.not() } else { filter })
+        if !filters.is_empty() || criteria.is_empty() {
+            let filter = row::any(filters);
+            criteria.push(Criterion::Filter(if modifier == Some("not") { filter.not() } else { filter }));
+        }
+        Ok(Criterion::any(criteria))
     }
 
     fn value_filter(

@@ -14,15 +14,13 @@ use store::{Filter, Index};
 use super::item::{member, node, text, type_name};
 use super::{BadValue, Narrowing, Site, token};
 use crate::escape::unescape;
-use crate::row::{self, Rows, push_part};
+use crate::row::{self, IDENTIFIER, Rows, VERSION, push_part};
 use crate::shape::{Shape, Values};
 
 /// Besides these, the name of a target type is a modifier.
 pub(super) const MODIFIERS: &[&str] = &["missing", "identifier", "below"];
 
 const FORM: &str = "`id`, `Type/id` or an absolute URL";
-const VERSION: &str = "version";
-const IDENTIFIER: &str = "identifier";
 const BELOW: &str = "below";
 const URL_MAX: usize = 280;
 const VERSION_MAX: usize = 80;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::datum::{Datum, of_type, text};
 use super::says::{Denies, Provision, Says};
-use super::world::World;
+use super::world::{Version, World};
 
 /// The day of the first commit; each round is on the next.
 const FIRST_DAY: usize = 1;
@@ -44,6 +44,8 @@ pub(super) struct Asker {
 pub(super) struct Oracle<'w> {
     /// What is there now.
     current: BTreeMap<&'w str, &'w Value>,
+    /// What was there last, also of what is gone.
+    last: BTreeMap<&'w str, &'w Value>,
     consents: BTreeMap<String, Vec<&'w Value>>,
     implicit: Implicit,
 }
@@ -53,6 +55,8 @@ impl<'w> Oracle<'w> {
         let all = world.all();
         let current: BTreeMap<_, _> =
             all.iter().filter_map(|(key, versions)| Some((*key, versions.last()?.content?))).collect();
+        let last = |versions: &[Version<'w>]| versions.iter().rev().find_map(|version| version.content);
+        let last = all.iter().filter_map(|(key, versions)| Some((*key, last(versions)?))).collect();
         let mut consents: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
         for (_, content) in current.iter().filter(|(key, _)| key.starts_with("Consent/")) {
             let scope = content["scope"]["coding"][0]["code"].as_str().expect("a scope");
@@ -64,13 +68,43 @@ impl<'w> Oracle<'w> {
                 consents.entry(patient).or_default().push(content);
             }
         }
-        Oracle { current, consents, implicit }
+        Oracle { current, last, consents, implicit }
     }
 
     /// Whether a resource is seen that had this content in a round.
     pub(super) fn sees(&self, asker: &Asker, key: &str, content: &Value, round: usize) -> bool {
         let datum = Datum { key, content, day: format!("2027-03-0{}", FIRST_DAY + round) };
         self.is_granted(asker, &datum) && self.is_consented(asker, &datum)
+    }
+
+    /// The content as the asker gets it: nothing in it names what is hidden.
+    pub(super) fn masked(&self, asker: &Asker, key: &str, content: &Value) -> Value {
+        let datum = Datum { key, content, day: format!("2027-03-0{FIRST_DAY}") };
+        let mut content = content.clone();
+        self.mask(asker, &datum, &mut content);
+        content
+    }
+
+    fn mask(&self, asker: &Asker, datum: &Datum<'_>, value: &mut Value) {
+        match value {
+            Value::Object(members) if members.get("reference").is_some_and(Value::is_string) => {
+                if self.is_untold(asker, datum, members["reference"].as_str().expect("a text")) {
+                    let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+                    *value = json!({ "extension": [{ "url": absent, "valueCode": "masked" }] });
+                }
+            }
+            Value::Object(members) => members.values_mut().for_each(|value| self.mask(asker, datum, value)),
+            Value::Array(items) => items.iter_mut().for_each(|value| self.mask(asker, datum, value)),
+            _ => {}
+        }
+    }
+
+    /// Whether a reference would tell of what is hidden. Who sees a part of a record may know whose it is, and everybody knows who asks.
+    fn is_untold(&self, asker: &Asker, datum: &Datum<'_>, target: &str) -> bool {
+        let is_known = asker.is_nobody || asker.patient.as_deref() == Some(target) || asker.user == target;
+        let Some((key, content)) = self.last.get_key_value(target) else { return false };
+        let named = Datum { key, content, day: format!("2027-03-0{FIRST_DAY}") };
+        !is_known && !datum.patients().contains(target) && !self.is_consented(asker, &named)
     }
 
     /// The day of what is there now does not matter: what others lead to has dates of its own, or is judged as of the first round.

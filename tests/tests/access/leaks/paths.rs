@@ -42,6 +42,7 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
         }
     };
     let letter = *dice.of(&["a", "b", "c"]);
+    let number = dice.below(world.patients * 2);
     of(
         "Patient",
         &[
@@ -84,6 +85,10 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
             "_contained=both&code=a&_total=accurate",
             "_tag:missing=true&_summary=count",
             "patient.identifier=urn:nhs|N1&_total=accurate",
+            &format!("encounter=Encounter/e{number}&_total=accurate"),
+            &format!("encounter=e{number}&_total=accurate"),
+            &format!("encounter:Encounter=e{number},none&_total=accurate"),
+            &format!("_filter=encounter eq Encounter/e{number} or code eq a&_total=accurate"),
         ],
     );
     of(
@@ -116,6 +121,8 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
             "focus:MedicationRequest.code=a&_total=accurate",
             "_include=Task:focus&_include=Task:patient&_include=Task:requester&_count=3",
             "requester=Patient/PATIENT&_total=accurate",
+            &format!("focus=MedicationRequest/mr{number}&_total=accurate"),
+            &format!("focus=mr{number}&_summary=count"),
         ],
     );
     of(
@@ -132,6 +139,7 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
             "target=Patient/PATIENT&_total=accurate",
             "target:Condition.code=a&_total=accurate",
             "_include=Provenance:target&_count=3",
+            &format!("target=Condition/c{number}&_total=accurate"),
             "_include=*&_count=50",
         ],
     );
@@ -141,6 +149,9 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
             "item:Condition.code=b&_total=accurate",
             "_include=List:item&_count=3",
             "_include=*&_include:iterate=*&_count=2",
+            &format!("item=Condition/c{number}&_total=accurate"),
+            &format!("item=c{number}&_total=accurate"),
+            &format!("item=Condition/c{number},Condition/c0&_total=accurate"),
         ],
     );
     of("Binary", &["_total=accurate", "_count=1"]);

@@ -145,11 +145,21 @@ impl Maker<'_> {
             let word = *self.dice.of(&["asthma", "penicillin", "fracture"]);
             it["text"] = json!({ "status": "generated", "div": format!("<div xmlns=\"http://www.w3.org/1999/xhtml\">{word}</div>") });
         }
+        self.name_somewhere(&mut it, name);
         if name == "Observation" && self.dice.once_in(3) {
             self.move_to_place(&mut it);
         }
         self.label(&mut it);
         it
+    }
+
+    /// Names another record where no search parameter looks, with what else a reference says.
+    fn name_somewhere(&mut self, it: &mut Value, name: &str) {
+        let other = *self.dice.of(&["Condition", "Observation", "Encounter", "Task", "Patient"]);
+        let Some(mut reference) = self.maybe_one_of(other).filter(|_| name != "Binary") else { return };
+        reference["display"] = json!("a fracture of the hip");
+        reference["identifier"] = json!({ "system": "urn:t", "value": format!("{other}-0") });
+        it["extension"] = json!([{ "url": "http://example.org/beside", "valueReference": reference }]);
     }
 
     /// Makes it one about a place, as ratings are; some still are about somebody as well.

@@ -1,0 +1,174 @@
+//! Masking what a document names.
+
+use bytes::Bytes;
+use fhir::json::{Document, Edit, Kind, Node, splice};
+use fhir::{IssueType, Outcome};
+use store::{Key, Version};
+
+use crate::Session;
+use crate::session::parse_stored;
+use crate::transact::references::{is_link, is_reference};
+
+/// Instead of what is masked.
+const MASKED: &str =
+    r#"{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]}"#;
+
+/// Instead of a narrative that links to what is hidden.
+const NARRATIVE: &str = r#""<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>masked</p></div>""#;
+
+const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
+const REDACTED: &str = "REDACTED";
+
+/// A document while it is masked.
+pub(super) struct Cover<'a> {
+    session: &'a Session<'a>,
+    document: &'a Document,
+    is_hidden: &'a dyn Fn(&Key) -> Result<bool, Outcome>,
+    edits: Vec<Edit>,
+}
+
+impl<'a> Cover<'a> {
+    pub(super) fn new(
+        session: &'a Session<'a>,
+        document: &'a Document,
+        is_hidden: &'a dyn Fn(&Key) -> Result<bool, Outcome>,
+    ) -> Cover<'a> {
+        Cover { session, document, is_hidden, edits: Vec::new() }
+    }
+
+    /// The text with all masked that names what is hidden; `None` when nothing does.
+    pub(super) fn covered(mut self) -> Result<Option<Bytes>, Outcome> {
+        self.object(self.document.root())?;
+        if self.edits.is_empty() {
+            return Ok(None);
+        }
+        self.edits.extend(label(self.document));
+        Ok(Some(Bytes::from(splice(self.document.text(), self.edits))))
+    }
+
+    fn object(&mut self, object: Node<'_>) -> Result<(), Outcome> {
+        if let Some(reference) = object.get("reference").filter(|node| node.kind() == Kind::String)
+            && is_reference(object)
+            && self.names_hidden(reference)?
+        {
+            self.edits.push(Edit { range: object.span(), text: MASKED.to_owned() });
+            return Ok(());
+        }
+        for (name, member) in object.members() {
+            match member.kind() {
+                Kind::String if name == "div" => self.narrative(member)?,
+                Kind::String => {
+                    if self.links_to_hidden(member)? {
+                        self.hide(object, name, member, MASKED);
+                    }
+                }
+                Kind::Array => self.array(object, name, member)?,
+                Kind::Object => self.object(member)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, object: Node<'_>, name: &str, array: Node<'_>) -> Result<(), Outcome> {
+        for item in array.items() {
+            match item.kind() {
+                Kind::Object => self.object(item)?,
+                Kind::String if self.links_to_hidden(item)? => {
+                    self.hide(object, name, array, &format!("[{MASKED}]"));
+                    return Ok(());
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn names_hidden(&self, text: Node<'_>) -> Result<bool, Outcome> {
+        match text.as_str().and_then(|text| self.session.local(&text)) {
+            Some(key) => (self.is_hidden)(&key),
+            None => Ok(false),
+        }
+    }
+
+    /// Whether it is a uri that leads to what is hidden.
+    fn links_to_hidden(&self, text: Node<'_>) -> Result<bool, Outcome> {
+        let definitions = self.session.setup().definitions;
+        Ok(self.names_hidden(text)? && is_link(definitions, self.document, text.span().start))
+    }
+
+    fn narrative(&mut self, div: Node<'_>) -> Result<(), Outcome> {
+        let Some(xhtml) = div.as_str() else { return Ok(()) };
+        for link in links(&xhtml) {
+            if let Some(key) = self.session.local(link)
+                && (self.is_hidden)(&key)?
+            {
+                self.edits.push(Edit { range: div.span(), text: NARRATIVE.to_owned() });
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts `why` in the place of a primitive, where the extensions of primitives stand, and of those that it has.
+    fn hide(&mut self, object: Node<'_>, name: &str, value: Node<'_>, why: &str) {
+        let text = self.document.text();
+        // The value stands behind its name, quotes and a colon.
+        let member = value.span().start - name.len() - 3..value.span().end;
+        match object.get(&format!("_{name}")) {
+            None => self.edits.push(Edit { range: member, text: format!("\"_{name}\":{why}") }),
+            Some(extensions) => {
+                let is_first = text[..member.start].ends_with('{');
+                let range = if is_first { member.start..member.end + 1 } else { member.start - 1..member.end };
+                self.edits.push(Edit { range, text: String::new() });
+                self.edits.push(Edit { range: extensions.span(), text: why.to_owned() });
+            }
+        }
+    }
+}
+
+/// What a narrative leads to.
+fn links(xhtml: &str) -> impl Iterator<Item = &str> {
+    let of = move |attribute: &'static str| {
+        xhtml.match_indices(attribute).map(move |(at, _)| &xhtml[at + attribute.len()..])
+    };
+    ["href=", "src="].into_iter().flat_map(of).filter_map(|value| {
+        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+        value[1..].split(quote).next()
+    })
+}
+
+/// Labels a resource as redacted; what is contained bears no labels.
+fn label(document: &Document) -> Option<Edit> {
+    let meta = document.root().get("meta")?;
+    let coding = format!(r#"{{"system":"{OBSERVATION_VALUE}","code":"{REDACTED}"}}"#);
+    let (at, text) = match meta.get("security").filter(|labels| labels.kind() == Kind::Array) {
+        Some(_) if is_redacted(document) => return None,
+        Some(labels) if labels.is_empty() => (labels.span().end - 1, coding),
+        Some(labels) => (labels.span().end - 1, format!(",{coding}")),
+        None => (meta.span().end - 1, format!(r#","security":[{coding}]"#)),
+    };
+    Some(Edit { range: at..at, text })
+}
+
+fn is_redacted(document: &Document) -> bool {
+    let mut labels = document.root().path(&["meta", "security"]).into_iter().flat_map(Node::each);
+    labels.any(|label| {
+        let is = |name: &str, value: &str| label.get(name).is_some_and(|node| node.is_str(value));
+        is("system", OBSERVATION_VALUE) && is("code", REDACTED)
+    })
+}
+
+/// Refuses to replace a resource by content that was masked for somebody. What came redacted from elsewhere is kept as it is.
+pub(crate) fn refuse_redacted(document: &Document, current: Option<&Version>) -> Result<(), Outcome> {
+    let Some((key, body)) = current.and_then(|version| Some((&version.key, version.body.as_ref()?))) else {
+        return Ok(());
+    };
+    if !is_redacted(document) || is_redacted(&parse_stored(key, body)?) {
+        return Ok(());
+    }
+    let text =
+        "the content is labeled `REDACTED` and what it would replace is not: what was masked in it would be lost";
+    let resource_type = document.root().resource_type().unwrap_or_default();
+    Err(Outcome::new(IssueType::Invalid, text).at(format!("{resource_type}.meta.security")))
+}

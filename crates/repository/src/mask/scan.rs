@@ -1,0 +1,114 @@
+//! Finding in bytes what may name another resource of this server.
+
+use fhir::Definitions;
+use fhir::reference::is_id;
+
+/// What was found.
+pub(super) struct Found<'t> {
+    /// `Type/id`: all that stand where a reference, a uri or a link in a narrative may begin, and perhaps more.
+    pub(super) names: Vec<&'t str>,
+    /// Whether there can be no others: a name that is written with escapes is not found.
+    pub(super) is_complete: bool,
+}
+
+/// The names in a minified JSON text. `base_url` is this server's own, without a final `/`.
+pub(super) fn names<'t>(text: &'t [u8], base_url: &str) -> Found<'t> {
+    let mut found = Found { names: Vec::new(), is_complete: true };
+    let mut at = 0;
+    while let Some(next) = text[at..].iter().position(|byte| matches!(byte, b'/' | b'\\')) {
+        at += next;
+        if text[at] == b'\\' {
+            found.is_complete &= !hides_name(&text[at + 1..]);
+            // What is escaped begins nothing else.
+            at += 2;
+        } else {
+            found.names.extend(name(text, at, base_url));
+            at += 1;
+        }
+        if at >= text.len() {
+            break;
+        }
+    }
+    found
+}
+
+/// Whether an escape stands for a character of a name, or the quote before one, that need not be escaped so.
+fn hides_name(escape: &[u8]) -> bool {
+    match escape {
+        [b'/', ..] => true,
+        [b'u', digits @ ..] => {
+            let code = digits.get(..4).and_then(|digits| std::str::from_utf8(digits).ok());
+            let code = code.and_then(|digits| u8::try_from(u32::from_str_radix(digits, 16).ok()?).ok());
+            code.is_some_and(|code| {
+                code.is_ascii_alphanumeric() || matches!(code, b'/' | b'-' | b'.' | b'_' | b':' | b'"' | b'\'')
+            })
+        }
+        _ => false,
+    }
+}
+
+/// The name around the slash at `slash`.
+fn name<'t>(text: &'t [u8], slash: usize, base_url: &str) -> Option<&'t str> {
+    let letters = text[..slash].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let start = slash - letters;
+    if !text.get(start)?.is_ascii_uppercase() {
+        return None;
+    }
+    let begins = match text.get(start.checked_sub(1)?)? {
+        b'"' | b'\'' => true,
+        b'/' => text[..start - 1].ends_with(base_url.as_bytes()),
+        _ => false,
+    };
+    let is_of_id = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let end = slash + 1 + text[slash + 1..].iter().take_while(is_of_id).count();
+    let name = std::str::from_utf8(text.get(start..end)?).ok().filter(|_| begins)?;
+    let (resource_type, id) = name.split_once('/')?;
+    (is_id(id) && Definitions::r4().is_resource_type(resource_type)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "http://localhost/fhir";
+
+    #[test]
+    fn finds_names_where_they_may_begin() {
+        let cases: [(&str, &[&str]); 12] = [
+            (r#"{"subject":{"reference":"Patient/ann"}}"#, &["Patient/ann"]),
+            (r#"{"reference":"Patient/ann/_history/2"}"#, &["Patient/ann"]),
+            (r#"{"reference":"http://localhost/fhir/Patient/a.1"}"#, &["Patient/a.1"]),
+            (r#"{"reference":"http://other.example/fhir/Patient/a"}"#, &[]),
+            (r#"{"url":"http://hl7.org/fhir/StructureDefinition/x"}"#, &[]),
+            (r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode"}"#, &[]),
+            (r#"{"url":"Binary/1","a":["Group/2"]}"#, &["Binary/1", "Group/2"]),
+            (r#"{"div":"<div><a href=\"Task/1\">a</a><img src='Media/2'/></div>"}"#, &["Task/1", "Media/2"]),
+            (r#"{"reference":"Patients/1","b":"patient/1","c":"Patient/"}"#, &[]),
+            (r#"{"display":"about Patient/1"}"#, &[]),
+            (r##"{"reference":"#a"}"##, &[]),
+            ("/", &[]),
+        ];
+        for (text, expected) in cases {
+            let found = names(text.as_bytes(), BASE);
+            assert_eq!(found.names, expected, "{text}");
+            assert!(found.is_complete, "{text}");
+        }
+    }
+
+    #[test]
+    fn tells_where_escapes_hide_names() {
+        let cases = [
+            (r#"{"reference":"Patient\/ann"}"#, false),
+            (r#"{"reference":"\u0050atient/ann"}"#, false),
+            (r#"{"reference":"Patient\u002fann"}"#, false),
+            (r#"{"div":"<a href=\u0022Task/1\u0022/>"}"#, false),
+            (r#"{"div":"\u003cdiv\u003ecaf\u00e9\n\"\\"}"#, true),
+            (r#"{"a":"\\u0050"}"#, true),
+            (r#"{"a":"\u00"#, true),
+            (r#"{"a":"\"#, true),
+        ];
+        for (text, is_complete) in cases {
+            assert_eq!(names(text.as_bytes(), BASE).is_complete, is_complete, "{text}");
+        }
+    }
+}
