@@ -48,14 +48,22 @@ impl Named {
         }
     }
 
-    /// The filter for who may know of these of its keys alone.
+    /// The filter for who may know of these of its keys alone. The others are looked for as well, where no row is: it takes as long as if
+    /// they were not there.
     pub fn among(&self, told: &[Key]) -> Filter {
-        let each = self.indexes.iter().map(|index| {
-            let named = row::any(told.iter().map(|key| Filter::equal(*index, key.to_link())).collect());
-            match self.is_unequal {
-                true if told.is_empty() => Filter::present(*index),
-                true => beside(&named).unwrap_or_else(Filter::nothing),
-                false => named,
+        let each = self.indexes.iter().map(|index| match self.is_unequal {
+            true if told.is_empty() => Filter::present(*index),
+            true => {
+                let named = told.iter().map(|key| Filter::equal(*index, key.to_link()));
+                beside(&row::any(named.collect())).unwrap_or_else(Filter::nothing)
+            }
+            false => {
+                let keys = self.keys();
+                let value = |key: &Key| match told.contains(key) {
+                    true => key.to_link(),
+                    false => [key.to_link(), vec![0]].concat(),
+                };
+                row::any(keys.iter().map(|key| Filter::equal(*index, value(key))).collect())
             }
         });
         row::any(each.collect())
@@ -76,7 +84,7 @@ impl Indexed {
     pub(crate) fn named(&self, site: Site<'_>, modifier: Option<&str>, value: &str) -> Option<(Name, Vec<Index>)> {
         match &self.kind {
             Kind::Simple(SearchKind::Reference) if modifier == Some(IDENTIFIER) => {
-                Some((Name::Identifier, self.references()))
+                Some((Name::Identifier, self.references(site)))
             }
             Kind::Simple(SearchKind::Reference) => {
                 let text = unescape(value);
@@ -85,7 +93,7 @@ impl Indexed {
                 let name = named(site, &text, || only.map_or_else(|| self.targets(site), |only| vec![only]))?;
                 let is_versioned = text.contains("/_history/");
                 let place = |index: Index| if is_versioned { row::secondary(index, VERSION) } else { index };
-                Some((name, self.references().into_iter().map(place).collect()))
+                Some((name, self.references(site).into_iter().map(place).collect()))
             }
             Kind::Simple(SearchKind::Uri) => {
                 let text = unescape(value);
@@ -108,9 +116,11 @@ impl Indexed {
     }
 
     /// Where its references stand.
-    fn references(&self) -> Vec<Index> {
-        let of = |index: &Index| [*index, row::secondary(*index, HELD)];
-        self.places().iter().flat_map(of).collect()
+    fn references(&self, site: Site<'_>) -> Vec<Index> {
+        // Only what is no DomainResource holds others outside `contained`.
+        let holds = !site.definitions.is_a(self.resource_type, "DomainResource");
+        let held = self.places().iter().filter(|_| holds).map(|index| row::secondary(*index, HELD));
+        self.places().iter().copied().chain(held).collect()
     }
 
     fn targets(&self, site: Site<'_>) -> Vec<&'static str> {

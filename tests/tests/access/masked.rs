@@ -171,31 +171,77 @@ fn no_search_confirms_a_name() {
     }
 }
 
-/// Whoever sees a resource masked may not change it, by no path: the change would lose what is masked. Its deletion loses nothing in silence.
+/// Who gets a resource masked changes what they get, and what is masked stays as it was: no change loses it, moves it or tells of it.
 #[test]
-fn nobody_changes_what_is_masked() {
+fn what_is_masked_outlives_changes() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    let mut whole = list(&keeper);
+    let app = guarded.hold(&holder("app"));
+    let mut masked = app.get("/List/both").expect(200).json();
+    let matches_whole = |whole: &mut Value, version: u32| {
+        let stored = keeper.get("/List/both").expect(200).json();
+        whole["meta"] = stored["meta"].clone();
+        assert_eq!((&stored, &stored["meta"]["versionId"]), (&*whole, &json!(version.to_string())));
+        assert!(!is_labeled(&stored), "{stored}");
+    };
+    let losing = |change: &dyn Fn(&mut Value)| {
+        let mut masked = masked.clone();
+        change(&mut masked);
+        tells_nothing(app.send("PUT /List/both", masked).expect(403));
+    };
+    losing(&|list| drop(list["entry"].as_array_mut().expect("entries").remove(1)));
+    losing(&|list| drop(list["entry"].as_array_mut().expect("entries").remove(0)));
+    losing(&|list| list["entry"][1]["item"] = to("Condition/copd1"));
+    losing(&|list| list["entry"][1]["item"] = json!({ "display": "x" }));
+    losing(&|list| drop(list.as_object_mut().expect("an object").remove("extension")));
+    let patch = |operations: Value| {
+        app.call("PATCH /List/both").body("application/json-patch+json", operations.to_string()).send()
+    };
+    patch(json!([{ "op": "remove", "path": "/entry/1" }])).expect(403);
+    patch(json!([{ "op": "move", "from": "/entry/1", "path": "/entry/0" }])).expect(403);
+    let guess = |key: &str| {
+        let told = patch(json!([{ "op": "test", "path": "/entry/1/item/reference", "value": key }])).expect(422);
+        told.text.replace(key, "KEY")
+    };
+    assert_eq!(guess(HIDDEN), guess("Condition/none1"));
+    let adding = |key: &str| {
+        let told = patch(json!([{ "op": "add", "path": "/entry/-", "value": { "item": to(key) } }])).expect(422);
+        told.text.replace(key, "KEY")
+    };
+    assert_eq!(adding(HIDDEN), adding("Condition/none1"));
+    let call = app.call("PUT /List/both").header("If-Match", "W/\"7\"");
+    call.body("application/fhir+json", masked.to_string()).send().expect(412);
+    matches_whole(&mut whole, 1);
+
+    masked["title"] = json!("mine");
+    whole["title"] = json!("mine");
+    let told = tells_nothing(app.send("PUT /List/both", masked.clone()).expect(200)).json();
+    assert_eq!(told["entry"], masked["entry"]);
+    matches_whole(&mut whole, 2);
+    app.send("PUT /List/both", masked.clone()).expect(200);
+    matches_whole(&mut whole, 2);
+    whole["title"] = json!("ours");
+    tells_nothing(patch(json!([{ "op": "replace", "path": "/title", "value": "ours" }])).expect(200));
+    matches_whole(&mut whole, 3);
+    let labels = json!([{ "code": "first" }, masked["meta"]["security"][0], { "code": "last" }]);
+    masked["meta"]["security"] = labels;
+    let bundle = json!({ "resourceType": "Bundle", "type": "transaction",
+        "entry": [{ "resource": masked, "request": { "method": "PUT", "url": "List?_id=both" } }] });
+    app.send("POST /", bundle).expect(200);
+    whole["title"] = json!("mine");
+    matches_whole(&mut whole, 4);
+    assert_eq!(whole["meta"]["security"], json!([{ "code": "first" }, { "code": "last" }]));
+}
+
+/// What was masked for somebody replaces nothing when somebody else sends it, and links have no place to stay in.
+#[test]
+fn what_was_masked_for_somebody_replaces_nothing() {
     let guarded = Guarded::surgery();
     let keeper = guarded.hold(&keeper());
     let whole = list(&keeper);
     let app = guarded.hold(&holder("app"));
-    let mut masked = app.get("/List/both").expect(200).json();
-    masked["title"] = json!("mine");
-    app.send("PUT /List/both", masked.clone()).expect(403);
-    let call = app.call("PUT /List/both").header("If-Match", "W/\"7\"");
-    call.body("application/fhir+json", masked.to_string()).send().expect(412);
-    app.send("PUT /List?_id=both", masked.clone()).expect(403);
-    for patch in [
-        json!([{ "op": "add", "path": "/title", "value": "mine" }]),
-        json!([{ "op": "test", "path": "/entry/1/item/reference", "value": HIDDEN }]),
-        json!([{ "op": "test", "path": "/entry/1/item/reference", "value": "Condition/none" }]),
-    ] {
-        let call = app.call("PATCH /List/both").body("application/json-patch+json", patch.to_string());
-        tells_nothing(call.send().expect(403));
-    }
-    let bundle = json!({ "resourceType": "Bundle", "type": "transaction",
-        "entry": [{ "resource": masked, "request": { "method": "PUT", "url": "List/both" } }] });
-    app.send("POST /", bundle).expect(403);
-    // Nor does who sees all of it replace it by what was masked for somebody else.
+    let masked = app.get("/List/both").expect(200).json();
     keeper.send("PUT /List/both", masked).expect(422);
     assert_eq!(keeper.get("/List/both").expect(200).json(), whole);
     let mut renamed = whole;

@@ -1,6 +1,5 @@
 //! Masking what a document names.
 
-use bytes::Bytes;
 use fhir::json::{Document, Edit, Kind, Node, splice};
 use fhir::{IssueType, Outcome};
 use store::{Key, Version};
@@ -19,12 +18,35 @@ const NARRATIVE: &str = r#""<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>maske
 const OBSERVATION_VALUE: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue";
 const REDACTED: &str = "REDACTED";
 
+/// A step on the way to a value in a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Member(String),
+    Item(usize),
+}
+
+/// A reference that was masked: the way to it, and how it was written.
+pub(super) type Reference = (Vec<Step>, String);
+
+/// What a document became.
+pub(super) struct Covered {
+    pub(super) text: String,
+    /// The references that were masked; `None` where something else was, too.
+    pub(super) references: Option<Vec<Reference>>,
+    /// Whether it was labeled for that.
+    pub(super) is_labeled: bool,
+}
+
 /// A document while it is masked.
 pub(super) struct Cover<'a> {
     session: &'a Session<'a>,
     document: &'a Document,
     is_hidden: &'a dyn Fn(&Key) -> Result<bool, Outcome>,
     edits: Vec<Edit>,
+    path: Vec<Step>,
+    references: Vec<Reference>,
+    /// Something else than references was masked.
+    has_others: bool,
 }
 
 impl<'a> Cover<'a> {
@@ -33,17 +55,21 @@ impl<'a> Cover<'a> {
         document: &'a Document,
         is_hidden: &'a dyn Fn(&Key) -> Result<bool, Outcome>,
     ) -> Cover<'a> {
-        Cover { session, document, is_hidden, edits: Vec::new() }
+        let (edits, path, references) = (Vec::new(), Vec::new(), Vec::new());
+        Cover { session, document, is_hidden, edits, path, references, has_others: false }
     }
 
     /// The text with all masked that names what is hidden; `None` when nothing does.
-    pub(super) fn covered(mut self) -> Result<Option<Bytes>, Outcome> {
+    pub(super) fn covered(mut self) -> Result<Option<Covered>, Outcome> {
         self.object(self.document.root())?;
         if self.edits.is_empty() {
             return Ok(None);
         }
-        self.edits.extend(label(self.document));
-        Ok(Some(Bytes::from(splice(self.document.text(), self.edits))))
+        let label = label(self.document);
+        let is_labeled = label.is_some();
+        self.edits.extend(label);
+        let references = (!self.has_others).then_some(self.references);
+        Ok(Some(Covered { text: splice(self.document.text(), self.edits), references, is_labeled }))
     }
 
     fn object(&mut self, object: Node<'_>) -> Result<(), Outcome> {
@@ -52,9 +78,11 @@ impl<'a> Cover<'a> {
             && self.names_hidden(reference)?
         {
             self.edits.push(Edit { range: object.span(), text: MASKED.to_owned() });
+            self.references.push((self.path.clone(), object.raw().to_owned()));
             return Ok(());
         }
         for (name, member) in object.members() {
+            self.path.push(Step::Member(name.to_owned()));
             match member.kind() {
                 Kind::String if name == "div" => self.narrative(member)?,
                 Kind::String => {
@@ -66,14 +94,19 @@ impl<'a> Cover<'a> {
                 Kind::Object => self.object(member)?,
                 _ => {}
             }
+            self.path.pop();
         }
         Ok(())
     }
 
     fn array(&mut self, object: Node<'_>, name: &str, array: Node<'_>) -> Result<(), Outcome> {
-        for item in array.items() {
+        for (at, item) in array.items().enumerate() {
             match item.kind() {
-                Kind::Object => self.object(item)?,
+                Kind::Object => {
+                    self.path.push(Step::Item(at));
+                    self.object(item)?;
+                    self.path.pop();
+                }
                 Kind::String if self.links_to_hidden(item)? => {
                     self.hide(object, name, array, &format!("[{MASKED}]"));
                     return Ok(());
@@ -104,6 +137,7 @@ impl<'a> Cover<'a> {
                 && (self.is_hidden)(&key)?
             {
                 self.edits.push(Edit { range: div.span(), text: NARRATIVE.to_owned() });
+                self.has_others = true;
                 return Ok(());
             }
         }
@@ -112,6 +146,7 @@ impl<'a> Cover<'a> {
 
     /// Puts `why` in the place of a primitive, where the extensions of primitives stand, and of those that it has.
     fn hide(&mut self, object: Node<'_>, name: &str, value: Node<'_>, why: &str) {
+        self.has_others = true;
         let text = self.document.text();
         // The value stands behind its name, quotes and a colon.
         let member = value.span().start - name.len() - 3..value.span().end;
@@ -151,12 +186,18 @@ fn label(document: &Document) -> Option<Edit> {
     Some(Edit { range: at..at, text })
 }
 
-fn is_redacted(document: &Document) -> bool {
-    let mut labels = document.root().path(&["meta", "security"]).into_iter().flat_map(Node::each);
-    labels.any(|label| {
+/// The labels of a resource, and which of them says that it was redacted.
+pub(super) fn redaction<'d>(document: &'d Document) -> Option<(Node<'d>, usize)> {
+    let labels = document.root().path(&["meta", "security"])?;
+    let is_redacted = |label: Node<'d>| {
         let is = |name: &str, value: &str| label.get(name).is_some_and(|node| node.is_str(value));
         is("system", OBSERVATION_VALUE) && is("code", REDACTED)
-    })
+    };
+    Some((labels, labels.items().position(is_redacted)?))
+}
+
+fn is_redacted(document: &Document) -> bool {
+    redaction(document).is_some()
 }
 
 /// Refuses to replace a resource by content that was masked for somebody. What came redacted from elsewhere is kept as it is.

@@ -4,12 +4,14 @@
 //!
 //! - Masked is what a read would answer as not there although it is, or was: what never was there names nobody.
 //! - Whoever sees a part of a patient's record may know whose it is, and everybody knows who asks: such references stay.
-//! - Nobody for whom something is masked may change the resource, for the change would lose what is masked.
+//! - Who changes a resource in which something is masked changes what they get, and what is masked stays in its place. A change that leaves
+//!   it no place is refused.
 //!
 //! It costs nothing where consents hide nothing from the caller. Else the bytes are looked through for what may be a name, each name is
 //! asked for once, and only what names something hidden is parsed.
 
 mod cover;
+mod restore;
 mod scan;
 
 use std::cell::RefCell;
@@ -21,8 +23,9 @@ use fhir::json::Document;
 use search::{Name, Named};
 use store::{Filter, Index, Key, Snapshot, Version};
 
-use self::cover::Cover;
 pub(crate) use self::cover::refuse_redacted;
+use self::cover::{Cover, Covered};
+pub(crate) use self::restore::{Masked, Restored};
 use crate::access::Sight;
 use crate::consent::Kind;
 use crate::search::Runner;
@@ -70,8 +73,8 @@ impl Session<'_> {
             let masks = Masks::new(self, snapshot, sight);
             let mut known = HashSet::new();
             for (key, body) in bodies {
-                if let Some(masked) = masks.masked(key, body, &mut known)? {
-                    *body = masked;
+                if let Some(covered) = masks.covered(key, body, &mut known)? {
+                    *body = Bytes::from(covered.text);
                 }
             }
         }
@@ -88,11 +91,16 @@ impl Session<'_> {
         Ok(changed)
     }
 
-    /// Whether anything in a version is masked for the caller.
-    pub(crate) fn is_masked(&self, snapshot: &dyn Snapshot, sight: &Sight, version: &Version) -> Result<bool, Outcome> {
-        let Some(body) = version.body.as_ref().filter(|_| sight.is_narrowed()) else { return Ok(false) };
-        let masks = Masks::new(self, snapshot, sight);
-        Ok(masks.masked(&version.key, body, &mut HashSet::new())?.is_some())
+    /// What the caller gets of a version in which something is masked; `None` when nothing is.
+    pub(crate) fn masked_of(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        version: &Version,
+    ) -> Result<Option<Masked>, Outcome> {
+        let Some(body) = version.body.as_ref().filter(|_| sight.is_narrowed()) else { return Ok(None) };
+        let covered = Masks::new(self, snapshot, sight).covered(&version.key, body, &mut HashSet::new())?;
+        covered.map(|covered| Masked::new(&version.key, covered)).transpose()
     }
 }
 
@@ -115,7 +123,8 @@ impl Runner<'_> {
                 told.push(key.clone());
             }
         }
-        match told.len() == keys.len() {
+        // Of an id alone it is always looked for one by one, so that the time does not tell whether all of them are told.
+        match told.len() == keys.len() && matches!(named.name, Name::Key(_)) {
             true => Ok(named.filter.clone()),
             false => Ok(named.among(&told)),
         }
@@ -148,7 +157,7 @@ impl<'a> Masks<'a> {
     }
 
     /// The body with all masked that tells of what is hidden; `None` when nothing does. `known` are names of which none is hidden.
-    fn masked(&self, key: &Key, body: &Bytes, known: &mut HashSet<Box<str>>) -> Result<Option<Bytes>, Outcome> {
+    fn covered(&self, key: &Key, body: &Bytes, known: &mut HashSet<Box<str>>) -> Result<Option<Covered>, Outcome> {
         let found = scan::names(body, self.session.base_url());
         let mut is_suspect = !found.is_complete;
         for name in found.names {

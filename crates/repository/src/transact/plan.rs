@@ -1,6 +1,7 @@
 //! One try: the writes that the changes amount to on one snapshot, rules applied.
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use fhir::json::{Document, Edit, Kind, Node};
@@ -17,12 +18,13 @@ use super::references;
 use super::resolve::Resolver;
 use crate::audit::Protection;
 use crate::audit::{self, Account};
+use crate::mask::{self, Masked, Restored};
 use crate::parameters::Keeper;
 use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, mask, once};
+use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
 
 /// Who is said to have done what rules add to the records of others.
 const SERVER: &str = "server";
@@ -63,6 +65,8 @@ struct Job {
     key: Key,
     current: Option<Version>,
     document: Arc<Document>,
+    /// What of it the caller does not get, and so has not written.
+    kept: Vec<Range<usize>>,
     edits: Vec<Edit>,
 }
 
@@ -249,11 +253,12 @@ impl<'p, 'a> Planner<'p, 'a> {
             Reach::Seen => return Err(not_permitted(&key)),
         }
         draft.meet(&key, live)?;
-        if let (Method::Put | Method::Patch, Some(live)) = (draft.method, live)
-            && self.session.is_masked(self.snapshot, self.runner.sight(), live)?
-        {
-            return Err(withheld(&key));
-        }
+        let masked = match (draft.method, live) {
+            (Method::Put | Method::Patch, Some(live)) => {
+                self.session.masked_of(self.snapshot, self.runner.sight(), live)?
+            }
+            _ => None,
+        };
         let document = match (draft.method, live) {
             (Method::Delete, None) => return Ok(End::Stands(ChangeKind::NothingToDelete, current)),
             (Method::Delete, Some(_)) => {
@@ -268,14 +273,20 @@ impl<'p, 'a> Planner<'p, 'a> {
                 return Ok(End::Write(key));
             }
             (Method::Patch, None) => return Err(current.as_ref().map_or_else(|| unknown(&key), deleted)),
-            (Method::Patch, Some(_)) => self.patched(&key, draft)?,
+            (Method::Patch, Some(_)) => self.patched(&key, draft, masked.as_ref())?,
             (Method::Post | Method::Put, _) => draft.sent()?,
         };
         if draft.method == Method::Put {
             refuse_subsetted(&document)?;
+        }
+        let Restored { document, kept } = match masked {
+            Some(masked) => masked.restore(&key, &document)?,
+            None => Restored { document, kept: Vec::new() },
+        };
+        if draft.method == Method::Put {
             mask::refuse_redacted(&document, live)?;
         }
-        self.jobs.push(Job { change, key: key.clone(), current, document, edits: Vec::new() });
+        self.jobs.push(Job { change, key: key.clone(), current, document, kept, edits: Vec::new() });
         Ok(End::Write(key))
     }
 
@@ -297,11 +308,12 @@ impl<'p, 'a> Planner<'p, 'a> {
     }
 
     /// The current content with a patch applied. Type and id stay, <https://hl7.org/fhir/R4/http.html#patch>.
-    fn patched(&mut self, key: &Key, draft: &Draft) -> Result<Arc<Document>, Outcome> {
+    fn patched(&mut self, key: &Key, draft: &Draft, masked: Option<&Masked>) -> Result<Arc<Document>, Outcome> {
         let (Some(stored), Some(patch)) = (self.transaction.read_stored(key)?, &draft.patch) else {
             return Err(fault::exception("a patch was planned without its target"));
         };
-        let patched = patch.apply(self.session.setup().definitions, &stored)?;
+        let target = masked.map_or(&*stored, |masked| &masked.document);
+        let patched = patch.apply(self.session.setup().definitions, target)?;
         for (name, value) in [("resourceType", key.collection()), ("id", key.id())] {
             if !patched.root().get(name).is_some_and(|found| found.is_str(value)) {
                 let text = format!("the patch changes `{name}`, which must stay `{value}`");
@@ -317,10 +329,14 @@ impl<'p, 'a> Planner<'p, 'a> {
         for job in &mut self.jobs {
             let draft = &self.drafts[job.change];
             let found;
-            let sites = match draft.patch {
-                None => &draft.sites,
-                Some(_) => {
-                    found = references::sites(self.session.setup().definitions, &job.document, &HashSet::default());
+            let is_sent = draft.document.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &job.document));
+            let sites = match is_sent {
+                true => &draft.sites,
+                false => {
+                    let definitions = self.session.setup().definitions;
+                    let mut sites = references::sites(definitions, &job.document, &HashSet::default());
+                    sites.retain(|site| !job.kept.iter().any(|kept| kept.contains(&site.range.start)));
+                    found = sites;
                     &found
                 }
             };
@@ -421,13 +437,6 @@ impl Draft {
 
 fn not_permitted(key: &Key) -> Outcome {
     Outcome::new(IssueType::Forbidden, format!("the caller may not write `{key}`"))
-}
-
-fn withheld(key: &Key) -> Outcome {
-    let text = format!(
-        "`{key}` names what is not shared with the caller, which a change by the caller would lose; somebody who sees all of it may change it"
-    );
-    Outcome::new(IssueType::Forbidden, text)
 }
 
 /// `meta` stays an object, for the server sets its own members there.
