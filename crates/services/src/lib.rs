@@ -11,6 +11,7 @@ pub mod packages;
 mod prescriptions;
 mod publish;
 mod refusal;
+mod same;
 mod search_parameters;
 mod settings;
 mod sharing;
@@ -43,6 +44,7 @@ impl Services {
             Box::new(triage::GuidanceGiver),
             Box::new(triage::Referral),
             Box::new(triage::ReceivedOnce),
+            Box::new(sharing::Identity),
             Box::new(sharing::OfPatient),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),

@@ -262,3 +262,46 @@ fn nobody_extends_the_consent_that_the_access_rests_on() {
         assert_eq!(patched.status, 403, "{name}");
     }
 }
+
+/// Patients, and those who act for them, change how the patient is reached, and not who that is.
+#[test]
+fn a_patient_stays_who_it_is() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    for name in ["patient", "proxy", "app"] {
+        let caller = guarded.hold(&holder(name));
+        let patient = caller.get("/Patient/p1").expect(200).json();
+        let with = |element: &str, value: Value| {
+            let mut changed = patient.clone();
+            changed[element] = value;
+            changed
+        };
+        for changed in [
+            with("identifier", json!([{ "system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9000000017" }])),
+            with("identifier", json!([])),
+            with("birthDate", json!("2001-01-01")),
+            with("_birthDate", json!({ "extension": [{ "url": "urn:x", "valueString": "y" }] })),
+            with("deceasedBoolean", json!(true)),
+            with("active", json!(false)),
+            with("link", json!([{ "type": "seealso", "other": { "reference": "Patient/p1" } }])),
+            with("generalPractitioner", json!([{ "display": "Another" }])),
+        ] {
+            let status = caller.send("PUT /Patient/p1", changed.clone()).status;
+            assert!([403, 422].contains(&status), "{name} {status}: {changed}");
+        }
+        let patch = r#"[{"op":"remove","path":"/identifier"}]"#;
+        caller.call("PATCH /Patient/p1").body("application/json-patch+json", patch).send().expect(403);
+        caller.call("DELETE /Patient/p1").send().expect(403);
+        caller.send("PUT /Patient/p1", with("telecom", json!([{ "system": "phone", "value": name }]))).expect(200);
+    }
+    let patient = keeper.get("/Patient/p1").expect(200).json();
+    assert_eq!(patient["telecom"][0]["value"], "app");
+    guarded
+        .hold(&holder("staff"))
+        .send("PUT /Patient/p1", {
+            let mut changed = patient;
+            changed["birthDate"] = json!("2001-01-01");
+            changed
+        })
+        .expect(200);
+}

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use fhir::Outcome;
-use fhir::json::{Document, Kind, Node};
+use fhir::json::{Document, Node};
 use repository::{Millis, Planned, Requester, Rule, Transaction};
 
 use super::hold::HELD_UNTIL;
 use super::refusal::Reason;
 use super::resource::{Entry, is_patient};
+use crate::same::same;
 
 /// Callers who are not of the practice book, wait, answer what they are offered and cancel before the start; they describe what they come
 /// for. All else of an appointment is for the practice: its staff, the record keeper, and whoever may do everything.
@@ -145,22 +146,4 @@ fn only_answers(before: Node<'_>, after: Node<'_>) -> bool {
 
 fn items<'a>(root: Node<'a>, name: &str) -> Vec<Node<'a>> {
     root.get(name).into_iter().flat_map(Node::each).collect()
-}
-
-fn same_items(before: &[Node<'_>], after: &[Node<'_>]) -> bool {
-    before.len() == after.len() && before.iter().zip(after).all(|(one, other)| same(Some(*one), Some(*other)))
-}
-
-/// Whether two values mean the same: members of objects in any order, texts and digits as they are.
-fn same(one: Option<Node<'_>>, other: Option<Node<'_>>) -> bool {
-    let (Some(one), Some(other)) = (one, other) else { return one.is_none() && other.is_none() };
-    match (one.kind(), other.kind()) {
-        (Kind::Object, Kind::Object) => {
-            let mut names = one.members().chain(other.members()).map(|(name, _)| name);
-            names.all(|name| same(one.get(name), other.get(name)))
-        }
-        (Kind::Array, Kind::Array) => same_items(&one.items().collect::<Vec<_>>(), &other.items().collect::<Vec<_>>()),
-        (Kind::String, Kind::String) => one.as_str() == other.as_str(),
-        (kind, other_kind) => kind == other_kind && one.raw() == other.raw(),
-    }
 }

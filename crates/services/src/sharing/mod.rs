@@ -6,6 +6,7 @@
 
 mod agreement;
 mod break_glass;
+mod identity;
 mod opt_out;
 mod patient;
 mod proxy;
@@ -13,6 +14,7 @@ mod refusal;
 mod unique;
 
 pub(crate) use break_glass::BreakGlass;
+pub(crate) use identity::Identity;
 pub(crate) use opt_out::OptOut;
 pub(crate) use patient::OfPatient;
 pub(crate) use proxy::Proxy;

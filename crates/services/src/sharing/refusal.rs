@@ -1,4 +1,4 @@
-//! Why a consent is refused: every reason with what the caller is told.
+//! Why a consent, or a change of a patient, is refused: every reason with what the caller is told.
 
 use fhir::outcome::SPINE_CODES;
 use fhir::{IssueType, Outcome};
@@ -16,6 +16,8 @@ pub(super) enum Reason {
     DateTime,
     Performers,
     Name,
+    Identity,
+    Deleted,
 }
 
 impl Reason {
@@ -27,7 +29,7 @@ impl Reason {
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.
     const fn facts(self) -> (IssueType, &'static str, &'static str) {
-        use IssueType::{BusinessRule, Duplicate, Required, Value};
+        use IssueType::{BusinessRule, Duplicate, Forbidden, Required, Value};
         const INVALID: &str = "INVALID_RESOURCE";
         match self {
             Reason::Patient => (Required, INVALID, "a consent of scope {} names the patient"),
@@ -43,6 +45,8 @@ impl Reason {
             ),
             Reason::DateTime => (Value, INVALID, "the dateTime {} has no time with its zone"),
             Reason::Performers => (BusinessRule, INVALID, "the patient and {} cannot both decide"),
+            Reason::Identity => (Forbidden, "ACCESS_DENIED", "{} of a patient is for the practice to change"),
+            Reason::Deleted => (Forbidden, "ACCESS_DENIED", "{} is for the practice to delete"),
             Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),
         }
     }
