@@ -72,6 +72,9 @@ fn the_patient_reads_who_saw_what() {
         caller.get(&format!("/AuditEvent/{id}")).expect(404);
         assert!(told(caller, "patient=p1").is_empty());
     }
+    // What the server itself puts into events is defined.
+    let checked = own.get(&format!("/AuditEvent/{id}/$validate")).expect(200).text;
+    assert!(!checked.contains("flint.example") && !checked.contains("\"error\""), "{checked}");
     let report = guarded.state().repository().verify_audit(None, |_, _| {}).expect("a store");
     assert!(report.damage.is_none() && report.records > 0, "{report:?}");
 }

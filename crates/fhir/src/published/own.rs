@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use crate::json::{Document, Node};
 
 const TEXTS: &[&str] = &[
+    include_str!("../../../../profiles/nhs/definitions/CodeSystem-audit-operations.json"),
+    include_str!("../../../../profiles/nhs/definitions/CodeSystem-audit-tags.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-cqc-question.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-cqc-rating.json"),
     include_str!("../../../../profiles/nhs/definitions/CodeSystem-faith-declaration.json"),
@@ -23,6 +25,7 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-populate.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-process-message.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-search-parameters.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-audit-record.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-bookable-by.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-booking-limit.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-booking-window.json"),
