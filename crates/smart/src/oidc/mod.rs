@@ -121,6 +121,10 @@ impl Visit<'_> {
         let text =
             "Your sign-in took too long, or it was begun in another browser. Nothing was changed. Please start again.";
         let stale = || Stop::Page { status: 400, title: FAILED, text };
+        // <https://www.rfc-editor.org/rfc/rfc6749.html#section-3.1>: of two values nobody knows which one was meant.
+        if is_repeated(query) {
+            return Err(stale());
+        }
         let stored = Stored::<Sent>::find(self.vault(), name(first(query, "state")))?.ok_or_else(stale)?;
         let sent = stored.value.clone();
         let is_own = sent.browser == hashed(&self.cookie.csrf()) && self.now < sent.expires;
@@ -192,6 +196,11 @@ impl Visit<'_> {
         let link = Link { href: next.to_owned(), text: "Try again".to_owned() };
         Stop::Reply(self.message(502, FAILED, &text, Some(link)))
     }
+}
+
+/// Whether any parameter stands there twice.
+fn is_repeated(query: &[(String, String)]) -> bool {
+    query.iter().enumerate().any(|(at, (name, _))| query[..at].iter().any(|(earlier, _)| earlier == name))
 }
 
 fn name(state: &str) -> String {

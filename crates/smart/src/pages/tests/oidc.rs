@@ -320,6 +320,9 @@ fn takes_back_only_whom_it_sent() {
     assert_eq!(other.get(&back).status, 400, "another browser");
     assert_eq!(browser.get("/auth/oidc/callback?code=the-code&state=guessed").status, 400);
     assert_eq!(browser.get("/auth/oidc/callback").status, 400);
+    for more in ["code=another", "state=another", "iss=one&iss=two", "error=one&error=two"] {
+        assert_eq!(browser.get(&format!("{back}&{more}")).status, 400, "{more}");
+    }
     let before = browser.cookie.clone();
     assert_eq!(browser.get(&back).status, 303);
     let mut again = Browser { cookie: before, ..house.browser() };
