@@ -72,6 +72,13 @@ pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A request of any method, `line` being that and the path; of no type without a body. `headers` are whole lines.
+pub(crate) fn with_body(line: &str, media_type: &str, headers: &str, body: &str) -> Vec<u8> {
+    let typed = if media_type.is_empty() { String::new() } else { format!("Content-Type: {media_type}\r\n") };
+    format!("{line} HTTP/1.1\r\nHost: localhost\r\n{typed}{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
 /// A request whose parameters are too long for a URL.
 pub(crate) fn post_form(path: &str, form: &str) -> Vec<u8> {
     format!(

@@ -91,6 +91,9 @@ enum Command {
         /// Where to write the figures as JSON as well.
         #[arg(long)]
         json: Option<PathBuf>,
+        /// Measures nothing but how long answers about what is hidden take, beside those about what is not there: so many of each
+        #[arg(long)]
+        hidden: Option<usize>,
         /// A folder that keeps the store for the next run, with the same version of the server [default: none is kept]
         #[arg(long)]
         stores: Option<PathBuf>,
@@ -131,8 +134,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Search { sizes, seed, json, stores, only } => {
             search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores, only })
         }
-        Command::Access { resources, seed, json, stores } => {
-            access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, stores })
+        Command::Access { resources, seed, json, hidden, stores } => {
+            access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, hidden, stores })
         }
         Command::Booking { slots, stores } => booking::run(&booking::Options { flint, slots, time: duration, stores }),
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),

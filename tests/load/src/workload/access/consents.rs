@@ -51,6 +51,7 @@ impl Consents {
                 Kind::Dissent => consents.hidden[at] = true,
                 Kind::Sensitive => {
                     consents.add(&labeled(number, &patient));
+                    consents.add(&list(number, &patient));
                     consents.labeled.push(format!("/fhir/Observation/labeled-{number}"));
                 }
                 Kind::OptOut => {}
@@ -98,10 +99,21 @@ fn label() -> Value {
     json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY"})
 }
 
-/// An observation that nothing but its id finds among the others.
+/// An observation that nothing but its id and identifier finds among the others.
 fn labeled(number: usize, patient: &str) -> Value {
+    let id = format!("labeled-{number}");
     json!({
-        "resourceType": "Observation", "id": format!("labeled-{number}"), "meta": {"security": [label()]},
+        "resourceType": "Observation", "id": id, "meta": {"security": [label()]},
+        "identifier": [{"system": "urn:labeled", "value": id}],
         "status": "preliminary", "code": {"text": "mood"}, "subject": {"reference": format!("Patient/{patient}")},
+    })
+}
+
+/// Names it, and may be seen by those who may not see it.
+fn list(number: usize, patient: &str) -> Value {
+    json!({
+        "resourceType": "List", "id": format!("naming-{number}"), "status": "current", "mode": "working",
+        "subject": {"reference": format!("Patient/{patient}")},
+        "entry": [{"item": {"reference": format!("Observation/labeled-{number}")}}],
     })
 }

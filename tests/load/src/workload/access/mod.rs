@@ -4,6 +4,7 @@
 
 mod alone;
 mod consents;
+mod hidden;
 mod reads;
 mod searches;
 mod site;
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     /// Where to write the figures as JSON.
     pub(crate) json: Option<PathBuf>,
+    /// Measures only what is hidden beside what is not there, so many answers of each.
+    pub(crate) hidden: Option<usize>,
     /// Where the store is kept for the next run.
     pub(crate) stores: Option<PathBuf>,
 }
@@ -58,6 +61,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (reader, keys) = record(&facts)?;
     let patient = facts.patients[reader].id();
     let setup = SiteSetup { flint: &options.flint, data: &data, folder: folder.path(), facts: &facts, reader };
+    if let Some(count) = options.hidden {
+        table::print_hidden(&hidden::measure(&mut Site::guarded(&setup, PERCENTS[0])?, count)?);
+        return Ok(());
+    }
     // Measured in a store of its own, whose audit nothing is written to afterwards.
     let copy = setup.copy(PERCENTS[1], "alone")?;
     let alone = alone::measure(&copy.data, &patient, &keys)?;

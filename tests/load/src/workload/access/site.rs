@@ -118,6 +118,12 @@ impl Site {
         self.guard.as_ref().is_some_and(|guard| guard.consents.hides(patient))
     }
 
+    /// The id of an Observation that staff may not see although they see others of the same patient.
+    pub(super) fn labeled(&self) -> Option<String> {
+        let path = self.guard.as_ref()?.consents.labeled.first()?;
+        path.rsplit('/').next().map(str::to_owned)
+    }
+
     /// Whether each sees what it may and nothing else: `keys` are of the patient with the app.
     pub(super) fn check(&mut self, keys: &[Key]) -> Result<(), Failure> {
         let seen: Vec<_> = keys.iter().map(|key| format!("/fhir/{key}")).collect();

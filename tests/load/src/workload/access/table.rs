@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::PERCENTS;
 use super::alone::Alone;
+use super::hidden::Beside;
 use super::reads::Reads;
 use super::searches::{Costs, Searched};
 
@@ -23,6 +24,18 @@ pub(super) struct Report {
     pub(super) alone: Alone,
     pub(super) reads: Vec<Reads>,
     pub(super) searches: Vec<Searched>,
+}
+
+/// Prints how long answers about what is hidden take, beside those about what is not there.
+pub(super) fn print_hidden(all: &[Beside]) {
+    println!(
+        "{:<22} answers  median us, hidden    absent  difference  quarters apart  hidden longer (0.5 is even)",
+        "by staff"
+    );
+    for Beside { name, count, medians: [hidden, absent], spread, longer } in all {
+        let difference = hidden - absent;
+        println!("{name:<22} {count:>7} {hidden:>18.1} {absent:>9.1} {difference:>11.1} {spread:>15.1} {longer:>14.3}");
+    }
 }
 
 impl Report {

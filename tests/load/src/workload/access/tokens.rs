@@ -56,7 +56,7 @@ impl Askers {
             consents: vec![format!("Consent/{OF_APP}")],
             ..grant("patient/*.rs", "PATRQT")
         };
-        let staff = Grant { fhir_user: Some("Practitioner/reader".to_owned()), ..grant("user/*.rs", "TREAT") };
+        let staff = Grant { fhir_user: Some("Practitioner/reader".to_owned()), ..grant("user/*.cruds", "TREAT") };
         Ok(Askers { custodian, key, app: authorize(state, app)?, staff: authorize(state, staff)? })
     }
 
