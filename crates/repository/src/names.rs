@@ -1,7 +1,7 @@
 //! By which names consents may mean somebody.
 
-use fhir::Outcome;
-use fhir::json::Node;
+use fhir::json::{Document, Node};
+use fhir::{DateTime, Instant, Outcome};
 use store::{Filter, Find, Key, Snapshot};
 
 use crate::session::parse_stored;
@@ -16,10 +16,13 @@ impl Repository {
     /// The names of a person or an organization beside its key: its identifiers, its roles and theirs. None for what is not here.
     pub fn names(&self, key: &Key) -> Result<Vec<Name>, Outcome> {
         let snapshot = self.setup.store.snapshot().map_err(fault::outcome)?;
-        let mut names = identifiers(&*snapshot, key)?;
-        for role in self.roles(&*snapshot, key)? {
-            names.extend(identifiers(&*snapshot, &role)?);
-            names.push(Name::Key(role));
+        let mut names = read(&*snapshot, key)?.map(|person| identifiers(&person)).unwrap_or_default();
+        for key in self.roles(&*snapshot, key)? {
+            let role = read(&*snapshot, &key)?.filter(|role| is_held(role, self.now()));
+            if let Some(role) = role {
+                names.extend(identifiers(&role));
+                names.push(Name::Key(key));
+            }
         }
         Ok(names)
     }
@@ -33,14 +36,24 @@ impl Repository {
     }
 }
 
-fn identifiers(snapshot: &dyn Snapshot, key: &Key) -> Result<Vec<Name>, Outcome> {
+fn read(snapshot: &dyn Snapshot, key: &Key) -> Result<Option<Document>, Outcome> {
     let version = snapshot.read(key).map_err(fault::outcome)?;
-    let Some(body) = version.and_then(|version| version.body) else { return Ok(Vec::new()) };
-    let document = parse_stored(key, &body)?;
+    version.and_then(|version| version.body).map(|body| parse_stored(key, &body)).transpose()
+}
+
+/// Whether somebody has a role now.
+fn is_held(role: &Document, now: Instant) -> bool {
+    let bound = |name| DateTime::parse(&role.root().path(&["period", name])?.as_str()?).map(|time| time.range());
+    role.root().get("active").and_then(Node::as_bool) != Some(false)
+        && bound("start").is_none_or(|(start, _)| start <= now)
+        && bound("end").is_none_or(|(_, end)| now <= end)
+}
+
+fn identifiers(document: &Document) -> Vec<Name> {
     let identifiers = document.root().get("identifier").into_iter().flat_map(Node::each);
     let name = |identifier: Node<'_>| {
         let text = |name| Some(identifier.get(name)?.as_str()?.into_owned());
         Some(Name::Identifier { system: text("system")?, value: text("value")? })
     };
-    Ok(identifiers.filter_map(name).collect())
+    identifiers.filter_map(name).collect()
 }

@@ -45,6 +45,7 @@ impl Services {
             Box::new(triage::Referral),
             Box::new(triage::ReceivedOnce),
             Box::new(sharing::Identity),
+            Box::new(sharing::Names),
             Box::new(sharing::OfPatient),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),

@@ -1,4 +1,4 @@
-use flint_tests::{Bearer, Guarded, Reply};
+use flint_tests::{Bearer, Guarded, Holder, Reply};
 use serde_json::{Value, json};
 
 use super::callers::{holder, keeper};
@@ -162,6 +162,9 @@ fn no_search_confirms_a_name() {
         keeper.get(&format!("/List?item:identifier={value}&_total=accurate")).expect(200).facts(&[("/total", whole)]);
     }
     app.get("/List?_sort=item").expect(400);
+    // So it is to those from whom nothing is hidden: the answer would tell.
+    let other = guarded.hold(&Holder { scope: "patient/*.rs", user: "Patient/p2", patient: "p2", ..Holder::default() });
+    other.get("/List?_sort=item").expect(400);
     app.get("/List?_sort=patient").expect(200);
     keeper.get("/List?_sort=item").expect(200);
     let list = json!({ "resourceType": "List", "status": "current", "mode": "working", "subject": to("Patient/p1") });

@@ -305,3 +305,72 @@ fn a_patient_stays_who_it_is() {
         })
         .expect(200);
 }
+
+/// By identifiers and roles consents and sign-ins mean people and organizations: whoever is meant does not say so.
+#[test]
+fn nobody_takes_the_name_of_another() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    keeper.send(
+        "PUT /PractitionerRole/dr1role",
+        json!({ "resourceType": "PractitionerRole", "id": "dr1role",
+        "practitioner": { "reference": "Practitioner/dr1" }, "organization": { "reference": "Organization/gp1" } }),
+    );
+    let system = guarded.hold(&Holder {
+        scope: "system/*.cruds",
+        purposes: &["TREAT"],
+        organization: "Organization/gp1",
+        ..Holder::default()
+    });
+    let staff = guarded.hold(&Holder { scope: "user/*.cruds", ..holder("staff") });
+    let own =
+        guarded.hold(&Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() });
+    let proxy = guarded.hold(&Holder { scope: "patient/*.cruds", ..holder("proxy") });
+    let number = json!([{ "system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9434765919" }]);
+    let ods = json!([{ "system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "RYE" }]);
+    let with = |key: &str, name: &str, value: &Value| {
+        let mut resource = keeper.get(&format!("/{key}")).expect(200).json();
+        resource[name] = value.clone();
+        resource
+    };
+    let refused = |caller: &Bearer<'_>, line: &str, resource: Value, element: &str| {
+        caller
+            .send(line, resource)
+            .expect(403)
+            .facts(&[("/issue/0/details/coding/0/code", "ACCESS_DENIED"), ("/issue/0/expression/0", element)]);
+    };
+    for caller in [&own, &proxy] {
+        let line = "PUT /RelatedPerson/rp1";
+        refused(caller, line, with("RelatedPerson/rp1", "identifier", &number), "RelatedPerson.identifier");
+        let mut new = with("RelatedPerson/rp1", "identifier", &number);
+        new.as_object_mut().expect("an object").remove("id");
+        refused(caller, "POST /RelatedPerson", new, "RelatedPerson.identifier");
+    }
+    let line = "PUT /Practitioner/dr1";
+    refused(&staff, line, with("Practitioner/dr1", "identifier", &ods), "Practitioner.identifier");
+    refused(
+        &staff,
+        "PUT /PractitionerRole/dr1role",
+        with("PractitionerRole/dr1role", "identifier", &ods),
+        "PractitionerRole.identifier",
+    );
+    let role = json!({ "resourceType": "PractitionerRole", "practitioner": { "reference": "Practitioner/dr1" } });
+    refused(&staff, "POST /PractitionerRole", role.clone(), "PractitionerRole.practitioner");
+    for caller in [&staff, &system] {
+        refused(
+            caller,
+            "PUT /Organization/gp1",
+            with("Organization/gp1", "identifier", &ods),
+            "Organization.identifier",
+        );
+    }
+    // What names nobody they may say, and a directory others than its own.
+    staff.send("PUT /Organization/gp1", with("Organization/gp1", "name", &json!("The surgery"))).expect(200);
+    system
+        .send(
+            "PUT /Organization/other",
+            json!({ "resourceType": "Organization", "id": "other", "identifier": ods, "name": "x" }),
+        )
+        .expect(201);
+    system.send("POST /PractitionerRole", role).expect(201);
+}

@@ -57,6 +57,11 @@ impl Sight {
         }
     }
 
+    /// Whether consents decide what is seen, whether or not they hide anything.
+    pub(crate) fn is_consented(&self) -> bool {
+        self.consented.is_some()
+    }
+
     /// Whether consents hide anything.
     pub(crate) fn is_narrowed(&self) -> bool {
         self.consented.as_ref().is_some_and(|consented| consented.restrictions().hide_anything())

@@ -79,7 +79,8 @@ impl Session<'_> {
         let explains = request.explain && runner.sight().is_full();
         runner.plan = explains.then(RefCell::default);
         runner.seen = self.accounts().then(RefCell::default);
-        if query.sorts_by_names && runner.sight().is_narrowed() {
+        // Whether or not anything is hidden: the refusal would tell that.
+        if query.sorts_by_names && runner.sight().is_consented() {
             let text = "the order would tell of what is not shared with the caller: sort by other parameters than references and addresses";
             return Err(Outcome::new(IssueType::NotSupported, text));
         }

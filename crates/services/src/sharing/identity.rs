@@ -20,7 +20,10 @@ const KEPT: [&str; 8] = [
     "generalPractitioner",
 ];
 
-/// Patients, and those who act for them, keep who the patient is, and do not delete a patient.
+/// What says who acts for a patient: a sign-in leads to it by identifiers.
+const KEPT_OF_RELATED: [&str; 5] = ["identifier", "active", "patient", "birthDate", "period"];
+
+/// Patients, and those who act for them, keep who the patient is and who acts for the patient, and delete neither.
 #[derive(Debug)]
 pub(crate) struct Identity;
 
@@ -30,17 +33,24 @@ impl Rule for Identity {
     }
 
     fn resource_types(&self) -> &'static [&'static str] {
-        &["Patient"]
+        &["Patient", "RelatedPerson"]
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        if transaction.is_import() || !transaction.requester().is_some_and(Requester::is_lay) {
+        if transaction.is_import() || !transaction.requester().is_some_and(Requester::asks_for_patient) {
             return Ok(());
         }
-        let Some(before) = &planned.before else { return Ok(()) };
-        let Some(after) = &planned.after else { return Err(Reason::Deleted.refuse(&planned.key, "Patient")) };
-        match KEPT.iter().find(|name| !is_kept(before, after, name)) {
-            Some(name) => Err(Reason::Identity.refuse(name, format!("Patient.{name}"))),
+        let resource_type = planned.key.collection();
+        let kept = if resource_type == "Patient" { &KEPT[..] } else { &KEPT_OF_RELATED[..] };
+        let Some(after) = &planned.after else { return Err(Reason::Deleted.refuse(&planned.key, resource_type)) };
+        let changed = match &planned.before {
+            Some(before) => kept.iter().find(|name| !is_kept(before, after, name)),
+            // Whoever is new is nobody yet who could sign in.
+            None if resource_type == "Patient" => None,
+            None => kept[..1].iter().find(|name| after.root().get(name).is_some()),
+        };
+        match changed {
+            Some(name) => Err(Reason::Identity.refuse(name, format!("{resource_type}.{name}"))),
             None => Ok(()),
         }
     }

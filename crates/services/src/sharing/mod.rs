@@ -7,6 +7,7 @@
 mod agreement;
 mod break_glass;
 mod identity;
+mod names;
 mod opt_out;
 mod patient;
 mod proxy;
@@ -15,6 +16,7 @@ mod unique;
 
 pub(crate) use break_glass::BreakGlass;
 pub(crate) use identity::Identity;
+pub(crate) use names::Names;
 pub(crate) use opt_out::OptOut;
 pub(crate) use patient::OfPatient;
 pub(crate) use proxy::Proxy;

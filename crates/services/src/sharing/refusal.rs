@@ -17,6 +17,7 @@ pub(super) enum Reason {
     Performers,
     Name,
     Identity,
+    Names,
     Deleted,
 }
 
@@ -45,7 +46,14 @@ impl Reason {
             ),
             Reason::DateTime => (Value, INVALID, "the dateTime {} has no time with its zone"),
             Reason::Performers => (BusinessRule, INVALID, "the patient and {} cannot both decide"),
-            Reason::Identity => (Forbidden, "ACCESS_DENIED", "{} of a patient is for the practice to change"),
+            Reason::Identity => {
+                (Forbidden, "ACCESS_DENIED", "{} says who somebody is, which is for the practice to change")
+            }
+            Reason::Names => (
+                Forbidden,
+                "ACCESS_DENIED",
+                "{} is what consents mean people and organizations by: it is for the record keeper to say",
+            ),
             Reason::Deleted => (Forbidden, "ACCESS_DENIED", "{} is for the practice to delete"),
             Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),
         }
