@@ -153,8 +153,8 @@ fn elements(
 
 #[cfg(test)]
 mod tests {
+    use crate::Handling;
     use crate::testing::{query, registry};
-    use crate::{Criterion, Handling};
     use store::Filter;
 
     #[test]

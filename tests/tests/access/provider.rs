@@ -277,6 +277,11 @@ fn a_way_back_counts_once() {
     };
     let (_, back) = sent();
     Browser::new(&guarded).open(&back).expect(400);
+    let (mut twice, back) = sent();
+    for more in ["code=another", "state=another", "iss=another"] {
+        twice.clone().open(&format!("{back}&{more}")).expect(400);
+    }
+    twice.get(&back).expect(303);
     let (mut own, back) = sent();
     let mut again = own.clone();
     own.get(&back).expect(303);
