@@ -5,9 +5,9 @@ use flint_tests::{Call, Flint, Reply};
 use serde_json::{Value, json};
 use store::testing::Random;
 
-use super::super::{HELD_UNTIL, appointment, to_status};
+use super::super::{HELD_UNTIL, appointment, to_status, together};
 use super::visit::until;
-use super::world::{self, GUEST, PATIENTS, PLACES, Ticking};
+use super::world::{self, CAPACITY_MAX, GUEST, PATIENTS, PLACES, Ticking};
 
 /// What a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +26,7 @@ pub(super) enum Deed {
     Progress,
     Send,
     Withdraw,
+    Bring,
     Look,
     Join,
     Wish,
@@ -35,7 +36,7 @@ pub(super) enum Deed {
 }
 
 /// How often each is done among the others.
-pub(super) const DEEDS: [(Deed, u64); 20] = [
+pub(super) const DEEDS: [(Deed, u64); 21] = [
     (Deed::Book, 16),
     (Deed::Hold, 14),
     (Deed::OperationHold, 5),
@@ -50,6 +51,7 @@ pub(super) const DEEDS: [(Deed, u64); 20] = [
     (Deed::Progress, 3),
     (Deed::Send, 8),
     (Deed::Withdraw, 1),
+    (Deed::Bring, 4),
     (Deed::Look, 6),
     (Deed::Join, 14),
     (Deed::Wish, 5),
@@ -123,6 +125,7 @@ impl<'a> Client<'a> {
         match self.deed() {
             deed @ (Deed::Book | Deed::Hold | Deed::OperationHold | Deed::OperationBook) => self.begin(deed),
             deed @ (Deed::Send | Deed::Withdraw) => self.practice(deed),
+            Deed::Bring => self.bring(),
             Deed::Join => self.join(),
             deed @ (Deed::Wish | Deed::Leave | Deed::Accept | Deed::Decline) => self.wait(deed),
             deed => match self.pick() {
@@ -186,13 +189,22 @@ impl<'a> Client<'a> {
             false => "free",
         };
         let slot = match self.random.one_in(3) {
-            true => place.sent(status, 1 + self.random.below(3) as usize, &self.name()),
+            true => place.sent(status, 1 + self.random.below(CAPACITY_MAX as u64) as usize, &self.name()),
             false => place.sent_free(&self.name()),
         };
         match deed {
             Deed::Send => self.ask(deed, &format!("PUT /Slot/{}", place.id), slot),
             _ => self.ask(deed, &format!("DELETE /Slot/{}", place.id), Value::Null),
         }
+    }
+
+    /// Sends a slot that was booked elsewhere, with who booked it. It takes as many as any: a smaller one would be overbooked by those who came here.
+    fn bring(&mut self) {
+        let (place, patient) = (self.random.pick(&PLACES), *self.random.pick(&PATIENTS));
+        let slot = place.sent("busy", CAPACITY_MAX, &self.name());
+        let bundle = together(&[slot, appointment("booked", patient, &[place.id], place.time)]);
+        let call = self.flint.call("POST /").header("Prefer", "return=representation").json(&bundle);
+        self.send(Deed::Bring, format!("POST / {bundle}"), call);
     }
 
     /// A name for what is sent next that nothing else has.

@@ -63,7 +63,7 @@ impl Replay {
         let responses = self.responses(commit, told);
         let replaced = self.replaced(commit);
         let mut touched = BTreeSet::new();
-        let mut given = BTreeSet::new();
+        let (mut given, mut came) = (BTreeSet::new(), BTreeSet::new());
         let mut changes = Vec::new();
         let mut asked = Vec::new();
         for version in commit.iter().filter(|version| version.is("Appointment")) {
@@ -82,22 +82,34 @@ impl Replay {
             let stays = |slot: &&String| after.as_ref().is_some_and(|it| it.is_seated() && it.at.slots.contains(*slot));
             let had = before.iter().filter(|before| before.is_seated()).flat_map(|before| &before.at.slots);
             given.extend(had.filter(|slot| !stays(slot)).cloned());
+            let was_there = |slot: &&String| {
+                before.as_ref().is_some_and(|before| before.is_seated() && before.at.slots.contains(*slot))
+            };
+            let has = after.iter().filter(|after| after.is_seated()).flat_map(|after| &after.at.slots);
+            came.extend(has.filter(|slot| !was_there(slot)).cloned());
             if let Some(after) = after {
                 self.visits.insert(version.key.clone(), after);
             }
             asked.extend(its.iter().copied());
             changes.push(Change { key: &version.key, resource: version.resource.as_ref(), before, asked: its });
         }
-        let mut sent = BTreeSet::new();
+        let (mut sent, mut brought) = (BTreeSet::new(), BTreeSet::new());
         for version in commit.iter().filter(|version| version.is("Slot")) {
             let told = self.version(version, told);
-            if self.slot(version, &told, touched.contains(&version.key)) {
+            if self.is_sent(version) {
+                if self.sent(version, &told, came.contains(&version.key)) {
+                    brought.insert(version.key.clone());
+                }
                 sent.insert(version.key.clone());
+            } else {
+                self.slot(version, &told, touched.contains(&version.key));
             }
             asked.extend(told);
         }
         for slot in touched.union(&sent) {
-            self.pass_on(time, slot);
+            if let Some(capacity) = self.seatings.get(slot).map(|seating| seating.capacity) {
+                self.pass_on(time, slot, capacity);
+            }
             let seats = self.seats(slot);
             let wrong = match self.seatings.get_mut(slot) {
                 Some(seating) if sent.contains(slot) => seating.wrong(),
@@ -107,7 +119,11 @@ impl Replay {
             self.wrong.extend(wrong.map(|text| format!("{time} {slot} {text}")));
         }
         for change in &changes {
-            self.overlaps(time, change.key, change.before.as_ref());
+            let slots = self.visits.get(change.key).map(|visit| &visit.at.slots);
+            // What was booked elsewhere is so, whoever is where.
+            if slots.is_none_or(|slots| slots.is_empty() || !slots.is_subset(&brought)) {
+                self.overlaps(time, change.key, change.before.as_ref());
+            }
         }
         given.extend(sent.difference(&were_free).cloned());
         let communications = commit.iter().filter(|version| version.is("Communication"));
@@ -240,8 +256,14 @@ impl Replay {
         }
     }
 
-    /// Takes a version of a slot; whether a practice sent it.
-    fn slot(&mut self, version: &Version, asked: &[&Answer], is_touched: bool) -> bool {
+    /// Whether a practice sent this version of a slot.
+    fn is_sent(&self, version: &Version) -> bool {
+        let seating = self.seatings.get(&version.key);
+        version.resource.as_ref().is_some_and(|resource| seating.is_none_or(|seating| seating.is_sent(resource)))
+    }
+
+    /// Takes a version of a slot that the server made of the one before, or that it is deleted.
+    fn slot(&mut self, version: &Version, asked: &[&Answer], is_touched: bool) {
         let Version { key, resource, time, .. } = version;
         let seats = self.seats(key);
         let Some(resource) = resource else {
@@ -249,21 +271,37 @@ impl Replay {
                 self.wrong.push(format!("{time} {key} was deleted by {asked:?}, and has {seats:?}"));
             }
             self.seatings.remove(key);
-            return false;
+            return;
         };
-        let seating = self.seatings.get_mut(key).filter(|seating| !seating.is_sent(resource));
-        let Some(seating) = seating else {
-            if asked.is_empty() && version.number > 1 {
-                self.wrong.push(format!("{time} {key} was sent by nobody: {resource}"));
-            }
-            self.seatings.insert(key.clone(), Seating::sent(resource.clone(), seats));
-            return true;
-        };
+        let Some(seating) = self.seatings.get_mut(key) else { return };
         if !is_touched || bare(resource) != bare(&seating.version) {
             self.wrong.push(format!("{time} {key} was changed for nobody: {resource} was {}", seating.version));
         }
         seating.version = resource.clone();
-        false
+    }
+
+    /// Takes a slot as a practice sends it; whether it is busy by what was booked elsewhere and comes with it.
+    fn sent(&mut self, version: &Version, asked: &[&Answer], comes: bool) -> bool {
+        let Version { key, time, number, resource } = version;
+        let resource = resource.as_ref().expect("what was sent");
+        if asked.is_empty() && *number > 1 {
+            self.wrong.push(format!("{time} {key} was sent by nobody: {resource}"));
+        }
+        let was_free = self.seatings.get(key).is_none_or(|before| before.version["status"] == "free");
+        let is_free = Seating::said(resource) == "free";
+        let (all, capacity) = (self.seats(key), Seating::capacity(resource));
+        if comes {
+            self.pass_on(time, key, capacity);
+        }
+        let seats = self.seats(key);
+        // Holds that are over give their seats.
+        let has_passed = seats.len() < all.len();
+        if comes && (seats.len() > capacity || !(is_free || was_free || has_passed)) {
+            self.wrong.push(format!("{time} {key} was not free, and somebody came: {seats:?} {resource}"));
+        }
+        let seating = Seating::sent(resource.clone(), seats);
+        self.seatings.insert(key.clone(), if comes && has_passed { seating.taken_over() } else { seating });
+        comes && was_free && !is_free
     }
 
     fn seats(&self, slot: &str) -> Seats {
@@ -278,16 +316,16 @@ impl Replay {
     }
 
     /// Whoever comes to a full slot has the seats of the holds that are over, of the one first that was over first.
-    fn pass_on(&mut self, time: &str, slot: &str) {
-        let Some(seating) = self.seatings.get(slot) else { return };
+    fn pass_on(&mut self, time: &str, slot: &str, capacity: usize) {
         let seats = self.seats(slot);
-        if seats.keys().all(|owner| seating.seats.contains_key(owner)) {
+        let had = self.seatings.get(slot).map(|seating| &seating.seats);
+        if seats.keys().all(|owner| had.is_some_and(|had| had.contains_key(owner))) {
             return;
         }
         let over = seats.keys().filter(|owner| self.visits[*owner].is_over(time));
         let mut over: Vec<_> = over.map(|owner| (self.visits[owner].until.clone(), owner.clone())).collect();
         over.sort();
-        let needed = seats.len().saturating_sub(seating.capacity);
+        let needed = seats.len().saturating_sub(capacity);
         self.passed_on.extend(over.into_iter().take(needed).map(|(_, owner)| (slot.to_owned(), owner)));
     }
 
@@ -298,7 +336,9 @@ impl Replay {
         let is_asked = |visit: &Visit| visit.status == "pending" && visit.takes_time(time);
         let had_hold = before.is_some_and(|it| is_asked(it) && it.at.patients == visit.at.patients);
         for (other_key, other) in self.visits.iter().filter(|(other, visit)| *other != key && visit.takes_time(time)) {
-            if !was_there && let Some(who) = visit.at.in_both(&other.at) {
+            // Whoever stays where they were is not asked again.
+            let stays = |who: &String| before.is_some_and(|it| it.takes_time(time) && it.at.has(who, &visit.at));
+            if !was_there && let Some(who) = visit.at.in_both(&other.at).filter(|who| !stays(who)) {
                 self.wrong.push(format!("{time} {who} is in {key} and {other_key}: {visit:?} {other:?}"));
             }
             if is_asked(visit) && is_asked(other) && !had_hold && !visit.at.patients.is_disjoint(&other.at.patients) {

@@ -33,8 +33,8 @@ fn comment(slot: &Value) -> &str {
 impl Seating {
     /// As it was sent while these had its seats.
     pub(super) fn sent(version: Value, seats: Seats) -> Seating {
-        let said = comment(&version).split(' ').next().expect("a status").to_owned();
-        let capacity = version.pointer("/extension/0/valueInteger").and_then(Value::as_u64).expect("a number") as usize;
+        let said = Seating::said(&version).to_owned();
+        let capacity = Seating::capacity(&version);
         let is_full = seats.len() >= capacity;
         let says = match said.as_str() {
             "free" => Says::Free,
@@ -42,6 +42,21 @@ impl Seating {
             _ => Says::Elsewhere(said),
         };
         Seating { version, capacity, says, seats }
+    }
+
+    /// The status with which the practice sent a slot.
+    pub(super) fn said(version: &Value) -> &str {
+        comment(version).split(' ').next().expect("a status")
+    }
+
+    /// How many a slot takes.
+    pub(super) fn capacity(version: &Value) -> usize {
+        version.pointer("/extension/0/valueInteger").and_then(Value::as_u64).expect("a number") as usize
+    }
+
+    /// The slot that was sent busy in the place of others' seats that are over: as busy as its seats are.
+    pub(super) fn taken_over(self) -> Seating {
+        Seating { says: Says::Free, ..self }
     }
 
     /// Whether the practice sent this, and not the server made it of what was there.

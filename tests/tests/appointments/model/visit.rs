@@ -98,6 +98,12 @@ impl Place {
         Place { patients, practitioners, slots, start, end }
     }
 
+    /// Whether somebody is there, at the time and in the slots of another.
+    pub(super) fn has(&self, who: &String, other: &Place) -> bool {
+        let is_same = self.start == other.start && self.end == other.end && self.slots == other.slots;
+        is_same && (self.patients.contains(who) || self.practitioners.contains(who))
+    }
+
     /// Whoever would have to be in two places at once.
     pub(super) fn in_both(&self, other: &Place) -> Option<String> {
         if self.start >= other.end || other.start >= self.end {

@@ -45,6 +45,9 @@ const PERIODS: [(Option<&str>, Option<&str>); 6] = [
     (Some("2027-03-08T09:20:00Z"), Some("2027-03-09")),
 ];
 
+/// How many a slot takes at most.
+pub(super) const CAPACITY_MAX: usize = 3;
+
 /// A slot.
 pub(super) struct Place {
     pub(super) id: &'static str,
