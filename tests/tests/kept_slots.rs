@@ -281,10 +281,11 @@ fn no_app_says_whom_it_books_for() {
     put(hub);
     let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
     let (app, of_hub) = (guarded.hold(&own), guarded.hold(&Holder { organization: "Organization/hub", ..own.clone() }));
-    // Whoever writes the code of the hub into the own record is not the hub.
+    // Nobody writes the code of the hub into the own record, and whoever has it there is not the hub.
     let mut patient = app.get("/Patient/p1").expect(200).json();
     patient["identifier"].as_array_mut().expect("identifiers").push(json!({ "system": ODS, "value": "A1001" }));
-    app.send("PUT /Patient/p1", patient).expect(200);
+    app.send("PUT /Patient/p1", patient.clone()).expect(403);
+    keeper.send("PUT /Patient/p1", patient).expect(200);
     let renewed = guarded.hold(&own);
     for organization in [None, ods("A1001"), ods("RYE")] {
         for app in [&app, &renewed] {
