@@ -112,8 +112,9 @@ fn try_form(
         let conditions = [(name.clone(), value)];
         last = format!("{conditions:?}");
         let scope = Scope { resource_type: Some(resource_type), compartment: None };
-        let filter = match registry.query(&scope, &conditions, Handling::Strict, NOW).map(|query| query.criterion) {
-            Ok(Criterion::Filter(filter)) => filter,
+        let criterion = registry.query(&scope, &conditions, Handling::Strict, NOW).map(|query| query.criterion);
+        let filter = match criterion.map(Criterion::of_rows) {
+            Ok(Some(filter)) => filter,
             other => {
                 println!("{resource_type}?{conditions:?}: {other:?}");
                 return Seen { wrong: true, ..seen };
