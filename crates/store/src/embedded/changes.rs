@@ -6,6 +6,7 @@ use heed::RwTxn;
 
 use super::layout::{self, Packed, push_row_key, split_row};
 use super::tables::{Tables, View, damaged};
+use crate::fields::Fields;
 use crate::{Index, Row, StoreError};
 
 /// Values with at least about this many rows have their number of rows kept, so that counting them does not read them.
@@ -140,7 +141,7 @@ impl Tally {
         if tally.put == tally.removed && !tally.noticed {
             return Ok(());
         }
-        let kept = tables.counts.get(txn, &tally.value)?.and_then(|record| layout::Fields(record).u64());
+        let kept = tables.counts.get(txn, &tally.value)?.and_then(|record| Fields(record).u64());
         let count = match kept {
             Some(count) => count.saturating_add(tally.put).saturating_sub(tally.removed),
             None if tally.noticed || tally.put >= FREQUENT => count_rows(View { txn, tables }, &tally.value)?,

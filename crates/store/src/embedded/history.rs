@@ -2,10 +2,11 @@
 
 use std::ops::Bound;
 
-use super::layout::{self, ALL_COLLECTIONS, Fields};
+use super::layout::{self, ALL_COLLECTIONS};
 use super::snapshot::read_version;
 use super::tables::{View, damaged};
 use crate::document::PageRoom;
+use crate::fields::Fields;
 use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError};
 
 pub(super) fn history(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {

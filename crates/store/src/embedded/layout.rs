@@ -27,6 +27,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::fields::Fields;
 use crate::{Index, Key, Millis, Row, Version};
 
 /// The version of the format that this program reads and writes. Another one is refused.
@@ -308,46 +309,4 @@ fn push_key(to: &mut Vec<u8>, key: &str) {
     const { assert!(Key::MAX <= u8::MAX as usize) };
     to.push(key.len() as u8);
     to.extend(key.as_bytes());
-}
-
-/// Takes a record apart from its front; `None` where it ends too early.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (field, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(field)
-    }
-
-    fn chunk<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    pub(super) fn u8(&mut self) -> Option<u8> {
-        self.chunk().map(u8::from_be_bytes)
-    }
-
-    pub(super) fn u16(&mut self) -> Option<u16> {
-        self.chunk().map(u16::from_be_bytes)
-    }
-
-    pub(super) fn u32(&mut self) -> Option<u32> {
-        self.chunk().map(u32::from_be_bytes)
-    }
-
-    pub(super) fn u64(&mut self) -> Option<u64> {
-        self.chunk().map(u64::from_be_bytes)
-    }
-
-    fn time(&mut self) -> Option<Millis> {
-        Some((self.u64()? ^ (1 << 63)) as i64)
-    }
-
-    fn key(&mut self) -> Option<&'a str> {
-        let length = self.u8()?;
-        std::str::from_utf8(self.take(usize::from(length))?).ok()
-    }
 }

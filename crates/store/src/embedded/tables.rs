@@ -12,6 +12,7 @@ use heed::{
 
 use super::find::Lists;
 use super::layout::{self, Collection, Current, Document, FORMAT, State, Stored};
+use crate::fields::Fields;
 use crate::{Index, StoreError, directory};
 
 /// The address space reserved for the file, which bounds its size: 1 TiB. Only what is used is on disk or in memory, and a larger
@@ -256,6 +257,6 @@ impl<'t> View<'t> {
     pub(super) fn kept_count(self, index: Index, value: &[u8]) -> Result<Option<u64>, StoreError> {
         let key = [&index.0.to_be_bytes(), value].concat();
         let record = self.tables.counts.get(self.txn, &key)?;
-        record.map(|record| layout::Fields(record).u64().ok_or_else(|| damaged("counts"))).transpose()
+        record.map(|record| Fields(record).u64().ok_or_else(|| damaged("counts"))).transpose()
     }
 }

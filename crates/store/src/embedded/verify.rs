@@ -6,6 +6,7 @@ use super::homes;
 use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, split_log, split_row, split_version};
 use super::tables::{View, damaged};
 use super::words;
+use crate::fields::Fields;
 use crate::{Key, Millis, StoreError};
 
 pub(super) fn verify(view: View<'_>) -> Result<(), StoreError> {
@@ -112,7 +113,7 @@ fn rows(view: View<'_>) -> Result<(), StoreError> {
 fn counts(view: View<'_>) -> Result<(), StoreError> {
     let kept = view.tables.counts.iter(view.txn)?.map(|entry| {
         let (value, record) = entry?;
-        Ok((value.to_vec(), layout::Fields(record).u64().ok_or_else(|| damaged("counts"))?))
+        Ok((value.to_vec(), Fields(record).u64().ok_or_else(|| damaged("counts"))?))
     });
     let kept: BTreeMap<Vec<u8>, u64> = kept.collect::<Result<_, StoreError>>()?;
     let mut counted: BTreeMap<&[u8], u64> = kept.keys().map(|value| (value.as_slice(), 0)).collect();

@@ -2,9 +2,9 @@
 //!
 //! A [`node`] is the filter made ready, [`values`] replaces narrow ranges by what they hold, and [`simplify`] leaves out what goes
 //! without saying. A [`guess`] says how large its parts are, [`set`] turns it into the set of its documents, and [`count`] tells how
-//! many they are. [`page`] decides how to gather one page in [`order`]: by [`number`], by a [`walk`] of a sort key's indexes, which
+//! many they are. [`page`] decides how to gather one page in order: by [`number`], by a [`walk`] of a sort key's indexes, which
 //! [`merge`] makes one, or, where any order will do, by [`place`] in the ranges asked for. Lists of single values [`meet`] without being
-//! read, and [`lists`] that were read are kept. [`scan`] reads rows, counts the cost and takes down the plan. [`judge`] looks at one document alone.
+//! read, and [`lists`] that were read are kept. [`scan`] reads rows, counts the cost and takes down the plan. One document alone is judged by its rows.
 //!
 //! A guess can be wrong. So the way that is expected to be cheaper is tried with the cost of the other as its budget: a search costs at
 //! most a small multiple of the better one.
@@ -13,13 +13,11 @@ mod count;
 mod gather;
 mod guess;
 mod join;
-mod judge;
 mod lists;
 mod meet;
 mod merge;
 mod node;
 mod number;
-mod order;
 mod page;
 mod place;
 mod scan;
@@ -32,6 +30,7 @@ mod word;
 pub(super) use lists::Lists;
 
 use super::tables::View;
+use crate::find::{Order, by_rows};
 use crate::{Filter, Find, Found, Index, Row, StoreError};
 
 /// `is_committed` says that the view is that of a snapshot, and not of a commit in the making.
@@ -42,7 +41,7 @@ pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Fo
     let node = node::Node::new(&find.filter, &|index, wanted| words.documents(index, wanted))?;
     let node = values::with_values(&reader, node)?;
     let (node, implied) = simplify::without_implied(view, node)?;
-    page::Search::new(reader, &node, implied, order::Order { keys: &find.sort, places: Vec::new() }).run(find)
+    page::Search::new(reader, &node, implied, Order { keys: &find.sort, places: Vec::new() }).run(find)
 }
 
 /// Whether the current document of this number satisfies a filter, and its rows in these indexes.
@@ -56,7 +55,7 @@ pub(super) fn examine(
     let rows = reader.probe(number)?;
     let asked = rows.filter(|(index, _)| values.contains(index));
     let asked = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
-    if let Some(accepted) = judge::by_rows(filter, rows) {
+    if let Some(accepted) = by_rows(filter, &rows) {
         return Ok((accepted, asked));
     }
     let words = word::WordReader::new(&reader);

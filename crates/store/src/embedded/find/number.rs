@@ -4,11 +4,11 @@ use roaring::RoaringTreemap;
 
 use super::meet::{Meeting, Met};
 use super::node::Node;
-use super::order::Direction;
 use super::page::Stretch;
 use super::scan::Reader;
 use super::simplify::FrequentRow;
 use crate::StoreError;
+use crate::find::Direction;
 
 impl Reader<'_> {
     /// The numbers of documents that satisfy `node`, found by going through those that may: the documents in all of `lists`, or all there

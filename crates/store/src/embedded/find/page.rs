@@ -5,14 +5,14 @@ use roaring::RoaringTreemap;
 use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
-use super::order::{Direction, Gap, Order, Position, Side, Top};
-use super::place::{Places, is_found_by_ranges};
+use super::place::is_found_by_ranges;
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
 use crate::document::PageRoom;
 use crate::embedded::snapshot::read_version;
 use crate::embedded::tables::damaged;
+use crate::find::{Direction, Gap, Order, Places, Position, Side, Top};
 use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.

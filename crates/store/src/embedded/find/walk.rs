@@ -5,9 +5,9 @@ use std::ops::Bound;
 use super::merge::Merged;
 use super::node::{Node, part_within};
 use super::number::numbers_of;
-use super::order::{Direction, Order, Position, Top};
 use super::page::{Members, Stretch};
 use super::scan::{Reader, Way, row_bounds};
+use crate::find::{Direction, Order, Position, Top};
 use crate::{Index, Match, Range, StoreError};
 
 /// Rows of one value that a walk gathers before it asks the index for just those that it needs.

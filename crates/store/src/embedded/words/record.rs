@@ -1,6 +1,6 @@
 //! The words of one document as a record.
 
-use crate::embedded::layout::Fields;
+use crate::fields::Fields;
 use crate::{Index, Row, WORD_MAX};
 
 /// For each index its number 4, the length of what follows 4, and its words in order, each after its length 1. `words` is sorted and

@@ -3,46 +3,47 @@
 use std::cmp::Ordering;
 
 use super::place::place_of;
-use crate::embedded::layout::{Fields, Packed};
+use super::{Rows, values};
+use crate::fields::Fields;
 use crate::{Cursor, Match, SortKey, StoreError, VALUE_MAX};
 
 /// By the sort keys or by the place in ranges, then by number.
-pub(super) struct Order<'f> {
-    pub(super) keys: &'f [SortKey],
+pub(crate) struct Order<'f> {
+    pub(crate) keys: &'f [SortKey],
     /// Where there are no keys and any order will do: see [`super::place`].
-    pub(super) places: Vec<&'f Match>,
+    pub(crate) places: Vec<&'f Match>,
 }
 
 /// What decides a document's place: for each key its value, if it has one, or else its place in the ranges if that counts, and its
 /// number.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Position {
-    pub(super) values: Vec<Option<Box<[u8]>>>,
-    pub(super) number: u64,
+pub(crate) struct Position {
+    pub(crate) values: Vec<Option<Box<[u8]>>>,
+    pub(crate) number: u64,
 }
 
 /// A place between two neighbors: just before or just after a position, whether or not a document is still there.
 #[derive(Clone, Debug)]
-pub(super) struct Gap {
-    pub(super) position: Position,
-    pub(super) side: Side,
+pub(crate) struct Gap {
+    pub(crate) position: Position,
+    pub(crate) side: Side,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Side {
+pub(crate) enum Side {
     Before,
     After,
 }
 
 /// Which way a page is gathered.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Direction {
+pub(crate) enum Direction {
     Forward,
     Backward,
 }
 
 impl Direction {
-    pub(super) fn reverse(self) -> Direction {
+    pub(crate) fn reverse(self) -> Direction {
         match self {
             Direction::Forward => Direction::Backward,
             Direction::Backward => Direction::Forward,
@@ -51,23 +52,23 @@ impl Direction {
 }
 
 impl Order<'_> {
-    pub(super) fn position(&self, number: u64, rows: Packed<'_>) -> Position {
+    pub(crate) fn position<'r>(&self, number: u64, rows: impl Rows<'r>) -> Position {
         if !self.places.is_empty() {
-            return Position { values: vec![place_of(&self.places, rows)], number };
+            return Position { values: vec![place_of(&self.places, &rows)], number };
         }
         let value = |key: &SortKey| match key.indexes.as_slice() {
-            [index] if key.descending => rows.values(*index).last(),
-            [index] => rows.values(*index).next(),
+            [index] if key.descending => values(&rows, *index).last(),
+            [index] => values(&rows, *index).next(),
             // All types together have an index each: rows are gone through once, not once for each of those.
             indexes => {
-                let values = rows.filter(|(index, _)| indexes.contains(index)).map(|(_, value)| value);
+                let values = rows.clone().filter(|(index, _)| indexes.contains(index)).map(|(_, value)| value);
                 if key.descending { values.max() } else { values.min() }
             }
         };
         Position { values: self.keys.iter().map(|key| value(key).map(Box::from)).collect(), number }
     }
 
-    pub(super) fn compare(&self, a: &Position, b: &Position) -> Ordering {
+    pub(crate) fn compare(&self, a: &Position, b: &Position) -> Ordering {
         for (at, values) in a.values.iter().zip(&b.values).enumerate() {
             let descends = self.keys.get(at).is_some_and(|key| key.descending);
             let ordering = match values {
@@ -84,7 +85,7 @@ impl Order<'_> {
         a.number.cmp(&b.number)
     }
 
-    pub(super) fn compare_towards(&self, direction: Direction, a: &Position, b: &Position) -> Ordering {
+    pub(crate) fn compare_towards(&self, direction: Direction, a: &Position, b: &Position) -> Ordering {
         match direction {
             Direction::Forward => self.compare(a, b),
             Direction::Backward => self.compare(b, a),
@@ -92,7 +93,7 @@ impl Order<'_> {
     }
 
     /// Whether a position lies beyond the gap when one goes in this direction.
-    pub(super) fn is_beyond(&self, gap: Option<&Gap>, direction: Direction, position: &Position) -> bool {
+    pub(crate) fn is_beyond(&self, gap: Option<&Gap>, direction: Direction, position: &Position) -> bool {
         let Some(gap) = gap else { return true };
         let after = match self.compare(position, &gap.position) {
             Ordering::Less => false,
@@ -105,7 +106,7 @@ impl Order<'_> {
 
 impl Gap {
     /// The lowest number after the gap, where only numbers decide.
-    pub(super) fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         match self.side {
             Side::Before => self.position.number,
             Side::After => self.position.number.saturating_add(1),
@@ -113,7 +114,7 @@ impl Gap {
     }
 
     /// The side, the number, and for each key whether there is a value, its length in two bytes and the value.
-    pub(super) fn to_cursor(&self) -> Cursor {
+    pub(crate) fn to_cursor(&self) -> Cursor {
         let mut bytes = vec![match self.side {
             Side::Before => 0,
             Side::After => 1,
@@ -130,7 +131,7 @@ impl Gap {
     }
 
     /// Of a search with so many keys, or by places.
-    pub(super) fn from_cursor(cursor: &Cursor, keys: usize, by_place: bool) -> Result<Gap, StoreError> {
+    pub(crate) fn from_cursor(cursor: &Cursor, keys: usize, by_place: bool) -> Result<Gap, StoreError> {
         Gap::decode(&cursor.0, keys)
             .or_else(|| Gap::decode(&cursor.0, 1).filter(|_| by_place))
             .ok_or_else(|| StoreError::Misuse("the cursor is not one of a search with this sort".to_owned()))
@@ -159,7 +160,7 @@ impl Gap {
 }
 
 /// The first positions of many, in memory for about twice as many as are wanted.
-pub(super) struct Top<'o> {
+pub(crate) struct Top<'o> {
     order: &'o Order<'o>,
     direction: Direction,
     wanted: usize,
@@ -167,18 +168,18 @@ pub(super) struct Top<'o> {
 }
 
 impl<'o> Top<'o> {
-    pub(super) fn new(order: &'o Order<'o>, direction: Direction, wanted: usize) -> Top<'o> {
+    pub(crate) fn new(order: &'o Order<'o>, direction: Direction, wanted: usize) -> Top<'o> {
         Top { order, direction, wanted, positions: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, position: Position) {
+    pub(crate) fn push(&mut self, position: Position) {
         self.positions.push(position);
         if self.positions.len() >= self.wanted.saturating_mul(2).max(64) {
             self.prune();
         }
     }
 
-    pub(super) fn into_sorted(mut self) -> Vec<Position> {
+    pub(crate) fn into_sorted(mut self) -> Vec<Position> {
         self.prune();
         self.positions
     }

@@ -1,11 +1,11 @@
 //! Judging one document with the filter as it was given: its lists of values may be long, and to make it ready to run would cost more than
 //! the document is worth.
 
+use super::{Rows, values};
 use crate::Filter;
-use crate::embedded::layout::Packed;
 
 /// Whether rows satisfy a filter; `None` when that rests on words or on other documents.
-pub(super) fn by_rows(filter: &Filter, rows: Packed<'_>) -> Option<bool> {
+pub(crate) fn by_rows<'r>(filter: &Filter, rows: &impl Rows<'r>) -> Option<bool> {
     match filter {
         Filter::All(filters) => {
             for filter in filters {
@@ -24,10 +24,10 @@ pub(super) fn by_rows(filter: &Filter, rows: Packed<'_>) -> Option<bool> {
             Some(false)
         }
         Filter::Not(filter) => by_rows(filter, rows).map(|holds| !holds),
-        Filter::Match(wanted) => Some(rows.values(wanted.index).any(|value| wanted.accepts(value))),
-        Filter::OneOf { index, values } => {
-            let is_wanted = |value: &[u8]| values.binary_search_by(|wanted| wanted.as_slice().cmp(value)).is_ok();
-            Some(rows.values(*index).any(is_wanted))
+        Filter::Match(wanted) => Some(values(rows, wanted.index).any(|value| wanted.accepts(value))),
+        Filter::OneOf { index, values: wanted } => {
+            let is_wanted = |value: &[u8]| wanted.binary_search_by(|wanted| wanted.as_slice().cmp(value)).is_ok();
+            Some(values(rows, *index).any(is_wanted))
         }
         Filter::Word { .. } | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
     }

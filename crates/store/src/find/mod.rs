@@ -1,0 +1,22 @@
+//! What is the same in every backend that searches: the order of hits, cursors, and what rows say of a filter.
+
+mod judge;
+mod order;
+mod place;
+
+pub(crate) use judge::by_rows;
+pub(crate) use order::{Direction, Gap, Order, Position, Side, Top};
+pub(crate) use place::{Places, encode};
+
+use crate::Index;
+
+/// The rows of one document, sorted.
+pub(crate) trait Rows<'r>: Iterator<Item = (Index, &'r [u8])> + Clone {}
+
+impl<'r, T: Iterator<Item = (Index, &'r [u8])> + Clone> Rows<'r> for T {}
+
+/// The values in one index, smallest first.
+pub(crate) fn values<'r, R: Rows<'r>>(rows: &R, index: Index) -> impl Iterator<Item = &'r [u8]> + use<'r, R> {
+    let from = rows.clone().skip_while(move |(at, _)| *at < index);
+    from.take_while(move |(at, _)| *at == index).map(|(_, value)| value)
+}
