@@ -144,7 +144,12 @@ pub(crate) struct PageRoom {
 impl PageRoom {
     /// Takes the room that a version needs, unless the page is to end before it. The first one always fits.
     pub(crate) fn takes(&mut self, version: &Version) -> bool {
-        self.bytes = self.bytes.saturating_add(version.body.as_ref().map_or(0, |body| body.len()));
+        self.takes_length(version.body.as_ref().map_or(0, |body| body.len()))
+    }
+
+    /// The same for a body of this length.
+    pub(crate) fn takes_length(&mut self, length: usize) -> bool {
+        self.bytes = self.bytes.saturating_add(length);
         self.versions += 1;
         self.versions == 1 || self.bytes <= PAGE_BYTES_MAX
     }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use mongodb::error::{Error, ErrorKind};
 
-use crate::StoreError;
+use crate::{Limit, StoreError, TooCostly};
 
 /// `OutOfDiskSpace`.
 const NO_SPACE: i32 = 14031;
+
+/// `MaxTimeMSExpired`.
+const TIME_OVER: i32 = 50;
 
 /// Why the database did not do what it was asked.
 pub(super) enum Failed {
@@ -29,6 +32,9 @@ impl From<Failed> for StoreError {
 pub(super) fn of_driver(error: &Error) -> StoreError {
     match &*error.kind {
         ErrorKind::Command(failed) if failed.code == NO_SPACE => StoreError::Full,
+        ErrorKind::Command(failed) if failed.code == TIME_OVER => {
+            StoreError::TooCostly(TooCostly { index: None, limit: Limit::Time })
+        }
         ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
             StoreError::Unreachable(format!("the database does not answer: {}", error.kind))
         }

@@ -1,5 +1,6 @@
 //! What every backend must do, and what tests of it need.
 
+mod compare;
 mod conditions;
 mod documents;
 mod history;
@@ -15,6 +16,7 @@ mod threads;
 mod walk;
 mod words;
 
+pub use self::compare::find_alike;
 #[cfg(feature = "mongodb")]
 pub use self::mongod::Mongod;
 pub use self::random::Random;

@@ -26,7 +26,7 @@ pub(super) fn contract(make: Make<'_>) {
 
 /// Everything stored, in order of creation.
 #[derive(Default)]
-struct Model(Vec<(String, BTreeSet<Row>)>);
+pub(super) struct Model(Vec<(String, BTreeSet<Row>)>);
 
 const INDEXES: u32 = 6;
 const ALL_OF: u32 = 10;
@@ -218,7 +218,7 @@ fn random_match(random: &mut Random, documents: u64) -> Filter {
     }
 }
 
-fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
+pub(super) fn random_filter(random: &mut Random, documents: u64, depth: u32) -> Filter {
     if depth == 0 || random.one_in(3) {
         return random_match(random, documents);
     }
@@ -256,13 +256,13 @@ fn random_indexes(random: &mut Random) -> Vec<Index> {
     }
 }
 
-fn random_sort(random: &mut Random) -> Vec<SortKey> {
+pub(super) fn random_sort(random: &mut Random) -> Vec<SortKey> {
     let keys = *random.pick(&[0, 0, 1, 1, 1, 2, 3]);
     (0..keys).map(|_| SortKey { indexes: random_indexes(random), descending: random.one_in(2) }).collect()
 }
 
 /// A store with documents that came, changed, went and returned, and the model of it.
-fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
+pub(super) fn filled(store: &dyn Store, random: &mut Random, documents: u64) -> Model {
     let mut model = Model::default();
     let mut versions = Vec::new();
     let mut writes = Vec::new();

@@ -1,34 +1,50 @@
-//! Searching.
+//! Searching: filters as queries of the database.
 //!
-//! Nothing here may make the server refuse a command, be it for its time: a search is also done within a commit, and a refused command ends
-//! the transaction.
+//! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
+//! here. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
+//! several [`lane`]s, or by putting all hits in order. A [`reader`] counts what that costs.
+//!
+//! Nothing but a search that has a time limit makes the database refuse a command: a search is also done within a commit, where a
+//! refused command ends the transaction.
 
+mod condition;
+mod joins;
+mod lane;
 mod page;
-mod seen;
-
-use std::time::Instant;
+mod pattern;
+mod reader;
+mod sieve;
+mod walk;
 
 use mongodb::bson::doc;
-use mongodb::options::FindOptions;
 
-use self::page::page;
-use self::seen::Seen;
+use self::page::Search;
+use self::reader::Reader;
+use self::sieve::Sieve;
 use super::layout::{self, DOCUMENTS};
 use super::view::View;
-use crate::{Counted, Examined, Filter, Find, Found, Index, Key, Limit, Step, StoreError, TooCostly};
+use crate::find::{Direction, Gap, Order, Places, by_rows};
+use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, Page, StoreError, TooCostly};
 
-/// The current documents that satisfy a filter.
+/// The current documents that satisfy a filter, in order, one page.
 pub(super) fn find(view: &mut View, find: &Find) -> Result<Found, StoreError> {
-    let all = read(view, find)?;
-    let hits = (0..all.len()).filter(|at| seen::satisfies(&all, *at, &find.filter)).map(|at| &all[at]).collect();
-    let mut found = Found { rows: all.len() as u64, ..Found::default() };
-    let count = page(view, find, hits, &mut found)?;
-    if find.total != crate::Count::None {
-        found.total = Some(Counted::exactly(count));
+    let mut reader = Reader::new(view, find);
+    let ranges = ranges(find);
+    let (gap, direction, by_place) = enter(find, !ranges.is_empty())?;
+    let mut found = Found::default();
+    let Some(sieve) = Sieve::new(&mut reader, &find.filter)? else {
+        found.total = (find.total != Count::None).then_some(Counted::exactly(0));
+        found.rows = reader.touched();
+        return Ok(found);
+    };
+    let places = if by_place { ranges.iter().collect() } else { Vec::new() };
+    let mut search = Search::new(reader, sieve, &find.filter, Order { keys: &find.sort, places });
+    if find.limit > 0 {
+        search.page(find, (gap, direction), &mut found)?;
     }
-    if find.explain {
-        found.plan = vec![Step { verb: "look at each", index: None, rows: found.rows, left: Some(count) }];
-    }
+    found.total = total(&mut search, find, &found)?;
+    found.rows = search.reader.touched();
+    found.plan = search.reader.into_plan();
     Ok(found)
 }
 
@@ -39,31 +55,92 @@ pub(super) fn examine(
     filter: &Filter,
     values: &[Index],
 ) -> Result<Option<Examined>, StoreError> {
-    let Some(document) = view.find_one(DOCUMENTS, doc! { "_id": key.as_str() }, None)? else { return Ok(None) };
+    let is_it = doc! { "_id": key.as_str() };
+    let Some(document) = view.find_one(DOCUMENTS, is_it.clone(), None)? else { return Ok(None) };
     let version = layout::version(&document)?;
     if version.body.is_none() {
         return Ok(Some(Examined { version, accepted: false, rows: Vec::new() }));
     }
-    let all = read(view, &Find::new(Filter::nothing(), 0))?;
-    let at = all.iter().position(|seen| seen.key == *key).ok_or_else(|| layout::damaged(DOCUMENTS))?;
-    let accepted = seen::satisfies(&all, at, filter);
-    Ok(Some(Examined { version, accepted, rows: layout::rows(&document, Some(values))? }))
+    let mut rows = layout::rows(&document, None)?;
+    let pairs = rows.iter().map(|row| (row.index, row.value.as_slice()));
+    let accepted = match by_rows(filter, &pairs) {
+        Some(accepted) => accepted,
+        None => {
+            let mut reader = Reader::new(view, &Find::new(Filter::nothing(), 0));
+            let mut is_found = false;
+            if let Some(mut sieve) = Sieve::new(&mut reader, filter)? {
+                let query = doc! { "$and": [is_it, sieve.query.clone()] };
+                let query = reader::Query::new(query, reader::Met::projection());
+                sieve::each_of(&mut reader, &mut sieve, query, |_, _| {
+                    is_found = true;
+                    Ok(false)
+                })?;
+            }
+            is_found
+        }
+    };
+    rows.retain(|row| values.contains(&row.index));
+    Ok(Some(Examined { version, accepted, rows }))
 }
 
-/// All documents that are there, in order of creation, without bodies.
-fn read(view: &mut View, find: &Find) -> Result<Vec<Seen>, StoreError> {
-    let too_costly = |limit| StoreError::TooCostly(TooCostly { index: None, limit });
-    let options = FindOptions::builder().sort(doc! { "n": 1 }).projection(doc! { "b": 0 }).build();
-    let mut cursor = view.find(DOCUMENTS, layout::is_current(), options)?;
-    let mut all = Vec::new();
-    while let Some(document) = view.next(&mut cursor)? {
-        all.push(Seen::of_document(document)?);
-        if all.len() as u64 > find.rows_max {
-            return Err(too_costly(Limit::Rows(find.rows_max)));
-        }
-        if find.until.is_some_and(|until| Instant::now() > until) {
-            return Err(too_costly(Limit::Time));
-        }
+/// Where the page begins and which way it goes, and whether its order is that of places. A page that follows another keeps the order
+/// which that one had.
+fn enter(find: &Find, by_place: bool) -> Result<(Option<Gap>, Direction, bool), StoreError> {
+    let (cursor, direction) = match &find.page {
+        Page::First => return Ok((None, Direction::Forward, by_place)),
+        Page::After(cursor) => (cursor, Direction::Forward),
+        Page::Before(cursor) => (cursor, Direction::Backward),
+    };
+    let gap = Gap::from_cursor(cursor, find.sort.len(), by_place)?;
+    let by_place = by_place && gap.position.values.len() > find.sort.len();
+    Ok((Some(gap), direction, by_place))
+}
+
+/// How many ranges are read one after the other.
+const RANGES_MAX: usize = 16;
+
+/// The ranges by which documents are found where any order will do, and nothing else says much: without their tests, as the database
+/// shows a document once in a range, whether or not that row passes.
+fn ranges(find: &Find) -> Vec<Match> {
+    if !find.any_order || !find.sort.is_empty() {
+        return Vec::new();
     }
-    Ok(all)
+    let places = Places::of(&find.filter).filter(|places| places.say_all && say_little(&find.filter));
+    let ranges = places.map(|places| places.ranges).unwrap_or_default();
+    if ranges.len() > RANGES_MAX || ranges.iter().all(|wanted| wanted.range.one_value().is_some()) {
+        return Vec::new();
+    }
+    ranges.into_iter().map(|wanted| Match { test: None, ..wanted.clone() }).collect()
+}
+
+/// Whether the single rows that a filter asks for are without a value, as those are that say which kind a document is.
+fn say_little(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(filters) => filters.iter().all(say_little),
+        Filter::Match(wanted) => wanted.range.one_value().is_none_or(<[u8]>::is_empty),
+        _ => true,
+    }
+}
+
+fn total(search: &mut Search<'_, '_>, find: &Find, found: &Found) -> Result<Option<Counted>, StoreError> {
+    if find.total == Count::None {
+        return Ok(None);
+    }
+    let on_page = found.hits.len() as u64;
+    let is_all = find.limit > 0 && find.page == Page::First && found.next.is_none();
+    if is_all {
+        return Ok(Some(Counted::exactly(on_page)));
+    }
+    let Count::Within(rows) = find.total else {
+        return search.count(u64::MAX).map(Counted::exactly).map(Some);
+    };
+    let limit = rows.saturating_add(1).min(search.reader.left());
+    let count = match search.count(limit) {
+        Ok(count) if count < limit => return Ok(Some(Counted::exactly(count))),
+        Ok(count) => count,
+        // The page is there already.
+        Err(StoreError::TooCostly(TooCostly { .. })) if find.limit > 0 => 0,
+        Err(error) => return Err(error),
+    };
+    Ok(Some(Counted { count: count.max(on_page.saturating_add(1)), exact: false }))
 }

@@ -1,117 +1,374 @@
-//! One page of what was found.
+//! One page of a search: which way to gather it, and whether there is more on either side.
 
-use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::time::Duration;
 
-use super::seen::Seen;
+use mongodb::bson::{Document, doc};
+
+use super::condition::Condition;
+use super::lane::{Lane, Way};
+use super::reader::{Met, Query, Reader, key, number};
+use super::sieve::{Sieve, each, each_of};
+use super::walk::Walk;
 use crate::document::PageRoom;
-use crate::mongodb::read;
-use crate::mongodb::view::View;
-use crate::{Cursor, Find, Found, Hit, Page, SortKey, StoreError};
+use crate::find::{Direction, Gap, Order, Position, Side, Top};
+use crate::mongodb::layout::{self, DOCUMENTS};
+use crate::{Filter, Find, Found, Hit, Index, Match, Range, StoreError};
 
-/// A place in the order: a value for each sort key, and the number.
-struct Place {
-    values: Vec<Option<Vec<u8>>>,
-    number: i64,
+/// So many hits are rather put in order than looked for by a walk.
+const SORTED_MAX: u64 = 2_000;
+
+/// How long a walk may take where there is another way.
+const WALK_TIME: Duration = Duration::from_millis(1_000);
+
+/// How many indexes are walked together.
+const LANES_MAX: usize = 200;
+
+/// What part of the order is wanted: `wanted` positions beyond `gap` in a direction, in the order in which they are met.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch<'s> {
+    pub(super) gap: Option<&'s Gap>,
+    pub(super) direction: Direction,
+    pub(super) wanted: usize,
 }
 
-/// Puts the page into `found`; how many hits there are in all.
-pub(super) fn page(view: &mut View, find: &Find, hits: Vec<&Seen>, found: &mut Found) -> Result<u64, StoreError> {
-    let mut hits: Vec<_> = hits.into_iter().map(|seen| (Place::of(seen, &find.sort), seen)).collect();
-    hits.sort_by(|a, b| a.0.compare(&b.0, &find.sort));
-    let count = hits.len();
-    let (first, end) = match &find.page {
-        Page::First => (0, find.limit.min(count)),
-        Page::After(at) => {
-            let first = before(&hits, at, &find.sort)?;
-            (first, first.saturating_add(find.limit).min(count))
-        }
-        Page::Before(at) => {
-            let end = before(&hits, at, &find.sort)?;
-            (end.saturating_sub(find.limit), end)
-        }
-    };
-    let (mut first, mut end) = (first, end);
-    let mut room = PageRoom::default();
-    let mut filled = Vec::new();
-    let from_end = matches!(find.page, Page::Before(_));
-    for step in 0..end - first {
-        let at = if from_end { end - 1 - step } else { first + step };
-        let seen = hits[at].1;
-        let version = if find.bodies { read::version(view, &seen.key)? } else { None };
-        if version.as_ref().is_some_and(|version| !room.takes(version)) {
-            (first, end) = if from_end { (at + 1, end) } else { (first, at) };
-            break;
-        }
-        let rows = seen.rows.iter().filter(|row| find.values.contains(&row.index)).cloned().collect();
-        filled.push(Hit { key: seen.key.clone(), version, rows });
+impl Stretch<'_> {
+    fn is_backward(&self) -> bool {
+        self.direction == Direction::Backward
     }
-    if from_end {
-        filled.reverse();
+
+    /// The numbers beyond the gap, where only numbers decide.
+    pub(super) fn numbers(&self) -> Document {
+        let number = self.gap.map(|gap| i64::try_from(gap.number()).unwrap_or(i64::MAX));
+        match (number, self.direction) {
+            (None, _) => doc! {},
+            (Some(number), Direction::Forward) => doc! { "n": { "$gte": number } },
+            (Some(number), Direction::Backward) => doc! { "n": { "$lt": number } },
+        }
     }
-    if first < end {
-        found.next = (end < count).then(|| hits[end - 1].0.to_cursor(true));
-        found.previous = (first > 0).then(|| hits[first].0.to_cursor(false));
-    }
-    found.hits = filled;
-    Ok(count as u64)
 }
 
-/// How many hits stand before a gap.
-fn before(hits: &[(Place, &Seen)], cursor: &Cursor, sort: &[SortKey]) -> Result<usize, StoreError> {
-    let (at, is_behind) = Place::of_cursor(cursor, sort)?;
-    Ok(hits.partition_point(|hit| match hit.0.compare(&at, sort) {
-        Ordering::Less => true,
-        Ordering::Equal => is_behind,
-        Ordering::Greater => false,
-    }))
+pub(super) struct Search<'s, 'v> {
+    pub(super) reader: Reader<'v>,
+    pub(super) sieve: Sieve<'s>,
+    filter: &'s Filter,
+    order: Order<'s>,
+    /// Whether hits are so few that they are put in order, once that is known.
+    are_few: Option<bool>,
 }
 
-impl Place {
-    fn of(seen: &Seen, sort: &[SortKey]) -> Place {
-        let value = |key: &SortKey| {
-            let values = seen.rows.iter().filter(|row| key.indexes.contains(&row.index)).map(|row| &row.value);
-            if key.descending { values.max().cloned() } else { values.min().cloned() }
+impl<'s, 'v> Search<'s, 'v> {
+    pub(super) fn new(reader: Reader<'v>, sieve: Sieve<'s>, filter: &'s Filter, order: Order<'s>) -> Self {
+        Search { reader, sieve, filter, order, are_few: None }
+    }
+
+    pub(super) fn page(
+        &mut self,
+        find: &Find,
+        (gap, direction): (Option<Gap>, Direction),
+        found: &mut Found,
+    ) -> Result<(), StoreError> {
+        let wanted = find.limit.saturating_add(1);
+        let mut positions = self.gather(Stretch { gap: gap.as_ref(), direction, wanted })?;
+        let mut more = positions.len() > find.limit;
+        positions.truncate(find.limit);
+        let mut hits = self.hits(&positions, find)?;
+        more |= hits.len() < positions.len();
+        positions.truncate(hits.len());
+        let behind = match (positions.first(), &gap) {
+            (_, None) => None,
+            (Some(first), _) => Some(Gap { position: first.clone(), side: entry(direction) }),
+            (None, Some(gap)) => Some(gap.clone()),
         };
-        Place { values: sort.iter().map(value).collect(), number: seen.number }
+        let ahead = positions.last().filter(|_| more);
+        let ahead = ahead.map(|last| Gap { position: last.clone(), side: entry(direction.reverse()) });
+        let behind = match behind {
+            Some(gap) if self.any_beyond(&gap, direction.reverse())? => Some(gap),
+            _ => None,
+        };
+        let (ahead, behind) = (ahead.map(|gap| gap.to_cursor()), behind.map(|gap| gap.to_cursor()));
+        (found.next, found.previous) = match direction {
+            Direction::Forward => (ahead, behind),
+            Direction::Backward => (behind, ahead),
+        };
+        if direction == Direction::Backward {
+            hits.reverse();
+        }
+        found.hits = hits;
+        Ok(())
     }
 
-    fn compare(&self, other: &Place, sort: &[SortKey]) -> Ordering {
-        let by_value = sort.iter().zip(self.values.iter().zip(&other.values)).map(|(key, (a, b))| match (a, b) {
-            (Some(a), Some(b)) if key.descending => b.cmp(a),
-            (Some(a), Some(b)) => a.cmp(b),
-            (a, b) => a.is_none().cmp(&b.is_none()),
+    fn any_beyond(&mut self, gap: &Gap, direction: Direction) -> Result<bool, StoreError> {
+        Ok(!self.gather(Stretch { gap: Some(gap), direction, wanted: 1 })?.is_empty())
+    }
+
+    fn gather(&mut self, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
+        let start = self.reader.touched();
+        let index = self.order.keys.first().and_then(|key| key.indexes.first().copied());
+        let (verb, index, found) = if !self.order.places.is_empty() {
+            ("read ranges", self.order.places.first().map(|place| place.index), self.by_place(stretch)?)
+        } else if self.order.keys.is_empty() {
+            ("read in order of creation", None, self.by_number(self.sieve.query.clone(), stretch)?)
+        } else if let Some(found) = self.by_walking(stretch)? {
+            ("walk in order of", index, found)
+        } else {
+            let query = self.sieve.query.clone();
+            ("sort all", None, self.by_sorting(query, stretch)?)
+        };
+        self.reader.note(verb, index, start, found.len() as u64);
+        Ok(found)
+    }
+
+    /// In order of creation, those that satisfy this query and pass the sieve.
+    fn by_number(&mut self, query: Document, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
+        let filter = match stretch.numbers() {
+            numbers if numbers.is_empty() => query,
+            numbers => doc! { "$and": [query, numbers] },
+        };
+        let is_whole = self.sieve.checks.is_empty();
+        let query = Query {
+            by_number: Some(stretch.is_backward()),
+            limit: is_whole.then_some(stretch.wanted),
+            batch: stretch.wanted,
+            ..Query::new(
+                filter,
+                if is_whole {
+                    doc! { "n": 1 }
+                } else {
+                    Met::projection()
+                },
+            )
+        };
+        let keys = self.order.keys.len();
+        let mut found = Vec::new();
+        each_of(&mut self.reader, &mut self.sieve, query, |_, met| {
+            found.push(Position { values: vec![None; keys], number: met.number });
+            Ok(found.len() < stretch.wanted)
+        })?;
+        Ok(found)
+    }
+
+    /// By looking at all of those that satisfy this query and pass the sieve.
+    fn by_sorting(&mut self, query: Document, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
+        let order = &self.order;
+        let mut top = Top::new(order, stretch.direction, stretch.wanted);
+        each_of(&mut self.reader, &mut self.sieve, Query::new(query, Met::projection()), |_, met| {
+            let position = order.position(met.number, met.pairs());
+            if order.is_beyond(stretch.gap, stretch.direction, &position) {
+                top.push(position);
+            }
+            Ok(true)
+        })?;
+        Ok(top.into_sorted())
+    }
+
+    /// One range after the other.
+    fn by_place(&mut self, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
+        let way = if stretch.is_backward() { Way::Down } else { Way::Up };
+        let from = stretch.gap.and_then(|gap| gap.position.values.first()?.as_deref()?.first().copied());
+        let is_ahead = |at: usize| match from {
+            None => true,
+            Some(from) if stretch.is_backward() => at <= usize::from(from),
+            Some(from) => at >= usize::from(from),
+        };
+        let mut places: Vec<_> = (0..self.order.places.len()).filter(|at| is_ahead(*at)).collect();
+        if stretch.is_backward() {
+            places.reverse();
+        }
+        let mut found = Vec::new();
+        for at in places {
+            let Match { index, range, .. } = self.order.places[at];
+            let lanes = vec![Lane { index: *index, range: range.clone(), number: None }];
+            let rest = Stretch { wanted: stretch.wanted - found.len(), ..stretch };
+            let walk = Walk { order: &self.order, stretch: rest, way, lanes, place: Some(at) };
+            match walk.run(&mut self.reader, &mut self.sieve)? {
+                Some(more) => found.extend(more),
+                None => {
+                    let query = self.sieve.query.clone();
+                    return self.by_sorting(query, stretch);
+                }
+            }
+            if found.len() >= stretch.wanted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// By walking the rows of the first sort key; `None` where hits are few, or too many others are on the way.
+    fn by_walking(&mut self, stretch: Stretch<'_>) -> Result<Option<Vec<Position>>, StoreError> {
+        let key = &self.order.keys[0];
+        if key.indexes.len() > LANES_MAX || self.are_few(stretch.wanted)? {
+            return Ok(None);
+        }
+        let mut found = Vec::new();
+        if stretch.is_backward() && !self.without_value(stretch, &mut found)? {
+            return Ok(Some(found));
+        }
+        let is_behind = stretch.gap.is_some_and(|gap| gap.position.values[0].is_none()) && !stretch.is_backward();
+        if !is_behind {
+            let key = &self.order.keys[0];
+            let way = if key.descending == stretch.is_backward() { Way::Up } else { Way::Down };
+            let lanes = key.indexes.iter().map(|index| self.lane(*index, stretch)).collect();
+            let rest = Stretch { wanted: stretch.wanted - found.len(), ..stretch };
+            let walk = Walk { order: &self.order, stretch: rest, way, lanes, place: None };
+            let sieve = &mut self.sieve;
+            match self.reader.within(WALK_TIME, |reader| walk.run(reader, sieve))?.flatten() {
+                Some(more) => found.extend(more),
+                None => {
+                    self.are_few = Some(true);
+                    return Ok(None);
+                }
+            }
+        }
+        if !stretch.is_backward() && found.len() < stretch.wanted {
+            self.without_value(stretch, &mut found)?;
+        }
+        Ok(Some(found))
+    }
+
+    /// The rows of an index where hits can belong. On the way of the key a hit with a row in a range belongs before the range's end.
+    fn lane(&self, index: Index, stretch: Stretch<'_>) -> Lane {
+        let mut range = Range::full();
+        let [key, ..] = self.order.keys else { return Lane { index, range, number: None } };
+        if !stretch.is_backward() && key.indexes.len() == 1 {
+            for part in conjunction(self.filter) {
+                if let Filter::Match(wanted) = part
+                    && wanted.index == index
+                {
+                    match key.descending {
+                        true => range.low = wanted.range.low.clone(),
+                        false => range.high = wanted.range.high.clone(),
+                    }
+                }
+            }
+        }
+        Lane { index, range, number: None }
+    }
+
+    /// Takes those without a row in the first key's indexes, which are last in either order; whether the stretch goes on before them.
+    fn without_value(&mut self, stretch: Stretch<'_>, found: &mut Vec<Position>) -> Result<bool, StoreError> {
+        let key = &self.order.keys[0];
+        let gap = stretch.gap.filter(|gap| gap.position.values[0].is_none());
+        let is_before_gap = stretch.gap.is_some() && gap.is_none() && stretch.is_backward();
+        if is_before_gap || requires(self.filter, &key.indexes) {
+            return Ok(true);
+        }
+        let present = key.indexes.iter().map(|index| Match { index: *index, range: Range::full(), test: None });
+        let present = Condition::any(present.map(|wanted| Condition::matching(&wanted).0));
+        let Some(absent) = present.not().into_query() else { return Ok(true) };
+        let query = doc! { "$and": [self.sieve.query.clone(), absent] };
+        let rest = Stretch { gap, wanted: stretch.wanted - found.len(), ..stretch };
+        found.extend(match self.order.keys.len() {
+            1 => self.by_number(query, rest)?,
+            _ => self.by_sorting(query, rest)?,
         });
-        by_value.fold(Ordering::Equal, Ordering::then).then(self.number.cmp(&other.number))
+        Ok(found.len() < stretch.wanted)
     }
 
-    /// The gap behind or before it.
-    fn to_cursor(&self, is_behind: bool) -> Cursor {
-        let mut bytes = self.number.to_be_bytes().to_vec();
-        bytes.push(u8::from(is_behind));
-        for value in &self.values {
-            bytes.push(u8::from(value.is_some()));
-            let value = value.as_deref().unwrap_or_default();
-            bytes.extend((value.len() as u16).to_be_bytes());
-            bytes.extend(value);
+    /// Whether less is read when all hits are put in order than when rows are walked until there are enough, were hits spread evenly.
+    fn are_few(&mut self, wanted: usize) -> Result<bool, StoreError> {
+        if let Some(are_few) = self.are_few {
+            return Ok(are_few);
         }
-        Cursor(bytes)
+        let mut are_few = false;
+        if self.sieve.checks.is_empty() {
+            let query = Query { by_number: Some(true), limit: Some(1), ..Query::new(doc! {}, doc! { "n": 1 }) };
+            let mut cursor = self.reader.find(query)?;
+            let last = self.reader.next(&mut cursor)?.map(number).transpose()?.unwrap_or_default();
+            let most = last.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
+            are_few = self.reader.count(self.sieve.query.clone(), most.saturating_add(1))? <= most;
+        }
+        Ok(*self.are_few.insert(are_few))
     }
 
-    fn of_cursor(cursor: &Cursor, sort: &[SortKey]) -> Result<(Place, bool), StoreError> {
-        let foreign = || StoreError::Misuse("the cursor is not one of this search".to_owned());
-        let (number, rest) = cursor.0.split_first_chunk().ok_or_else(foreign)?;
-        let (side, mut rest) = rest.split_first().ok_or_else(foreign)?;
-        let mut values = Vec::new();
-        for _ in sort {
-            let (head, after) = rest.split_first_chunk::<3>().ok_or_else(foreign)?;
-            let length = u16::from_be_bytes([head[1], head[2]]);
-            let (value, after) = after.split_at_checked(usize::from(length)).ok_or_else(foreign)?;
-            values.push((head[0] == 1).then(|| value.to_vec()));
-            rest = after;
+    /// The hits at these positions, as many as have room on one page.
+    fn hits(&mut self, positions: &[Position], find: &Find) -> Result<Vec<Hit>, StoreError> {
+        let mut known = HashMap::with_capacity(positions.len());
+        for chunk in positions.chunks(HITS) {
+            let mut projection = doc! { "n": 1, "z": 1 };
+            if !find.values.is_empty() {
+                projection.insert("r", 1);
+            }
+            let mut cursor = self.reader.find(with_numbers(chunk, projection))?;
+            while let Some(document) = self.reader.next(&mut cursor)? {
+                let size = document.get_i32("z").map_err(|_| layout::damaged(DOCUMENTS))? as usize;
+                let rows = layout::rows(document, Some(&find.values))?;
+                known.insert(number(document)?, (size, Hit { key: key(document)?, version: None, rows }));
+            }
         }
-        if !rest.is_empty() {
-            return Err(foreign());
+        let mut room = PageRoom::default();
+        let mut hits = Vec::with_capacity(positions.len());
+        for position in positions {
+            let (size, hit) = known.remove(&position.number).ok_or_else(|| layout::damaged(DOCUMENTS))?;
+            if find.bodies && !room.takes_length(size) {
+                break;
+            }
+            hits.push(hit);
         }
-        Ok((Place { values, number: i64::from_be_bytes(*number) }, *side == 1))
+        if find.bodies {
+            self.add_bodies(&positions[..hits.len()], &mut hits)?;
+        }
+        Ok(hits)
     }
+
+    fn add_bodies(&mut self, positions: &[Position], hits: &mut [Hit]) -> Result<(), StoreError> {
+        let places: HashMap<u64, usize> = positions.iter().map(|position| position.number).zip(0..).collect();
+        for chunk in positions.chunks(HITS) {
+            let mut cursor = self.reader.find(with_numbers(chunk, doc! { "r": 0, "w": 0 }))?;
+            while let Some(document) = self.reader.next(&mut cursor)? {
+                if let Some(at) = places.get(&number(document)?) {
+                    hits[*at].version = Some(layout::version(document)?);
+                }
+            }
+        }
+        match hits.iter().all(|hit| hit.version.is_some()) {
+            true => Ok(()),
+            false => Err(layout::damaged(DOCUMENTS)),
+        }
+    }
+
+    /// How many there are that pass the sieve, as far as `limit`.
+    pub(super) fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
+        if self.sieve.checks.is_empty() {
+            return self.reader.count(self.sieve.query.clone(), limit);
+        }
+        let mut count = 0;
+        each(&mut self.reader, &mut self.sieve, |_, _| {
+            count += 1;
+            Ok(count < limit)
+        })?;
+        Ok(count)
+    }
+}
+
+/// How many hits are read at once.
+const HITS: usize = 1_000;
+
+fn with_numbers(positions: &[Position], projection: Document) -> Query {
+    let numbers: Vec<_> = positions.iter().map(|position| position.number as i64).collect();
+    Query { limit: Some(positions.len()), ..Query::new(doc! { "n": { "$in": numbers } }, projection) }
+}
+
+/// The side of the first position on the way in this direction from which one comes.
+fn entry(direction: Direction) -> Side {
+    match direction {
+        Direction::Forward => Side::Before,
+        Direction::Backward => Side::After,
+    }
+}
+
+fn conjunction(filter: &Filter) -> &[Filter] {
+    match filter {
+        Filter::All(filters) => filters,
+        filter => std::slice::from_ref(filter),
+    }
+}
+
+/// Whether only documents with a row in one of the indexes can satisfy the filter, as far as is easily seen.
+fn requires(filter: &Filter, indexes: &[Index]) -> bool {
+    conjunction(filter).iter().any(|part| match part {
+        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => indexes.contains(index),
+        _ => false,
+    })
 }

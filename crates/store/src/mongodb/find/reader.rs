@@ -1,0 +1,210 @@
+//! Reading documents within what a search may cost, and taking down what was done.
+
+use std::time::{Duration, Instant};
+
+use mongodb::bson::{Document, RawDocument, doc};
+use mongodb::options::{AggregateOptions, FindOptions, Hint};
+
+use crate::mongodb::layout::{self, DOCUMENTS};
+use crate::mongodb::view::{Cursor, View};
+use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
+
+/// How many documents come at once where it is not known how many will be needed.
+pub(super) const BATCH: usize = 512;
+
+/// How many come at once at most.
+const BATCH_MAX: usize = 2_000;
+
+pub(super) struct Reader<'v> {
+    view: &'v mut View,
+    rows_max: u64,
+    until: Option<Instant>,
+    touched: u64,
+    /// What is being read, for the text of a refusal.
+    pub(super) index: Option<Index>,
+    plan: Option<Vec<Step>>,
+}
+
+/// What is read of a collection, and how.
+pub(super) struct Query {
+    pub(super) filter: Document,
+    pub(super) projection: Document,
+    /// By creation, backward if so.
+    pub(super) by_number: Option<bool>,
+    /// A stretch of an index, in its order.
+    pub(super) stretch: Option<IndexStretch>,
+    pub(super) limit: Option<usize>,
+    /// How many may be enough.
+    pub(super) batch: usize,
+}
+
+/// The entries of an index from `from` on and before `to`, in the order of the index.
+#[derive(Clone, Debug)]
+pub(super) struct IndexStretch {
+    pub(super) index: &'static str,
+    pub(super) from: Document,
+    pub(super) to: Document,
+}
+
+impl Query {
+    /// All that satisfy a filter, in no order.
+    pub(super) fn new(filter: Document, projection: Document) -> Query {
+        Query { filter, projection, by_number: None, stretch: None, limit: None, batch: BATCH }
+    }
+}
+
+/// What a search looks at of a document.
+pub(super) struct Met {
+    pub(super) number: u64,
+    pub(super) key: Key,
+    /// Sorted.
+    pub(super) rows: Vec<Row>,
+}
+
+impl Met {
+    /// What must be read for one.
+    pub(super) fn projection() -> Document {
+        doc! { "n": 1, "r": 1 }
+    }
+
+    pub(super) fn of_document(document: &RawDocument) -> Result<Met, StoreError> {
+        Ok(Met { number: number(document)?, key: key(document)?, rows: layout::rows(document, None)? })
+    }
+
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (Index, &[u8])> + Clone {
+        self.rows.iter().map(|row| (row.index, row.value.as_slice()))
+    }
+}
+
+/// The creation number.
+pub(super) fn number(document: &RawDocument) -> Result<u64, StoreError> {
+    document.get_i64("n").ok().and_then(|number| u64::try_from(number).ok()).ok_or_else(|| layout::damaged(DOCUMENTS))
+}
+
+pub(super) fn key(document: &RawDocument) -> Result<Key, StoreError> {
+    document.get_str("_id").ok().and_then(Key::parse).ok_or_else(|| layout::damaged(DOCUMENTS))
+}
+
+impl<'v> Reader<'v> {
+    pub(super) fn new(view: &'v mut View, find: &Find) -> Reader<'v> {
+        let plan = find.explain.then(Vec::new);
+        Reader { view, rows_max: find.rows_max, until: find.until, touched: 0, index: None, plan }
+    }
+
+    /// How many rows were touched: each document that was read, and each one that was counted.
+    pub(super) fn touched(&self) -> u64 {
+        self.touched
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.rows_max.saturating_sub(self.touched)
+    }
+
+    pub(super) fn into_plan(self) -> Vec<Step> {
+        self.plan.unwrap_or_default()
+    }
+
+    pub(super) fn note(&mut self, verb: &'static str, index: Option<Index>, start: u64, left: u64) {
+        let rows = self.touched - start;
+        if let Some(plan) = &mut self.plan {
+            plan.push(Step { verb, index, rows, left: Some(left) });
+        }
+    }
+
+    /// Counts rows, and says when there are too many of them or the time is over.
+    pub(super) fn touch(&mut self, rows: u64) -> Result<(), StoreError> {
+        self.touched = self.touched.saturating_add(rows);
+        if self.touched > self.rows_max {
+            return Err(StoreError::TooCostly(TooCostly { index: self.index, limit: Limit::Rows(self.rows_max) }));
+        }
+        self.time_left().map(drop)
+    }
+
+    pub(super) fn time_left(&self) -> Result<Option<Duration>, StoreError> {
+        let Some(until) = self.until else { return Ok(None) };
+        let left = until.saturating_duration_since(Instant::now());
+        // The database takes milliseconds, and none at all for no limit.
+        match left.as_millis() {
+            0 => Err(StoreError::TooCostly(TooCostly { index: self.index, limit: Limit::Time })),
+            _ => Ok(Some(left)),
+        }
+    }
+
+    /// Does something that may take no longer than this; `None` when it would have.
+    pub(super) fn within<T>(
+        &mut self,
+        time: Duration,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let until = self.until;
+        let soon = Instant::now() + time;
+        self.until = Some(until.map_or(soon, |until| until.min(soon)));
+        let result = work(self);
+        self.until = until;
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(StoreError::TooCostly(TooCostly { limit: Limit::Time, .. })) => self.time_left().map(|_| None),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn find(&mut self, query: Query) -> Result<Cursor, StoreError> {
+        let Query { filter, projection, by_number, stretch, limit, batch } = query;
+        let mut options = FindOptions::default();
+        options.projection = Some(projection);
+        options.max_time = self.time_left()?;
+        options.sort = by_number.map(|backward| doc! { "n": if backward { -1 } else { 1 } });
+        options.batch_size = Some(limit.unwrap_or(batch).clamp(2, BATCH_MAX) as u32);
+        options.limit = limit.and_then(|limit| i64::try_from(limit).ok());
+        if let Some(IndexStretch { index, from, to }) = stretch {
+            options.hint = Some(Hint::Name(index.to_owned()));
+            (options.min, options.max) = (Some(from), Some(to));
+        }
+        self.view.find(DOCUMENTS, filter, options).map_err(|error| self.told(error))
+    }
+
+    /// The next document of a query: one row touched.
+    pub(super) fn next<'q>(&mut self, cursor: &'q mut Cursor) -> Result<Option<&'q RawDocument>, StoreError> {
+        let index = self.index;
+        let document = self.view.next(cursor).map_err(|error| at(error, index))?;
+        if document.is_some() {
+            self.touch(1)?;
+        }
+        Ok(document)
+    }
+
+    /// How many documents satisfy a filter, as far as `limit`: as many rows touched.
+    pub(super) fn count(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
+        let mut pipeline = vec![doc! { "$match": filter }];
+        if let Ok(limit) = i64::try_from(limit) {
+            pipeline.push(doc! { "$limit": limit.max(1) });
+        }
+        pipeline.push(doc! { "$count": "n" });
+        let mut options = AggregateOptions::default();
+        options.max_time = self.time_left()?;
+        let mut cursor = self.view.aggregate(DOCUMENTS, pipeline, options).map_err(|error| self.told(error))?;
+        let index = self.index;
+        let count = match self.view.next(&mut cursor).map_err(|error| at(error, index))? {
+            Some(document) => match document.get("n") {
+                Ok(Some(count)) => count.as_i64().or(count.as_i32().map(i64::from)).unwrap_or_default() as u64,
+                _ => 0,
+            },
+            None => 0,
+        };
+        let count = count.min(limit);
+        self.touch(count)?;
+        Ok(count)
+    }
+
+    fn told(&self, error: StoreError) -> StoreError {
+        at(error, self.index)
+    }
+}
+
+/// The same with what was being read.
+fn at(error: StoreError, index: Option<Index>) -> StoreError {
+    match error {
+        StoreError::TooCostly(TooCostly { limit, .. }) => StoreError::TooCostly(TooCostly { index, limit }),
+        error => error,
+    }
+}

@@ -1,0 +1,179 @@
+//! A filter made ready: what the database checks, and what is left to check here.
+
+use mongodb::bson::Document;
+
+use super::condition::{Condition, single_rows};
+use super::joins::{Join, Joined};
+use super::reader::{BATCH, Met, Query, Reader};
+use crate::find::by_rows;
+use crate::{Filter, Limit, StoreError, TooCostly};
+
+/// How many documents are found before a filter whose condition names them, at most.
+const NUMBERS_MAX: usize = 100_000;
+
+/// How deep filters may nest: the database takes conditions of 180 levels.
+const DEPTH_MAX: u32 = 40;
+
+/// Which documents satisfy a filter: all those that satisfy the query and pass each check.
+pub(super) struct Sieve<'f> {
+    pub(super) query: Document,
+    pub(super) checks: Vec<Check<'f>>,
+}
+
+/// What is checked here, document by document.
+pub(super) struct Check<'f> {
+    kind: Kind<'f>,
+    /// Whether it must not hold.
+    negated: bool,
+}
+
+enum Kind<'f> {
+    /// What the document's rows tell.
+    Rows(&'f Filter),
+    Join(Box<Join<'f>>),
+}
+
+impl<'f> Sieve<'f> {
+    /// `None` where no document can satisfy the filter.
+    pub(super) fn new(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<Option<Sieve<'f>>, StoreError> {
+        let mut parts = Vec::new();
+        add_parts(filter, &mut parts);
+        let mut conditions = Vec::new();
+        let mut checks = Vec::new();
+        for part in parts {
+            let (inner, negated) = match part {
+                Filter::Not(inner) => (&**inner, true),
+                part => (part, false),
+            };
+            let (condition, kind) = ready(reader, inner)?;
+            match &kind {
+                None if negated => conditions.push(condition.not()),
+                // More documents fail the check than fail what the database can tell of it.
+                Some(_) if negated => {}
+                _ => conditions.push(condition),
+            }
+            checks.extend(kind.map(|kind| Check { kind, negated }));
+        }
+        let query = Condition::all(conditions).into_query();
+        Ok(query.map(|query| Sieve { query, checks }))
+    }
+
+    /// Leaves those that pass each check.
+    pub(super) fn sift(&mut self, reader: &mut Reader<'_>, met: &mut Vec<Met>) -> Result<(), StoreError> {
+        for Check { kind, negated } in &mut self.checks {
+            match kind {
+                Kind::Rows(filter) => {
+                    met.retain(|met| by_rows(filter, &met.pairs()).unwrap_or(false) != *negated);
+                }
+                Kind::Join(join) => join.sift(reader, *negated, met)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parts that all must hold.
+fn add_parts<'f>(filter: &'f Filter, parts: &mut Vec<&'f Filter>) {
+    match filter {
+        Filter::All(filters) => filters.iter().for_each(|filter| add_parts(filter, parts)),
+        filter => parts.push(filter),
+    }
+}
+
+/// What the database can check of a filter, and the rest.
+fn ready<'f>(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<(Condition, Option<Kind<'f>>), StoreError> {
+    if let Filter::Match(wanted) = filter {
+        let (condition, is_whole) = Condition::matching(wanted);
+        return Ok((condition, (!is_whole).then_some(Kind::Rows(filter))));
+    }
+    Ok(match Joined::new(reader, filter)? {
+        Some(Joined::Condition(condition)) => (condition, None),
+        Some(Joined::Join(join)) => (Condition::Everything, Some(Kind::Join(join))),
+        None => (condition_of(reader, filter, DEPTH_MAX)?, None),
+    })
+}
+
+/// A filter wholly as a condition. What can only be checked here is found first, and named by its numbers.
+fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<Condition, StoreError> {
+    let Some(deeper) = depth.checked_sub(1) else {
+        return Err(StoreError::Misuse("the filter nests too deeply".to_owned()));
+    };
+    Ok(match filter {
+        Filter::All(filters) => {
+            let parts = filters.iter().map(|filter| condition_of(reader, filter, deeper));
+            Condition::all(parts.collect::<Result<Vec<_>, _>>()?)
+        }
+        Filter::Any(filters) => {
+            let (texts, others) = single_rows(filters);
+            let mut parts = vec![Condition::having_one_of(texts)];
+            for filter in others {
+                parts.push(condition_of(reader, filter, deeper)?);
+            }
+            Condition::any(parts)
+        }
+        Filter::Not(filter) => condition_of(reader, filter, deeper)?.not(),
+        Filter::OneOf { .. } => Condition::having_one_of(single_rows(std::slice::from_ref(filter)).0),
+        Filter::Word { index, word } => Condition::having_word(*index, word),
+        Filter::Match(_) | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => match ready(reader, filter)? {
+            (condition, None) => condition,
+            (condition, Some(kind)) => {
+                let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
+                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }] })?
+            }
+        },
+    })
+}
+
+/// The documents that pass, each by its number.
+fn numbers(reader: &mut Reader<'_>, mut sieve: Sieve<'_>) -> Result<Condition, StoreError> {
+    let mut numbers = Vec::new();
+    each(reader, &mut sieve, |reader, met| {
+        numbers.push(met.number as i64);
+        match numbers.len() > NUMBERS_MAX {
+            true => {
+                let limit = Limit::Rows(NUMBERS_MAX as u64);
+                Err(StoreError::TooCostly(TooCostly { index: reader.index, limit }))
+            }
+            false => Ok(true),
+        }
+    })?;
+    Ok(Condition::having_number(numbers))
+}
+
+/// Shows all documents that pass, in no order, until `show` says that it is enough.
+pub(super) fn each<'v>(
+    reader: &mut Reader<'v>,
+    sieve: &mut Sieve<'_>,
+    show: impl FnMut(&mut Reader<'v>, Met) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let query = Query::new(sieve.query.clone(), Met::projection());
+    each_of(reader, sieve, query, show)
+}
+
+/// Shows those that a query finds, which says all that the sieve's own does, and that pass the checks.
+pub(super) fn each_of<'v>(
+    reader: &mut Reader<'v>,
+    sieve: &mut Sieve<'_>,
+    query: Query,
+    mut show: impl FnMut(&mut Reader<'v>, Met) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let batch = if sieve.checks.is_empty() { 1 } else { query.limit.unwrap_or(BATCH).min(BATCH) };
+    let mut cursor = reader.find(query)?;
+    loop {
+        let mut met = Vec::new();
+        while met.len() < batch
+            && let Some(document) = reader.next(&mut cursor)?
+        {
+            met.push(Met::of_document(document)?);
+        }
+        if met.is_empty() {
+            return Ok(());
+        }
+        sieve.sift(reader, &mut met)?;
+        for met in met {
+            if !show(reader, met)? {
+                return Ok(());
+            }
+        }
+    }
+}
