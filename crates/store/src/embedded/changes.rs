@@ -7,6 +7,7 @@ use heed::RwTxn;
 use super::layout::{self, Packed, push_row_key, split_row};
 use super::tables::{Tables, View, damaged};
 use crate::fields::Fields;
+use crate::find::samples_of;
 use crate::{Index, Row, StoreError};
 
 /// Values with at least about this many rows have their number of rows kept, so that counting them does not read them.
@@ -99,7 +100,7 @@ impl RowChanges {
 /// Repeats the change of a row in the samples that have its document.
 fn sample(txn: &mut RwTxn<'_>, tables: &Tables, key: &[u8], put: bool) -> Result<(), StoreError> {
     let number = split_row(key).ok_or_else(|| damaged("rows"))?.2;
-    for level in layout::samples_of(number) {
+    for level in samples_of(number) {
         let key = [&[level], key].concat();
         if put {
             tables.samples.put(txn, &key, &[])?;

@@ -7,6 +7,7 @@ use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State,
 use super::tables::{View, damaged};
 use super::words;
 use crate::fields::Fields;
+use crate::find::samples_of;
 use crate::{Key, Millis, StoreError};
 
 pub(super) fn verify(view: View<'_>) -> Result<(), StoreError> {
@@ -95,7 +96,7 @@ fn rows(view: View<'_>) -> Result<(), StoreError> {
             expect(fits, || format!("a row of `{}` in index `{}` is not in the index", current.key, index.0))?;
             before = Some((index, value));
             expected += 1;
-            for level in layout::samples_of(number) {
+            for level in samples_of(number) {
                 let key = [&[level], layout::row_key(index, value, number).as_slice()].concat();
                 let found = view.tables.samples.get(view.txn, &key)?.is_some();
                 expect(found, || format!("a row of `{}` in index `{}` is not in its sample", current.key, index.0))?;

@@ -1,12 +1,14 @@
-//! What is the same in every backend that searches: the order of hits, cursors, and what rows say of a filter.
+//! What is the same in every backend that searches: the order of hits, cursors, what rows say of a filter, and samples.
 
 mod judge;
 mod order;
 mod place;
+mod sample;
 
 pub(crate) use judge::by_rows;
 pub(crate) use order::{Direction, Gap, Order, Position, Side, Top};
 pub(crate) use place::{Places, encode};
+pub(crate) use sample::{SAMPLE_SHARES, sample_member, samples_of, share};
 
 use crate::Index;
 

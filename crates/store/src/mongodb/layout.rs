@@ -36,6 +36,7 @@ use mongodb::bson::{Document, RawArrayBuf, RawBinaryRef, RawBsonRef, RawDocument
 use mongodb::options::IndexOptions;
 
 use super::text;
+use crate::find::{SAMPLE_SHARES, sample_member, share};
 use crate::{Index, Key, Millis, Row, StoreError, Version};
 
 /// The version of the format that this program reads and writes. Another one is refused.
@@ -61,6 +62,14 @@ pub(super) const ROWS_UP: &str = "r_1_n_1";
 /// The index of rows in which values descend.
 pub(super) const ROWS_DOWN: &str = "r_-1_n_1";
 
+/// The index of the rows of those documents that are in the sample.
+pub(super) const ROWS_SAMPLED: &str = "r_1_q_1";
+
+/// How many documents there are for one in the sample.
+pub(super) const SAMPLED: u64 = share(LEVEL);
+
+const LEVEL: u8 = SAMPLE_SHARES.len() as u8 - 1;
+
 /// The indexes of a collection of the database.
 pub(super) fn indexes(collection: &str) -> Vec<IndexModel> {
     let keys = match collection {
@@ -72,6 +81,7 @@ pub(super) fn indexes(collection: &str) -> Vec<IndexModel> {
             doc! { "n": 1 },
             doc! { "r": 1, "n": 1 },
             doc! { "r": -1, "n": 1 },
+            doc! { "r": 1, "q": 1 },
             doc! { "w": 1, "n": 1 },
         ],
         _ => vec![],
@@ -83,8 +93,12 @@ pub(super) fn indexes(collection: &str) -> Vec<IndexModel> {
 fn index(keys: Document) -> IndexModel {
     let name: Vec<_> = keys.iter().map(|(field, way)| format!("{field}_{way}")).collect();
     let name = name.join("_");
-    // Only a search that names this index uses it, and the database's planner has one less to try for every other.
-    let partial = (name == ROWS_DOWN).then(is_current);
+    let partial = match name.as_str() {
+        // Only a search that names this index uses it, and the database's planner has one less to try for every other.
+        ROWS_DOWN => Some(is_current()),
+        ROWS_SAMPLED => Some(is_sampled()),
+        _ => None,
+    };
     let options = IndexOptions::builder().name(name).partial_filter_expression(partial).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
@@ -156,6 +170,10 @@ impl Kept {
         let mut document = RawDocumentBuf::new();
         document.append(cstr!("_id"), self.version.key.as_str());
         self.append_to(&mut document, |document| {
+            let number = self.number as u64;
+            if sample_member(LEVEL, number / SAMPLED) == number {
+                document.append(cstr!("q"), true);
+            }
             document.append(cstr!("r"), texts(rows));
             document.append(cstr!("w"), texts(words));
         })?;
@@ -278,6 +296,11 @@ pub(super) fn value(name: &[u8], value: &[u8]) -> RawDocumentBuf {
 /// The condition for documents that are not deleted, as a partial index takes it.
 pub(super) fn is_current() -> Document {
     doc! { "z": { "$gte": 0 } }
+}
+
+/// The condition for documents that are in the sample and not deleted.
+pub(super) fn is_sampled() -> Document {
+    doc! { "q": true }
 }
 
 /// The `_id` of a version in `versions`. Of one length, and so ordered by number and version.

@@ -11,7 +11,7 @@ use super::scan::Reader;
 use super::set::PROBE_ROWS;
 use super::simplify::{FrequentRow, covered, home};
 use crate::embedded::homes;
-use crate::embedded::layout::{SAMPLE_SHARES, share};
+use crate::find::{SAMPLE_SHARES, share};
 use crate::{Counted, Index, Match, StoreError};
 
 /// How many documents of a sample tell enough.

@@ -8,7 +8,7 @@ use super::node::{Links, Node};
 use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify;
-use crate::embedded::layout::{SAMPLE_SHARES, share};
+use crate::find::{SAMPLE_SHARES, share};
 use crate::{Index, Match, StoreError};
 
 /// Up to how many rows of a value are counted that is too rare for its number to be kept, and what is taken for the number where they are

@@ -9,7 +9,7 @@ use super::lists::Lists;
 use super::meet::SEEK_ROWS;
 use super::node::Node;
 use super::scan::{Reader, Way};
-use crate::embedded::layout::{sample_member, share};
+use crate::find::{sample_member, share};
 use crate::{Index, StoreError};
 
 /// Checking one candidate costs about as much as reading this many rows in a row.

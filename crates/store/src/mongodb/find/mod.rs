@@ -2,12 +2,13 @@
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
 //! here. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
-//! several [`lane`]s, or by putting all hits in order. A [`reader`] counts what that costs.
+//! several [`lane`]s, or by putting all hits in order. [`count`] tells how many there are. A [`reader`] counts what that costs.
 //!
 //! Nothing but a search that has a time limit makes the database refuse a command: a search is also done within a commit, where a
 //! refused command ends the transaction.
 
 mod condition;
+mod count;
 mod joins;
 mod lane;
 mod page;
@@ -24,7 +25,7 @@ use self::sieve::Sieve;
 use super::layout::{self, DOCUMENTS};
 use super::view::View;
 use crate::find::{Direction, Gap, Order, Places, by_rows};
-use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, Page, StoreError, TooCostly};
+use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, Page, StoreError};
 
 /// The current documents that satisfy a filter, in order, one page.
 pub(super) fn find(view: &mut View, find: &Find) -> Result<Found, StoreError> {
@@ -42,7 +43,7 @@ pub(super) fn find(view: &mut View, find: &Find) -> Result<Found, StoreError> {
     if find.limit > 0 {
         search.page(find, (gap, direction), &mut found)?;
     }
-    found.total = total(&mut search, find, &found)?;
+    found.total = search.total(find, &found)?;
     found.rows = search.reader.touched();
     found.plan = search.reader.into_plan();
     Ok(found)
@@ -120,27 +121,4 @@ fn say_little(filter: &Filter) -> bool {
         Filter::Match(wanted) => wanted.range.one_value().is_none_or(<[u8]>::is_empty),
         _ => true,
     }
-}
-
-fn total(search: &mut Search<'_, '_>, find: &Find, found: &Found) -> Result<Option<Counted>, StoreError> {
-    if find.total == Count::None {
-        return Ok(None);
-    }
-    let on_page = found.hits.len() as u64;
-    let is_all = find.limit > 0 && find.page == Page::First && found.next.is_none();
-    if is_all {
-        return Ok(Some(Counted::exactly(on_page)));
-    }
-    let Count::Within(rows) = find.total else {
-        return search.count(u64::MAX).map(Counted::exactly).map(Some);
-    };
-    let limit = rows.saturating_add(1).min(search.reader.left());
-    let count = match search.count(limit) {
-        Ok(count) if count < limit => return Ok(Some(Counted::exactly(count))),
-        Ok(count) => count,
-        // The page is there already.
-        Err(StoreError::TooCostly(TooCostly { .. })) if find.limit > 0 => 0,
-        Err(error) => return Err(error),
-    };
-    Ok(Some(Counted { count: count.max(on_page.saturating_add(1)), exact: false }))
 }

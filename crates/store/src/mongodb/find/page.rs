@@ -8,7 +8,7 @@ use mongodb::bson::{Document, doc};
 use super::condition::Condition;
 use super::lane::{Lane, Way};
 use super::reader::{Met, Query, Reader, key, number};
-use super::sieve::{Sieve, each, each_of};
+use super::sieve::{Sieve, each_of};
 use super::walk::Walk;
 use crate::document::PageRoom;
 use crate::find::{Direction, Gap, Order, Position, Side, Top};
@@ -326,19 +326,6 @@ impl<'s, 'v> Search<'s, 'v> {
             true => Ok(()),
             false => Err(layout::damaged(DOCUMENTS)),
         }
-    }
-
-    /// How many there are that pass the sieve, as far as `limit`.
-    pub(super) fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
-        if self.sieve.checks.is_empty() {
-            return self.reader.count(self.sieve.query.clone(), limit);
-        }
-        let mut count = 0;
-        each(&mut self.reader, &mut self.sieve, |_, _| {
-            count += 1;
-            Ok(count < limit)
-        })?;
-        Ok(count)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::options::{AggregateOptions, FindOptions, Hint};
 
-use crate::mongodb::layout::{self, DOCUMENTS};
+use crate::mongodb::layout::{self, COUNTERS, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
 use crate::mongodb::view::{Cursor, View};
 use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
 
@@ -14,6 +14,9 @@ pub(super) const BATCH: usize = 512;
 
 /// How many come at once at most.
 const BATCH_MAX: usize = 2_000;
+
+/// From this limit on a count has none, and is refused only when it is done.
+const UNLIMITED: u64 = 1_000_000;
 
 pub(super) struct Reader<'v> {
     view: &'v mut View,
@@ -176,24 +179,45 @@ impl<'v> Reader<'v> {
     /// How many documents satisfy a filter, as far as `limit`: as many rows touched.
     pub(super) fn count(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
         let mut pipeline = vec![doc! { "$match": filter }];
-        if let Ok(limit) = i64::try_from(limit) {
-            pipeline.push(doc! { "$limit": limit.max(1) });
+        // Nothing is counted as fast as what has no limit.
+        if limit < UNLIMITED {
+            pipeline.push(doc! { "$limit": limit.max(1) as i64 });
         }
-        pipeline.push(doc! { "$count": "n" });
-        let mut options = AggregateOptions::default();
-        options.max_time = self.time_left()?;
-        let mut cursor = self.view.aggregate(DOCUMENTS, pipeline, options).map_err(|error| self.told(error))?;
-        let index = self.index;
-        let count = match self.view.next(&mut cursor).map_err(|error| at(error, index))? {
-            Some(document) => match document.get("n") {
-                Ok(Some(count)) => count.as_i64().or(count.as_i32().map(i64::from)).unwrap_or_default() as u64,
-                _ => 0,
-            },
-            None => 0,
-        };
-        let count = count.min(limit);
+        pipeline.push(doc! { "$count": "count" });
+        let count = self.number_of(DOCUMENTS, pipeline, None)?.min(limit);
         self.touch(count)?;
         Ok(count)
+    }
+
+    /// About how many documents satisfy a filter, going by those in the sample.
+    pub(super) fn estimate(&mut self, filter: Document) -> Result<u64, StoreError> {
+        let filter = doc! { "$and": [layout::is_sampled(), filter] };
+        let pipeline = vec![doc! { "$match": filter }, doc! { "$count": "count" }];
+        let count = self.number_of(DOCUMENTS, pipeline, Some(ROWS_SAMPLED))?;
+        self.touch(count)?;
+        Ok(count.saturating_mul(SAMPLED))
+    }
+
+    /// How many current documents there are.
+    pub(super) fn count_all(&mut self) -> Result<u64, StoreError> {
+        let is_counter = doc! { "_id": { "$gte": COUNTERS }, "documents": { "$gt": 0 } };
+        let sum = doc! { "$group": { "_id": null, "count": { "$sum": "$documents" } } };
+        let count = self.number_of(STATE, vec![doc! { "$match": is_counter }, sum], None)?;
+        self.touch(1)?;
+        Ok(count)
+    }
+
+    /// The `count` that comes out of a pipeline; 0 where nothing does.
+    fn number_of(&mut self, collection: &str, pipeline: Vec<Document>, index: Option<&str>) -> Result<u64, StoreError> {
+        let mut options = AggregateOptions::default();
+        options.max_time = self.time_left()?;
+        options.hint = index.map(|index| Hint::Name(index.to_owned()));
+        let mut cursor = self.view.aggregate(collection, pipeline, options).map_err(|error| self.told(error))?;
+        let told = self.index;
+        let Some(document) = self.view.next(&mut cursor).map_err(|error| at(error, told))? else { return Ok(0) };
+        let count = document.get("count").ok().flatten();
+        let count = count.and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
+        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| layout::damaged(DOCUMENTS))
     }
 
     fn told(&self, error: StoreError) -> StoreError {

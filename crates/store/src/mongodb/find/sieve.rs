@@ -18,6 +18,8 @@ const DEPTH_MAX: u32 = 40;
 pub(super) struct Sieve<'f> {
     pub(super) query: Document,
     pub(super) checks: Vec<Check<'f>>,
+    /// Whether all current documents do.
+    pub(super) is_everything: bool,
 }
 
 /// What is checked here, document by document.
@@ -54,8 +56,9 @@ impl<'f> Sieve<'f> {
             }
             checks.extend(kind.map(|kind| Check { kind, negated }));
         }
-        let query = Condition::all(conditions).into_query();
-        Ok(query.map(|query| Sieve { query, checks }))
+        let condition = Condition::all(conditions);
+        let is_everything = matches!(condition, Condition::Everything) && checks.is_empty();
+        Ok(condition.into_query().map(|query| Sieve { query, checks, is_everything }))
     }
 
     /// Leaves those that pass each check.
@@ -118,7 +121,7 @@ fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<
             (condition, None) => condition,
             (condition, Some(kind)) => {
                 let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
-                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }] })?
+                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }], is_everything: false })?
             }
         },
     })

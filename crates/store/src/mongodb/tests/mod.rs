@@ -1,5 +1,6 @@
 //! The MongoDB backend over a real server: the contract, and what only a database elsewhere can do.
 
+mod costs;
 mod finds;
 mod opening;
 mod sharing;

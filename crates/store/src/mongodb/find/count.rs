@@ -1,0 +1,64 @@
+//! How many documents satisfy a filter: counted, or estimated from a sample.
+
+use std::time::Duration;
+
+use super::page::Search;
+use super::sieve::each;
+use crate::{Count, Counted, Find, Found, Page, StoreError, TooCostly};
+
+/// How long an estimate may take.
+const ESTIMATE_TIME: Duration = Duration::from_millis(500);
+
+impl Search<'_, '_> {
+    /// The number asked for, once the page is there.
+    pub(super) fn total(&mut self, find: &Find, found: &Found) -> Result<Option<Counted>, StoreError> {
+        let on_page = found.hits.len() as u64;
+        let is_all = find.limit > 0 && find.page == Page::First && found.next.is_none();
+        let start = self.reader.touched();
+        let total = match find.total {
+            Count::None => return Ok(None),
+            Count::Exact | Count::Within(_) if is_all => Counted::exactly(on_page),
+            Count::Exact => Counted::exactly(self.count(u64::MAX)?),
+            // The page is there already, whatever its total would cost.
+            Count::Within(rows) if find.limit > 0 => match self.count_within(rows) {
+                Err(StoreError::TooCostly(TooCostly { .. })) => Counted { count: 0, exact: false },
+                counted => counted?,
+            },
+            Count::Within(rows) => self.count_within(rows)?,
+        };
+        self.reader.note(if total.exact { "count" } else { "estimate" }, None, start, total.count);
+        let least = if total.exact { 0 } else { on_page.saturating_add(1) };
+        Ok(Some(Counted { count: total.count.max(least), ..total }))
+    }
+
+    /// Each of them where there are no more than `rows`.
+    fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
+        let limit = rows.saturating_add(1).min(self.reader.left());
+        let count = self.count(limit)?;
+        if count < limit || self.sieve.is_everything {
+            return Ok(Counted::exactly(count));
+        }
+        let mut about = 0;
+        if self.sieve.checks.is_empty() {
+            let query = self.sieve.query.clone();
+            about = self.reader.within(ESTIMATE_TIME, |reader| reader.estimate(query))?.unwrap_or(0);
+        }
+        Ok(Counted { count: about.max(count), exact: false })
+    }
+
+    /// Each of them, as far as `limit`.
+    fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
+        if self.sieve.is_everything {
+            return self.reader.count_all();
+        }
+        if self.sieve.checks.is_empty() {
+            return self.reader.count(self.sieve.query.clone(), limit);
+        }
+        let mut count = 0;
+        each(&mut self.reader, &mut self.sieve, |_, _| {
+            count += 1;
+            Ok(count < limit)
+        })?;
+        Ok(count)
+    }
+}

@@ -1,0 +1,193 @@
+//! What searches cost the database, in documents it looks at and keys of indexes it reads: near what the answer needs.
+
+use std::ops::Bound;
+
+use super::*;
+use crate::{Count, Counted, Filter, Find, Found, Match, Range, SortKey, Test};
+
+const DOCUMENTS: u64 = 10_000;
+
+/// How rows name `Other/1`.
+const HUB: &[u8] = b"1\0Other";
+
+/// Index 1: one row without a value for all. 2: one of four. 3: unique. 4: shared by ten. 5: a date, ascending, missing from every 50th.
+/// 6: one of two. 7: names `Other/1`. 8: only `Other/1` has it. 9: two of a hundred. 11: a date, descending.
+fn filled(mongod: &'static Mongod) -> Temporary {
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    for first in (0..DOCUMENTS).step_by(1_000) {
+        commit(&store, (first..first + 1_000).map(document).collect()).unwrap();
+    }
+    commit(&store, vec![put_rows("Other/1", vec![row(2, b"z"), row(8, b"hub")])]).unwrap();
+    store
+}
+
+fn document(number: u64) -> Write {
+    let quarter = [b'a' + (number % 4) as u8];
+    let half: &[u8] = if number.is_multiple_of(2) { b"even" } else { b"odd" };
+    let names = [number * 7 % 100, number * 13 % 100].map(|name| row(9, &[name as u8]));
+    let mut rows = vec![
+        row(1, b""),
+        row(2, &quarter),
+        row(3, &number.to_be_bytes()),
+        row(4, &(number / 10).to_be_bytes()),
+        row(6, half),
+        row(7, HUB),
+        row(11, &(DOCUMENTS - number).to_be_bytes()),
+    ];
+    rows.extend(names);
+    if !number.is_multiple_of(50) {
+        rows.push(row(5, &(number * 7).to_be_bytes()));
+    }
+    put_rows(&format!("D/{number}"), rows)
+}
+
+fn row(index: u32, value: &[u8]) -> Row {
+    Row { index: Index(index), value: value.to_vec() }
+}
+
+fn put_rows(name: &str, rows: Vec<Row>) -> Write {
+    match put(name, 1, "{}") {
+        Write::Put(put) => Write::Put(Put { rows, ..put }),
+        other => other,
+    }
+}
+
+fn all() -> Filter {
+    Filter::equal(Index(1), "")
+}
+
+fn quarter(letter: &str) -> Filter {
+    Filter::equal(Index(2), letter)
+}
+
+fn ten(number: u64) -> Filter {
+    Filter::equal(Index(4), number.to_be_bytes())
+}
+
+fn half(name: &str) -> Filter {
+    Filter::equal(Index(6), name)
+}
+
+fn dates(low: u64, high: u64) -> Filter {
+    let (low, high) = ((low * 7).to_be_bytes(), (high * 7).to_be_bytes());
+    Filter::range(Index(5), Bound::Included(low.into()), Bound::Excluded(high.into()))
+}
+
+fn by(index: u32, descending: bool) -> Vec<SortKey> {
+    vec![SortKey { indexes: vec![Index(index)], descending }]
+}
+
+/// What the database did for a search: how many documents it looked at and how many keys of indexes it read, and whether it ever went
+/// through a collection.
+struct Cost {
+    documents: i64,
+    keys: i64,
+    scanned: bool,
+}
+
+/// What is found, and what that cost the database.
+fn measured(store: &Temporary, find: &Find) -> (Found, Cost) {
+    let connection = &store.store().connection;
+    let profile = |level: i32| connection.command(mongodb::bson::doc! { "profile": level, "slowms": 0 }).unwrap();
+    drop(connection.command(mongodb::bson::doc! { "drop": "system.profile" }));
+    let snapshot = store.snapshot().unwrap();
+    profile(2);
+    let found = snapshot.find(find).unwrap();
+    profile(0);
+    let mut cost = Cost { documents: 0, keys: 0, scanned: false };
+    let operations = connection.collection("system.profile").clone_with_type::<mongodb::bson::Document>();
+    let operations: Vec<_> = connection.wait(async {
+        let mut cursor = operations.find(mongodb::bson::doc! {}).await.unwrap();
+        let mut operations = Vec::new();
+        while cursor.advance().await.unwrap() {
+            operations.push(cursor.deserialize_current().unwrap());
+        }
+        operations
+    });
+    for operation in operations.iter().filter(|it| it.get_str("ns").is_ok_and(|ns| ns.ends_with(".documents"))) {
+        let number = |name: &str| operation.get(name).and_then(|it| it.as_i64().or(it.as_i32().map(i64::from)));
+        cost.documents += number("docsExamined").unwrap_or_default();
+        cost.keys += number("keysExamined").unwrap_or_default();
+        cost.scanned |= operation.get_str("planSummary").is_ok_and(|plan| plan.contains("COLLSCAN"));
+    }
+    assert!(!operations.is_empty());
+    (found, cost)
+}
+
+#[test]
+fn looks_at_few_documents() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = filled(mongod);
+    let present = |index| Filter::present(Index(index));
+    let hub = Filter::LinksTo { links: vec![Index(7)], names: vec![], to: Filter::equal(Index(8), "hub").into() };
+    let named = Filter::LinkedFrom { links: vec![Index(7)], names: vec![], from: ten(7).into() };
+    let ids = (0..DOCUMENTS).step_by(10).map(|number| number.to_be_bytes().to_vec()).collect();
+    let ending = Test::Ending { ending: vec![7], except: [].into() };
+    let ending = Filter::Match(Match { index: Index(9), range: Range::full(), test: Some(ending) });
+    type Case<'c> = (&'c str, Filter, Vec<SortKey>, u64, [i64; 2]);
+    // The filter, the order, how many there are, and how many documents a page may look at, and a page with a count.
+    let cases: [Case<'_>; 24] = [
+        ("one", Filter::equal(Index(3), 77_u64.to_be_bytes()), vec![], 1, [5, 5]),
+        ("ten", ten(77), vec![], 10, [25, 25]),
+        ("a quarter", quarter("a"), vec![], 2_500, [50, 50]),
+        ("a quarter of all", all().and(quarter("a")), vec![], 2_500, [400, 4_000]),
+        ("everything", Filter::everything(), vec![], DOCUMENTS + 1, [50, 50]),
+        ("the rare part leads", all().and(half("odd")).and(ten(77)), vec![], 5, [60, 60]),
+        ("the rare part of a sorted search", all().and(ten(77)), by(5, true), 10, [60, 60]),
+        ("the latest", all(), by(5, true), 10_000, [50, 50]),
+        ("the earliest", all(), by(5, false), 10_000, [50, 50]),
+        ("the latest of a quarter", all().and(quarter("a")), by(5, true), 2_500, [1_000, 5_000]),
+        ("grouped by frequent values", all(), by(2, true), 10_000, [50, 50]),
+        ("by names, of which there are two each", all(), by(9, false), 10_000, [200, 200]),
+        ("by two keys", all(), [by(9, true), by(3, true)].concat(), 10_000, [400, 400]),
+        ("without", all().and(ten(77)).and(quarter("a").not()), vec![], 8, [60, 60]),
+        ("all but a value", all().and(quarter("a").not()), vec![], 7_500, [400, 10_500]),
+        ("with a date", all().and(present(5)), vec![], 9_800, [60, 11_000]),
+        ("a thousand ids", all().and(Filter::OneOf { index: Index(3), values: ids }), vec![], 1_000, [1_200, 3_000]),
+        ("dates", all().and(dates(1_000, 9_000)), vec![], 7_840, [60, 9_000]),
+        ("dates at the end", all().and(dates(9_900, 10_000)), vec![], 98, [60, 400]),
+        ("dates after, the earliest", all().and(dates(5_000, 10_000)), by(5, false), 4_900, [11_000, 22_000]),
+        ("dates after, the latest", all().and(dates(5_000, 10_000)), by(5, true), 4_900, [2_000, 11_000]),
+        ("what names a hub", all().and(hub), vec![], 10_000, [60, 10_100]),
+        ("what is named", named, vec![], 1, [60, 60]),
+        ("an ending", all().and(ending), vec![], 200, [11_000, 22_000]),
+    ];
+    for (name, filter, sort, count, limits) in cases {
+        for (total, limit) in [Count::None, Count::Exact].into_iter().zip(limits) {
+            let find = Find { sort: sort.clone(), total, any_order: true, ..Find::new(filter.clone(), 20) };
+            let (found, cost) = measured(&store, &find);
+            assert!(!cost.scanned, "{name} goes through a collection");
+            let Cost { documents, keys, .. } = cost;
+            assert!(documents <= limit, "{name} with {total:?} looks at {documents} documents, not {limit}");
+            assert!(keys <= limit.max(600) + count as i64 * 2, "{name} with {total:?} reads {keys} keys");
+            assert_eq!(found.hits.len() as u64, count.min(20), "{name}");
+            if total == Count::Exact {
+                assert_eq!(found.total, Some(Counted::exactly(count)), "{name}");
+            }
+            if cost.scanned || cost.documents > limit {
+                println!("  XXX {limit} {}", cost.scanned);
+            }
+        }
+    }
+}
+
+/// Where there are many, a sample tells about how many.
+#[test]
+fn estimates_from_a_sample() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = filled(mongod);
+    let cases = [
+        ("a quarter of all", all().and(quarter("a")), 2_500),
+        ("all but a quarter", all().and(quarter("a").not()), 7_500),
+        ("dates", dates(2_000, 8_000), 5_880),
+        ("those without", half("odd").not(), 5_001),
+    ];
+    for (name, filter, count) in cases {
+        let find = |rows| Find { total: Count::Within(rows), any_order: true, ..Find::new(filter.clone(), 20) };
+        let (found, cost) = measured(&store, &find(500));
+        let total = found.total.unwrap();
+        assert!(!total.exact && (count * 2 / 3..count * 3 / 2).contains(&total.count), "{name}: about {}", total.count);
+        assert!(cost.documents <= 1_500 && !cost.scanned, "{name} looks at {} documents", cost.documents);
+        assert_eq!(measured(&store, &find(count)).0.total, Some(Counted::exactly(count)), "{name}");
+    }
+}
