@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use mongodb::{Client, ClientSession, Collection, Database};
 use tokio::time::timeout;
 
 use super::error::{Failed, of_driver};
+use super::homes::Known;
 use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
 use super::wait::Threads;
 use crate::StoreError;
@@ -61,6 +63,8 @@ pub(super) struct Connection {
     patience: Patience,
     /// How many commits this process has heard of.
     commits: AtomicI64,
+    /// What is known of homes, after so many changes of them.
+    known: Mutex<(i64, Arc<Known>)>,
 }
 
 impl Connection {
@@ -99,7 +103,14 @@ impl Connection {
         let client = threads.wait(async { Client::with_options(options) });
         let client =
             client.map_err(|error| unusable(format!("the URL of the database cannot be used: {}", error.kind)))?;
-        Ok(Connection { database: client.database(name), client, threads, patience, commits: AtomicI64::new(0) })
+        Ok(Connection {
+            database: client.database(name),
+            client,
+            threads,
+            patience,
+            commits: AtomicI64::new(0),
+            known: Mutex::default(),
+        })
     }
 
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
@@ -176,6 +187,20 @@ impl Connection {
     /// Whether a state is at least as young as all that this process has heard of; takes note of it.
     pub(super) fn is_recent(&self, state: &State) -> bool {
         self.commits.fetch_max(state.commits, Ordering::AcqRel) <= state.commits
+    }
+
+    /// What this process knows of homes, if it is what there was after so many changes.
+    pub(super) fn known(&self, changes: i64) -> Option<Arc<Known>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        (known.0 == changes).then(|| known.1.clone())
+    }
+
+    /// Takes note of what there is after so many changes, unless it knows of more.
+    pub(super) fn remember(&self, changes: i64, homes: Arc<Known>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 < changes {
+            *known = (changes, homes);
+        }
     }
 
     /// Runs a command outside sessions.

@@ -10,6 +10,7 @@ use mongodb::bson::{RawDocumentBuf, doc, rawdoc};
 
 use super::connection::Connection;
 use super::group::Group;
+use super::homes::Homes;
 use super::layout::{self, STATE, STATE_ID, State};
 use super::view::View;
 use super::{session, updates};
@@ -38,6 +39,7 @@ pub(super) struct MongoEngine {
     clock: Arc<dyn Clock>,
     /// The state after the last group. Missing when that was tried more than once: others write, too.
     state: Option<State>,
+    homes: Homes,
 }
 
 impl MongoEngine {
@@ -48,7 +50,9 @@ impl MongoEngine {
         clock: Arc<dyn Clock>,
     ) -> Result<MongoEngine, StoreError> {
         let view = View::new(connection.clone(), session::open(&connection, directory)?);
-        Ok(MongoEngine { connection, directory: directory.to_owned(), view, is_stuck: false, clock, state: None })
+        let directory = directory.to_owned();
+        let homes = Homes::default();
+        Ok(MongoEngine { connection, directory, view, is_stuck: false, clock, state: None, homes })
     }
 
     /// Once. `is_contended` says that others write at the same time: then the state is written first, which keeps them off.
@@ -78,7 +82,7 @@ impl MongoEngine {
             Some(state) => (state, state.commits),
             None => self.read_state()?,
         };
-        let mut group = Group::begin(&mut self.view, state, batches)?;
+        let mut group = Group::begin(&mut self.view, &mut self.homes, state, batches)?;
         let mut answers = Vec::with_capacity(batches.len());
         for Prepared { batch, .. } in batches {
             let answer = match group.check(batch) {
@@ -135,7 +139,11 @@ impl Engine for MongoEngine {
         let mut pause = PAUSE;
         let mut is_contended = false;
         loop {
-            match self.attempt(&batches, is_contended, begun + PATIENCE) {
+            let result = self.attempt(&batches, is_contended, begun + PATIENCE);
+            if result.is_err() {
+                self.homes.clear();
+            }
+            match result {
                 Ok(answers) => {
                     self.state = self.state.filter(|_| !is_contended);
                     return Ok(answers);

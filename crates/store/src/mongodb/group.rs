@@ -4,6 +4,7 @@
 use mongodb::bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
 use rustc_hash::FxHashMap;
 
+use super::homes::{Homes, Known};
 use super::layout::{self, DOCUMENTS, Kept, STATE, STATE_ID, State, VALUES, VERSIONS};
 use super::needs::Needs;
 use super::updates::{Updates, run};
@@ -17,6 +18,7 @@ use crate::{Batch, Committed, Find, Found, Index, Key, Millis, Put, Row, StoreEr
 /// The writer's transaction. Nothing of it is visible or durable before it is committed.
 pub(super) struct Group<'g> {
     view: &'g mut View,
+    homes: &'g mut Homes,
     state: State,
     documents: FxHashMap<Key, Entry>,
     values: FxHashMap<Vec<u8>, Value>,
@@ -53,9 +55,15 @@ struct Value {
 
 impl<'g> Group<'g> {
     /// Within the transaction that `view` has begun, and that sees `state`.
-    pub(super) fn begin(view: &'g mut View, state: State, batches: &[Prepared]) -> Result<Group<'g>, StoreError> {
+    pub(super) fn begin(
+        view: &'g mut View,
+        homes: &'g mut Homes,
+        state: State,
+        batches: &[Prepared],
+    ) -> Result<Group<'g>, StoreError> {
         let mut group = Group {
             view,
+            homes,
             state,
             documents: FxHashMap::default(),
             values: FxHashMap::default(),
@@ -75,6 +83,7 @@ impl<'g> Group<'g> {
             }
         }
         let names = needs.names();
+        self.homes.read(self.view, self.state.homes, needs.collections())?;
         self.values.extend(names.iter().map(|name| (name.to_vec(), Value { value: None, changed: false })));
         for (name, value) in read::values(self.view, &names)? {
             self.values.insert(name, Value { value: Some(value), changed: false });
@@ -132,6 +141,9 @@ impl<'g> Group<'g> {
 
     /// Makes this the newest version.
     fn add(&mut self, version: Version, rows: &[Row], words: &[Row]) -> Result<Version, StoreError> {
+        if version.body.is_some() {
+            self.homes.note(version.key.collection(), rows);
+        }
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
         let entry = self.documents.get_mut(&version.key).ok_or_else(not_read)?;
@@ -158,6 +170,7 @@ impl<'g> Group<'g> {
         let entry = self.documents.get_mut(key).ok_or_else(not_read)?;
         let newest = entry.newest.as_ref().ok_or_else(|| layout::damaged(DOCUMENTS))?;
         let rows = with_time(rows.to_vec(), time_index, newest.version.time);
+        self.homes.note(key.collection(), &rows);
         entry.change = match entry.change {
             Change::Whole(_) => Change::Whole(newest.to_document(&rows, words)?),
             Change::Nothing | Change::Rows(..) => Change::Rows(layout::texts(&rows), layout::texts(words)),
@@ -173,6 +186,7 @@ impl<'g> Group<'g> {
     /// is not so any more.
     pub(super) fn finish(mut self, commits: i64) -> Result<State, StoreError> {
         self.settle()?;
+        self.state.homes = self.homes.finish(self.view)?;
         self.state.commits += 1;
         let mut updates = Updates::new(STATE);
         // Of two groups that began at the same state, this lets only one be committed.
@@ -247,7 +261,7 @@ impl Facts for Group<'_> {
 
     fn find(&mut self, find: &Find) -> Result<Found, StoreError> {
         self.settle()?;
-        find::find(self.view, find)
+        find::find(self.view, &Known::default(), find)
     }
 }
 

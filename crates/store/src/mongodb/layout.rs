@@ -4,8 +4,9 @@
 //!
 //! | `_id` | fields |
 //! | --- | --- |
-//! | `state` | [`State`]: `format`, `commits`, `number`, `sequence`, `time` |
+//! | `state` | [`State`]: `format`, `commits`, `number`, `sequence`, `time`, `homes` |
 //! | `collection/` and its name | `documents`: how many there are that are not deleted; `versions`: how many there ever were |
+//! | `home/` and its name | see [`homes`](super::homes) |
 //!
 //! Collection `documents`, the newest version of each key: `_id` is the key, and
 //!
@@ -111,15 +112,18 @@ pub(super) struct State {
     pub(super) next_number: i64,
     pub(super) next_sequence: i64,
     pub(super) time: Millis,
+    /// How often the [`homes`](super::homes) have changed.
+    pub(super) homes: i64,
 }
 
 impl State {
-    pub(super) const FIRST: State = State { commits: 0, next_number: 1, next_sequence: 1, time: 0 };
+    pub(super) const FIRST: State = State { commits: 0, next_number: 1, next_sequence: 1, time: 0, homes: 0 };
 
     pub(super) fn to_raw(self) -> RawDocumentBuf {
-        let State { commits, next_number, next_sequence, time } = self;
+        let State { commits, next_number, next_sequence, time, homes } = self;
         rawdoc! {
             "_id": STATE_ID, "format": FORMAT, "commits": commits, "number": next_number, "sequence": next_sequence, "time": time,
+            "homes": homes,
         }
     }
 
@@ -131,6 +135,7 @@ impl State {
                 next_number: field("number")?,
                 next_sequence: field("sequence")?,
                 time: field("time")?,
+                homes: field("homes")?,
             }),
             Ok(Some(RawBsonRef::Int64(found))) => Err(StoreError::Unusable(format!(
                 "the store in the database has format `{found}`, this program reads format `{FORMAT}`: export with the program that \

@@ -15,6 +15,7 @@ mod error;
 mod find;
 mod group;
 mod history;
+mod homes;
 mod layout;
 mod needs;
 mod read;

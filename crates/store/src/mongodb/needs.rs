@@ -53,6 +53,11 @@ impl<'b> Needs<'b> {
         self.heads.difference(&self.whole).copied().collect()
     }
 
+    /// The collections of all documents.
+    pub(super) fn collections(&self) -> impl Iterator<Item = &'b str> {
+        self.whole.iter().chain(&self.heads).map(|key| key.collection())
+    }
+
     /// The claims and settings.
     pub(super) fn names(&self) -> Vec<&'b [u8]> {
         self.names.iter().copied().collect()

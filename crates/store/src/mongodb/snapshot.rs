@@ -26,6 +26,8 @@ pub(super) struct MongoSnapshot {
     /// Taken for as long as one call takes.
     view: RefCell<View>,
     commits: i64,
+    /// How often the homes had changed.
+    homes: i64,
 }
 
 impl MongoSnapshot {
@@ -36,7 +38,7 @@ impl MongoSnapshot {
             let found = view.find_one(STATE, doc! { "_id": STATE_ID }, None)?;
             let state = State::of_document(&found.ok_or_else(|| layout::damaged(STATE))?)?;
             if connection.is_recent(&state) {
-                return Ok(MongoSnapshot { view: RefCell::new(view), commits: state.commits });
+                return Ok(MongoSnapshot { view: RefCell::new(view), commits: state.commits, homes: state.homes });
             }
             thread::sleep(PAUSE);
         }
@@ -70,7 +72,9 @@ impl Snapshot for MongoSnapshot {
     }
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
-        find::find(&mut self.view.borrow_mut(), find)
+        let view = &mut self.view.borrow_mut();
+        let known = view.known(self.homes)?;
+        find::find(view, &known, find)
     }
 
     fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError> {

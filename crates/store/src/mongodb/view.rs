@@ -9,6 +9,7 @@ use mongodb::{ClientSession, SessionCursor};
 
 use super::connection::Connection;
 use super::error::Failed;
+use super::homes::Known;
 use crate::StoreError;
 
 /// What a query gives, piece by piece.
@@ -27,6 +28,16 @@ pub(super) struct View {
 impl View {
     pub(super) fn new(connection: Arc<Connection>, session: ClientSession) -> View {
         View { connection, session, may_retry: false }
+    }
+
+    /// What is known of homes after so many changes of them, which this view sees.
+    pub(super) fn known(&mut self, changes: i64) -> Result<Arc<Known>, StoreError> {
+        if let Some(known) = self.connection.known(changes) {
+            return Ok(known);
+        }
+        let known = Arc::new(Known::read(self)?);
+        self.connection.remember(changes, known.clone());
+        Ok(known)
     }
 
     /// The documents of a collection that satisfy a condition.

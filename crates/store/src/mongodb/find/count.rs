@@ -35,7 +35,7 @@ impl Search<'_, '_> {
     fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
         let limit = rows.saturating_add(1).min(self.reader.left());
         let count = self.count(limit)?;
-        if count < limit || self.sieve.is_everything {
+        if count < limit || self.sieve.population.is_some() {
             return Ok(Counted::exactly(count));
         }
         let mut about = 0;
@@ -47,9 +47,9 @@ impl Search<'_, '_> {
     }
 
     /// Each of them, as far as `limit`.
-    fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
-        if self.sieve.is_everything {
-            return self.reader.count_all();
+    pub(super) fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
+        if let Some(population) = &self.sieve.population {
+            return self.reader.count_all(population);
         }
         if self.sieve.checks.is_empty() {
             return self.reader.count(self.sieve.query.clone(), limit);

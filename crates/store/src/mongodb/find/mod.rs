@@ -22,14 +22,16 @@ use mongodb::bson::doc;
 use self::page::Search;
 use self::reader::Reader;
 use self::sieve::Sieve;
+use super::homes::Known;
 use super::layout::{self, DOCUMENTS};
 use super::view::View;
 use crate::find::{Direction, Gap, Order, Places, by_rows};
 use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, Page, StoreError};
 
 /// The current documents that satisfy a filter, in order, one page.
-pub(super) fn find(view: &mut View, find: &Find) -> Result<Found, StoreError> {
-    let mut reader = Reader::new(view, find);
+/// What is known of homes is that of the moment which the view sees.
+pub(super) fn find(view: &mut View, known: &Known, find: &Find) -> Result<Found, StoreError> {
+    let mut reader = Reader::new(view, known, find);
     let ranges = ranges(find);
     let (gap, direction, by_place) = enter(find, !ranges.is_empty())?;
     let mut found = Found::default();
@@ -67,7 +69,8 @@ pub(super) fn examine(
     let accepted = match by_rows(filter, &pairs) {
         Some(accepted) => accepted,
         None => {
-            let mut reader = Reader::new(view, &Find::new(Filter::nothing(), 0));
+            let known = Known::default();
+            let mut reader = Reader::new(view, &known, &Find::new(Filter::nothing(), 0));
             let mut is_found = false;
             if let Some(mut sieve) = Sieve::new(&mut reader, filter)? {
                 let query = doc! { "$and": [is_it, sieve.query.clone()] };

@@ -1,6 +1,7 @@
 //! One page of a search: which way to gather it, and whether there is more on either side.
 
 use std::collections::HashMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use mongodb::bson::{Document, doc};
@@ -227,19 +228,23 @@ impl<'s, 'v> Search<'s, 'v> {
         Ok(Some(found))
     }
 
-    /// The rows of an index where hits can belong. On the way of the key a hit with a row in a range belongs before the range's end.
+    /// The rows of an index where hits can belong, which have a row in the ranges that the filter asks for. Where that may be another of
+    /// several, it still belongs before the range's end on the way of the key.
     fn lane(&self, index: Index, stretch: Stretch<'_>) -> Lane {
         let mut range = Range::full();
         let [key, ..] = self.order.keys else { return Lane { index, range, number: None } };
-        if !stretch.is_backward() && key.indexes.len() == 1 {
+        let is_single = self.reader.known.is_single(index);
+        if key.indexes.len() == 1 && (is_single || !stretch.is_backward()) {
             for part in conjunction(self.filter) {
-                if let Filter::Match(wanted) = part
-                    && wanted.index == index
-                {
-                    match key.descending {
-                        true => range.low = wanted.range.low.clone(),
-                        false => range.high = wanted.range.high.clone(),
-                    }
+                let Filter::Match(Match { range: wanted, index: of, .. }) = part else { continue };
+                if *of != index {
+                    continue;
+                }
+                if wanted.low != Bound::Unbounded && (is_single || key.descending) {
+                    range.low = wanted.low.clone();
+                }
+                if wanted.high != Bound::Unbounded && (is_single || !key.descending) {
+                    range.high = wanted.high.clone();
                 }
             }
         }
@@ -277,7 +282,7 @@ impl<'s, 'v> Search<'s, 'v> {
             let mut cursor = self.reader.find(query)?;
             let last = self.reader.next(&mut cursor)?.map(number).transpose()?.unwrap_or_default();
             let most = last.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
-            are_few = self.reader.count(self.sieve.query.clone(), most.saturating_add(1))? <= most;
+            are_few = self.count(most.saturating_add(1))? <= most;
         }
         Ok(*self.are_few.insert(are_few))
     }

@@ -5,12 +5,20 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::options::{AggregateOptions, FindOptions, Hint};
 
+use crate::mongodb::homes::Known;
 use crate::mongodb::layout::{self, COUNTERS, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
 use crate::mongodb::view::{Cursor, View};
 use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
 
 /// How many documents come at once where it is not known how many will be needed.
 pub(super) const BATCH: usize = 512;
+
+/// Documents of which is known how many there are.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Population {
+    Everything,
+    Collection(String),
+}
 
 /// How many come at once at most.
 const BATCH_MAX: usize = 2_000;
@@ -20,6 +28,7 @@ const UNLIMITED: u64 = 1_000_000;
 
 pub(super) struct Reader<'v> {
     view: &'v mut View,
+    pub(super) known: &'v Known,
     rows_max: u64,
     until: Option<Instant>,
     touched: u64,
@@ -89,9 +98,9 @@ pub(super) fn key(document: &RawDocument) -> Result<Key, StoreError> {
 }
 
 impl<'v> Reader<'v> {
-    pub(super) fn new(view: &'v mut View, find: &Find) -> Reader<'v> {
+    pub(super) fn new(view: &'v mut View, known: &'v Known, find: &Find) -> Reader<'v> {
         let plan = find.explain.then(Vec::new);
-        Reader { view, rows_max: find.rows_max, until: find.until, touched: 0, index: None, plan }
+        Reader { view, known, rows_max: find.rows_max, until: find.until, touched: 0, index: None, plan }
     }
 
     /// How many rows were touched: each document that was read, and each one that was counted.
@@ -198,9 +207,12 @@ impl<'v> Reader<'v> {
         Ok(count.saturating_mul(SAMPLED))
     }
 
-    /// How many current documents there are.
-    pub(super) fn count_all(&mut self) -> Result<u64, StoreError> {
-        let is_counter = doc! { "_id": { "$gte": COUNTERS }, "documents": { "$gt": 0 } };
+    /// How many current documents there are in all, or in one collection.
+    pub(super) fn count_all(&mut self, of: &Population) -> Result<u64, StoreError> {
+        let is_counter = match of {
+            Population::Everything => doc! { "documents": { "$gt": 0 } },
+            Population::Collection(name) => doc! { "_id": format!("{COUNTERS}{name}") },
+        };
         let sum = doc! { "$group": { "_id": null, "count": { "$sum": "$documents" } } };
         let count = self.number_of(STATE, vec![doc! { "$match": is_counter }, sum], None)?;
         self.touch(1)?;

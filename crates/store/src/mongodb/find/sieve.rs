@@ -4,9 +4,10 @@ use mongodb::bson::Document;
 
 use super::condition::{Condition, single_rows};
 use super::joins::{Join, Joined};
-use super::reader::{BATCH, Met, Query, Reader};
+use super::reader::{BATCH, Met, Population, Query, Reader};
 use crate::find::by_rows;
-use crate::{Filter, Limit, StoreError, TooCostly};
+use crate::mongodb::homes::Known;
+use crate::{Filter, Limit, Match, StoreError, TooCostly};
 
 /// How many documents are found before a filter whose condition names them, at most.
 const NUMBERS_MAX: usize = 100_000;
@@ -18,8 +19,8 @@ const DEPTH_MAX: u32 = 40;
 pub(super) struct Sieve<'f> {
     pub(super) query: Document,
     pub(super) checks: Vec<Check<'f>>,
-    /// Whether all current documents do.
-    pub(super) is_everything: bool,
+    /// Whether these are all of some whose number is known.
+    pub(super) population: Option<Population>,
 }
 
 /// What is checked here, document by document.
@@ -40,6 +41,7 @@ impl<'f> Sieve<'f> {
     pub(super) fn new(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<Option<Sieve<'f>>, StoreError> {
         let mut parts = Vec::new();
         add_parts(filter, &mut parts);
+        let population = leave_out_implied(reader.known, &mut parts);
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
         for part in parts {
@@ -56,9 +58,8 @@ impl<'f> Sieve<'f> {
             }
             checks.extend(kind.map(|kind| Check { kind, negated }));
         }
-        let condition = Condition::all(conditions);
-        let is_everything = matches!(condition, Condition::Everything) && checks.is_empty();
-        Ok(condition.into_query().map(|query| Sieve { query, checks, is_everything }))
+        let query = Condition::all(conditions).into_query();
+        Ok(query.map(|query| Sieve { query, checks, population }))
     }
 
     /// Leaves those that pass each check.
@@ -81,6 +82,48 @@ fn add_parts<'f>(filter: &'f Filter, parts: &mut Vec<&'f Filter>) {
         Filter::All(filters) => filters.iter().for_each(|filter| add_parts(filter, parts)),
         filter => parts.push(filter),
     }
+}
+
+/// Leaves out the rows that all documents of a collection have where another part is satisfied by such documents only. Says so where the
+/// parts are satisfied by all of a collection, or by everything.
+fn leave_out_implied(known: &Known, parts: &mut Vec<&Filter>) -> Option<Population> {
+    let is_always = |part: &Filter, collection: &str| match part {
+        Filter::Match(wanted) => wanted
+            .range
+            .one_value()
+            .is_some_and(|value| wanted.accepts(value) && known.is_always(collection, wanted.index, value)),
+        _ => false,
+    };
+    if parts.is_empty() {
+        return Some(Population::Everything);
+    }
+    let homes: Vec<_> = parts.iter().map(|part| home(known, part)).collect();
+    let leading = parts.iter().zip(&homes).find(|(part, home)| home.is_some_and(|home| !is_always(part, home)));
+    if let Some((_, Some(home))) = leading {
+        parts.retain(|part| !is_always(part, home));
+        return None;
+    }
+    match (parts.as_slice(), homes.as_slice()) {
+        ([_], [Some(home)]) => Some(Population::Collection((*home).to_owned())),
+        _ => None,
+    }
+}
+
+/// The only collection whose documents can satisfy a filter, as far as is easily seen.
+fn home<'k>(known: &'k Known, filter: &Filter) -> Option<&'k str> {
+    match filter {
+        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => known.home(*index),
+        Filter::Any(filters) => common(filters.iter().map(|filter| home(known, filter))),
+        Filter::All(filters) => filters.iter().find_map(|filter| home(known, filter)),
+        Filter::LinksTo { links, .. } => common(links.iter().map(|index| known.home(*index))),
+        Filter::Not(_) | Filter::Word { .. } | Filter::LinkedFrom { .. } => None,
+    }
+}
+
+/// The home that all have.
+fn common<'k>(mut homes: impl Iterator<Item = Option<&'k str>>) -> Option<&'k str> {
+    let first = homes.next()??;
+    homes.all(|home| home == Some(first)).then_some(first)
 }
 
 /// What the database can check of a filter, and the rest.
@@ -121,7 +164,7 @@ fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<
             (condition, None) => condition,
             (condition, Some(kind)) => {
                 let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
-                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }], is_everything: false })?
+                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }], population: None })?
             }
         },
     })
