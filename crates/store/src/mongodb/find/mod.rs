@@ -2,13 +2,15 @@
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
 //! here. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
-//! several [`lane`]s, or by putting all hits in order. [`count`] tells how many there are. A [`reader`] counts what that costs.
+//! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, and [`count`] tells how many there are. A
+//! [`reader`] counts what that costs.
 //!
 //! Nothing but a search that has a time limit makes the database refuse a command: a search is also done within a commit, where a
 //! refused command ends the transaction.
 
 mod condition;
 mod count;
+mod hits;
 mod joins;
 mod lane;
 mod page;

@@ -1,6 +1,5 @@
 //! One page of a search: which way to gather it, and whether there is more on either side.
 
-use std::collections::HashMap;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -8,13 +7,11 @@ use mongodb::bson::{Document, doc};
 
 use super::condition::Condition;
 use super::lane::{Lane, Way};
-use super::reader::{Met, Query, Reader, key, number};
+use super::reader::{Met, Query, Reader, number};
 use super::sieve::{Sieve, each_of};
 use super::walk::Walk;
-use crate::document::PageRoom;
 use crate::find::{Direction, Gap, Order, Position, Side, Top};
-use crate::mongodb::layout::{self, DOCUMENTS};
-use crate::{Filter, Find, Found, Hit, Index, Match, Range, StoreError};
+use crate::{Filter, Find, Found, Index, Match, Range, StoreError};
 
 /// So many hits are rather put in order than looked for by a walk.
 const SORTED_MAX: u64 = 2_000;
@@ -286,60 +283,6 @@ impl<'s, 'v> Search<'s, 'v> {
         }
         Ok(*self.are_few.insert(are_few))
     }
-
-    /// The hits at these positions, as many as have room on one page.
-    fn hits(&mut self, positions: &[Position], find: &Find) -> Result<Vec<Hit>, StoreError> {
-        let mut known = HashMap::with_capacity(positions.len());
-        for chunk in positions.chunks(HITS) {
-            let mut projection = doc! { "n": 1, "z": 1 };
-            if !find.values.is_empty() {
-                projection.insert("r", 1);
-            }
-            let mut cursor = self.reader.find(with_numbers(chunk, projection))?;
-            while let Some(document) = self.reader.next(&mut cursor)? {
-                let size = document.get_i32("z").map_err(|_| layout::damaged(DOCUMENTS))? as usize;
-                let rows = layout::rows(document, Some(&find.values))?;
-                known.insert(number(document)?, (size, Hit { key: key(document)?, version: None, rows }));
-            }
-        }
-        let mut room = PageRoom::default();
-        let mut hits = Vec::with_capacity(positions.len());
-        for position in positions {
-            let (size, hit) = known.remove(&position.number).ok_or_else(|| layout::damaged(DOCUMENTS))?;
-            if find.bodies && !room.takes_length(size) {
-                break;
-            }
-            hits.push(hit);
-        }
-        if find.bodies {
-            self.add_bodies(&positions[..hits.len()], &mut hits)?;
-        }
-        Ok(hits)
-    }
-
-    fn add_bodies(&mut self, positions: &[Position], hits: &mut [Hit]) -> Result<(), StoreError> {
-        let places: HashMap<u64, usize> = positions.iter().map(|position| position.number).zip(0..).collect();
-        for chunk in positions.chunks(HITS) {
-            let mut cursor = self.reader.find(with_numbers(chunk, doc! { "r": 0, "w": 0 }))?;
-            while let Some(document) = self.reader.next(&mut cursor)? {
-                if let Some(at) = places.get(&number(document)?) {
-                    hits[*at].version = Some(layout::version(document)?);
-                }
-            }
-        }
-        match hits.iter().all(|hit| hit.version.is_some()) {
-            true => Ok(()),
-            false => Err(layout::damaged(DOCUMENTS)),
-        }
-    }
-}
-
-/// How many hits are read at once.
-const HITS: usize = 1_000;
-
-fn with_numbers(positions: &[Position], projection: Document) -> Query {
-    let numbers: Vec<_> = positions.iter().map(|position| position.number as i64).collect();
-    Query { limit: Some(positions.len()), ..Query::new(doc! { "n": { "$in": numbers } }, projection) }
 }
 
 /// The side of the first position on the way in this direction from which one comes.

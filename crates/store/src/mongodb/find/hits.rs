@@ -1,0 +1,70 @@
+//! What is shown of the documents on a page.
+
+use std::collections::HashMap;
+
+use mongodb::bson::doc;
+
+use super::page::Search;
+use super::reader::{Query, key, number};
+use crate::document::PageRoom;
+use crate::find::Position;
+use crate::mongodb::layout::{self, DOCUMENTS};
+use crate::{Find, Hit, PAGE_BYTES_MAX, StoreError};
+
+/// How many hits are read at once.
+const READ: usize = 1_000;
+
+/// Hits by their numbers, and how long their bodies are.
+type Read = HashMap<u64, (usize, Hit)>;
+
+impl Search<'_, '_> {
+    /// The hits at these positions, as many as have room on one page.
+    pub(super) fn hits(&mut self, positions: &[Position], find: &Find) -> Result<Vec<Hit>, StoreError> {
+        let mut positions = positions;
+        let mut read = self.read(positions, find, find.bodies)?;
+        if read.is_none() {
+            let lengths = self.read(positions, find, false)?.ok_or_else(damaged)?;
+            let mut room = PageRoom::default();
+            let fits = |position: &&Position| {
+                lengths.get(&position.number).is_some_and(|(length, _)| room.takes_length(*length))
+            };
+            positions = &positions[..positions.iter().take_while(fits).count()];
+            read = self.read(positions, find, true)?;
+        }
+        let mut read = read.ok_or_else(damaged)?;
+        let hits = positions.iter().map(|position| read.remove(&position.number).map(|(_, hit)| hit));
+        hits.collect::<Option<_>>().ok_or_else(damaged)
+    }
+
+    /// `None` where the bodies are more than one page takes, but for a single one.
+    fn read(&mut self, positions: &[Position], find: &Find, bodies: bool) -> Result<Option<Read>, StoreError> {
+        let projection = match (bodies, find.values.is_empty()) {
+            (true, true) => doc! { "r": 0, "w": 0 },
+            (true, false) => doc! { "w": 0 },
+            (false, true) => doc! { "n": 1, "z": 1 },
+            (false, false) => doc! { "n": 1, "z": 1, "r": 1 },
+        };
+        let mut read = HashMap::with_capacity(positions.len());
+        let mut bytes = 0;
+        for chunk in positions.chunks(READ) {
+            let numbers: Vec<_> = chunk.iter().map(|position| position.number as i64).collect();
+            let query = Query::new(doc! { "n": { "$in": numbers } }, projection.clone());
+            let mut cursor = self.reader.find(Query { limit: Some(chunk.len()), ..query })?;
+            while let Some(document) = self.reader.next(&mut cursor)? {
+                let length = document.get_i32("z").map_err(|_| damaged())? as usize;
+                bytes += length;
+                if bodies && bytes > PAGE_BYTES_MAX && !read.is_empty() {
+                    return Ok(None);
+                }
+                let version = if bodies { Some(layout::version(document)?) } else { None };
+                let rows = layout::rows(document, Some(&find.values))?;
+                read.insert(number(document)?, (length, Hit { key: key(document)?, version, rows }));
+            }
+        }
+        Ok(Some(read))
+    }
+}
+
+fn damaged() -> StoreError {
+    layout::damaged(DOCUMENTS)
+}
