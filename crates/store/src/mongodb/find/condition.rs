@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 
 use super::pattern::Pattern;
 use crate::mongodb::layout::is_current;
@@ -24,14 +24,32 @@ pub(super) struct Where {
     pub(super) query: Document,
     /// Whether only documents with rows or words can satisfy it, which those that are deleted have not.
     pub(super) is_of_rows: bool,
+    /// About how many bytes it has.
+    bytes: usize,
 }
+
+/// How many bytes it takes to put a condition into another, about.
+const FRAME: usize = 32;
 
 /// What follows the text of every row of an index.
 const AFTER: char = '\u{100}';
 
 impl Condition {
     fn of_rows(query: Document) -> Condition {
-        Condition::Where(Where { query, is_of_rows: true })
+        Condition::of(query, true)
+    }
+
+    fn of(query: Document, is_of_rows: bool) -> Condition {
+        let bytes = RawDocumentBuf::try_from(&query).map_or(usize::MAX, |raw| raw.as_bytes().len());
+        Condition::Where(Where { query, is_of_rows, bytes })
+    }
+
+    /// About how many bytes its query has.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Condition::Everything | Condition::Nothing => FRAME,
+            Condition::Where(Where { bytes, .. }) => *bytes,
+        }
     }
 
     /// Documents with one of these rows.
@@ -52,7 +70,7 @@ impl Condition {
     pub(super) fn having_key(keys: Vec<String>) -> Condition {
         match keys.is_empty() {
             true => Condition::Nothing,
-            false => Condition::Where(Where { query: doc! { "_id": { "$in": keys } }, is_of_rows: false }),
+            false => Condition::of(doc! { "_id": { "$in": keys } }, false),
         }
     }
 
@@ -60,7 +78,7 @@ impl Condition {
     pub(super) fn having_number(numbers: Vec<i64>) -> Condition {
         match numbers.is_empty() {
             true => Condition::Nothing,
-            false => Condition::Where(Where { query: doc! { "n": { "$in": numbers } }, is_of_rows: false }),
+            false => Condition::of(doc! { "n": { "$in": numbers } }, false),
         }
     }
 
@@ -100,14 +118,17 @@ impl Condition {
         match self {
             Condition::Everything => Condition::Nothing,
             Condition::Nothing => Condition::Everything,
-            Condition::Where(Where { query, .. }) => {
-                Condition::Where(Where { query: doc! { "$nor": [query] }, is_of_rows: false })
-            }
+            Condition::Where(Where { query, bytes, .. }) => Condition::Where(Where {
+                query: doc! { "$nor": [query] },
+                is_of_rows: false,
+                bytes: bytes.saturating_add(FRAME),
+            }),
         }
     }
 
     pub(super) fn all(conditions: impl IntoIterator<Item = Condition>) -> Condition {
         let mut queries = Vec::new();
+        let mut bytes = FRAME;
         let mut is_of_rows = false;
         for condition in conditions {
             match condition {
@@ -115,19 +136,21 @@ impl Condition {
                 Condition::Nothing => return Condition::Nothing,
                 Condition::Where(part) => {
                     is_of_rows |= part.is_of_rows;
+                    bytes = bytes.saturating_add(FRAME).saturating_add(part.bytes);
                     queries.push(part.query);
                 }
             }
         }
         match queries.len() {
             0 => Condition::Everything,
-            1 => Condition::Where(Where { query: queries.remove(0), is_of_rows }),
-            _ => Condition::Where(Where { query: doc! { "$and": queries }, is_of_rows }),
+            1 => Condition::Where(Where { query: queries.remove(0), is_of_rows, bytes }),
+            _ => Condition::Where(Where { query: doc! { "$and": queries }, is_of_rows, bytes }),
         }
     }
 
     pub(super) fn any(conditions: impl IntoIterator<Item = Condition>) -> Condition {
         let mut queries = Vec::new();
+        let mut bytes = FRAME;
         let mut is_of_rows = true;
         for condition in conditions {
             match condition {
@@ -135,14 +158,15 @@ impl Condition {
                 Condition::Everything => return Condition::Everything,
                 Condition::Where(part) => {
                     is_of_rows &= part.is_of_rows;
+                    bytes = bytes.saturating_add(FRAME).saturating_add(part.bytes);
                     queries.push(part.query);
                 }
             }
         }
         match queries.len() {
             0 => Condition::Nothing,
-            1 => Condition::Where(Where { query: queries.remove(0), is_of_rows }),
-            _ => Condition::Where(Where { query: doc! { "$or": queries }, is_of_rows }),
+            1 => Condition::Where(Where { query: queries.remove(0), is_of_rows, bytes }),
+            _ => Condition::Where(Where { query: doc! { "$or": queries }, is_of_rows, bytes }),
         }
     }
 
@@ -151,8 +175,8 @@ impl Condition {
         match self {
             Condition::Everything => Some(is_current()),
             Condition::Nothing => None,
-            Condition::Where(Where { query, is_of_rows: true }) => Some(query),
-            Condition::Where(Where { query, is_of_rows: false }) => Some(doc! { "$and": [is_current(), query] }),
+            Condition::Where(Where { query, is_of_rows: true, .. }) => Some(query),
+            Condition::Where(Where { query, is_of_rows: false, .. }) => Some(doc! { "$and": [is_current(), query] }),
         }
     }
 }

@@ -17,8 +17,8 @@ use crate::{Filter, Index, Key, StoreError};
 /// How many documents of a far side are read at most to make a condition of it.
 const FAR_MAX: usize = 10_000;
 
-/// How many texts and keys such a condition may name.
-const NAMES_MAX: usize = 50_000;
+/// How many bytes of texts and keys such a condition may name.
+const NAMES_BYTES: usize = 3 << 20;
 
 /// How many values are looked for in one query.
 const CHUNK: usize = 1_000;
@@ -65,17 +65,26 @@ impl Join<'_> {
         let Join { links, names, is_to, far, .. } = self;
         let (asked, per_value) = if *is_to { (*names, links.len()) } else { (*links, 1 + names.len()) };
         let mut named = BTreeSet::new();
+        let mut bytes = 0;
         let mut seen = 0;
         let mut is_small = true;
+        let mut add = |value: Vec<u8>| {
+            // What each byte takes at most, as text, and what each value takes besides.
+            let length = 2 * value.len() + 24;
+            bytes += if named.insert(value) { length * per_value } else { 0 };
+            bytes <= NAMES_BYTES
+        };
         each(reader, far, |_, met| {
             seen += 1;
+            is_small = seen <= FAR_MAX;
             if *is_to {
-                named.insert(met.key.to_link());
+                is_small &= add(met.key.to_link());
             }
             for index in asked {
-                named.extend(values(&met.pairs(), *index).map(<[u8]>::to_vec));
+                for value in values(&met.pairs(), *index) {
+                    is_small &= add(value.to_vec());
+                }
             }
-            is_small = seen <= FAR_MAX && named.len() * per_value <= NAMES_MAX;
             Ok(is_small)
         })?;
         reader.note("follow links of", reader.index, start, seen as u64);

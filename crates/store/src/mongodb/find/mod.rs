@@ -61,7 +61,7 @@ pub(super) fn examine(
     values: &[Index],
 ) -> Result<Option<Examined>, StoreError> {
     let is_it = doc! { "_id": key.as_str() };
-    let Some(document) = view.find_one(DOCUMENTS, is_it.clone(), None)? else { return Ok(None) };
+    let Some(document) = view.find_one(DOCUMENTS, is_it.clone(), Some(doc! { "w": 0 }))? else { return Ok(None) };
     let version = layout::version(&document)?;
     if version.body.is_none() {
         return Ok(Some(Examined { version, accepted: false, rows: Vec::new() }));

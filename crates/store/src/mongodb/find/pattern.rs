@@ -31,9 +31,10 @@ impl Pattern {
         match test {
             Test::Tail { skip, range } => tail(*skip, range),
             Test::Contains { needle, .. } if needle.is_empty() => Pattern::All,
-            Test::Contains { skip, .. } if *skip > VALUE_MAX => Pattern::None,
+            Test::Contains { skip, needle } if skip.saturating_add(needle.len()) > VALUE_MAX => Pattern::None,
             Test::Contains { skip, needle } => Pattern::Regex(format!("{}.*{}", skipping(*skip), literal(needle))),
             Test::Within { .. } => Pattern::Unknown,
+            Test::Ending { ending, .. } if ending.len() > VALUE_MAX => Pattern::None,
             Test::Ending { ending, .. } => Pattern::Regex(format!("{}.*{}\\z", skipping(0), literal(ending))),
         }
     }

@@ -12,6 +12,9 @@ use crate::{Filter, Limit, Match, StoreError, TooCostly};
 /// How many documents are found before a filter whose condition names them, at most.
 const NUMBERS_MAX: usize = 100_000;
 
+/// How many bytes a condition may have: the database takes 16 MB with all that is around it, and a join puts two together.
+const QUERY_MAX: usize = 6 << 20;
+
 /// How deep filters may nest: the database takes conditions of 180 levels.
 const DEPTH_MAX: u32 = 40;
 
@@ -58,8 +61,11 @@ impl<'f> Sieve<'f> {
             }
             checks.extend(kind.map(|kind| Check { kind, negated }));
         }
-        let query = Condition::all(conditions).into_query();
-        Ok(query.map(|query| Sieve { query, checks, population }))
+        let condition = Condition::all(conditions);
+        if condition.bytes() > QUERY_MAX {
+            return Err(too_large(reader));
+        }
+        Ok(condition.into_query().map(|query| Sieve { query, checks, population }))
     }
 
     /// Leaves those that pass each check.
@@ -74,6 +80,11 @@ impl<'f> Sieve<'f> {
         }
         Ok(())
     }
+}
+
+/// That a filter asks for more than one query can say.
+fn too_large(reader: &Reader<'_>) -> StoreError {
+    StoreError::TooCostly(TooCostly { index: reader.index, limit: Limit::Rows(NUMBERS_MAX as u64) })
 }
 
 /// The parts that all must hold.
@@ -142,7 +153,7 @@ fn ready<'f>(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<(Condition, 
 /// A filter wholly as a condition. What can only be checked here is found first, and named by its numbers.
 fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<Condition, StoreError> {
     let Some(deeper) = depth.checked_sub(1) else {
-        return Err(StoreError::Misuse("the filter nests too deeply".to_owned()));
+        return Err(too_large(reader));
     };
     Ok(match filter {
         Filter::All(filters) => {
@@ -176,10 +187,7 @@ fn numbers(reader: &mut Reader<'_>, mut sieve: Sieve<'_>) -> Result<Condition, S
     each(reader, &mut sieve, |reader, met| {
         numbers.push(met.number as i64);
         match numbers.len() > NUMBERS_MAX {
-            true => {
-                let limit = Limit::Rows(NUMBERS_MAX as u64);
-                Err(StoreError::TooCostly(TooCostly { index: reader.index, limit }))
-            }
+            true => Err(too_large(reader)),
             false => Ok(true),
         }
     })?;

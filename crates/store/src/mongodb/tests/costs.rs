@@ -193,3 +193,55 @@ fn estimates_from_a_sample() {
         assert_eq!(measured(&store, &find(count)).0.total, Some(Counted::exactly(count)), "{name}");
     }
 }
+
+/// More documents are on the far side of a join than become a condition: candidates are looked at instead.
+#[test]
+fn follows_links_of_very_many() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = filled(mongod);
+    let everything = || Box::new(Filter::everything());
+    let to = |links: u32| Filter::LinksTo { links: vec![Index(links)], names: vec![], to: everything() };
+    let from = |names| Filter::LinkedFrom { links: vec![Index(7)], names, from: everything() };
+    let hub = || Filter::equal(Index(8), "hub");
+    // Row 8 of `Other/1` is no link; as a name it is none that a row gives.
+    let cases = [
+        ("they link", ten(7).and(to(7)), 10),
+        ("none links not", ten(7).and(to(7).not()), 0),
+        ("other rows are no links", ten(7).and(to(2)), 0),
+        ("one of two conditions", ten(7).and(Filter::Any(vec![to(2), half("odd")])), 5),
+        ("all but those that link", hub().and(Filter::Any(vec![to(7), ten(7)]).not()), 1),
+        ("it is named", hub().and(from(vec![])), 1),
+        ("it is named, and has names", hub().and(from(vec![Index(8)])), 1),
+        ("it is not unnamed", hub().and(from(vec![]).not()), 0),
+        ("they are not named", ten(7).and(from(vec![Index(8)])), 0),
+        ("they are unnamed", ten(7).and(from(vec![]).not()), 10),
+    ];
+    for (name, filter, count) in cases {
+        for sort in [vec![], by(5, true)] {
+            let find = Find { sort, total: Count::Exact, ..Find::new(filter.clone(), 3) };
+            let found = store.snapshot().unwrap().find(&find).unwrap();
+            assert_eq!(found.total, Some(Counted::exactly(count)), "{name}");
+            assert_eq!(found.hits.len() as u64, count.min(3), "{name}");
+        }
+    }
+}
+
+#[test]
+fn refuses_what_one_query_cannot_say() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    let values = |count: u64| (0..count).map(|number| [&number.to_be_bytes()[..], &[b'x'; 92]].concat()).collect();
+    let listed = |count| Filter::OneOf { index: Index(3), values: values(count) };
+    let nested = |depth| (0..depth).fold(half("odd"), |filter, _| Filter::Any(vec![filter, ten(7)]).not());
+    for (name, filter, is_too_large) in [
+        ("many values", listed(50_000), false),
+        ("too many values", listed(100_000), true),
+        ("too many values of one alternative", Filter::Any(vec![ten(7), listed(100_000).not()]), true),
+        ("deep", nested(18), false),
+        ("too deep", nested(40), true),
+    ] {
+        let result = store.snapshot().unwrap().find(&Find::new(filter, 1));
+        assert_eq!(matches!(result, Err(StoreError::TooCostly(_))), is_too_large, "{name}: {result:?}");
+        assert!(is_too_large || result.is_ok(), "{name}: {result:?}");
+    }
+}
