@@ -15,8 +15,8 @@ const NUMBERS_MAX: usize = 100_000;
 /// How many bytes a condition may have: the database takes 16 MB with all that is around it, and a join puts two together.
 const QUERY_MAX: usize = 6 << 20;
 
-/// How deep filters may nest: the database takes conditions of 180 levels.
-const DEPTH_MAX: u32 = 40;
+/// How deep filters may nest: the database takes conditions of 100 levels, in documents of 200, two for each.
+const DEPTH_MAX: u32 = 80;
 
 /// Which documents satisfy a filter: all those that satisfy the query and pass each check.
 pub(super) struct Sieve<'f> {

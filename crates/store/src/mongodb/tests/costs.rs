@@ -237,8 +237,8 @@ fn refuses_what_one_query_cannot_say() {
         ("many values", listed(50_000), false),
         ("too many values", listed(100_000), true),
         ("too many values of one alternative", Filter::Any(vec![ten(7), listed(100_000).not()]), true),
-        ("deep", nested(18), false),
-        ("too deep", nested(40), true),
+        ("deep", nested(39), false),
+        ("too deep", nested(41), true),
     ] {
         let result = store.snapshot().unwrap().find(&Find::new(filter, 1));
         assert_eq!(matches!(result, Err(StoreError::TooCostly(_))), is_too_large, "{name}: {result:?}");
