@@ -9,6 +9,9 @@ use crate::{Count, Counted, Find, Found, Page, StoreError, TooCostly};
 /// How long an estimate may take.
 const ESTIMATE_TIME: Duration = Duration::from_millis(500);
 
+/// How many keys of an index are read as fast as one document.
+const KEYS: u64 = 16;
+
 impl Search<'_, '_> {
     /// The number asked for, once the page is there.
     pub(super) fn total(&mut self, find: &Find, found: &Found) -> Result<Option<Counted>, StoreError> {
@@ -33,6 +36,7 @@ impl Search<'_, '_> {
 
     /// Each of them where there are no more than `rows`.
     fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
+        let rows = if self.sieve.is_one_row { rows.saturating_mul(KEYS) } else { rows };
         let limit = rows.saturating_add(1).min(self.reader.left());
         let count = self.count(limit)?;
         if count < limit || self.sieve.population.is_some() {

@@ -42,6 +42,10 @@ pub(super) fn find(view: &mut View, known: &Known, find: &Find) -> Result<Found,
         found.rows = reader.touched();
         return Ok(found);
     };
+    reader.index = sieve.index;
+    if reader.is_late() && sieve.is_small(&mut reader)? {
+        reader.take_time();
+    }
     let places = if by_place { ranges.iter().collect() } else { Vec::new() };
     let mut search = Search::new(reader, sieve, &find.filter, Order { keys: &find.sort, places });
     if find.limit > 0 {

@@ -142,6 +142,16 @@ impl<'v> Reader<'v> {
         }
     }
 
+    /// Whether the time is over.
+    pub(super) fn is_late(&self) -> bool {
+        self.time_left().is_err()
+    }
+
+    /// From here on there is time for all.
+    pub(super) fn take_time(&mut self) {
+        self.until = None;
+    }
+
     /// Does something that may take no longer than this; `None` when it would have.
     pub(super) fn within<T>(
         &mut self,
@@ -196,6 +206,14 @@ impl<'v> Reader<'v> {
         let count = self.number_of(DOCUMENTS, pipeline, None)?.min(limit);
         self.touch(count)?;
         Ok(count)
+    }
+
+    /// The same, however late it is.
+    pub(super) fn count_always(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
+        let until = self.until.take();
+        let count = self.count(filter, limit);
+        self.until = until;
+        count
     }
 
     /// About how many documents satisfy a filter, going by those in the sample.

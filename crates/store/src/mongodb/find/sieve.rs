@@ -1,19 +1,23 @@
 //! A filter made ready: what the database checks, and what is left to check here.
 
-use mongodb::bson::Document;
+use mongodb::bson::{Document, doc};
 
 use super::condition::{Condition, single_rows};
 use super::joins::{Join, Joined};
 use super::reader::{BATCH, Met, Population, Query, Reader};
 use crate::find::by_rows;
 use crate::mongodb::homes::Known;
-use crate::{Filter, Limit, Match, StoreError, TooCostly};
+use crate::mongodb::text;
+use crate::{Filter, Index, Limit, Match, StoreError, TooCostly};
 
 /// How many documents are found before a filter whose condition names them, at most.
 const NUMBERS_MAX: usize = 100_000;
 
 /// How many bytes a condition may have: the database takes 16 MB with all that is around it, and a join puts two together.
 const QUERY_MAX: usize = 6 << 20;
+
+/// So many documents are not few any more.
+const SMALL: u64 = 64;
 
 /// How deep filters may nest: the database takes conditions of 100 levels, in documents of 200, two for each.
 const DEPTH_MAX: u32 = 80;
@@ -24,6 +28,12 @@ pub(super) struct Sieve<'f> {
     pub(super) checks: Vec<Check<'f>>,
     /// Whether these are all of some whose number is known.
     pub(super) population: Option<Population>,
+    /// Rows that each of them has, as texts: those that are easily seen.
+    rows: Vec<String>,
+    /// Whether these are all documents with a row, which are counted without looking at one.
+    pub(super) is_one_row: bool,
+    /// What it is about first.
+    pub(super) index: Option<Index>,
 }
 
 /// What is checked here, document by document.
@@ -45,6 +55,9 @@ impl<'f> Sieve<'f> {
         let mut parts = Vec::new();
         add_parts(filter, &mut parts);
         let population = leave_out_implied(reader.known, &mut parts);
+        let rows: Vec<_> = parts.iter().filter_map(|part| single_row(part)).collect();
+        let is_one_row = parts.len() == 1 && rows.len() == 1;
+        let index = parts.iter().find_map(|part| index(part));
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
         for part in parts {
@@ -65,7 +78,17 @@ impl<'f> Sieve<'f> {
         if condition.bytes() > QUERY_MAX {
             return Err(too_large(reader));
         }
-        Ok(condition.into_query().map(|query| Sieve { query, checks, population }))
+        Ok(condition.into_query().map(|query| Sieve { query, checks, population, rows, is_one_row, index }))
+    }
+
+    /// Whether so few documents have one of the rows that looking at them takes no time, however late it is.
+    pub(super) fn is_small(&self, reader: &mut Reader<'_>) -> Result<bool, StoreError> {
+        for row in &self.rows {
+            if reader.count_always(doc! { "r": row }, SMALL)? < SMALL {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Leaves those that pass each check.
@@ -85,6 +108,26 @@ impl<'f> Sieve<'f> {
 /// That a filter asks for more than one query can say.
 fn too_large(reader: &Reader<'_>) -> StoreError {
     StoreError::TooCostly(TooCostly { index: reader.index, limit: Limit::Rows(NUMBERS_MAX as u64) })
+}
+
+/// The text of the only row that can satisfy a filter.
+fn single_row(filter: &Filter) -> Option<String> {
+    let (index, value) = match filter {
+        Filter::Match(wanted) => (wanted.index, wanted.range.one_value().filter(|value| wanted.accepts(value))?),
+        Filter::OneOf { index, values } if values.len() == 1 => (*index, values[0].as_slice()),
+        _ => return None,
+    };
+    Some(text::of_row(index, value))
+}
+
+/// The index that a filter is about, the first if it is about several.
+fn index(filter: &Filter) -> Option<Index> {
+    match filter {
+        Filter::All(filters) | Filter::Any(filters) => filters.iter().find_map(index),
+        Filter::Not(filter) => index(filter),
+        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } | Filter::Word { index, .. } => Some(*index),
+        Filter::LinksTo { links, .. } | Filter::LinkedFrom { links, .. } => links.first().copied(),
+    }
 }
 
 /// The parts that all must hold.
@@ -175,7 +218,10 @@ fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<
             (condition, None) => condition,
             (condition, Some(kind)) => {
                 let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
-                numbers(reader, Sieve { query, checks: vec![Check { kind, negated: false }], population: None })?
+                let checks = vec![Check { kind, negated: false }];
+                let index = index(filter);
+                let sieve = Sieve { query, checks, population: None, rows: Vec::new(), is_one_row: false, index };
+                numbers(reader, sieve)?
             }
         },
     })

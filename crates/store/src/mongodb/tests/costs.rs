@@ -1,9 +1,10 @@
 //! What searches cost the database, in documents it looks at and keys of indexes it reads: near what the answer needs.
 
 use std::ops::Bound;
+use std::time::Instant;
 
 use super::*;
-use crate::{Count, Counted, Filter, Find, Found, Match, Range, SortKey, Test};
+use crate::{Count, Counted, Filter, Find, Found, Limit, Match, Range, SortKey, Test, TooCostly};
 
 const DOCUMENTS: u64 = 10_000;
 
@@ -192,6 +193,25 @@ fn estimates_from_a_sample() {
         assert!(cost.documents <= 1_500 && !cost.scanned, "{name} looks at {} documents", cost.documents);
         assert_eq!(measured(&store, &find(count)).0.total, Some(Counted::exactly(count)), "{name}");
     }
+    // The keys of one row are counted where so many documents would not be.
+    let find = Find { total: Count::Within(500), ..Find::new(all().and(half("odd")), 20) };
+    let (found, cost) = measured(&store, &find);
+    assert_eq!(found.total, Some(Counted::exactly(5_000)));
+    assert!(cost.documents <= 50, "looks at {} documents", cost.documents);
+}
+
+/// What is over before the time is looked at is not refused for it.
+#[test]
+fn is_never_too_late_for_a_few() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = filled(mongod);
+    let late = |filter| Find { until: Some(Instant::now()), total: Count::Exact, ..Find::new(filter, 20) };
+    let find = |filter| store.snapshot().unwrap().find(&late(filter)).map(|found| found.total);
+    let refused = |index| Err(StoreError::TooCostly(TooCostly { index: Some(Index(index)), limit: Limit::Time }));
+    assert_eq!(find(all().and(ten(7))), Ok(Some(Counted::exactly(10))));
+    assert_eq!(find(all().and(ten(DOCUMENTS))), Ok(Some(Counted::exactly(0))));
+    assert_eq!(find(all().and(dates(1_000, 9_000))), refused(5));
+    assert_eq!(find(all().and(half("odd"))), refused(6));
 }
 
 /// More documents are on the far side of a join than become a condition: candidates are looked at instead.
