@@ -85,11 +85,7 @@ impl<'a> Cover<'a> {
             self.path.push(Step::Member(name.to_owned()));
             match member.kind() {
                 Kind::String if name == "div" => self.narrative(member)?,
-                Kind::String => {
-                    if self.links_to_hidden(member)? {
-                        self.hide(object, name, member, MASKED);
-                    }
-                }
+                Kind::String if self.links_to_hidden(member)? => self.hide(object, name, member, MASKED),
                 Kind::Array => self.array(object, name, member)?,
                 Kind::Object => self.object(member)?,
                 _ => {}

@@ -86,13 +86,14 @@ impl<'w> Oracle<'w> {
     }
 
     fn mask(&self, asker: &Asker, datum: &Datum<'_>, value: &mut Value) {
-        match value {
-            Value::Object(members) if members.get("reference").is_some_and(Value::is_string) => {
-                if self.is_untold(asker, datum, members["reference"].as_str().expect("a text")) {
-                    let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
-                    *value = json!({ "extension": [{ "url": absent, "valueCode": "masked" }] });
-                }
+        if let Some(target) = value.get("reference").and_then(Value::as_str) {
+            if self.is_untold(asker, datum, target) {
+                let absent = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
+                *value = json!({ "extension": [{ "url": absent, "valueCode": "masked" }] });
             }
+            return;
+        }
+        match value {
             Value::Object(members) => members.values_mut().for_each(|value| self.mask(asker, datum, value)),
             Value::Array(items) => items.iter_mut().for_each(|value| self.mask(asker, datum, value)),
             _ => {}
