@@ -35,23 +35,6 @@ fn a_hold_keeps_its_slot_until_it_is_booked() {
     flint.get("/Slot/s0900").expect(200).facts(&[("/status", "busy")]);
 }
 
-/// The practice books at its desk what an app holds.
-#[test]
-fn a_slot_that_is_taken_elsewhere_stays_so_when_its_hold_is_over() {
-    let flint = Flint::surgery();
-    let mut hold = post(&flint, &nine("pending", "p1")).send().expect(201).pointer("/id");
-    put(&flint, slot("s0900", "sch1", "busy", ("09:00", "09:10"))).expect(200);
-    flint.advance(OVER);
-    flint.get(&format!("/Appointment/{hold}")).expect(200).facts(&[("/status", "cancelled")]);
-    flint.get("/Slot/s0900").expect(200).facts(&[("/status", "busy"), ("/overbooked", "-")]);
-    // What was promised is kept.
-    put(&flint, slot("s0900", "sch1", "free", ("09:00", "09:10"))).expect(200);
-    hold = post(&flint, &nine("pending", "p1")).send().expect(201).pointer("/id");
-    put(&flint, slot("s0900", "sch1", "busy", ("09:00", "09:10"))).expect(200).facts(&[("/overbooked", "true")]);
-    to_status(&flint, &hold, "booked").send().expect(200);
-    flint.get("/Slot/s0900").expect(200).facts(&[("/status", "busy"), ("/overbooked", "true")]);
-}
-
 #[test]
 fn a_hold_that_is_over_gives_its_slot_back() {
     // Whoever asks first, and for what, sees that it is over.

@@ -105,12 +105,6 @@ impl Seats {
         Ok(())
     }
 
-    /// Lets those held until a time count no more: the slot is taken elsewhere.
-    pub(super) fn set_beside(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Outcome> {
-        let tentative: Vec<_> = self.tentative().cloned().collect();
-        tentative.iter().try_for_each(|owner| self.set(transaction, owner, Some(Hold::Beside)))
-    }
-
     /// Lets those beside count again: what was taken elsewhere is free.
     pub(super) fn count_all(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Outcome> {
         let beside = self.taken.iter().filter(|(_, hold)| *hold == Hold::Beside);

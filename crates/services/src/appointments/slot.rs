@@ -33,11 +33,6 @@ impl Rule for ClaimedSlot {
             return Err(Reason::Capacity.refuse(found, "Slot.extension"));
         }
         let mut seats = Seats::read(transaction, &planned.key)?;
-        let was_held = planned.before.as_deref().is_some_and(|before| Entry::new(before).status() == "busy-tentative");
-        if was_held && entry.status() == "busy" && transaction.is_written(&planned.key) {
-            // Taken elsewhere while it was held here: it stays so when the hold is over.
-            seats.set_beside(transaction)?;
-        }
         let is_free = entry.status() == "free";
         if is_free {
             seats.count_all(transaction)?;
