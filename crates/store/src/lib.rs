@@ -87,6 +87,16 @@ pub trait Snapshot: Send {
     /// [`Snapshot::read`] where the filter has neither words nor links.
     fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError>;
 
+    /// What the rows of a document say, without its body: its head, and whether it is there and satisfies the filter; `None` when there never was
+    /// one.
+    fn judge(&self, key: &Key, filter: &Filter) -> Result<Option<(Head, bool)>, StoreError> {
+        let examined = self.examine(key, filter, &[])?;
+        Ok(examined.map(|examined| {
+            let Version { version, body, .. } = examined.version;
+            (Head { version, deleted: body.is_none() }, examined.accepted)
+        }))
+    }
+
     /// The current documents that satisfy a filter, in order, one page.
     fn find(&self, find: &Find) -> Result<Found, StoreError>;
 

@@ -159,6 +159,6 @@ fn both(one: Option<Filter>, other: Option<Filter>) -> Option<Filter> {
 
 /// Whether a document is there now and satisfies a filter.
 pub(crate) fn accepts(snapshot: &dyn Snapshot, key: &Key, filter: &Filter) -> Result<bool, Outcome> {
-    let examined = snapshot.examine(key, filter, &[]).map_err(fault::outcome)?;
-    Ok(examined.is_some_and(|examined| examined.accepted))
+    let judged = snapshot.judge(key, filter).map_err(fault::outcome)?;
+    Ok(judged.is_some_and(|(_, accepted)| accepted))
 }

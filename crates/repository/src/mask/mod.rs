@@ -21,7 +21,7 @@ use bytes::Bytes;
 use fhir::Outcome;
 use fhir::json::Document;
 use search::{Name, Named};
-use store::{Filter, Index, Key, Snapshot, Version};
+use store::{Filter, Head, Index, Key, Snapshot, Version};
 
 pub(crate) use self::cover::refuse_redacted;
 use self::cover::{Cover, Covered};
@@ -201,11 +201,13 @@ impl<'a> Masks<'a> {
     }
 
     fn lets_see(&self, key: &Key, filter: &Filter) -> Result<bool, Outcome> {
-        match self.snapshot.examine(key, filter, &[]).map_err(fault::outcome)? {
-            None => Ok(true),
-            Some(examined) if examined.accepted => Ok(true),
-            Some(examined) if examined.version.body.is_some() => Ok(false),
-            Some(deleted) => self.session.fits(self.snapshot, self.sight, filter, &deleted.version),
+        match self.snapshot.judge(key, filter).map_err(fault::outcome)? {
+            None | Some((_, true)) => Ok(true),
+            Some((Head { deleted: false, .. }, false)) => Ok(false),
+            Some((Head { deleted: true, .. }, false)) => {
+                let deletion = self.snapshot.read(key).map_err(fault::outcome)?;
+                deletion.map_or(Ok(true), |deletion| self.session.fits(self.snapshot, self.sight, filter, &deletion))
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use fhir::Definitions;
 use fhir::reference::is_id;
+use memchr::memchr2;
 
 /// What was found.
 pub(super) struct Found<'t> {
@@ -15,7 +16,7 @@ pub(super) struct Found<'t> {
 pub(super) fn names<'t>(text: &'t [u8], base_url: &str) -> Found<'t> {
     let mut found = Found { names: Vec::new(), is_complete: true };
     let mut at = 0;
-    while let Some(next) = text[at..].iter().position(|byte| matches!(byte, b'/' | b'\\')) {
+    while let Some(next) = memchr2(b'/', b'\\', &text[at..]) {
         at += next;
         if text[at] == b'\\' {
             found.is_complete &= !hides_name(&text[at + 1..]);

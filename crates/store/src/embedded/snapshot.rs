@@ -70,6 +70,12 @@ impl Snapshot for EmbeddedSnapshot<'_> {
         Ok(Some(Examined { version, accepted, rows }))
     }
 
+    fn judge(&self, key: &Key, filter: &Filter) -> Result<Option<(Head, bool)>, StoreError> {
+        let Some(document) = self.view().document(key.as_str())? else { return Ok(None) };
+        let accepted = !document.deleted && find::examine(self.view(), document.number, filter, &[])?.0;
+        Ok(Some((Head { version: document.version, deleted: document.deleted }, accepted)))
+    }
+
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
         find::find(self.view(), true, find)
     }

@@ -213,7 +213,15 @@ fn examines_one_document(make: Make<'_>) {
     for (name, filter, accepted, rows) in cases {
         let examined = snapshot.examine(&key(name), &filter, &[Index(2)]).expect("a look").expect("a version");
         assert_eq!((examined.accepted, examined.rows.len()), (accepted, rows), "{name} {filter:?}");
+        let (head, judged) = snapshot.judge(&key(name), &filter).expect("a look").expect("a version");
+        let deleted = examined.version.body.is_none();
+        assert_eq!(
+            (head, judged),
+            (crate::Head { version: examined.version.version, deleted }, accepted),
+            "{name} {filter:?}"
+        );
         assert_eq!(Some(examined.version), read(&*store, name), "{name}");
     }
     assert!(snapshot.examine(&key("P/4"), &Filter::everything(), &[]).expect("a look").is_none());
+    assert!(snapshot.judge(&key("P/4"), &Filter::everything()).expect("a look").is_none());
 }
