@@ -162,6 +162,8 @@ impl Homes {
 /// What a search knows of homes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
+    /// Whether it is all that there is to know.
+    is_whole: bool,
     /// The only collection whose documents have had rows in the index; none where there are several. And whether one had several.
     indexes: FxHashMap<Index, (Option<Arc<str>>, bool)>,
     always: BTreeMap<Arc<str>, Vec<String>>,
@@ -170,7 +172,7 @@ pub(super) struct Known {
 impl Known {
     /// What the database has, as this view sees it.
     pub(super) fn read(view: &mut View) -> Result<Known, StoreError> {
-        let mut known = Known::default();
+        let mut known = Known { is_whole: true, ..Known::default() };
         let filter = doc! { "_id": { "$gte": HOME, "$lt": HOME_END } };
         let mut cursor = view.find(STATE, filter, FindOptions::default())?;
         while let Some(document) = view.next(&mut cursor)? {
@@ -189,6 +191,11 @@ impl Known {
     /// The only collection whose documents have had rows in the index.
     pub(super) fn home(&self, index: Index) -> Option<&str> {
         self.indexes.get(&index)?.0.as_deref()
+    }
+
+    /// Whether documents may have rows in the index.
+    pub(super) fn may_have(&self, index: Index) -> bool {
+        !self.is_whole || self.indexes.contains_key(&index)
     }
 
     /// Whether no document has had several rows in the index.

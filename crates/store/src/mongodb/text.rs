@@ -11,7 +11,17 @@ pub(super) const INDEX_DIGITS: usize = 5;
 const BASE: u32 = 85;
 
 pub(super) fn of_bytes(bytes: &[u8]) -> String {
-    bytes.iter().copied().map(char::from).collect()
+    let mut text = String::with_capacity(bytes.len());
+    push(&mut text, bytes);
+    text
+}
+
+fn push(text: &mut String, bytes: &[u8]) {
+    // Most are ASCII, which is the same as text.
+    match std::str::from_utf8(bytes) {
+        Ok(same) if same.is_ascii() => text.push_str(same),
+        _ => text.extend(bytes.iter().copied().map(char::from)),
+    }
 }
 
 /// How many bytes [`of_bytes`] makes of these.
@@ -21,6 +31,9 @@ pub(super) fn length(bytes: &[u8]) -> usize {
 
 /// What [`of_bytes`] made; `None` for other text.
 pub(super) fn to_bytes(text: &str) -> Option<Vec<u8>> {
+    if text.is_ascii() {
+        return Some(text.as_bytes().to_vec());
+    }
     text.chars().map(|character| u8::try_from(u32::from(character)).ok()).collect()
 }
 
@@ -33,7 +46,7 @@ pub(super) fn of_index(index: Index) -> String {
 /// A row, or a word: the text of its index, then its value. Rows and their texts have one order.
 pub(super) fn of_row(index: Index, value: &[u8]) -> String {
     let mut text = of_index(index);
-    text.extend(value.iter().copied().map(char::from));
+    push(&mut text, value);
     text
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, RawDocument, doc};
 
-use super::page::Search;
+use super::page::{BY_NUMBER, Search, Stretch};
 use super::reader::{Query, key, number};
 use crate::document::PageRoom;
 use crate::find::Position;
@@ -36,14 +36,38 @@ impl Search<'_, '_> {
         hits.collect::<Option<_>>().ok_or_else(damaged)
     }
 
+    /// A page in order of creation where the database checks all: its positions and hits, and whether more follow.
+    pub(super) fn hits_by_number(
+        &mut self,
+        stretch: Stretch<'_>,
+        find: &Find,
+    ) -> Result<(Vec<Position>, Vec<Hit>, bool), StoreError> {
+        let start = self.reader.touched();
+        let query = Query {
+            by_number: Some(stretch.is_backward()),
+            limit: Some(stretch.wanted),
+            ..Query::new(stretch.within(self.sieve.query.clone()), projection(find, find.bodies))
+        };
+        let mut cursor = self.reader.find(query)?;
+        let (mut positions, mut hits) = (Vec::new(), Vec::new());
+        let mut room = PageRoom::default();
+        let mut more = false;
+        while let Some(document) = self.reader.next(&mut cursor)? {
+            let (length, hit) = hit(document, find, find.bodies)?;
+            more = hits.len() == find.limit || find.bodies && !room.takes_length(length);
+            if more {
+                break;
+            }
+            positions.push(Position { values: Vec::new(), number: number(document)? });
+            hits.push(hit);
+        }
+        self.reader.note(BY_NUMBER, None, start, hits.len() as u64);
+        Ok((positions, hits, more))
+    }
+
     /// `None` where the bodies are more than one page takes, but for a single one.
     fn read(&mut self, positions: &[Position], find: &Find, bodies: bool) -> Result<Option<Read>, StoreError> {
-        let projection = match (bodies, find.values.is_empty()) {
-            (true, true) => doc! { "r": 0, "w": 0 },
-            (true, false) => doc! { "w": 0 },
-            (false, true) => doc! { "n": 1, "z": 1 },
-            (false, false) => doc! { "n": 1, "z": 1, "r": 1 },
-        };
+        let projection = projection(find, bodies);
         let mut read = HashMap::with_capacity(positions.len());
         let mut bytes = 0;
         for chunk in positions.chunks(READ) {
@@ -51,18 +75,34 @@ impl Search<'_, '_> {
             let query = Query::new(doc! { "n": { "$in": numbers } }, projection.clone());
             let mut cursor = self.reader.find(Query { limit: Some(chunk.len()), ..query })?;
             while let Some(document) = self.reader.next(&mut cursor)? {
-                let length = document.get_i32("z").map_err(|_| damaged())? as usize;
+                let (length, hit) = hit(document, find, bodies)?;
                 bytes += length;
                 if bodies && bytes > PAGE_BYTES_MAX && !read.is_empty() {
                     return Ok(None);
                 }
-                let version = if bodies { Some(layout::version(document)?) } else { None };
-                let rows = layout::rows(document, Some(&find.values))?;
-                read.insert(number(document)?, (length, Hit { key: key(document)?, version, rows }));
+                read.insert(number(document)?, (length, hit));
             }
         }
         Ok(Some(read))
     }
+}
+
+/// What is read of a hit.
+fn projection(find: &Find, bodies: bool) -> Document {
+    match (bodies, find.values.is_empty()) {
+        (true, true) => doc! { "r": 0, "w": 0 },
+        (true, false) => doc! { "w": 0 },
+        (false, true) => doc! { "n": 1, "z": 1 },
+        (false, false) => doc! { "n": 1, "z": 1, "r": 1 },
+    }
+}
+
+/// A hit, and how long its body is.
+fn hit(document: &RawDocument, find: &Find, bodies: bool) -> Result<(usize, Hit), StoreError> {
+    let length = document.get_i32("z").map_err(|_| damaged())? as usize;
+    let version = if bodies { Some(layout::version(document)?) } else { None };
+    let rows = layout::rows(document, Some(&find.values))?;
+    Ok((length, Hit { key: key(document)?, version, rows }))
 }
 
 fn damaged() -> StoreError {

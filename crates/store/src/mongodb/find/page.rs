@@ -13,6 +13,9 @@ use super::walk::Walk;
 use crate::find::{Direction, Gap, Order, Position, Side, Top};
 use crate::{Filter, Find, Found, Index, Match, Range, StoreError};
 
+/// What is done in the order of creation, as a clause for people.
+pub(super) const BY_NUMBER: &str = "read in order of creation";
+
 /// So many hits are rather put in order than looked for by a walk.
 const SORTED_MAX: u64 = 2_000;
 
@@ -31,8 +34,16 @@ pub(super) struct Stretch<'s> {
 }
 
 impl Stretch<'_> {
-    fn is_backward(&self) -> bool {
+    pub(super) fn is_backward(&self) -> bool {
         self.direction == Direction::Backward
+    }
+
+    /// Those that satisfy a query and whose numbers are beyond the gap.
+    pub(super) fn within(&self, query: Document) -> Document {
+        match self.numbers() {
+            numbers if numbers.is_empty() => query,
+            numbers => doc! { "$and": [query, numbers] },
+        }
     }
 
     /// The numbers beyond the gap, where only numbers decide.
@@ -67,12 +78,20 @@ impl<'s, 'v> Search<'s, 'v> {
         found: &mut Found,
     ) -> Result<(), StoreError> {
         let wanted = find.limit.saturating_add(1);
-        let mut positions = self.gather(Stretch { gap: gap.as_ref(), direction, wanted })?;
-        let mut more = positions.len() > find.limit;
-        positions.truncate(find.limit);
-        let mut hits = self.hits(&positions, find)?;
-        more |= hits.len() < positions.len();
-        positions.truncate(hits.len());
+        let stretch = Stretch { gap: gap.as_ref(), direction, wanted };
+        let is_plain = self.order.keys.is_empty() && self.order.places.is_empty() && self.sieve.checks.is_empty();
+        let (positions, mut hits, more) = match is_plain {
+            true => self.hits_by_number(stretch, find)?,
+            false => {
+                let mut positions = self.gather(stretch)?;
+                let met = positions.len();
+                positions.truncate(find.limit);
+                let hits = self.hits(&positions, find)?;
+                positions.truncate(hits.len());
+                let more = hits.len() < met;
+                (positions, hits, more)
+            }
+        };
         let behind = match (positions.first(), &gap) {
             (_, None) => None,
             (Some(first), _) => Some(Gap { position: first.clone(), side: entry(direction) }),
@@ -106,7 +125,7 @@ impl<'s, 'v> Search<'s, 'v> {
         let (verb, index, found) = if !self.order.places.is_empty() {
             ("read ranges", self.order.places.first().map(|place| place.index), self.by_place(stretch)?)
         } else if self.order.keys.is_empty() {
-            ("read in order of creation", None, self.by_number(self.sieve.query.clone(), stretch)?)
+            (BY_NUMBER, None, self.by_number(self.sieve.query.clone(), stretch)?)
         } else if let Some(found) = self.by_walking(stretch)? {
             ("walk in order of", index, found)
         } else {
@@ -119,10 +138,7 @@ impl<'s, 'v> Search<'s, 'v> {
 
     /// In order of creation, those that satisfy this query and pass the sieve.
     fn by_number(&mut self, query: Document, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
-        let filter = match stretch.numbers() {
-            numbers if numbers.is_empty() => query,
-            numbers => doc! { "$and": [query, numbers] },
-        };
+        let filter = stretch.within(query);
         let is_whole = self.sieve.checks.is_empty();
         let query = Query {
             by_number: Some(stretch.is_backward()),
@@ -207,7 +223,8 @@ impl<'s, 'v> Search<'s, 'v> {
         if !is_behind {
             let key = &self.order.keys[0];
             let way = if key.descending == stretch.is_backward() { Way::Up } else { Way::Down };
-            let lanes = key.indexes.iter().map(|index| self.lane(*index, stretch)).collect();
+            let indexes = key.indexes.iter().filter(|index| self.reader.known.may_have(**index));
+            let lanes = indexes.map(|index| self.lane(*index, stretch)).collect();
             let rest = Stretch { wanted: stretch.wanted - found.len(), ..stretch };
             let walk = Walk { order: &self.order, stretch: rest, way, lanes, place: None };
             let sieve = &mut self.sieve;

@@ -176,6 +176,8 @@ impl<'v> Reader<'v> {
         options.projection = Some(projection);
         options.max_time = self.time_left()?;
         options.sort = by_number.map(|backward| doc! { "n": if backward { -1 } else { 1 } });
+        // A sort of many long bodies would otherwise be refused by a server before 6.0.
+        options.allow_disk_use = by_number.map(|_| true);
         options.batch_size = Some(limit.unwrap_or(batch).clamp(2, BATCH_MAX) as u32);
         options.limit = limit.and_then(|limit| i64::try_from(limit).ok());
         if let Some(IndexStretch { index, from, to }) = stretch {

@@ -125,9 +125,10 @@ fn looks_at_few_documents() {
     let ids = (0..DOCUMENTS).step_by(10).map(|number| number.to_be_bytes().to_vec()).collect();
     let ending = Test::Ending { ending: vec![7], except: [].into() };
     let ending = Filter::Match(Match { index: Index(9), range: Range::full(), test: Some(ending) });
+    let by_all = vec![SortKey { indexes: (4..=11).step_by(7).chain(100..250).map(Index).collect(), descending: true }];
     type Case<'c> = (&'c str, Filter, Vec<SortKey>, u64, [i64; 2]);
     // The filter, the order, how many there are, and how many documents a page may look at, and a page with a count.
-    let cases: [Case<'_>; 26] = [
+    let cases: [Case<'_>; 27] = [
         ("one", Filter::equal(Index(3), 77_u64.to_be_bytes()), vec![], 1, [5, 5]),
         ("ten", ten(77), vec![], 10, [25, 25]),
         ("a quarter", quarter("a"), vec![], 2_500, [50, 50]),
@@ -143,6 +144,7 @@ fn looks_at_few_documents() {
         ("grouped by frequent values", all(), by(2, true), 10_000, [50, 50]),
         ("by names, of which there are two each", all(), by(9, false), 10_000, [200, 200]),
         ("by two keys", all(), [by(9, true), by(3, true)].concat(), 10_000, [400, 400]),
+        ("by many indexes", all(), by_all, 10_000, [100, 100]),
         ("without", all().and(ten(77)).and(quarter("a").not()), vec![], 8, [60, 60]),
         ("all but a value", all().and(quarter("a").not()), vec![], 7_500, [100, 10_100]),
         ("with a date", all().and(present(5)), vec![], 9_800, [60, 11_000]),
