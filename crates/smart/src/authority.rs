@@ -3,11 +3,11 @@
 use fhir::{IssueType, Outcome};
 use repository::{Access, Act, Acts, Key, Name, Permit, Repository, Requester};
 
-use crate::Grant;
 use crate::access_tokens::{Refused, Verified};
 use crate::exchange::{Reply, Request};
 use crate::scope::{Letters, Level, Scope};
 use crate::server::AuthorizationServer;
+use crate::{Client, Grant};
 
 /// Decides the rights of requests.
 pub enum Authority {
@@ -72,7 +72,7 @@ impl Authority {
 
 impl AuthorizationServer {
     /// What a token grants. A scope that nothing can be made of grants nothing.
-    fn rights(&self, repository: &Repository, verified: &Verified) -> Access {
+    pub(crate) fn rights(&self, repository: &Repository, verified: &Verified) -> Access {
         let requester = match self.requester(repository, verified) {
             Ok(requester) => requester,
             Err(outcome) => {
@@ -92,40 +92,65 @@ impl AuthorizationServer {
 
     fn requester(&self, repository: &Repository, verified: &Verified) -> Result<Requester, Outcome> {
         let Verified { client, grant, .. } = verified;
-        let key = |text: &Option<String>| text.as_deref().and_then(Key::parse);
-        let named = client.identifiers.iter().filter_map(|identifier| identifier.split_once('|'));
-        let own = (self.url("clients"), client.id.clone());
-        let identifiers: Vec<_> = named.map(|(system, value)| (system.to_owned(), value.to_owned())).collect();
-        let names = identifiers.iter().cloned().chain([own]);
+        let user = grant.fhir_user.as_deref().and_then(Key::parse);
+        let requester = requester(repository, &self.issuer, client, user)?;
         // A consent that cannot be found permits nothing.
         let unknown = || Key::new("Consent", "-").expect("a type and an id");
         let consents = grant.consents.iter().map(|consent| Key::parse(consent).unwrap_or_else(unknown));
-        let (user, organization) = (key(&grant.fhir_user), key(&client.organization));
-        let mut names: Vec<_> = names.map(|(system, value)| Name::Identifier { system, value }).collect();
-        for key in user.iter().chain(&organization) {
-            names.extend(repository.names(key)?);
-        }
-        let stated = [&grant.purposes, &client.purposes].into_iter().find(|purposes| !purposes.is_empty());
-        let purposes = stated.cloned().unwrap_or_else(|| vec![usual_purpose(grant).to_owned()]);
+        let purposes = if grant.purposes.is_empty() { requester.purposes } else { grant.purposes.clone() };
         Ok(Requester {
-            client: client.id.clone(),
-            client_name: client.name.clone(),
-            user,
-            organization,
-            identifiers,
-            names,
             purposes,
             patient: grant.patient.as_deref().and_then(|id| Key::new("Patient", id)),
             consents: consents.collect(),
-            custodian: client.custodian,
+            custodian: requester.custodian && is_of_system(grant),
+            ..requester
         })
     }
 }
 
+/// Who asks where this person uses this client, or the client asks alone: without a patient in context.
+pub(crate) fn requester(
+    repository: &Repository,
+    issuer: &str,
+    client: &Client,
+    user: Option<Key>,
+) -> Result<Requester, Outcome> {
+    let named = client.identifiers.iter().filter_map(|identifier| identifier.split_once('|'));
+    let own = (format!("{issuer}/clients"), client.id.clone());
+    let identifiers: Vec<_> = named.map(|(system, value)| (system.to_owned(), value.to_owned())).collect();
+    let names = identifiers.iter().cloned().chain([own]);
+    let organization = client.organization.as_deref().and_then(Key::parse);
+    let mut names: Vec<_> = names.map(|(system, value)| Name::Identifier { system, value }).collect();
+    for key in user.iter().chain(&organization) {
+        names.extend(repository.names(key)?);
+    }
+    let purposes = match client.purposes.as_slice() {
+        [] => vec![usual_purpose(user.as_ref()).to_owned()],
+        purposes => purposes.to_vec(),
+    };
+    Ok(Requester {
+        client: client.id.clone(),
+        client_name: client.name.clone(),
+        custodian: client.custodian && user.is_none(),
+        user,
+        organization,
+        identifiers,
+        names,
+        purposes,
+        patient: None,
+        consents: Vec::new(),
+    })
+}
+
+/// Whether nobody stands behind a grant: the record keeper's own system is the keeper only as long as it asks for itself.
+fn is_of_system(grant: &Grant) -> bool {
+    grant.account.is_none() && grant.fhir_user.is_none() && grant.patient.is_none() && grant.consents.is_empty()
+}
+
 /// The purpose of use where nobody states one, of v3-ActReason: patients ask for themselves, staff to treat, and systems to run the service,
 /// which is what patients may opt out of.
-fn usual_purpose(grant: &Grant) -> &'static str {
-    match grant.fhir_user.as_deref().and_then(|user| user.split('/').next()) {
+fn usual_purpose(user: Option<&Key>) -> &'static str {
+    match user.map(Key::collection) {
         Some("Patient" | "RelatedPerson" | "Person") => "PATRQT",
         Some(_) => "TREAT",
         None => "HSYSADMIN",

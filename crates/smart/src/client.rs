@@ -23,7 +23,8 @@ pub struct Client {
     pub identifiers: Vec<String>,
     /// Purposes of use, codes of v3-ActReason, where a request says none: `PATRQT`, `TREAT`, `HRESCH`.
     pub purposes: Vec<String>,
-    /// Whether it is the record keeper's own system, such as the EHR that pushes the records: consents do not narrow what it sees.
+    /// Whether it is the record keeper's own system, such as the EHR that pushes the records: consents do not narrow what it sees where it asks for
+    /// itself, without a person or a patient in context.
     pub custodian: bool,
     /// Shown when people are asked to consent.
     pub client_uri: Option<String>,

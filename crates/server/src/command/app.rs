@@ -64,7 +64,7 @@ struct Add {
     /// What it uses records for, a code of v3-ActReason such as TREAT, PATRQT or HRESCH
     #[arg(long, value_name = "CODE")]
     purpose: Vec<String>,
-    /// It is the record keeper's own system: consents do not narrow what it sees
+    /// It is the record keeper's own system, which asks for itself alone: consents do not narrow what it sees
     #[arg(long)]
     custodian: bool,
     #[command(flatten)]

@@ -134,6 +134,11 @@ impl NewClient {
             () if has(CLIENT_CREDENTIALS) && !signs => {
                 Err(invalid("`client_credentials` and `system/` scopes are only for clients that sign with keys"))
             }
+            () if self.custodian && (!self.redirect_uris.is_empty() || self.grant_types != [CLIENT_CREDENTIALS]) => {
+                Err(invalid(
+                    "the record keeper's own system asks for itself alone: it has no redirect URIs, and only `system/` scopes",
+                ))
+            }
             () if has(CLIENT_CREDENTIALS) != scopes.has_level(Level::System) => {
                 Err(invalid("`client_credentials` and `system/` scopes go together"))
             }

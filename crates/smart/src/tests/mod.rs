@@ -8,6 +8,7 @@ mod events;
 mod external;
 mod harness;
 mod introspect;
+mod keeper;
 mod launch;
 mod refresh;
 mod register;
