@@ -90,7 +90,6 @@ fn told(act: &PersonAct) -> (Act, Ending, &'static str) {
         PersonAct::SignInFailed => (Act::SignIn, Ending::Refused, ""),
         PersonAct::LockedOut => (Act::SignIn, Ending::Refused, "too many attempts"),
         PersonAct::SignedOut => (Act::SignOut, Ending::Success, ""),
-        PersonAct::PatientsSearched { .. } => (Act::SearchType, Ending::Success, "to open an app"),
         PersonAct::Granted { .. } => (Act::Authorize, Ending::Success, ""),
         PersonAct::Refused { .. } => (Act::Authorize, Ending::Refused, "access_denied"),
         PersonAct::Withdrawn { .. } => (Act::Revoke, Ending::Success, ""),

@@ -27,10 +27,6 @@ pub enum PersonAct {
     /// Too many attempts: even the right password is refused for a while.
     LockedOut,
     SignedOut,
-    /// Looked for patients to open an app with.
-    PatientsSearched {
-        found: usize,
-    },
     Granted {
         client: String,
         grant: String,

@@ -72,8 +72,7 @@ impl Visit<'_> {
                 return Ok(self.patient_page(&asked, search, None, Some(problem)));
             }
         };
-        let found = self.search(&wanted)?;
-        self.tell(PersonAct::PatientsSearched { found: found.len() }, Some(&asked.person.account));
+        let found = self.search(&asked, &wanted)?;
         Ok(self.patient_page(&asked, search, Some(found), None))
     }
 
@@ -215,7 +214,7 @@ impl Visit<'_> {
     fn patient(&self, asked: &Asked, chosen: Option<&str>) -> Result<Option<Candidate>, Stop> {
         let launched = asked.launch.as_ref().and_then(|found| found.value.patient.as_deref());
         if let Some(id) = launched {
-            let candidate = self.candidate(&asked.person.account, id)?;
+            let candidate = self.candidate(asked, id)?;
             let text = "the person may not open the app with this patient";
             return candidate.map(Some).ok_or_else(|| asked.refuse("access_denied", text));
         }
@@ -226,7 +225,7 @@ impl Visit<'_> {
             let text = "Choose one of the records".to_owned();
             let again =
                 || self.patient_page(asked, SearchView::default(), None, Some(Problem { field: "patient", text }));
-            let candidate = self.candidate(&asked.person.account, id)?;
+            let candidate = self.candidate(asked, id)?;
             return candidate.map(Some).ok_or_else(|| Stop::Reply(again()));
         }
         let mut candidates = match asked.person.account.is_staff() {

@@ -1,9 +1,11 @@
 //! Whose records somebody may open an app with: a patient their own, and those of the patients who let them act for them; staff any.
 
 use fhir::Outcome;
-use repository::{Key, Millis, query_string};
+use repository::{Acts, Key, Millis, Origin, Permit, Session as Records, query_string};
 
+use super::Asked;
 use super::sharing::{Sharing, active_of};
+use crate::authority::requester;
 use crate::pages::{SearchView, Stop, Visit};
 use crate::people::{Account, NHS_NUMBER, Record};
 
@@ -69,7 +71,7 @@ impl Candidate {
     }
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
     /// The records of which somebody who is not staff may choose one, their own first.
     pub(super) fn candidates(&self, account: &Account) -> Result<Vec<Candidate>, Outcome> {
         let Some(user) = account.user() else { return Ok(Vec::new()) };
@@ -116,17 +118,18 @@ impl Visit<'_> {
     }
 
     /// The record that somebody has chosen, if they may.
-    pub(super) fn candidate(&self, account: &Account, id: &str) -> Result<Option<Candidate>, Outcome> {
+    pub(super) fn candidate(&self, asked: &Asked, id: &str) -> Result<Option<Candidate>, Outcome> {
+        let account = &asked.person.account;
         if !account.is_staff() {
             return Ok(self.candidates(account)?.into_iter().find(|candidate| candidate.id() == id));
         }
         let Some(key) = Key::new("Patient", id) else { return Ok(None) };
-        let record = Record::read(&self.records(), &key)?;
+        let record = self.accounted(asked, |records| Record::read(records, &key))?;
         Ok(record.filter(is_active).map(|record| Candidate { record, proxy: None }))
     }
 
     /// The patients that staff look for.
-    pub(super) fn search(&self, wanted: &Wanted) -> Result<Vec<Candidate>, Stop> {
+    pub(super) fn search(&self, asked: &Asked, wanted: &Wanted) -> Result<Vec<Candidate>, Stop> {
         let query = match wanted {
             Wanted::NhsNumber(number) => {
                 query_string([("identifier", format!("{NHS_NUMBER}|{number}").as_str()), ("active:not", "false")])
@@ -136,9 +139,22 @@ impl Visit<'_> {
                 query_string([("family", family.as_str()), ("birthdate", born.as_str()), ("active:not", "false")])
             }
         };
-        let found = self.records().lookup("Patient", &query, FOUND_MAX)?;
+        let found = self.accounted(asked, |records| records.lookup("Patient", &query, FOUND_MAX))?;
         let candidate = |version| Ok(Candidate { record: Record::of(version)?, proxy: None });
         found.iter().map(candidate).collect()
+    }
+
+    /// What staff see of the patients, and the audit told of it: no more than the API shows them when they use this app, and no less is kept.
+    fn accounted<T>(&self, asked: &Asked, look: impl FnOnce(&Records<'a>) -> Result<T, Outcome>) -> Result<T, Outcome> {
+        let Asked { request, person, .. } = asked;
+        let requester = requester(self.repository, &self.pages.issuer(), &request.client, person.account.user())?;
+        let patients =
+            Permit { of_patient: false, resource_type: Some("Patient"), acts: Acts::SEE, parameters: Vec::new() };
+        let origin = Origin { peer: Some(self.request.peer), request: String::new() };
+        let records = self.repository.open(self.repository.grant(&[patients], requester)?).from(origin);
+        let seen = look(&records)?;
+        records.account().map_or(Ok(()), |ticket| ticket.wait())?;
+        Ok(seen)
     }
 }
 

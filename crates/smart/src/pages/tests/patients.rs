@@ -112,8 +112,6 @@ fn staff_search() {
     assert_eq!(wrong.status, 400);
     assert!(wrong.text().contains("value=\"&#60;i&#62;\"") && wrong.text().contains("href=\"#born\""));
     assert!(wrong.text().contains("aria-describedby=\"born-hint born-problem\""), "{}", wrong.text());
-    let told = house.told();
-    assert_eq!(told[0], PersonAct::PatientsSearched { found: 1 });
 
     let found = ada.submit(&page, "/auth/authorize/search", &[("nhs-number", "9000000009")]);
     let page = ada.submit(&found, "/auth/authorize/patient", &[("patient", "p1")]);
@@ -124,4 +122,45 @@ fn staff_search() {
     let own = peter.get(&request(&[]));
     let form = own.form("/auth/authorize/patient");
     assert_eq!(peter.post("/auth/authorize/search", form, Some("https://ehr.example")).status, 403);
+}
+
+/// What hides a patient from staff in the API hides the patient here, and who is shown finds out by whom.
+#[test]
+fn staff_find_whom_they_may_see_and_are_told_of() {
+    let house = House::new();
+    let seen_by = |house: &House| {
+        house.repository.ledger().settle(None).expect("settled");
+        let records = house.repository.open(Access::full());
+        records.lookup("AuditEvent", "patient=p1&agent=Practitioner/dr1", 100).expect("found").len()
+    };
+    let mut ada = house.signed_in("ada");
+    let page = ada.get(&request(&[]));
+    let joan = [("nhs-number", "9000000009")];
+    assert_eq!(seen_by(&house), 0);
+    let found = ada.submit(&page, "/auth/authorize/search", &joan);
+    assert_eq!((choices(&found), seen_by(&house)), (vec!["p1".to_owned()], 1));
+    let chosen = ada.submit(&found, "/auth/authorize/patient", &[("patient", "p1")]);
+    assert!(chosen.text().contains("the record of Joan Hartley") && seen_by(&house) == 2, "{}", chosen.text());
+
+    // Who is meant, and what the patient does; whether she is found.
+    let deny = house.read("Consent/share-husband").to_string().replace("share-husband", "deny");
+    let deny = deny.replace(r#""type":"permit""#, r#""type":"deny""#);
+    let cases = [
+        ("Practitioner/dr1", "active", false),
+        ("PractitionerRole/dr1role", "active", false),
+        ("Practitioner/dr1", "inactive", true),
+        ("RelatedPerson/rp1", "active", true),
+    ];
+    for (whom, status, is_found) in cases {
+        let deny = deny.replace(r#""status":"active""#, &format!(r#""status":"{status}""#));
+        house.hold(&deny.replace("RelatedPerson/rp1", whom));
+        let before = seen_by(&house);
+        for search in [&joan[..], &[("family", "Hartley"), ("born", "2 4 1955")]] {
+            let shown = ada.submit(&page, "/auth/authorize/search", search);
+            assert_eq!(choices(&shown).contains(&"p1".to_owned()), is_found, "{whom} {status} {search:?}");
+        }
+        let chosen = ada.submit(&found, "/auth/authorize/patient", &[("patient", "p1")]);
+        assert_eq!(chosen.status, if is_found { 200 } else { 400 }, "{whom} {status}");
+        assert_eq!(seen_by(&house) - before, if is_found { 3 } else { 0 }, "{whom} {status}");
+    }
 }
