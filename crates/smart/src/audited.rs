@@ -14,9 +14,10 @@ pub struct Audited;
 impl TokenEvents for Audited {
     fn tell(&self, repository: &Repository, event: TokenEvent) {
         let act = match (event.what, event.refused) {
-            (TokenAct::Introspect, None) => return,
+            (TokenAct::Introspect | TokenAct::RevokeNothing, None) => return,
             (TokenAct::Register, _) => Act::Configure,
-            (TokenAct::Revoke | TokenAct::EndReplayed, _) => Act::Revoke,
+            // A grant ends but once: what somebody can show again is bounded by what was granted.
+            (TokenAct::Revoke, None) | (TokenAct::EndReplayed, _) => Act::Revoke,
             (_, None) => Act::Authorize,
             (_, Some(_)) => Act::Authenticate,
         };

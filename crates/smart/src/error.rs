@@ -24,6 +24,8 @@ pub enum Challenge {
     #[default]
     None,
     Basic,
+    /// A token that counts, in these words of RFC 6750, paragraph 3.
+    Bearer(&'static str),
 }
 
 /// The codes of OAuth that are in use here.
@@ -35,6 +37,8 @@ pub enum ErrorCode {
     UnauthorizedClient,
     UnsupportedGrantType,
     InvalidScope,
+    /// The access token does not count, or there is none.
+    InvalidToken,
     AccessDenied,
     InvalidRedirectUri,
     InvalidClientMetadata,
@@ -51,6 +55,7 @@ impl ErrorCode {
             ErrorCode::UnauthorizedClient => "unauthorized_client",
             ErrorCode::UnsupportedGrantType => "unsupported_grant_type",
             ErrorCode::InvalidScope => "invalid_scope",
+            ErrorCode::InvalidToken => "invalid_token",
             ErrorCode::AccessDenied => "access_denied",
             ErrorCode::InvalidRedirectUri => "invalid_redirect_uri",
             ErrorCode::InvalidClientMetadata => "invalid_client_metadata",
@@ -61,7 +66,7 @@ impl ErrorCode {
 
     const fn status(self) -> u16 {
         match self {
-            ErrorCode::InvalidClient => 401,
+            ErrorCode::InvalidClient | ErrorCode::InvalidToken => 401,
             ErrorCode::AccessDenied => 403,
             ErrorCode::TemporarilyUnavailable => 429,
             ErrorCode::ServerError => 500,
@@ -82,6 +87,7 @@ impl OAuthError {
         let reply = Reply::json(self.code.status(), &body);
         match (self.challenge, self.code) {
             (Challenge::Basic, _) => reply.with("WWW-Authenticate", r#"Basic realm="Flint", charset="UTF-8""#),
+            (Challenge::Bearer(words), _) => reply.with("WWW-Authenticate", words),
             (_, ErrorCode::TemporarilyUnavailable) => reply.with("Retry-After", "60"),
             _ => reply,
         }

@@ -35,6 +35,8 @@ pub enum TokenAct {
     OtherGrant,
     Introspect,
     Revoke,
+    /// A token was given back that did not count.
+    RevokeNothing,
     Register,
     /// An app to be opened for a patient.
     Launch,

@@ -12,7 +12,7 @@ use super::CLIENT_ID_BYTES_MAX;
 use crate::access_tokens::Refused;
 use crate::authority::bearer;
 use crate::desk::Desk;
-use crate::error::{ErrorCode, OAuthError};
+use crate::error::{Challenge, ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request, without_nulls};
 use crate::record::{Stored, set};
 use crate::secret::{Random, hashed, secret};
@@ -80,10 +80,10 @@ impl Desk<'_> {
     /// and with `url`, where the browser is to be sent, for an app that is registered with a launch URL.
     pub(crate) fn launch(&self, request: &Request, event: &mut TokenEvent) -> Result<Reply, OAuthError> {
         let token = request.authorization.and_then(bearer);
-        let Some(token) = token else { return Ok(unauthorized(Refused::CHALLENGE_WITHOUT_TOKEN)) };
+        let token = token.ok_or_else(|| unauthorized(Refused::CHALLENGE_WITHOUT_TOKEN))?;
         let verified = match self.verify(token) {
             Ok(verified) => verified,
-            Err(Refused::InvalidToken) => return Ok(unauthorized(Refused::CHALLENGE)),
+            Err(Refused::InvalidToken) => return Err(unauthorized(Refused::CHALLENGE)),
             Err(Refused::Fault(outcome)) => return Err(outcome.into()),
         };
         event.client = Some(verified.client.id.clone());
@@ -145,8 +145,9 @@ fn is_id(text: &str) -> bool {
     matches!(Reference::parse(&format!("Patient/{text}")), Some(Reference::Relative { id, version: None, .. }) if id == text)
 }
 
-fn unauthorized(challenge: &str) -> Reply {
-    Reply { status: 401, ..Reply::default() }.with("WWW-Authenticate", challenge).with("Cache-Control", "no-store")
+fn unauthorized(challenge: &'static str) -> OAuthError {
+    let error = OAuthError::new(ErrorCode::InvalidToken, "opening an app needs an access token that counts");
+    OAuthError { challenge: Challenge::Bearer(challenge), ..error }
 }
 
 fn name(key: &str) -> String {

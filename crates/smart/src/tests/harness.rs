@@ -122,13 +122,14 @@ impl House {
         let clock = Arc::new(TestClock(AtomicI64::new(NOON)));
         let (web, told) = (Arc::new(Web::default()), Arc::new(Told::default()));
         let definitions = Definitions::r4();
+        let ids = AtomicU64::new(1);
         let setup = Setup {
             store: Arc::new(Embedded::open(directory.path(), clock.clone()).expect("a store")),
             definitions,
             registry: search::Registry::new(definitions, BASE_URL),
             rules: Vec::new(),
             clock: clock.clone(),
-            ids: Arc::new(|| "new".to_owned()),
+            ids: Arc::new(move || format!("new-{}", ids.fetch_add(1, Ordering::Relaxed))),
             base_url: BASE_URL.to_owned(),
             references: References::Accept,
             validation: Validation::default(),
