@@ -8,6 +8,7 @@ use crate::authorize::Granted;
 use crate::clients::Clients;
 use crate::codes::Codes;
 use crate::grants::Grants;
+use crate::people::People;
 use crate::server::AuthorizationServer;
 use crate::signing;
 
@@ -34,6 +35,16 @@ impl<'a> Desk<'a> {
 
     pub fn codes(&self) -> Codes<'a> {
         Codes::new(self.vault(), &self.server.setup.random)
+    }
+
+    /// The grant of this id, when it stands, and who made it has not been signed out of everything since.
+    pub(crate) fn standing(&self, id: &str) -> Result<Option<Grant>, Outcome> {
+        let Some(grant) = self.grants().find(id, self.now)? else { return Ok(None) };
+        let account = match &grant.account {
+            Some(name) => People::new(self.vault()).of_name(name)?,
+            None => None,
+        };
+        Ok(account.is_none_or(|account| account.counts(grant.auth_time)).then_some(grant))
     }
 
     /// Ends a grant, with all of its codes and tokens, and the Consent that was written for it. What it was, when it still was.

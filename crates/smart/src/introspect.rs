@@ -8,7 +8,7 @@ use crate::desk::Desk;
 use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request, without_nulls};
 use crate::refresh_tokens::{Family, Shown};
-use crate::token::launch_context;
+use crate::token::{launch_context, scopes_of};
 use crate::token_event::TokenEvent;
 
 impl Desk<'_> {
@@ -70,14 +70,15 @@ impl Desk<'_> {
     ) -> Result<Option<Value>, OAuthError> {
         let Some(Shown::Current(stored)) = Family::find(self.vault(), token)? else { return Ok(None) };
         let family = &stored.value;
-        let grant = self.grants().find(&family.grant, self.now)?;
-        let Some(grant) = grant.filter(|_| self.now < family.expires && client.may_know_of(&family.client)) else {
+        if self.now >= family.expires || !client.may_know_of(&family.client) {
             return Ok(None);
-        };
+        }
+        let Some(grant) = self.standing(&family.grant)? else { return Ok(None) };
+        let Some(owner) = self.clients().find(&family.client)?.filter(|owner| !owner.disabled) else { return Ok(None) };
         event.about(&grant);
         Ok(Some(json!({
             "active": true,
-            "scope": grant.scope,
+            "scope": scopes_of(&grant, &owner)?.to_string(),
             "client_id": family.client,
             "exp": family.expires / 1000,
             "iat": family.issued / 1000,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{BufRead, IsTerminal, stdin};
 
 use clap::{Args, Subcommand};
-use repository::{Access, Key};
+use repository::{Access, Key, Millis};
 use smart::people::{Account, FHIR_USERS, PASSWORD_BYTES_MAX, People, hash_password};
 use smart::{Random, new_name, system_random};
 
@@ -28,7 +28,7 @@ enum Action {
     Disable(Named),
     /// Let somebody sign in again.
     Enable(Named),
-    /// Set a new password.
+    /// Set a new password; who is signed in is signed out, and the tokens of the apps they allowed count no longer.
     Password(Named),
 }
 
@@ -70,8 +70,8 @@ impl User {
         match self.action {
             Action::Add(add) => add.run(),
             Action::List(list) => list.run(),
-            Action::Disable(named) => named.change(|account| account.disabled = true),
-            Action::Enable(named) => named.change(|account| account.disabled = false),
+            Action::Disable(named) => named.change(Account::disable),
+            Action::Enable(named) => named.change(|account, _| account.disabled = false),
             Action::Password(named) => named.set_password(),
         }
     }
@@ -92,6 +92,7 @@ impl Add {
             vot: None,
             created: state.repository.now().as_millis(),
             disabled: false,
+            since: 0,
         };
         People::new(state.repository.vault()).add(&account)?;
         tell(password);
@@ -112,8 +113,10 @@ impl List {
 }
 
 impl Named {
-    fn change(self, change: impl Fn(&mut Account)) -> Result<(), Box<dyn Error>> {
+    fn change(self, change: impl Fn(&mut Account, Millis)) -> Result<(), Box<dyn Error>> {
         let state = self.data.open_existing()?;
+        let now = state.repository.now().as_millis();
+        let change = |account: &mut Account| change(account, now);
         Ok(People::new(state.repository.vault()).change(&self.name, &system_random(), change)?)
     }
 
@@ -124,7 +127,8 @@ impl Named {
             return Err(format!("there is no account `{}` with a password", self.name).into());
         }
         let (password, hash) = new_password(&system_random())?;
-        people.change(&self.name, &system_random(), |account| account.password = Some(hash.clone()))?;
+        let now = state.repository.now().as_millis();
+        people.change(&self.name, &system_random(), |account| account.set_password(hash.clone(), now))?;
         tell(password);
         Ok(())
     }

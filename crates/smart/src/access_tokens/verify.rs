@@ -13,7 +13,6 @@ use super::{OwnClaims, Verified, revoked_name};
 use crate::desk::Desk;
 use crate::epoch;
 use crate::jose::{self, Algorithm, Expected, Invalid, Type};
-use crate::people::People;
 use crate::scope::{Level, Scopes};
 use crate::{Client, Grant};
 
@@ -112,15 +111,10 @@ impl Desk<'_> {
         let client = client.ok_or(Refused::InvalidToken)?;
         let is_revoked = self.vault().get(&revoked_name(&claims.jti))?.is_some();
         let grant = match &claims.grant {
-            Some(id) => self.grants().find(id, self.now)?,
+            Some(id) => self.standing(id)?,
             None => Some(system_grant(&client, &claims)),
         };
         let grant = grant.filter(|grant| !is_revoked && grant.client == client.id).ok_or(Refused::InvalidToken)?;
-        if let Some(account) = &grant.account
-            && People::new(self.vault()).is_disabled(account)?
-        {
-            return Err(Refused::InvalidToken);
-        }
         let granted = Scopes::parse(&claims.scope).map_err(|_| Refused::InvalidToken)?;
         let scopes = usable(&granted, &client, &grant)?;
         let (issued, expires) = (claims.iat * 1000, claims.exp * 1000);

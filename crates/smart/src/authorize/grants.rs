@@ -121,7 +121,8 @@ impl<'a> Visit<'a> {
         let granted = self.granted().by_account(&asked.person.account.name, self.now)?;
         let user = acting(&asked.person.account, patient);
         let is_same = |grant: &&Grant| {
-            grant.client == asked.request.client.id
+            asked.person.account.counts(grant.auth_time)
+                && grant.client == asked.request.client.id
                 && grant.patient.as_deref() == patient.map(Candidate::id)
                 && grant.fhir_user.as_deref() == user.as_ref().map(Key::as_str)
                 && Scopes::parse(&grant.scope).is_ok_and(|scopes| scopes.cover(&asked.scopes))

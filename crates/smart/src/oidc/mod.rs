@@ -187,6 +187,7 @@ impl Visit<'_> {
             vot: None,
             created: self.now,
             disabled: false,
+            since: 0,
         }
     }
 

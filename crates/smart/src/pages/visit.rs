@@ -63,7 +63,7 @@ impl<'a> Visit<'a> {
         }
         let Some(session) = self.sessions().find(&self.cookie, self.now)? else { return Ok(None) };
         let account = self.people().of_name(&session.account)?;
-        let Some(account) = account.filter(|account| !account.disabled) else { return Ok(None) };
+        let Some(account) = account.filter(|account| account.counts(session.auth_time)) else { return Ok(None) };
         let account = session.shown(account);
         let name = self.name_of(&account)?;
         Ok(Some(SignedIn { account, session, name }))

@@ -8,7 +8,7 @@ mod known;
 mod password;
 
 use fhir::{IssueType, Outcome};
-use repository::{Key, Vault};
+use repository::{Key, Millis, Vault};
 use serde::{Deserialize, Serialize};
 
 use crate::epoch;
@@ -49,6 +49,9 @@ pub struct Account {
     pub created: i64,
     /// May not sign in, and is signed out.
     pub disabled: bool,
+    /// Nothing counts that rests on a sign-in before this time: no session, and no token of what was granted then. Milliseconds since 1970.
+    #[serde(default)]
+    pub since: i64,
 }
 
 /// The accounts.
@@ -58,6 +61,23 @@ pub struct People<'a> {
 }
 
 impl Account {
+    /// May not sign in from now on, and is signed out everywhere.
+    pub fn disable(&mut self, now: Millis) {
+        self.disabled = true;
+        self.since = now;
+    }
+
+    /// Signs in with the password of this Argon2id hash from now on, and is signed out everywhere: whoever knew the former one is, too.
+    pub fn set_password(&mut self, hash: String, now: Millis) {
+        self.password = Some(hash);
+        self.since = now;
+    }
+
+    /// Whether what rests on a sign-in at this time counts.
+    pub(crate) fn counts(&self, auth_time: Millis) -> bool {
+        !self.disabled && auth_time >= self.since
+    }
+
     /// The resource that this person is.
     pub(crate) fn user(&self) -> Option<Key> {
         self.fhir_user.as_deref().and_then(Key::parse)
@@ -127,11 +147,6 @@ impl<'a> People<'a> {
             }
         }
         Err(Outcome::new(IssueType::NotFound, format!("there is no account `{name}`")))
-    }
-
-    /// Whether this is the name of somebody who may do nothing for now.
-    pub(crate) fn is_disabled(&self, name: &str) -> Result<bool, Outcome> {
-        Ok(self.of_name(name)?.is_some_and(|account| account.disabled))
     }
 
     /// Keeps what an identity provider said of somebody who signs in now.

@@ -6,7 +6,7 @@ use super::harness::*;
 use crate::jose::{Algorithm, Type};
 use crate::people::{Account, People};
 use crate::scope::Scopes;
-use crate::{AuthorizationServer, AuthorizationSetup, Registration};
+use crate::{AuthorizationServer, AuthorizationSetup, NewAuth, NewClient, Registration};
 
 #[test]
 fn refuses_tokens_that_are_forged_or_for_something_else() {
@@ -226,6 +226,7 @@ fn tokens_of_disabled_people_do_not_count() {
         vot: None,
         created: NOON,
         disabled: false,
+        since: 0,
     };
     people.add(&account).expect("added");
     let granted = house.granted(&house.app(), "patient/*.rs");
@@ -234,5 +235,56 @@ fn tokens_of_disabled_people_do_not_count() {
     for disabled in [false, true, false] {
         people.change("ann", &random, |account| account.disabled = disabled).expect("changed");
         assert_eq!(house.counts(token), !disabled);
+    }
+}
+
+/// Whoever stole a password, and allowed apps with it, has nothing of it once there is another.
+#[test]
+fn a_new_password_ends_what_was_granted_before() {
+    let house = House::new();
+    let people = People::new(house.repository.vault());
+    let account = Account {
+        name: "ann".to_owned(),
+        subject: "s-ann".to_owned(),
+        password: None,
+        provider: None,
+        fhir_user: Some("Patient/ann".to_owned()),
+        vot: None,
+        created: NOON,
+        disabled: false,
+        since: 0,
+    };
+    people.add(&account).expect("added");
+    let registered = house.register(NewClient { auth: NewAuth::Secret, ..app() });
+    let (client, secret) = (registered.client, registered.secret.expect("a secret"));
+    let own = [("client_id", client.id.as_str()), ("client_secret", secret.as_str())];
+    let redeemed = || {
+        let code = house.code(&house.grant(&client, "patient/*.rs offline_access"));
+        (house.post("/auth/token", &with(redeem(&client.id, &code), &own)), code)
+    };
+    let counts = |granted: &Answer| {
+        let refresh = granted.text("refresh_token").to_owned();
+        let told = house.post("/auth/introspect", &[&own[..], &[("token", &refresh)]].concat());
+        let again = [&own[..], &[("grant_type", "refresh_token"), ("refresh_token", &refresh)]].concat();
+        let is_access = house.counts(granted.text("access_token"));
+        (is_access, told.json["active"] == true, house.post("/auth/token", &again).status == 200)
+    };
+    let random = crate::system_random();
+    let changes: [&dyn Fn(&mut Account); 2] =
+        [&|account| account.set_password("x".to_owned(), house.desk().now), &|account| {
+            account.disable(house.desk().now);
+            account.disabled = false;
+        }];
+    for change in changes {
+        let (before, _) = redeemed();
+        let code = house.code(&house.grant(&client, "patient/*.rs offline_access"));
+        assert_eq!(counts(&redeemed().0), (true, true, true));
+        house.clock.pass(10_000);
+        people.change("ann", &random, change).expect("changed");
+        assert_eq!(counts(&before), (false, false, false));
+        let late = house.post("/auth/token", &with(redeem(&client.id, &code), &own));
+        assert_eq!(late.outcome(), (400, "invalid_grant"));
+        house.clock.pass(10_000);
+        assert_eq!(counts(&redeemed().0), (true, true, true));
     }
 }

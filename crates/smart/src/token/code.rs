@@ -32,7 +32,7 @@ impl Desk<'_> {
         if !is_meant || !code.is_answered_by(verifier) {
             return Err(invalid_grant());
         }
-        let grant = self.grants().find(&code.grant, self.now)?.ok_or_else(invalid_grant)?;
+        let grant = self.standing(&code.grant)?.ok_or_else(invalid_grant)?;
         event.about(&grant);
         let scopes = scopes_of(&grant, client)?;
         let mut edits = vec![stored.spend()];

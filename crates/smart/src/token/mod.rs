@@ -70,7 +70,7 @@ impl Client {
 }
 
 /// What of a grant its client may have now.
-fn scopes_of(grant: &Grant, client: &Client) -> Result<Scopes, OAuthError> {
+pub(crate) fn scopes_of(grant: &Grant, client: &Client) -> Result<Scopes, OAuthError> {
     Ok(Scopes::parse(&grant.scope)?.within(&Scopes::parse(&client.scope)?))
 }
 

@@ -24,7 +24,7 @@ impl Desk<'_> {
         if stored.value.client != client.id || self.now >= stored.value.expires {
             return Err(invalid_grant());
         }
-        let grant = self.grants().find(&stored.value.grant, self.now)?.ok_or_else(invalid_grant)?;
+        let grant = self.standing(&stored.value.grant)?.ok_or_else(invalid_grant)?;
         event.about(&grant);
         let granted = scopes_of(&grant, client)?;
         let scopes = match request.field("scope")? {

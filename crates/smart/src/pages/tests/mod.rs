@@ -149,6 +149,7 @@ impl House {
             vot: None,
             created: NOON,
             disabled: false,
+            since: 0,
         };
         People::new(self.repository.vault()).add(&account).expect("added");
     }

@@ -181,6 +181,29 @@ fn sessions_end() {
     assert!(!is_in(&mut disabled), "disabled");
 }
 
+/// Whoever signed in before does so no longer once there is a new password, or the account was disabled for a while.
+#[test]
+fn a_new_password_ends_sessions() {
+    let house = House::new();
+    let people = People::new(house.repository.vault());
+    let is_in = |browser: &mut Browser<'_>| !browser.get("/auth/manage").text().contains("<h1>Sign in</h1>");
+    let change = |change: &dyn Fn(&mut Account)| {
+        house.time.advance(1);
+        people.change("joan", &crate::system_random(), change).expect("changed");
+    };
+    let now = || house.time.now();
+    let (mut joan, mut omar) = (house.signed_in("joan"), house.signed_in("omar"));
+    assert!(is_in(&mut joan));
+    change(&|account| account.set_password(password(), now()));
+    assert!(!is_in(&mut joan) && is_in(&mut omar));
+    let mut joan = house.signed_in("joan");
+    assert!(is_in(&mut joan));
+    change(&|account| account.disable(now()));
+    change(&|account| account.disabled = false);
+    assert!(!is_in(&mut joan) && is_in(&mut omar));
+    assert!(is_in(&mut house.signed_in("joan")));
+}
+
 #[test]
 fn names_people() {
     let house = House::new();
