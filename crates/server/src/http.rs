@@ -19,7 +19,7 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::audit::Ticket;
-use repository::{Once, Origin};
+use repository::{Access, Once, Origin};
 use search::{parse_query_string, query_string};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -196,7 +196,7 @@ impl Exchange {
             _ if state.directory == Directory::Open && !self.form.has_token && interaction.is_open() => {
                 state.authority.open_access()
             }
-            _ => state.authority.access(&state.repository, authorization).inspect_err(|outcome| {
+            _ => access(state, authorization).await.inspect_err(|outcome| {
                 if self.form.has_token {
                     intruders::tell(state, outcome, &self.origin(state, head));
                 }
@@ -301,7 +301,7 @@ fn parse_form(bytes: &Bytes) -> Result<Vec<(String, String)>, Outcome> {
 struct Work {
     state: Arc<State>,
     form: Form,
-    access: repository::Access,
+    access: Access,
     origin: Origin,
     once: Option<Once>,
     call: Call,
@@ -361,12 +361,22 @@ impl Work {
     }
 }
 
+/// The rights of a caller. Where keys of another issuer may have to be fetched, that waits on a thread of its own: nobody else waits with it.
+async fn access(state: &Arc<State>, authorization: Option<&str>) -> Result<Access, Outcome> {
+    if !state.authority.may_wait(&state.repository, authorization) {
+        return state.authority.access(&state.repository, authorization);
+    }
+    let (shared, authorization) = (state.clone(), authorization.map(str::to_owned));
+    let look = move || shared.authority.access(&shared.repository, authorization.as_deref());
+    elsewhere(state, false, look).await?
+}
+
 /// Runs work that blocks on a thread of its own, when its turn comes. What may write is never given up: the caller must learn how it ended.
-async fn elsewhere(
+async fn elsewhere<T: Send + 'static>(
     state: &State,
     may_write: bool,
-    work: impl FnOnce() -> Done + Send + 'static,
-) -> Result<Done, Outcome> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Outcome> {
     let limit = state.limits.answer_timeout;
     let turn = tokio::time::timeout(limit, state.turns.clone().acquire_owned()).await;
     let turn = turn.map_err(|_| slow(limit))?;

@@ -33,6 +33,13 @@ impl Authority {
         Ok(verified.access(|verified| server.rights(repository, verified)).clone())
     }
 
+    /// Whether [`Authority::access`] may wait until keys of another issuer are fetched, and so belongs on a thread that may block.
+    pub fn may_wait(&self, repository: &Repository, authorization: Option<&str>) -> bool {
+        let Authority::On(server) = self else { return false };
+        let token = authorization.and_then(bearer);
+        token.is_some_and(|token| server.desk(repository).may_wait(token))
+    }
+
     /// The rights of who needs none: for what is open to everybody.
     pub fn open_access(&self) -> Access {
         match self {

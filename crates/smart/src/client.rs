@@ -26,6 +26,9 @@ pub struct Client {
     /// Whether it is the record keeper's own system, such as the EHR that pushes the records: consents do not narrow what it sees where it asks for
     /// itself, without a person or a patient in context.
     pub custodian: bool,
+    /// Whether it registered itself: then nobody here knows it, and what it names is asked with care.
+    #[serde(default)]
+    pub self_registered: bool,
     /// Shown when people are asked to consent.
     pub client_uri: Option<String>,
     pub logo_uri: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fhir::Outcome;
+use fhir::{IssueType, Outcome};
 use serde_json::json;
 
 use crate::exchange::Reply;
@@ -111,6 +111,9 @@ impl From<InvalidScope> for OAuthError {
 /// What goes wrong inside goes to the log alone.
 impl From<Outcome> for OAuthError {
     fn from(outcome: Outcome) -> OAuthError {
+        if outcome.issues.iter().any(|issue| issue.code == IssueType::Transient) {
+            return OAuthError::new(ErrorCode::TemporarilyUnavailable, "the server has too much to do at the moment");
+        }
         tracing::error!(%outcome, "the authorization server failed");
         OAuthError::new(ErrorCode::ServerError, "the server failed; nothing was changed")
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use fhir::{IssueType, Outcome};
 use repository::Key;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::{LIFETIME_MAX, Verified};
 use crate::Grant;
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
-use crate::jose::{self, Algorithm, Claims, Expected, KeySet, Place};
+use crate::jose::{self, Algorithm, Claims, Expected, KeySet, Place, Unverified};
 use crate::people::ceiling;
 use crate::scope::Scopes;
 
@@ -70,7 +71,10 @@ impl Desk<'_> {
             now: self.now_s(),
         };
         let verify = |keys: &KeySet| jose::verify(token, keys, &expected);
-        let claims = self.server.key_sets.verify(place, self.now, verify)?;
+        let claims = self.server.key_sets.verify(place, self.now, verify).map_err(|error| match error {
+            Unverified::Invalid(invalid) => invalid.into(),
+            Unverified::Busy => Refused::Fault(Outcome::new(IssueType::Transient, error.to_string())),
+        })?;
         self.stand_external(issuer, &claims)
     }
 
@@ -109,6 +113,7 @@ impl Desk<'_> {
             identifiers: vec![format!("{}|{name}", issuer.issuer)],
             purposes: issuer.purposes.clone(),
             custodian: false,
+            self_registered: false,
             client_uri: None,
             logo_uri: None,
             tos_uri: None,

@@ -12,7 +12,7 @@ use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
 use crate::error::{Challenge, ErrorCode, OAuthError};
 use crate::exchange::Request;
-use crate::jose::{self, Algorithm, Claims, Expected, Invalid, KeySet, Place, SKEW_S};
+use crate::jose::{self, Algorithm, Claims, Expected, Invalid, KeySet, Place, SKEW_S, Unverified};
 use crate::record::add;
 use crate::refresh_tokens::{self, Family};
 use crate::secret::hashed;
@@ -57,6 +57,10 @@ impl Desk<'_> {
         let known = match self.prove(&shown) {
             Ok(client) => client,
             Err(Refused::Fault(outcome)) => return Err(outcome.into()),
+            Err(Refused::Busy) => {
+                let text = "the keys of clients are slow to fetch: try again in a minute";
+                return Err(OAuthError::new(ErrorCode::TemporarilyUnavailable, text));
+            }
             Err(Refused::Unproven) => None,
         };
         known.ok_or_else(|| refused(shown.challenge))
@@ -93,7 +97,8 @@ impl Desk<'_> {
             }
             (ClientAuth::JwksUri(url), Proof::Assertion(assertion)) => {
                 let judge = |keys: &KeySet| self.judge(&client, assertion, keys);
-                self.accept(&client, self.server.key_sets.verify(Place::JwksUri(url), self.now, judge)?)?
+                let place = if client.self_registered { Place::OfStranger(url) } else { Place::JwksUri(url) };
+                self.accept(&client, self.server.key_sets.verify(place, self.now, judge)?)?
             }
             _ => false,
         };
@@ -184,6 +189,8 @@ impl<'a> Shown<'a> {
 /// Why a client is not the one.
 enum Refused {
     Unproven,
+    /// Too many wait for keys of clients.
+    Busy,
     Fault(Outcome),
 }
 
@@ -196,6 +203,15 @@ impl From<Outcome> for Refused {
 impl From<Invalid> for Refused {
     fn from(_: Invalid) -> Refused {
         Refused::Unproven
+    }
+}
+
+impl From<Unverified> for Refused {
+    fn from(unverified: Unverified) -> Refused {
+        match unverified {
+            Unverified::Invalid(invalid) => invalid.into(),
+            Unverified::Busy => Refused::Busy,
+        }
     }
 }
 

@@ -119,6 +119,7 @@ impl Metadata {
             logo_uri: self.logo_uri,
             tos_uri: self.tos_uri,
             policy_uri: self.policy_uri,
+            self_registered: true,
             ..NewClient::default()
         })
     }

@@ -4,9 +4,11 @@
 //! - Whoever verifies says which algorithms count; what a token's header says only chooses among them, and `none` and shared secrets are never among them.
 //! - A key signs with the algorithms of its own type and curve only.
 
+mod fetch;
 mod jwk;
+mod key_sets;
 mod private;
-mod remote;
+mod public;
 mod token;
 
 #[cfg(test)]
@@ -14,10 +16,11 @@ mod tests;
 
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, RsaParameters};
 
+pub use fetch::{Fetch, FetchError, Https};
 pub use jwk::{InvalidKeys, Jwk, KEYS_MAX, KeySet};
+pub use key_sets::KeySets;
+pub(crate) use key_sets::{Place, Unverified};
 pub use private::{PrivateKey, Unsigned};
-pub(crate) use remote::Place;
-pub use remote::{Fetch, FetchError, Https, KeySets};
 pub(crate) use token::SKEW_S;
 pub use token::{Claims, Expected, Invalid, Type, issuer_of, verify};
 

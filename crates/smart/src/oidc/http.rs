@@ -18,13 +18,13 @@ pub trait Http: Fetch {
 impl Http for Https {
     fn post(&self, url: &str, form: &str) -> Result<Vec<u8>, FetchError> {
         check(url)?;
-        let request = self.0.post(url).header("Content-Type", "application/x-www-form-urlencoded");
+        let request = self.agent.post(url).header("Content-Type", "application/x-www-form-urlencoded");
         read(url, request.header("Accept", "application/json").send(form))
     }
 
     fn get_with(&self, url: &str, access_token: &str) -> Result<Vec<u8>, FetchError> {
         check(url)?;
-        let request = self.0.get(url).header("Authorization", format!("Bearer {access_token}"));
+        let request = self.agent.get(url).header("Authorization", format!("Bearer {access_token}"));
         read(url, request.header("Accept", "application/json").call())
     }
 }

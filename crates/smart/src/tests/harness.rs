@@ -60,6 +60,8 @@ impl TestClock {
 pub(super) struct Web {
     pub(super) pages: Mutex<HashMap<String, String>>,
     pub(super) asked: AtomicU64,
+    /// How often that was for somebody whom nobody knows.
+    pub(super) asked_in_public: AtomicU64,
 }
 
 impl Web {
@@ -76,6 +78,11 @@ impl Fetch for Web {
     fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.pages.lock().unwrap().get(url).map(|page| page.clone().into_bytes()).ok_or(FetchError)
+    }
+
+    fn get_public(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        self.asked_in_public.fetch_add(1, Ordering::Relaxed);
+        self.get(url)
     }
 }
 

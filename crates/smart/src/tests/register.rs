@@ -162,3 +162,24 @@ fn checks_what_is_registered_by_hand() {
     assert_eq!(error, Some(ClientError::Invalid(InvalidClient::RedirectUri("x".to_owned()))));
     assert_eq!(clients.list(None).expect("a list").len(), 6);
 }
+
+/// Only what strangers name is asked at public addresses alone: an operator's system may be next door.
+#[test]
+fn keys_of_strangers_are_fetched_in_public() {
+    let house = House::with(Registration::Open, Vec::new());
+    let key = key("k", Algorithm::Es384);
+    let url = "https://app.example/jwks";
+    house.web.publish(url, jwks(&[&key]));
+    let ask = |client: &str| {
+        let assertion = assertion(&key, client, "1", json!({}));
+        let form =
+            [("client_assertion_type", ASSERTION_TYPE), ("client_assertion", assertion.as_str()), ("token", "x")];
+        let status = house.post("/auth/introspect", &form).status;
+        (status, house.web.asked(), house.web.asked_in_public.load(std::sync::atomic::Ordering::Relaxed))
+    };
+    let metadata = metadata(json!({ "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": url }));
+    let stranger = register(&house, &metadata);
+    assert_eq!(ask(stranger.text("client_id")), (200, 1, 1));
+    let known = house.register(NewClient { auth: NewAuth::JwksUri(url.to_owned()), ..system(&key) }).client;
+    assert_eq!(ask(&known.id), (200, 2, 1));
+}

@@ -216,6 +216,7 @@ pub(super) fn client(id: &str) -> Client {
         identifiers: Vec::new(),
         purposes: Vec::new(),
         custodian: false,
+        self_registered: false,
         client_uri: Some("https://app.example/about".to_owned()),
         logo_uri: Some("https://app.example/logo.png".to_owned()),
         tos_uri: Some("javascript:alert(1)".to_owned()),

@@ -69,6 +69,10 @@ impl Fetch for Mock {
         };
         Ok(answer.to_string().into_bytes())
     }
+
+    fn get_public(&self, _url: &str) -> Result<Vec<u8>, FetchError> {
+        Err(FetchError)
+    }
 }
 
 impl Http for Mock {
