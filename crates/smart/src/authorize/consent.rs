@@ -103,7 +103,6 @@ fn whose(patient: Option<&Candidate>, is_staff: bool) -> String {
 }
 
 fn app(client: &Client, redirect_uri: &str) -> AppView {
-    let is_https = |url: &&String| url.starts_with("https://");
     let is_web = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
     let link =
         |url: &Option<String>, text: String| url.as_ref().filter(is_web).map(|href| Link { href: href.clone(), text });
@@ -114,7 +113,6 @@ fn app(client: &Client, redirect_uri: &str) -> AppView {
     ];
     AppView {
         name: client.name.clone(),
-        logo: client.logo_uri.as_ref().filter(is_https).cloned(),
         address: Uri::parse(redirect_uri).map_or("", |uri| uri.host).to_owned(),
         links: links.into_iter().flatten().collect(),
     }

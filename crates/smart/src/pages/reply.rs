@@ -20,7 +20,7 @@ pub(super) fn style() -> Reply {
     Reply { status: 200, headers, body: STYLE.into() }
 }
 
-/// A page. Its forms may also lead to `targets`, sources of a Content Security Policy: Chromium asks for it along a redirect too.
+/// A page. It loads nothing from elsewhere: no app learns who looks, and from where, before it is allowed anything. Its forms may also lead to `targets`, sources of a Content Security Policy: Chromium asks for it along a redirect too.
 pub(super) fn page(status: u16, template: &impl Template, targets: &[String]) -> Reply {
     // Only writing to the text can fail, and that cannot.
     let body = template.render().unwrap_or_default();
@@ -30,7 +30,7 @@ pub(super) fn page(status: u16, template: &impl Template, targets: &[String]) ->
         form_action.push_str(target);
     }
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' https: data:; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'none'; style-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
     );
     let headers = vec![
         ("Content-Type", "text/html; charset=utf-8".to_owned()),

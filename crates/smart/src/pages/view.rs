@@ -107,8 +107,6 @@ pub(crate) struct ConsentView {
 
 pub(crate) struct AppView {
     pub(crate) name: String,
-    /// An `https` URL.
-    pub(crate) logo: Option<String>,
     /// The host where it is.
     pub(crate) address: String,
     pub(crate) links: Vec<Link>,
