@@ -21,8 +21,8 @@ pub use jwk::{InvalidKeys, Jwk, KEYS_MAX, KeySet};
 pub use key_sets::KeySets;
 pub(crate) use key_sets::{Place, Unverified};
 pub use private::{PrivateKey, Unsigned};
-pub(crate) use token::SKEW_S;
 pub use token::{Claims, Expected, Invalid, Type, issuer_of, verify};
+pub(crate) use token::{SKEW_S, unverified};
 
 /// An algorithm that signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,6 +71,12 @@ impl Providers {
         let subject = claims.text("sub").filter(|subject| (1..=SUBJECT_BYTES_MAX).contains(&subject.len()));
         let subject = subject.ok_or("the ID token has no subject")?.to_owned();
         let vot = vot(provider, &claims)?;
+        // The access token came from the token endpoint itself, and may only speak against the ID token.
+        if jose::unverified(&tokens.access_token, "vot")
+            .is_some_and(|said| vot.as_ref().is_some_and(|vot| *vot != said))
+        {
+            return Err("the access token has another vector of trust");
+        }
         let about = self.http.get_with(&configuration.userinfo_endpoint, &tokens.access_token);
         let about = about.map_err(|_| "the UserInfo cannot be had")?;
         let mut about: Map<String, Value> =

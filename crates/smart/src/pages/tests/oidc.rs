@@ -46,6 +46,8 @@ pub(super) struct Mock {
     about: Mutex<Map<String, Value>>,
     /// What the browser was sent with.
     asked: Mutex<Vec<(String, String)>>,
+    /// The vector of trust in its access token, which is no JWT where that is null.
+    access_vot: Mutex<Value>,
     /// With which it signs; `None` for the right one.
     algorithm: Mutex<Option<Algorithm>>,
     is_down: Mutex<bool>,
@@ -107,11 +109,17 @@ impl Http for Mock {
         let claims = with(claims, &self.id_token.lock().expect("no panic"));
         let algorithm = self.algorithm.lock().expect("no panic").unwrap_or(Algorithm::Rs512);
         let id_token = key(algorithm).sign(Type::Jwt, &claims).expect("signed");
-        Ok(json!({ "access_token": "for-userinfo", "id_token": id_token }).to_string().into_bytes())
+        let access_token = match &*self.access_vot.lock().expect("no panic") {
+            Value::Null => "for-userinfo".to_owned(),
+            vot => key(algorithm).sign(Type::Jwt, &json!({ "vot": vot })).expect("signed"),
+        };
+        Ok(json!({ "access_token": access_token, "id_token": id_token }).to_string().into_bytes())
     }
 
     fn get_with(&self, url: &str, access_token: &str) -> Result<Vec<u8>, FetchError> {
-        assert_eq!((url, access_token), (format!("{ISSUER}/userinfo").as_str(), "for-userinfo"));
+        assert_eq!(url, format!("{ISSUER}/userinfo"));
+        let is_opaque = self.access_vot.lock().expect("no panic").is_null();
+        assert_eq!(access_token == "for-userinfo", is_opaque);
         let about = json!({ "sub": "person-1", "nhs_number": "9000000009", "identity_proofing_level": "P9" });
         Ok(with(about, &self.about.lock().expect("no panic")).to_string().into_bytes())
     }
@@ -172,6 +180,17 @@ fn asks_the_provider_as_it_wants_to_be_asked() {
     let asked = house.mock.asked.lock().expect("no panic").clone();
     assert_eq!((first(&asked, "vtr"), first(&asked, "prompt")), ("", ""));
     assert_eq!(browser.get("/auth/oidc/none").status, 404);
+}
+
+/// NHS login says how sure it is in both tokens: both must say the same.
+#[test]
+fn the_access_token_must_not_speak_against_the_id_token() {
+    let house = House::new();
+    for (vot, status) in [(Value::Null, 303), (json!("P9.Cp.Cd"), 303), (json!("P5.Cp.Cd"), 502), (json!("P9.Cm"), 502)]
+    {
+        *house.mock.access_vot.lock().expect("no panic") = vot.clone();
+        assert_eq!(sign_in(&house, "nhs", json!({}), json!({})).status, status, "{vot}");
+    }
 }
 
 #[test]
