@@ -10,7 +10,6 @@ use crate::codes::Codes;
 use crate::grants::Grants;
 use crate::people::People;
 use crate::server::AuthorizationServer;
-use crate::signing;
 
 /// The authorization server at work on one repository, at one moment.
 #[derive(Clone, Copy)]
@@ -56,11 +55,6 @@ impl<'a> Desk<'a> {
             granted.settle(&records, &self.server.issuer, grant, self.now)?;
         }
         Ok(ended)
-    }
-
-    /// Makes keys that sign from now on. What the former ones signed counts until it expires.
-    pub fn rotate_keys(&self) -> Result<(), Outcome> {
-        signing::rotate(self.vault(), &self.server.setup.random, self.now)
     }
 
     pub(crate) fn vault(&self) -> Vault<'a> {

@@ -60,4 +60,5 @@ pub use grants::Grants;
 pub use pages::{Pages, PagesSetup};
 pub use secret::{Random, new_name, system_random};
 pub use server::{AuthorizationServer, AuthorizationSetup};
+pub use signing::{FormerKeys, rotate_keys};
 pub use token_event::{TokenAct, TokenEvent, TokenEvents};

@@ -85,7 +85,7 @@ impl Signing {
                 }
                 // Another process may be faster: then its keys are read.
                 stored => {
-                    renew(vault, stored, random, now)?;
+                    renew(vault, stored, random, now, FormerKeys::Keep)?;
                 }
             }
         }
@@ -96,13 +96,28 @@ impl Signing {
     }
 }
 
-/// Makes keys that sign from now on; what the former ones signed counts as before.
-pub(crate) fn rotate(vault: Vault<'_>, random: &Random, now: Millis) -> Result<(), Outcome> {
-    while !renew(vault, Stored::find(vault, NAME.to_owned())?, random, now)? {}
+/// What becomes of what former keys signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormerKeys {
+    /// It counts until it expires.
+    Keep,
+    /// It counts no longer: somebody else may have a key.
+    Drop,
+}
+
+/// Makes keys that sign from now on.
+pub fn rotate_keys(vault: Vault<'_>, random: &Random, now: Millis, former: FormerKeys) -> Result<(), Outcome> {
+    while !renew(vault, Stored::find(vault, NAME.to_owned())?, random, now, former)? {}
     Ok(())
 }
 
-fn renew(vault: Vault<'_>, stored: Option<Stored<StoredRing>>, random: &Random, now: Millis) -> Result<bool, Outcome> {
+fn renew(
+    vault: Vault<'_>,
+    stored: Option<Stored<StoredRing>>,
+    random: &Random,
+    now: Millis,
+    former: FormerKeys,
+) -> Result<bool, Outcome> {
     let mut ring = StoredRing {
         access: StoredKey::generate(Algorithm::Es256, random).map_err(unusable)?,
         id: StoredKey::generate(Algorithm::Rs256, random).map_err(unusable)?,
@@ -112,7 +127,9 @@ fn renew(vault: Vault<'_>, stored: Option<Stored<StoredRing>>, random: &Random, 
     let edit: Edit = match stored {
         None => add(NAME, &ring),
         Some(stored) => {
-            ring.former = stored.value.retired(now).map_err(unusable)?;
+            if former == FormerKeys::Keep {
+                ring.former = stored.value.retired(now).map_err(unusable)?;
+            }
             stored.replace(&ring)
         }
     };

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod export;
 mod import;
+mod keys;
 mod package;
 mod serve;
 mod terminology;
@@ -43,6 +44,8 @@ enum Command {
     App(app::App),
     /// People who may sign in.
     User(user::User),
+    /// The keys that sign tokens.
+    Keys(keys::Keys),
     /// Packages of profiles and other definitions.
     Package(package::Package),
     /// The audit: who saw and did what.
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Restore(restore) => restore.run(),
         Command::App(app) => app.run(),
         Command::User(user) => user.run(),
+        Command::Keys(keys) => keys.run(),
         Command::Package(package) => package.run(),
         Command::Audit(audit) => audit.run(),
         Command::Terminology(terminology) => terminology.run(),

@@ -6,7 +6,7 @@ use super::harness::*;
 use crate::jose::{Algorithm, Type};
 use crate::people::{Account, People};
 use crate::scope::Scopes;
-use crate::{AuthorizationServer, AuthorizationSetup, NewAuth, NewClient, Registration};
+use crate::{AuthorizationServer, AuthorizationSetup, FormerKeys, NewAuth, NewClient, Registration, rotate_keys};
 
 #[test]
 fn refuses_tokens_that_are_forged_or_for_something_else() {
@@ -194,7 +194,11 @@ fn keys_are_renewed_and_former_ones_count_until_their_tokens_expire() {
     let before = house.granted(&app, "patient/*.rs");
     let first = kids();
     assert_eq!(first.len(), 2);
-    house.desk().rotate_keys().expect("renewed");
+    let rotate = |former| {
+        let (vault, random) = (house.repository.vault(), crate::system_random());
+        rotate_keys(vault, &random, house.desk().now, former).expect("renewed");
+    };
+    rotate(FormerKeys::Keep);
     let both = kids();
     assert_eq!(both.len(), 4);
     assert_eq!(both[2..], first);
@@ -210,6 +214,14 @@ fn keys_are_renewed_and_former_ones_count_until_their_tokens_expire() {
     assert!(kids().ends_with(&both[..2]));
     let published = house.get("/auth/jwks").json.to_string();
     assert!(!published.contains("\"d\"") && !published.contains("pkcs8"));
+    // Somebody may have stolen one.
+    let stolen = house.granted(&app, "patient/*.rs");
+    assert!(house.counts(stolen.text("access_token")));
+    let former = kids();
+    rotate(FormerKeys::Drop);
+    assert!(!house.counts(stolen.text("access_token")));
+    assert!(kids().len() == 2 && kids().iter().all(|kid| !former.contains(kid)));
+    assert!(house.counts(house.granted(&app, "patient/*.rs").text("access_token")));
 }
 
 /// Tokens of somebody's apps count as long as the account does, also where they were seen before.
