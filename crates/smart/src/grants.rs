@@ -1,7 +1,7 @@
 //! Where grants are kept.
 
 use fhir::Outcome;
-use repository::Vault;
+use repository::{Edit, Vault};
 
 use crate::Grant;
 use crate::epoch;
@@ -44,6 +44,11 @@ impl<'a> Grants<'a> {
     pub fn list(&self, after: Option<&str>) -> Result<Vec<Grant>, Outcome> {
         let values = self.vault.list("grant/", after.map(name).as_deref(), LIST_MAX)?;
         values.iter().map(|(name, value)| parse(name, value)).collect()
+    }
+
+    /// The edit that clears a grant of which nothing counts any longer.
+    pub(crate) fn removal(&self, grant: &Grant) -> Edit {
+        Edit::remove(name(&grant.id))
     }
 
     /// Ends a grant: none of its tokens counts from now on, in any process. What it was, when it still was; whoever ends it must see to the Consent

@@ -15,8 +15,8 @@ const STEPS_MAX: usize = 50;
 /// Names are hashes, so a step shows how much is over everywhere. Where it is less than one in so many, the rest waits.
 const WORTH: usize = 10;
 
-/// What runs out, by the beginning of its name.
-const KINDS: [&str; 7] = ["code/", "jti/", "launch/", "oidc/", "refresh/", "revoked/", "session/"];
+/// What runs out, by the beginning of its name. Grants that have no end stay.
+const KINDS: [&str; 8] = ["code/", "grant/", "jti/", "launch/", "oidc/", "refresh/", "revoked/", "session/"];
 
 /// How far it has come.
 #[derive(Default)]

@@ -18,10 +18,10 @@ use crate::pages::{Stop, Visit};
 use crate::people::{Account, is_proven};
 use crate::scope::{Level, Scopes};
 use crate::secret::{Random, new_name};
-use crate::{Client, Codes, Grant, Grants};
+use crate::{CODE_AGE_MAX, Client, Codes, Grant, Grants};
 
-/// How many grants of a person or on a record are looked at.
-pub(crate) const GRANTS_MAX: usize = 500;
+/// How many names of grants are read from the vault at once.
+const LIST_PAGE: usize = 500;
 
 /// The grants of people.
 pub(crate) struct Granted<'a> {
@@ -45,23 +45,59 @@ impl<'a> Granted<'a> {
     }
 
     fn listed(&self, prefix: &str, now: Millis) -> Result<Vec<Grant>, Outcome> {
-        let (mut grants, mut gone) = (Vec::new(), Vec::new());
-        for (name, _) in self.vault.list(prefix, None, GRANTS_MAX)? {
-            match self.grants.find(&name[prefix.len()..], now)? {
-                Some(grant) => grants.push(grant),
-                None => gone.push(Edit::remove(name)),
+        Ok(self.entries(prefix, now)?.into_iter().map(|(grant, _)| grant).collect())
+    }
+
+    /// The grants that are named so, with what stands beside their names; names of what is gone are cleared.
+    fn entries(&self, prefix: &str, now: Millis) -> Result<Vec<(Grant, Vec<u8>)>, Outcome> {
+        let (mut entries, mut gone) = (Vec::new(), Vec::new());
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.vault.list(prefix, after.as_deref(), LIST_PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            for (name, value) in page {
+                match self.grants.find(&name[prefix.len()..], now)? {
+                    Some(grant) => entries.push((grant, value)),
+                    None => gone.push(Edit::remove(name)),
+                }
             }
         }
         if !gone.is_empty() {
             self.vault.edit(gone)?;
         }
-        Ok(grants)
+        Ok(entries)
+    }
+
+    /// Clears those that `grant` stands for as well: the same app, record and person, no more than it allows, and no token left that counts.
+    fn clear_former(&self, grant: &Grant, now: Millis) -> Result<(), Outcome> {
+        let Some(account) = &grant.account else { return Ok(()) };
+        let scopes = Scopes::parse(&grant.scope).unwrap_or_default();
+        let is_covered = |former: &Grant| {
+            former.id != grant.id
+                && is_same(former, grant)
+                && Scopes::parse(&former.scope).is_ok_and(|former| scopes.cover(&former))
+                && former.expires.unwrap_or(Millis::MAX) <= grant.expires.unwrap_or(Millis::MAX)
+                && former.consents.iter().all(|consent| grant.consents.contains(consent))
+        };
+        let entries = self.entries(&format!("granted/account/{account}/"), now)?;
+        let mut edits = Vec::new();
+        for (former, _) in entries.iter().filter(|(former, lasts)| is_covered(former) && is_over(lasts, now)) {
+            edits.push(self.grants.removal(former));
+            edits.extend(names(former).map(Edit::remove));
+        }
+        if !edits.is_empty() {
+            self.vault.edit(edits)?;
+        }
+        Ok(())
     }
 
     /// Keeps a grant, to be found again.
-    fn add(&self, grant: &Grant) -> Result<(), Outcome> {
+    pub(crate) fn add(&self, grant: &Grant) -> Result<(), Outcome> {
         self.grants.add(grant)?;
-        self.vault.edit(names(grant).map(|name| Edit::set(name, [])).collect()).map(|_| ())
+        let of_patient = name_on_patient(grant).map(|name| Edit::set(name, []));
+        let of_account = lasting(grant, grant.created + CODE_AGE_MAX);
+        self.vault.edit(of_patient.into_iter().chain(of_account).collect()).map(|_| ())
     }
 
     /// Does what the end of a grant asks for: Consents that were written for grants, and on which no other rests, are active no longer.
@@ -86,10 +122,34 @@ impl<'a> Granted<'a> {
     }
 }
 
+/// Whether two grants read as one: the same app, record and person.
+pub(crate) fn is_same(one: &Grant, other: &Grant) -> bool {
+    let same =
+        |grant: &Grant| (grant.client.clone(), grant.patient.clone(), grant.account.clone(), grant.fhir_user.clone());
+    same(one) == same(other)
+}
+
+/// Notes until when a token or a code may count that rests on a grant, beside its name; for a system's nothing is noted.
+pub(crate) fn lasting(grant: &Grant, until: Millis) -> Option<Edit> {
+    Some(Edit::set(name_by_account(grant)?, until.to_string()))
+}
+
+/// Whether no token counts any longer by what was noted; where nothing was, one may.
+fn is_over(lasts: &[u8], now: Millis) -> bool {
+    let until = std::str::from_utf8(lasts).ok().and_then(|until| until.parse::<Millis>().ok());
+    until.is_some_and(|until| until <= now)
+}
+
 fn names(grant: &Grant) -> impl Iterator<Item = String> {
-    let account = grant.account.as_ref().map(|account| format!("granted/account/{account}/{}", grant.id));
-    let patient = grant.patient.as_ref().map(|patient| format!("granted/patient/{patient}/{}", grant.id));
-    account.into_iter().chain(patient)
+    name_by_account(grant).into_iter().chain(name_on_patient(grant))
+}
+
+fn name_by_account(grant: &Grant) -> Option<String> {
+    grant.account.as_ref().map(|account| format!("granted/account/{account}/{}", grant.id))
+}
+
+fn name_on_patient(grant: &Grant) -> Option<String> {
+    grant.patient.as_ref().map(|patient| format!("granted/patient/{patient}/{}", grant.id))
 }
 
 /// What a grant rests on.
@@ -179,6 +239,7 @@ impl<'a> Visit<'a> {
             expires: basis.until,
         };
         self.granted().add(&grant)?;
+        self.granted().clear_former(&grant, self.now)?;
         let codes = Codes::new(self.vault(), &self.pages.setup.random);
         let (uri, nonce) = (&request.target.redirect_uri, request.nonce.as_deref());
         let code = codes.issue(&grant, uri, &request.code_challenge, nonce, self.now)?;

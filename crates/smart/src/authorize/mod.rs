@@ -26,7 +26,7 @@ use crate::record::Stored;
 use crate::scope::{Level, Scopes, Word};
 use crate::{Client, Clients};
 
-pub(crate) use grants::Granted;
+pub(crate) use grants::{Granted, is_same, lasting};
 pub use launch::Launch;
 
 pub(crate) use words::words;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use fhir::Outcome;
 use repository::Key;
 
-use crate::authorize::words;
+use crate::authorize::{is_same, words};
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{EntryView, ManageView, SignedIn, Stop, Visit};
@@ -31,17 +31,18 @@ impl Visit<'_> {
         }
     }
 
-    /// `POST /auth/manage`: stops an app.
+    /// `POST /auth/manage`: stops an app, with all that reads as one with the grant that is named.
     pub(crate) fn withdraw(&self) -> Result<Reply, Stop> {
         let person = self.check_signed_in_form()?;
-        let named: Vec<&str> = self.field("grants").split(' ').collect();
-        let mut stopped = None;
-        for grant in self.visible(&person)?.iter().filter(|grant| named.contains(&grant.id.as_str())) {
+        let grants = self.visible(&person)?;
+        let Some(named) = grants.iter().find(|grant| grant.id == self.field("grant")) else {
+            return Ok(self.manage(&person, None)?);
+        };
+        for grant in grants.iter().filter(|grant| is_same(grant, named)) {
             self.end(&person, grant)?;
-            stopped = Some(self.app_name(grant)?);
         }
-        let done = stopped.map(|app| format!("{app} was stopped."));
-        Ok(self.manage(&person, done)?)
+        let done = format!("{} was stopped.", self.app_name(named)?);
+        Ok(self.manage(&person, Some(done))?)
     }
 
     fn end(&self, person: &SignedIn, grant: &Grant) -> Result<(), Outcome> {
@@ -100,7 +101,7 @@ impl Visit<'_> {
             since: day_in_words(first.created),
             until: until.map_or("You stop it".to_owned(), day_in_words),
             may: may(grants),
-            grants: grants.iter().map(|grant| grant.id.as_str()).collect::<Vec<_>>().join(" "),
+            grant: first.id.clone(),
         }))
     }
 

@@ -147,6 +147,6 @@ pub(crate) struct EntryView {
     pub(crate) since: String,
     pub(crate) until: String,
     pub(crate) may: Vec<String>,
-    /// The ids of its grants, separated by spaces.
-    pub(crate) grants: String,
+    /// The id of one of its grants: with it all are stopped.
+    pub(crate) grant: String,
 }

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{invalid_grant, refresh_until, scopes_of};
 use crate::Client;
+use crate::access_tokens::LIFETIME_MAX;
+use crate::authorize::lasting;
 use crate::codes::Code;
 use crate::desk::Desk;
 use crate::error::OAuthError;
@@ -35,8 +37,10 @@ impl Desk<'_> {
         let grant = self.standing(&code.grant)?.ok_or_else(invalid_grant)?;
         event.about(&grant);
         let scopes = scopes_of(&grant, client)?;
+        let until = refresh_until(&grant, client, &scopes, self.now);
         let mut edits = vec![stored.spend()];
-        let refresh = refresh_until(&grant, client, &scopes, self.now).map(|until| {
+        edits.extend(lasting(&grant, until.unwrap_or(0).max(self.now + LIFETIME_MAX)));
+        let refresh = until.map(|until| {
             let random = &self.server.setup.random;
             let (token, edit) = Family::begin(random, &grant.id, &client.id, self.now, until);
             edits.push(edit);

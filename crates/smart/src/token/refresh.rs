@@ -2,6 +2,8 @@
 
 use super::{invalid_grant, refresh_until, scopes_of};
 use crate::Client;
+use crate::access_tokens::LIFETIME_MAX;
+use crate::authorize::lasting;
 use crate::desk::Desk;
 use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request};
@@ -33,7 +35,8 @@ impl Desk<'_> {
         };
         let until = refresh_until(&grant, client, &granted, self.now).ok_or_else(invalid_grant)?;
         let (next, edit) = stored.follow(&self.server.setup.random, token, self.now, until);
-        if !self.vault().edit(vec![edit])? {
+        let lasting = lasting(&grant, until.max(self.now + LIFETIME_MAX));
+        if !self.vault().edit(std::iter::once(edit).chain(lasting).collect())? {
             return Err(self.end_replayed(&grant.id, event)?);
         }
         self.answer(&grant, &scopes, Some(next), None)

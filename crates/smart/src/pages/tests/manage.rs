@@ -59,7 +59,7 @@ fn stops_apps() {
     let mut omar = house.signed_in("omar");
     let page = omar.get("/auth/manage");
     let mut form = page.form("/auth/sign-out");
-    form.push(("grants".to_owned(), grant.id.clone()));
+    form.push(("grant".to_owned(), grant.id.clone()));
     assert_eq!(omar.post("/auth/manage", form.clone(), None).status, 200);
     assert_eq!(house.grants().len(), 1);
 
@@ -105,4 +105,43 @@ fn a_proxy_stops_what_they_allowed() {
     assert_eq!(house.grants(), []);
     assert_eq!(house.read("Consent/new-1")["status"], "inactive");
     assert_eq!(house.read("Consent/share-husband")["status"], "active");
+}
+
+/// However often an app was opened, it is stopped as a whole.
+#[test]
+fn stops_all_that_was_granted() {
+    let house = House::new();
+    allow(&house, "joan", "p1");
+    let grant = house.grants().remove(0);
+    let granted = crate::authorize::Granted::new(house.repository.vault(), &house.random);
+    for number in 0..520 {
+        granted.add(&Grant { id: format!("more-{number}"), ..grant.clone() }).expect("kept");
+    }
+    let mut joan = house.signed_in("joan");
+    let page = joan.get("/auth/manage");
+    assert!(joan.submit(&page, "/auth/manage", &[]).text().contains("was stopped."));
+    assert_eq!(house.grants(), []);
+    assert_eq!(house.repository.vault().list("granted/", None, 9).expect("a list"), []);
+    assert_eq!(house.read("Consent/new-1")["status"], "inactive");
+}
+
+/// Of an app that is opened again and again, only what may still be used is kept.
+#[test]
+fn grants_whose_tokens_are_over_are_cleared() {
+    let house = House::new();
+    allow(&house, "joan", "p1");
+    let first = house.grants().remove(0);
+    // Its refresh token counts for long.
+    let lasting = crate::authorize::lasting(&first, NOON + 30 * 86_400_000).expect("an account's");
+    house.repository.vault().edit(vec![lasting]).expect("noted");
+    let scope = ("scope", "launch/patient patient/Observation.rs");
+    for number in 0..4 {
+        house.time.advance(61_000);
+        let reply = house.signed_in("joan").get(&request(&[scope]));
+        assert_eq!(reply.app_gets("error"), "", "{number}: nobody is asked again");
+        assert_eq!(house.grants().len(), 2, "{number}");
+    }
+    assert!(house.grants().contains(&first));
+    assert_eq!(house.repository.vault().list("granted/account/", None, 9).expect("a list").len(), 2);
+    assert_eq!(house.read("Consent/new-1")["status"], "active");
 }
