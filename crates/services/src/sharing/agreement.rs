@@ -11,6 +11,9 @@ const PROXY_BASIS: &str = "https://fhir.nhs.uk/England/CodeSystem/England-NHSPro
 /// Why a proxy consent has its status.
 const STATUS_REASON: &str = "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason";
 
+/// The code of a reason that only words tell.
+const OTHER: &str = "OTHER";
+
 /// A Consent.
 #[derive(Clone, Copy)]
 pub(super) struct Agreement<'a>(Node<'a>);
@@ -51,9 +54,21 @@ impl<'a> Agreement<'a> {
 
     /// Why it has its status, as written.
     pub(super) fn status_reason(self) -> Option<&'a str> {
+        self.reason().map(Node::raw)
+    }
+
+    /// Whether its status has a reason that has no code, and no words either.
+    pub(super) fn lacks_words(self) -> bool {
+        let concept = self.reason().and_then(|reason| reason.get("valueCodeableConcept"));
+        let words = concept.and_then(|concept| concept.get("text")).and_then(Node::as_str);
+        let is_blank = words.is_none_or(|words| words.trim().is_empty());
+        is_blank && codes(concept).any(|code| code == OTHER)
+    }
+
+    fn reason(self) -> Option<Node<'a>> {
         let extensions = self.0.get("extension").into_iter().flat_map(Node::each);
         let mut reasons = extensions.filter(|it| it.get("url").is_some_and(|url| url.is_str(STATUS_REASON)));
-        reasons.next().map(Node::raw)
+        reasons.next()
     }
 
     /// The name of the patient.

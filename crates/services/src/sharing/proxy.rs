@@ -43,17 +43,24 @@ impl Rule for Proxy {
     }
 }
 
-/// Refuses a change of status that the table does not have, or without a new reason.
+/// Refuses a change of status that the table does not have, or without a new reason. What lets somebody act for a patient stays known as that:
+/// else it could go round the table as another consent.
 fn follow(before: Agreement<'_>, after: Agreement<'_>) -> Result<(), Outcome> {
     let (from, to) = (before.status(), after.status());
+    if !after.is_of_proxy() {
+        return Err(Reason::Basis.refuse(from, "Consent.policyRule"));
+    }
     if from == to {
         return Ok(());
     }
     permit(&from, &to)?;
     let reason = after.status_reason();
-    match reason.is_some() && reason != before.status_reason() {
-        true => Ok(()),
-        false => Err(Reason::Unexplained.refuse(to, "Consent.status")),
+    match () {
+        () if reason.is_none() || reason == before.status_reason() => {
+            Err(Reason::Unexplained.refuse(to, "Consent.status"))
+        }
+        () if after.lacks_words() => Err(Reason::NoText.refuse("OTHER", "Consent.extension")),
+        () => Ok(()),
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) enum Reason {
     Patient,
     Transition,
     Unexplained,
+    NoText,
+    Basis,
     SecondProxy,
     SecondOptOut,
     DateTime,
@@ -36,6 +38,8 @@ impl Reason {
             Reason::Patient => (Required, INVALID, "a consent of scope {} names the patient"),
             Reason::Transition => (BusinessRule, "INVALID_STATE_TRANSITION", "a proxy consent cannot go {}"),
             Reason::Unexplained => (BusinessRule, INVALID, "the status {} comes with a new status reason"),
+            Reason::NoText => (Required, INVALID, "the status reason {} says in its text what it is"),
+            Reason::Basis => (BusinessRule, INVALID, "a proxy consent that is {} keeps its legal basis in policyRule"),
             Reason::SecondProxy => {
                 (Duplicate, "DUPLICATE_RELATIONSHIP", "{} is such a consent for the same two people")
             }

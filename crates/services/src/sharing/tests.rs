@@ -111,10 +111,18 @@ fn a_proxy_consent_changes_by_its_table_and_with_a_reason() {
     for (name, change, refusal) in [
         ("no reason", bare("inactive"), coded(BusinessRule, "INVALID_RESOURCE")),
         ("not in the table", moved("proposed", "APPLICATION_SUBMITTED"), transition()),
+        (
+            "without its basis",
+            r#"[{"op":"remove","path":"/policyRule"}]"#.to_owned(),
+            coded(BusinessRule, "INVALID_RESOURCE"),
+        ),
+        ("a reason without words", moved("inactive", "OTHER"), coded(Required, "INVALID_RESOURCE")),
         ("ended", moved("inactive", "ROLE_DEACTIVATED_PATIENT_REQUEST"), None),
         ("an old reason", bare("active"), coded(BusinessRule, "INVALID_RESOURCE")),
         ("the same status", bare("inactive"), None),
         ("again", moved("active", "ROLE_REACTIVATED"), None),
+        ("in words", moved("inactive", "OTHER").replace("}]}}", r#"}],"text":"moved away"}}"#), None),
+        ("and again", moved("active", "ROLE_REACTIVATED"), None),
         ("an error", moved("entered-in-error", "ROLE_DEACTIVATED_SAFEGUARDING"), None),
         ("which is final", moved("active", "ROLE_REACTIVATED"), transition()),
     ] {
