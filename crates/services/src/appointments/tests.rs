@@ -671,6 +671,9 @@ fn of_holds_that_are_over_the_first_gives_its_seat_to_who_comes() {
     let seats = r#""extension":[{"url":"http://fhir-registry.smarthealthit.org/StructureDefinition/slot-capacity","valueInteger":3}],"status""#;
     let group = slot("s0900", "free", "sch1", "2027-03-08T09:00:00Z", "2027-03-08T09:10:00Z");
     surgery.import(&group.replace(r#""status""#, seats));
+    for id in ["d", "e", "f"] {
+        surgery.import(&format!(r#"{{"resourceType":"Patient","id":"{id}"}}"#));
+    }
     for (id, until) in [("b", "11:59"), ("a", "11:58"), ("c", "12:10")] {
         surgery.import(&hold(id, &["s0900"], "09:00", "09:10").replace("12:00:00Z", &format!("{until}:00Z")));
     }
