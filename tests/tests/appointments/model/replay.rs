@@ -122,7 +122,9 @@ impl Replay {
             let slots = self.visits.get(change.key).map(|visit| &visit.at.slots);
             // What was booked elsewhere is so, whoever is where.
             if slots.is_none_or(|slots| slots.is_empty() || !slots.is_subset(&brought)) {
-                self.overlaps(time, change.key, change.before.as_ref());
+                // Whoever asked in time is served, also when time went by meanwhile.
+                let since = change.asked.iter().map(|answer| &answer.sent).min().unwrap_or(time);
+                self.overlaps((since, time), change.key, change.before.as_ref());
             }
         }
         given.extend(sent.difference(&were_free).cloned());
@@ -329,15 +331,15 @@ impl Replay {
         self.passed_on.extend(over.into_iter().take(needed).map(|(_, owner)| (slot.to_owned(), owner)));
     }
 
-    /// Whoever came to a time is nowhere else, and has no other hold.
-    fn overlaps(&mut self, time: &str, key: &str, before: Option<&Visit>) {
+    /// Whoever came to a time is nowhere else, and has no other hold. Asked was it at the first of the times, and done at the second.
+    fn overlaps(&mut self, (since, time): (&str, &str), key: &str, before: Option<&Visit>) {
         let Some(visit) = self.visits.get(key).filter(|visit| visit.takes_time(time)) else { return };
-        let was_there = before.is_some_and(|before| before.takes_time(time) && before.at == visit.at);
+        let was_there = before.is_some_and(|before| before.takes_time(since) && before.at == visit.at);
         let is_asked = |visit: &Visit| visit.status == "pending" && visit.takes_time(time);
         let had_hold = before.is_some_and(|it| is_asked(it) && it.at.patients == visit.at.patients);
         for (other_key, other) in self.visits.iter().filter(|(other, visit)| *other != key && visit.takes_time(time)) {
             // Whoever stays where they were is not asked again.
-            let stays = |who: &String| before.is_some_and(|it| it.takes_time(time) && it.at.has(who, &visit.at));
+            let stays = |who: &String| before.is_some_and(|it| it.takes_time(since) && it.at.has(who, &visit.at));
             if !was_there && let Some(who) = visit.at.in_both(&other.at).filter(|who| !stays(who)) {
                 self.wrong.push(format!("{time} {who} is in {key} and {other_key}: {visit:?} {other:?}"));
             }
