@@ -36,6 +36,7 @@ pub(crate) use limit::BookingLimit;
 pub(crate) use of_practice::OfPractice;
 pub(crate) use outside::Outside;
 pub(crate) use slot::ClaimedSlot;
+pub(crate) use staff::asks as is_practice;
 pub(crate) use waiting::{Answer, Offers, Waiting};
 pub(crate) use window::is_open;
 

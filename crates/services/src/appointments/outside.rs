@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use fhir::Outcome;
 use fhir::json::{Document, Node};
-use repository::{Millis, Planned, Requester, Rule, Transaction};
+use repository::{Millis, Planned, Rule, Transaction};
 
 use super::hold::HELD_UNTIL;
 use super::refusal::Reason;
 use super::resource::{Entry, is_patient};
+use super::staff;
 use crate::same::same;
 
 /// Callers who are not of the practice book, wait, answer what they are offered and cancel before the start; they describe what they come
@@ -59,7 +60,7 @@ impl Rule for Outside {
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        if transaction.is_import() || transaction.requester().is_none_or(Requester::is_practice) {
+        if transaction.is_import() || staff::asks(transaction) {
             return Ok(());
         }
         match (&planned.before, &planned.after) {

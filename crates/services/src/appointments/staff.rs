@@ -3,7 +3,7 @@
 use repository::{Key, Requester, Transaction};
 
 /// Whether the caller is one of them.
-pub(super) fn asks(transaction: &Transaction<'_>) -> bool {
+pub(crate) fn asks(transaction: &Transaction<'_>) -> bool {
     transaction.requester().is_none_or(Requester::is_practice)
 }
 

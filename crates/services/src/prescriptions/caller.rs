@@ -14,8 +14,3 @@ pub(super) fn is_professional(transaction: &Transaction<'_>) -> bool {
         *custodian || is_system || user.as_ref().is_some_and(|user| PROFESSIONALS.contains(&user.collection()))
     })
 }
-
-/// Whether the caller is of the practice: it alone prescribes by completing an order.
-pub(super) fn is_practice(transaction: &Transaction<'_>) -> bool {
-    transaction.requester().is_none_or(Requester::is_practice)
-}

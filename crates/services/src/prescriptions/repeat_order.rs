@@ -11,6 +11,7 @@ use super::plan::Plan;
 use super::refusal::Reason;
 use super::{caller, dispensing, issue, lock, notice, ordering, status};
 use crate::Services;
+use crate::appointments::is_practice;
 
 /// What the practice and the pharmacy say in an order, by the names of R4.
 const OF_PRACTICE: [&str; 2] = ["output", "businessStatus"];
@@ -107,7 +108,7 @@ fn change(
     let is_professional = caller::is_professional(transaction);
     status::known(&to)?;
     status::permit(is_professional, &from, &to)?;
-    if from != to && to == "completed" && !caller::is_practice(transaction) {
+    if from != to && to == "completed" && !is_practice(transaction) {
         return Err(Reason::OfPractice.refuse(to, "Task.status"));
     }
     if !is_professional {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use fhir::json::Node;
 use fhir::{Instant, Outcome};
-use repository::{Key, Planned, Requester, Rule, Transaction};
+use repository::{Key, Planned, Rule, Transaction};
 
 use super::entry::{books, has_waited, waits};
 use crate::Services;
 use crate::appointments::refusal::Reason;
 use crate::appointments::resource::Entry;
-use crate::appointments::{actor, hold};
+use crate::appointments::{actor, hold, staff};
 
 /// An AppointmentResponse of the patient to an offer from the waiting list does what it says: accepted books, declined waits on, and the slot is
 /// offered to the next. To whatever else somebody responds, it is only kept.
@@ -47,7 +47,7 @@ impl Rule for Answer {
         }
         let who = transaction.local(&reference("actor")).map(|key| key.to_string()).unwrap_or_default();
         if !actor::patients(transaction, offer)?.contains(&who) {
-            return match transaction.requester().is_none_or(Requester::is_practice) {
+            return match staff::asks(transaction) {
                 true => Ok(()),
                 false => Err(Reason::NotAsked.refuse(who, "AppointmentResponse.actor")),
             };
