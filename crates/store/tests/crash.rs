@@ -67,9 +67,10 @@ fn start(directory: &Path) -> Child {
     command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// `acknowledged WRITER NUMBER.`
+/// `acknowledged WRITER NUMBER.` What the test's harness says before stands in the first line.
 fn parse(line: &str) -> Option<(usize, u64)> {
-    let (writer, number) = line.strip_prefix("acknowledged ")?.strip_suffix('.')?.split_once(' ')?;
+    let (_, said) = line.split_once("acknowledged ")?;
+    let (writer, number) = said.strip_suffix('.')?.split_once(' ')?;
     Some((writer.parse().ok()?, number.parse().ok()?))
 }
 
