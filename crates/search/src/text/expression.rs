@@ -171,7 +171,7 @@ mod tests {
                 ("_content=biopsy", true),
                 ("_content=colon liver 2020", true),
                 ("_content=colon kidney", false),
-                ("_content=final", true),
+                ("_content=final", false),
                 ("_content=r", false),
             ],
         );

@@ -3,8 +3,8 @@
 use std::ops::Bound;
 
 use super::layout::Document;
-use super::snapshot::read_version;
 use super::tables::{View, damaged};
+use super::versions;
 use crate::document::{PageRoom, walk_bounds};
 use crate::{Cursor, Documents, StoreError};
 
@@ -23,14 +23,15 @@ pub(super) fn documents(
     for entry in view.tables.documents.range(view.txn, &(low, Bound::Excluded(end.as_bytes())))? {
         let (key, record) = entry?;
         let document = Document::decode(record).ok_or_else(|| damaged("documents"))?;
-        if document.deleted {
+        if document.deletion.is_some() {
             continue;
         }
         if page.versions.len() == limit {
             page.next = last;
             break;
         }
-        let version = read_version(view, document.number, document.version)?;
+        let current = view.current(document.number)?.ok_or_else(|| damaged("current"))?;
+        let version = versions::read(view, current.sequence)?;
         if !room.takes(&version) {
             page.next = last;
             break;

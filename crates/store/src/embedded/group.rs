@@ -8,8 +8,9 @@ use rustc_hash::FxBuildHasher;
 use super::changes::RowChanges;
 use super::find;
 use super::homes::Homes;
-use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, Stored};
+use super::layout::{self, Collection, Current, Document, State, Stored};
 use super::tables::{Files, Tables, View, damaged};
+use super::versions::{self, Newest};
 use super::words;
 use crate::check::{Facts, check};
 use crate::prepare::{Prepared, with_time};
@@ -46,8 +47,8 @@ impl<'e> Group<'e> {
         check(self, batch)
     }
 
-    fn newest(&self, key: &Key) -> Result<Option<Document>, StoreError> {
-        self.view().document(key.as_str())
+    fn newest(&self, key: &Key) -> Result<Option<Newest>, StoreError> {
+        versions::newest(self.view(), key)
     }
 
     /// Writes a batch that [`Group::check`] has let through. After an error the group must not be committed.
@@ -83,18 +84,15 @@ impl<'e> Group<'e> {
             None => (self.state.next_number, PutFlags::APPEND),
         };
         self.state.next_number = self.state.next_number.max(number + 1);
-        self.index(
-            &key,
-            Document { number, version, deleted: false },
-            with_time(rows, time_index, time),
-            &words,
-            flags,
-        )?;
+        let sequence = self.add_version(&key, before, version, Some(&body), mark)?;
+        let newest = Newest { number, version, sequence, deleted: false };
+        self.index(&key, newest, with_time(rows, time_index, time), &words, flags)?;
         let exists = before.is_some_and(|newest| !newest.deleted);
-        let collection = self.collection(key.collection())?;
-        collection.documents += u64::from(!exists);
-        let document = Document { number, version, deleted: false };
-        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: Some(&body) }, flags)?;
+        if !exists {
+            let document = Document { number, deletion: None };
+            self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
+            self.collection(key.collection())?.documents += 1;
+        }
         Ok(Version { key, version, time, body: Some(body), mark })
     }
 
@@ -102,14 +100,14 @@ impl<'e> Group<'e> {
     fn index(
         &mut self,
         key: &Key,
-        document: Document,
+        newest: Newest,
         rows: Vec<Row>,
         words: &[Row],
         flags: PutFlags,
     ) -> Result<(), StoreError> {
-        let Document { number, version, .. } = document;
+        let Newest { number, version, sequence, .. } = newest;
         let at = number.to_be_bytes();
-        let current = Current::encode(version, key.as_str(), &rows);
+        let current = Current::encode(version, sequence, key.as_str(), &rows);
         let before = self.tables.current.get(&self.txn, &at)?;
         // Indexing anew often changes nothing.
         if before != Some(current.as_slice()) {
@@ -135,45 +133,48 @@ impl<'e> Group<'e> {
         words: &[Row],
         time_index: Option<Index>,
     ) -> Result<(), StoreError> {
-        let document = self.newest(key)?.ok_or_else(|| damaged("documents"))?;
-        let time = self.view().version(document.number, version)?.ok_or_else(|| damaged("versions"))?.time;
-        self.index(key, document, with_time(rows, time_index, time), words, PutFlags::empty())
+        let newest =
+            self.newest(key)?.filter(|newest| newest.version == version).ok_or_else(|| damaged("documents"))?;
+        let time = self.view().version(newest.sequence)?.time;
+        self.index(key, newest, with_time(rows, time_index, time), words, PutFlags::empty())
     }
 
     fn delete(&mut self, key: Key, version: u64, mark: u8) -> Result<Version, StoreError> {
         let time = self.state.time;
-        let number = self.newest(&key)?.ok_or_else(|| damaged("documents"))?.number;
+        let newest = self.newest(&key)?.ok_or_else(|| damaged("documents"))?;
+        let number = newest.number;
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
         self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
         self.replace_words(number, &[], PutFlags::empty())?;
         let collection = self.collection(key.collection())?;
         collection.documents = collection.documents.saturating_sub(1);
-        let document = Document { number, version, deleted: true };
-        self.add_version(&key, document, Stored { mark, time, key: key.as_str(), body: None }, PutFlags::empty())?;
+        let sequence = self.add_version(&key, Some(newest), version, None, mark)?;
+        let document = Document { number, deletion: Some(sequence) };
+        self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
         Ok(Version { key, version, time, body: None, mark })
     }
 
-    /// Writes what puts and deletions have in common.
+    /// Writes the version after `newest`, and says its sequence.
     fn add_version(
         &mut self,
         key: &Key,
-        document: Document,
-        stored: Stored<'_>,
-        flags: PutFlags,
-    ) -> Result<(), StoreError> {
+        newest: Option<Newest>,
+        version: u64,
+        body: Option<&[u8]>,
+        mark: u8,
+    ) -> Result<u64, StoreError> {
+        let time = self.state.time;
         let collection = self.collection(key.collection())?;
         collection.versions += 1;
         let scope = collection.number;
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
-        let at = layout::version_key(document.number, document.version);
-        self.tables.versions.put_with_flags(&mut self.txn, flags, &at, &stored.encode())?;
-        self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
-        self.tables.log.put(&mut self.txn, &layout::log_key(scope, stored.time, sequence), &at)?;
-        let everywhere = layout::log_key(ALL_COLLECTIONS, stored.time, sequence);
-        self.tables.log.put_with_flags(&mut self.txn, PutFlags::APPEND, &everywhere, &at)?;
-        Ok(())
+        let earlier = versions::earlier(self.view(), newest)?;
+        let stored = Stored { mark, time, version, earlier, key: key.as_str(), body }.encode();
+        self.tables.versions.put_with_flags(&mut self.txn, PutFlags::APPEND, &sequence.to_be_bytes(), &stored)?;
+        self.tables.log.put(&mut self.txn, &layout::log_key(scope, time, sequence), &[])?;
+        Ok(sequence)
     }
 
     /// The counters of a collection; a new one gets the next number.

@@ -1,25 +1,22 @@
-//! Versions, newest first: of one document from its versions, of more from the log.
+//! Versions, newest first: of one document from one to the one before, of a collection from the log, of all from the versions as they lie.
 
 use std::ops::Bound;
 
-use super::layout::{self, ALL_COLLECTIONS};
-use super::snapshot::read_version;
+use super::layout::{self, Collection};
 use super::tables::{View, damaged};
+use super::versions::{self, newest};
 use crate::document::PageRoom;
 use crate::fields::Fields;
-use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError};
+use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError, Version};
 
 pub(super) fn history(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {
     match &query.scope {
         HistoryScope::Document(key) => of_document(view, query, key),
         HistoryScope::Collection(name) => match view.collection(name)? {
-            Some(collection) => of_log(view, query, collection.number, collection.versions),
+            Some(collection) => of_collection(view, query, collection),
             None => Ok(empty(query)),
         },
-        HistoryScope::All => {
-            let versions = view.collections()?.iter().map(|(_, collection)| collection.versions).sum();
-            of_log(view, query, ALL_COLLECTIONS, versions)
-        }
+        HistoryScope::All => of_all(view, query),
     }
 }
 
@@ -33,61 +30,41 @@ fn bounded(query: &History) -> bool {
 
 /// The cursor is the number of the last version shown.
 fn of_document(view: View<'_>, query: &History, key: &Key) -> Result<HistoryPage, StoreError> {
-    let Some(document) = view.document(key.as_str())? else { return Ok(empty(query)) };
-    let number = document.number;
-    let time = |version| view.version(number, version)?.map(|stored| stored.time).ok_or_else(|| damaged("versions"));
+    let Some(newest) = newest(view, key)? else { return Ok(empty(query)) };
     // Times never fall from one version to the next, so the bounds cut out one run of versions.
-    let low = match query.since {
-        Some(since) => first_at_or_after(document.version, since, time)?,
-        None => 1,
+    let number_before = |limit| -> Result<u64, StoreError> {
+        Ok(versions::committed_before(view, newest.sequence, limit)?.map_or(0, |at| at.version))
     };
-    let end = match query.before {
-        Some(before) => first_at_or_after(document.version, before, time)?,
-        None => document.version + 1,
-    };
+    let oldest = query.since.map_or(Ok(0), number_before)? + 1;
+    let last = query.before.map_or(Ok(newest.version), number_before)?;
     let start = match &query.after {
-        Some(cursor) => end.min(Fields(&cursor.0).u64().ok_or_else(foreign_cursor)?),
-        None => end,
+        Some(cursor) => last.min(Fields(&cursor.0).u64().ok_or_else(foreign_cursor)?.saturating_sub(1)),
+        None => last,
     };
-    let mut last = start.saturating_sub(query.limit as u64).max(low);
+    let mut page = HistoryPage { versions: Vec::new(), next: None, total: None };
+    page.total = query.total.then_some((last + 1).saturating_sub(oldest));
+    if start < oldest {
+        return Ok(page);
+    }
     let mut room = PageRoom::default();
-    let mut versions = Vec::new();
-    for at in (last..start).rev() {
-        let version = read_version(view, number, at)?;
-        if !room.takes(&version) {
-            last = at + 1;
-            break;
+    let mut at = versions::numbered(view, newest.sequence, start)?;
+    loop {
+        let version = at.to_version().ok_or_else(|| damaged("versions"))?;
+        if page.versions.len() == query.limit || !room.takes(&version) {
+            page.next = page.versions.last().map(|shown: &Version| Cursor(shown.version.to_be_bytes().to_vec()));
+            return Ok(page);
         }
-        versions.push(version);
-    }
-    let more = last > low && !versions.is_empty();
-    Ok(HistoryPage {
-        versions,
-        next: more.then(|| Cursor(last.to_be_bytes().to_vec())),
-        total: query.total.then_some(end.saturating_sub(low)),
-    })
-}
-
-/// The first of the versions 1 to `newest` committed at `limit` or later; one more than `newest` when there is none.
-fn first_at_or_after(
-    newest: u64,
-    limit: Millis,
-    time: impl Fn(u64) -> Result<Millis, StoreError>,
-) -> Result<u64, StoreError> {
-    let (mut low, mut high) = (1, newest + 1);
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if time(middle)? < limit {
-            low = middle + 1;
-        } else {
-            high = middle;
+        page.versions.push(version);
+        if at.version <= oldest {
+            return Ok(page);
         }
+        at = versions::before(view, &at, at.earlier.previous)?;
     }
-    Ok(low)
 }
 
 /// The cursor is the time and sequence of the last entry shown.
-fn of_log(view: View<'_>, query: &History, scope: u32, versions_ever: u64) -> Result<HistoryPage, StoreError> {
+fn of_collection(view: View<'_>, query: &History, collection: Collection) -> Result<HistoryPage, StoreError> {
+    let scope = collection.number;
     let low = layout::log_key(scope, query.since.unwrap_or(Millis::MIN), 0);
     let end = match query.before {
         Some(before) => layout::log_key(scope, before, 0),
@@ -96,33 +73,69 @@ fn of_log(view: View<'_>, query: &History, scope: u32, versions_ever: u64) -> Re
     let total = match query.total {
         false => None,
         true if bounded(query) => Some(count(view, &low, &end)?),
-        true => Some(versions_ever),
+        true => Some(collection.versions),
     };
     let start = match &query.after {
         Some(cursor) => end.min(log_position(scope, cursor)?),
         None => end,
     };
-    let mut page = HistoryPage { versions: Vec::new(), next: None, total };
     if low >= start {
-        return Ok(page);
+        return Ok(HistoryPage { versions: Vec::new(), next: None, total });
     }
+    let range = (Bound::Included(low.as_slice()), Bound::Excluded(start.as_slice()));
+    let entries = view.tables.log.rev_range(view.txn, &range)?.map(|entry| {
+        let (at, _) = entry?;
+        let (_, _, sequence) = layout::split_log(at).ok_or_else(|| damaged("log"))?;
+        Ok((&at[4..], versions::read(view, sequence)?))
+    });
+    page(query, total, entries)
+}
+
+/// The versions of the whole store are its log. The cursor is the sequence of the last one shown.
+fn of_all(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {
+    let next = view.state()?.next_sequence;
+    let low = query.since.map_or(Ok(1), |since| first_at_or_after(view, next, since))?;
+    let end = query.before.map_or(Ok(next), |before| first_at_or_after(view, next, before))?;
+    let total = query.total.then_some(end.saturating_sub(low));
+    let start = match &query.after {
+        Some(cursor) => end.min(Fields(&cursor.0).u64().filter(|_| cursor.0.len() == 8).ok_or_else(foreign_cursor)?),
+        None => end,
+    };
+    let entries = (low..start).rev().map(|sequence| Ok((sequence.to_be_bytes(), versions::read(view, sequence)?)));
+    page(query, total, entries)
+}
+
+/// The first of the sequences before `next` committed at `limit` or later; `next` when there is none.
+fn first_at_or_after(view: View<'_>, next: u64, limit: Millis) -> Result<u64, StoreError> {
+    let (mut low, mut high) = (1, next);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if view.version(middle)?.time < limit {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+/// The first of these versions, each with what its cursor says.
+fn page<C: AsRef<[u8]>>(
+    query: &History,
+    total: Option<u64>,
+    entries: impl Iterator<Item = Result<(C, Version), StoreError>>,
+) -> Result<HistoryPage, StoreError> {
+    let mut page = HistoryPage { versions: Vec::new(), next: None, total };
     let mut last = None;
     let mut room = PageRoom::default();
-    let range = (Bound::Included(low.as_slice()), Bound::Excluded(start.as_slice()));
-    for entry in view.tables.log.rev_range(view.txn, &range)? {
-        let (at, record) = entry?;
-        if page.versions.len() == query.limit {
-            page.next = last;
-            break;
-        }
-        let (number, version) = layout::split_version(record).ok_or_else(|| damaged("log"))?;
-        let version = read_version(view, number, version)?;
-        if !room.takes(&version) {
-            page.next = last;
+    for entry in entries {
+        let (at, version) = entry?;
+        if page.versions.len() == query.limit || !room.takes(&version) {
+            page.next = last.map(|at: C| Cursor(at.as_ref().to_vec()));
             break;
         }
         page.versions.push(version);
-        last = Some(Cursor(at[4..].to_vec()));
+        last = Some(at);
     }
     Ok(page)
 }

@@ -7,9 +7,9 @@
 //! | `meta` | `format` | [`FORMAT`], 4 bytes |
 //! | `meta` | `state` | [`State`]: next document number 8, next sequence 8, time of the last commit 8, first unmerged number 8, waiting bytes 8 |
 //! | `collections` | name | [`Collection`]: number 4, current documents 8, versions 8 |
-//! | `documents` | key text | [`Document`]: number 8, newest version 8, deleted 1 |
-//! | `versions` | number 8, version 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, key length 1, key, body |
-//! | `current` | number 8 | [`Current`]: version 8, key length 1, key, then each row: index 4, value length 2, value |
+//! | `documents` | key text | [`Document`]: number 8, and for one that is deleted the sequence of its deletion 8 |
+//! | `versions` | sequence 8 | [`Stored`]: codec 1, deleted 1, mark 1, time 8, version 8, sequences of two earlier versions 16, key length 1, key, body |
+//! | `current` | number 8 | [`Current`]: version 8, sequence 8, key length 1, key, then each row: index 4, value length 2, value |
 //! | `rows` | index 4, value, number 8 | nothing; ordered by index, value, number: see [`compare_rows`] |
 //! | `samples` | level 1, then as in `rows` | nothing; the rows of the documents in a sample: see [`samples_of`] |
 //! | `words` | number 8 | the document's words: see [`words`](super::words); none for a document without |
@@ -17,11 +17,14 @@
 //! | `fresh` | number 8 | the record of `words` that the postings are of, for a document whose words have changed since |
 //! | `homes` | index 4 | [`Home`](super::homes::Home): whether a document had several rows 1, name of the one collection or [`MIXED`](super::homes::MIXED) |
 //! | `counts` | index 4, value | how many rows have this value, 8 bytes; kept for frequent values only |
-//! | `log` | collection number or [`ALL_COLLECTIONS`] 4, time 8, sequence 8 | number 8, version 8 |
+//! | `log` | collection number 4, time 8, sequence 8 | nothing |
 //! | `values` | name | value of a claim or setting |
 //!
 //! A document keeps its number through deletion and return, so numbers are the order of creation. `current` has only documents that are
 //! not deleted, and repeats their rows for probing and for the removal of rows.
+//!
+//! Every version gets the next sequence, so `versions` is the log of the whole store and only ever grows at its end. An update writes
+//! nothing into `documents`: a page that a commit need not touch is one that it need not write.
 
 use std::cmp::Ordering;
 
@@ -31,10 +34,7 @@ use crate::fields::Fields;
 use crate::{Index, Key, Millis, Row, Version};
 
 /// The version of the format that this program reads and writes. Another one is refused.
-pub(super) const FORMAT: u32 = 3;
-
-/// The scope of the log entries that cover the whole store.
-pub(super) const ALL_COLLECTIONS: u32 = u32::MAX;
+pub(super) const FORMAT: u32 = 4;
 
 /// Bodies stand as they are. Other numbers are kept for compression.
 const CODEC_PLAIN: u8 = 0;
@@ -94,34 +94,36 @@ impl Collection {
     }
 }
 
-/// Where a key's newest version is.
+/// What a key stands for. Which version is the newest is told by `current`, or by the deletion.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Document {
     pub(super) number: u64,
-    pub(super) version: u64,
-    pub(super) deleted: bool,
+    /// The sequence of its deletion, while it is deleted.
+    pub(super) deletion: Option<u64>,
 }
 
 impl Document {
-    pub(super) fn encode(&self) -> [u8; 17] {
-        let mut record = [0; 17];
-        record[..8].copy_from_slice(&self.number.to_be_bytes());
-        record[8..16].copy_from_slice(&self.version.to_be_bytes());
-        record[16] = u8::from(self.deleted);
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut record = self.number.to_be_bytes().to_vec();
+        record.extend(self.deletion.iter().flat_map(|sequence| sequence.to_be_bytes()));
         record
     }
 
     pub(super) fn decode(record: &[u8]) -> Option<Document> {
         let mut fields = Fields(record);
-        Some(Document { number: fields.u64()?, version: fields.u64()?, deleted: fields.u8()? != 0 })
+        let number = fields.u64()?;
+        let deletion = if fields.0.is_empty() { None } else { Some(fields.u64()?) };
+        Some(Document { number, deletion })
     }
 }
 
-/// A version as it lies on disk, without its number.
+/// A version as it lies on disk.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Stored<'a> {
     pub(super) mark: u8,
     pub(super) time: Millis,
+    pub(super) version: u64,
+    pub(super) earlier: Earlier,
     pub(super) key: &'a str,
     /// `None` for a deletion.
     pub(super) body: Option<&'a [u8]>,
@@ -130,9 +132,12 @@ pub(super) struct Stored<'a> {
 impl<'a> Stored<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
         let body = self.body.unwrap_or_default();
-        let mut record = Vec::with_capacity(12 + self.key.len() + body.len());
+        let mut record = Vec::with_capacity(36 + self.key.len() + body.len());
         record.extend([CODEC_PLAIN, u8::from(self.body.is_none()), self.mark]);
         record.extend(ordered(self.time));
+        for number in [self.version, self.earlier.previous, self.earlier.leap] {
+            record.extend(number.to_be_bytes());
+        }
         push_key(&mut record, self.key);
         record.extend(body);
         record
@@ -147,14 +152,16 @@ impl<'a> Stored<'a> {
         let deleted = fields.u8()? != 0;
         let mark = fields.u8()?;
         let time = fields.time()?;
+        let version = fields.u64()?;
+        let earlier = Earlier { previous: fields.u64()?, leap: fields.u64()? };
         let key = fields.key()?;
-        Some(Stored { mark, time, key, body: (!deleted).then_some(fields.0) })
+        Some(Stored { mark, time, version, earlier, key, body: (!deleted).then_some(fields.0) })
     }
 
-    pub(super) fn to_version(self, version: u64) -> Option<Version> {
+    pub(super) fn to_version(self) -> Option<Version> {
         Some(Version {
             key: Key::parse(self.key)?,
-            version,
+            version: self.version,
             time: self.time,
             body: self.body.map(Bytes::copy_from_slice),
             mark: self.mark,
@@ -162,20 +169,32 @@ impl<'a> Stored<'a> {
     }
 }
 
+/// The sequences of two earlier versions of the same document, 0 where there is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Earlier {
+    /// That of the version before.
+    pub(super) previous: u64,
+    /// That of the version whose number is this one's without its lowest bit: see [`versions`](super::versions).
+    pub(super) leap: u64,
+}
+
 /// A document that is not deleted, with its rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Current<'a> {
     pub(super) version: u64,
+    /// That of its newest version.
+    pub(super) sequence: u64,
     pub(super) key: &'a str,
     pub(super) rows: Packed<'a>,
 }
 
 impl<'a> Current<'a> {
     /// `rows` must be sorted and without repetition.
-    pub(super) fn encode(version: u64, key: &str, rows: &[Row]) -> Vec<u8> {
+    pub(super) fn encode(version: u64, sequence: u64, key: &str, rows: &[Row]) -> Vec<u8> {
         let size: usize = rows.iter().map(|row| 6 + row.value.len()).sum();
-        let mut record = Vec::with_capacity(9 + key.len() + size);
+        let mut record = Vec::with_capacity(17 + key.len() + size);
         record.extend(version.to_be_bytes());
+        record.extend(sequence.to_be_bytes());
         push_key(&mut record, key);
         for row in rows {
             record.extend(row.index.0.to_be_bytes());
@@ -187,7 +206,8 @@ impl<'a> Current<'a> {
 
     pub(super) fn decode(record: &'a [u8]) -> Option<Current<'a>> {
         let mut fields = Fields(record);
-        Some(Current { version: fields.u64()?, key: fields.key()?, rows: Packed(fields.0) })
+        let (version, sequence) = (fields.u64()?, fields.u64()?);
+        Some(Current { version, sequence, key: fields.key()?, rows: Packed(fields.0) })
     }
 }
 
@@ -249,20 +269,6 @@ pub(super) fn compare_rows(a: &[u8], b: &[u8]) -> Ordering {
     let (a_front, a_number) = a.split_at(a.len().saturating_sub(8));
     let (b_front, b_number) = b.split_at(b.len().saturating_sub(8));
     a_front.cmp(b_front).then_with(|| a_number.cmp(b_number))
-}
-
-/// The key of a version, and the record of a log entry.
-pub(super) fn version_key(number: u64, version: u64) -> [u8; 16] {
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&number.to_be_bytes());
-    key[8..].copy_from_slice(&version.to_be_bytes());
-    key
-}
-
-/// The number and version of a version's key.
-pub(super) fn split_version(key: &[u8]) -> Option<(u64, u64)> {
-    let mut fields = Fields(key);
-    Some((fields.u64()?, fields.u64()?))
 }
 
 /// The key of a log entry.

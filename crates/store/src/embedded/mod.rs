@@ -20,6 +20,7 @@ mod layout;
 mod snapshot;
 mod tables;
 mod verify;
+mod versions;
 mod words;
 
 use std::path::Path;

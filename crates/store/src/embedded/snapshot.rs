@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use heed::{RoTxn, WithoutTls};
 
 use super::tables::{Files, Tables, View, damaged};
+use super::versions::{self, newest};
 use super::{documents, find, history};
 use crate::prepare::NAME_MAX;
 use crate::{
@@ -36,21 +37,21 @@ impl Snapshot for EmbeddedSnapshot<'_> {
     }
 
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
-        match self.view().document(key.as_str())? {
-            Some(document) => read_version(self.view(), document.number, document.version).map(Some),
-            None => Ok(None),
-        }
+        let newest = newest(self.view(), key)?;
+        newest.map(|newest| versions::read(self.view(), newest.sequence)).transpose()
     }
 
     fn head(&self, key: &Key) -> Result<Option<Head>, StoreError> {
-        let document = self.view().document(key.as_str())?;
-        Ok(document.map(|document| Head { version: document.version, deleted: document.deleted }))
+        Ok(newest(self.view(), key)?.map(|newest| newest.head()))
     }
 
     fn read_version(&self, key: &Key, version: u64) -> Result<Option<Version>, StoreError> {
-        match self.view().document(key.as_str())? {
-            Some(document) if (1..=document.version).contains(&version) => {
-                read_version(self.view(), document.number, version).map(Some)
+        match newest(self.view(), key)? {
+            Some(newest) if (1..=newest.version).contains(&version) => {
+                versions::numbered(self.view(), newest.sequence, version)?
+                    .to_version()
+                    .map(Some)
+                    .ok_or_else(|| damaged("versions"))
             }
             _ => Ok(None),
         }
@@ -61,19 +62,19 @@ impl Snapshot for EmbeddedSnapshot<'_> {
     }
 
     fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError> {
-        let Some(document) = self.view().document(key.as_str())? else { return Ok(None) };
-        let version = read_version(self.view(), document.number, document.version)?;
-        let (accepted, rows) = match document.deleted {
+        let Some(newest) = newest(self.view(), key)? else { return Ok(None) };
+        let version = versions::read(self.view(), newest.sequence)?;
+        let (accepted, rows) = match newest.deleted {
             true => (false, Vec::new()),
-            false => find::examine(self.view(), document.number, filter, values)?,
+            false => find::examine(self.view(), newest.number, filter, values)?,
         };
         Ok(Some(Examined { version, accepted, rows }))
     }
 
     fn judge(&self, key: &Key, filter: &Filter) -> Result<Option<(Head, bool)>, StoreError> {
-        let Some(document) = self.view().document(key.as_str())? else { return Ok(None) };
-        let accepted = !document.deleted && find::examine(self.view(), document.number, filter, &[])?.0;
-        Ok(Some((Head { version: document.version, deleted: document.deleted }, accepted)))
+        let Some(newest) = newest(self.view(), key)? else { return Ok(None) };
+        let accepted = !newest.deleted && find::examine(self.view(), newest.number, filter, &[])?.0;
+        Ok(Some((newest.head(), accepted)))
     }
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
@@ -111,10 +112,4 @@ impl Snapshot for EmbeddedSnapshot<'_> {
         }
         Ok(values)
     }
-}
-
-/// A version that must be there.
-pub(super) fn read_version(view: View<'_>, number: u64, version: u64) -> Result<Version, StoreError> {
-    let stored = view.version(number, version)?;
-    stored.and_then(|stored| stored.to_version(version)).ok_or_else(|| damaged("versions"))
 }

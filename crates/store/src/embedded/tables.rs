@@ -229,9 +229,10 @@ impl<'t> View<'t> {
         record.map(|record| Document::decode(record).ok_or_else(|| damaged("documents"))).transpose()
     }
 
-    pub(super) fn version(self, number: u64, version: u64) -> Result<Option<Stored<'t>>, StoreError> {
-        let record = self.tables.versions.get(self.txn, &layout::version_key(number, version))?;
-        record.map(|record| Stored::decode(record).ok_or_else(|| damaged("versions"))).transpose()
+    /// The version with this sequence, which must be there.
+    pub(super) fn version(self, sequence: u64) -> Result<Stored<'t>, StoreError> {
+        let record = self.tables.versions.get(self.txn, &sequence.to_be_bytes())?;
+        record.and_then(Stored::decode).ok_or_else(|| damaged("versions"))
     }
 
     pub(super) fn current(self, number: u64) -> Result<Option<Current<'t>>, StoreError> {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::homes;
-use super::layout::{self, ALL_COLLECTIONS, Collection, Current, Document, State, split_log, split_row, split_version};
+use super::layout::{self, Collection, Current, Document, State, Stored, split_row};
 use super::tables::{View, damaged};
+use super::versions::{self, Newest};
 use super::words;
 use crate::fields::Fields;
 use crate::find::samples_of;
@@ -47,14 +48,15 @@ fn documents(view: View<'_>, state: State) -> Result<Counted, StoreError> {
         let key = Key::parse(text).ok_or_else(|| damaged("documents"))?;
         let document = Document::decode(record).ok_or_else(|| damaged("documents"))?;
         expect(document.number < state.next_number, || format!("`{key}` has a number that is still to be given"))?;
-        versions(view, &key, document, state.time)?;
-        let found = view.current(document.number)?.map(|found| (found.version, found.key));
-        let expected = (!document.deleted).then_some((document.version, key.as_str()));
-        expect(found == expected, || format!("the current record of `{key}` is not of its newest version"))?;
-        current += u64::from(!document.deleted);
+        let found = view.current(document.number)?.map(|found| found.key);
+        let expected = document.deletion.is_none().then_some(key.as_str());
+        expect(found == expected, || format!("the current record of `{key}` is not its own"))?;
+        let newest = versions::newest(view, &key)?.ok_or_else(|| damaged("documents"))?;
+        document_versions(view, &key, newest, state)?;
+        current += u64::from(!newest.deleted);
         let (documents, versions) = counted.entry(key.collection().to_owned()).or_default();
-        *documents += u64::from(!document.deleted);
-        *versions += document.version;
+        *documents += u64::from(!newest.deleted);
+        *versions += newest.version;
     }
     expect(view.tables.current.len(view.txn)? == current, || {
         "there are current records without a document".to_owned()
@@ -62,17 +64,26 @@ fn documents(view: View<'_>, state: State) -> Result<Counted, StoreError> {
     Ok(counted)
 }
 
-fn versions(view: View<'_>, key: &Key, document: Document, last: Millis) -> Result<(), StoreError> {
-    let mut time = Millis::MIN;
-    for version in 1..=document.version {
-        let stored = view.version(document.number, version)?;
-        let stored = stored.filter(|stored| stored.key == key.as_str() && (time..=last).contains(&stored.time));
-        let deleted = stored.as_ref().map(|stored| stored.body.is_none());
-        let fits = deleted.is_some_and(|deleted| version < document.version || deleted == document.deleted);
-        expect(fits, || format!("version `{version}` of `{key}` is missing or not as it should be"))?;
-        time = stored.map_or(time, |stored| stored.time);
+/// From the newest back, each version leads to the one before and to the one it leaps to.
+fn document_versions(view: View<'_>, key: &Key, newest: Newest, state: State) -> Result<(), StoreError> {
+    let (mut sequence, mut last) = (newest.sequence, state.time);
+    let mut sequences = BTreeMap::new();
+    let mut leaps = Vec::new();
+    for version in (1..=newest.version).rev() {
+        let stored = (1..state.next_sequence).contains(&sequence).then(|| view.version(sequence)).transpose()?;
+        let fits = stored.is_some_and(|stored| {
+            let ends = stored.body.is_none() == newest.deleted || version < newest.version;
+            stored.version == version && stored.key == key.as_str() && stored.time <= last && ends
+        });
+        let Some(stored) = stored.filter(|_| fits) else {
+            return expect(false, || format!("version `{version}` of `{key}` is missing or not as it should be"));
+        };
+        sequences.insert(version, sequence);
+        leaps.push((version, stored.earlier.leap));
+        (sequence, last) = (stored.earlier.previous, stored.time);
     }
-    Ok(())
+    let leads = leaps.iter().all(|(version, leap)| sequences.get(&versions::leaps_to(*version)).unwrap_or(&0) == leap);
+    expect(leads && sequence == 0, || format!("the versions of `{key}` do not lead to one another"))
 }
 
 /// The index, the samples and the rows beside the documents are the same.
@@ -129,24 +140,21 @@ fn counts(view: View<'_>) -> Result<(), StoreError> {
     expect(agreed, || "the kept number of rows of a frequent value is wrong".to_owned())
 }
 
-/// Each version stands in the log twice, once for its collection and once for the whole.
+/// Times and sequences follow one another, and each version stands in the log of its collection.
 fn log(view: View<'_>, state: State, kept: &BTreeMap<String, Collection>, versions: u64) -> Result<(), StoreError> {
-    let mut found = BTreeMap::<u32, u64>::new();
-    for entry in view.tables.log.iter(view.txn)? {
+    let (mut next, mut last) = (1, Millis::MIN);
+    for entry in view.tables.versions.iter(view.txn)? {
         let (key, record) = entry?;
-        let (scope, time, sequence) = split_log(key).ok_or_else(|| damaged("log"))?;
-        let (number, version) = split_version(record).ok_or_else(|| damaged("log"))?;
-        let stored = view.version(number, version)?.ok_or_else(|| damaged("log"))?;
+        let sequence = Fields(key).u64().ok_or_else(|| damaged("versions"))?;
+        let stored = Stored::decode(record).ok_or_else(|| damaged("versions"))?;
         let collection = Key::parse(stored.key).and_then(|key| kept.get(key.collection()).copied());
-        let fits = stored.time == time
-            && sequence < state.next_sequence
-            && (scope == ALL_COLLECTIONS || collection.is_some_and(|collection| collection.number == scope));
-        expect(fits, || format!("log entry `{sequence}` does not agree with its version"))?;
-        *found.entry(scope).or_default() += 1;
+        let number = collection.ok_or_else(|| damaged("versions"))?.number;
+        let in_log = view.tables.log.get(view.txn, &layout::log_key(number, stored.time, sequence))?.is_some();
+        expect(sequence == next && stored.time >= last && in_log, || {
+            format!("version `{sequence}` of all is not where it should be in the log")
+        })?;
+        (next, last) = (sequence + 1, stored.time);
     }
-    let mut expected: BTreeMap<u32, u64> =
-        kept.values().map(|collection| (collection.number, collection.versions)).collect();
-    expected.insert(ALL_COLLECTIONS, versions);
-    expected.retain(|_, count| *count > 0);
-    expect(found == expected, || "the log does not have each version twice".to_owned())
+    expect(next == state.next_sequence, || "the newest version is not the last of all".to_owned())?;
+    expect(view.tables.log.len(view.txn)? == versions, || "there are entries of the log without a version".to_owned())
 }

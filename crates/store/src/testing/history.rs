@@ -7,6 +7,7 @@ use crate::{Cursor, History, HistoryScope, Millis, Snapshot, Store, StoreError, 
 
 pub(super) fn contract(make: Make<'_>) {
     lists_like_the_model(make);
+    reaches_each_of_many_versions(make);
     pages_stay_in_place_while_others_write(make);
     refuses_foreign_cursors(make);
 }
@@ -91,6 +92,34 @@ fn all_pages(snapshot: &dyn Snapshot, query: &History, count: u64) -> Vec<Versio
             None => return versions,
         }
     }
+}
+
+/// Versions of two documents turn and turn about, three at one time.
+fn reaches_each_of_many_versions(make: Make<'_>) {
+    const VERSIONS: u64 = 70;
+    let clock = TestClock::new(MORNING);
+    let store = make(clock.clone());
+    let mut versions = Vec::new();
+    for version in 1..=VERSIONS {
+        clock.set(MORNING + version as Millis / 3);
+        let change = |name| match version % 16 {
+            15 => delete(name, version),
+            _ => put(name, version, &format!("{name}:{version}"), vec![]),
+        };
+        versions.extend(written(&*store, vec![change("P/1"), change("P/2")]).versions);
+    }
+    let snapshot = store.snapshot().expect("a snapshot");
+    for version in &versions {
+        assert_eq!(snapshot.read_version(&version.key, version.version), Ok(Some(version.clone())));
+        let scope = HistoryScope::Document(version.key.clone());
+        for (since, before) in [(Some(version.time), None), (None, Some(version.time))] {
+            let expected = model(&versions, &scope, since, before);
+            let query = History { since, before, limit: 9, total: true, ..query(scope.clone()) };
+            assert_eq!(all_pages(&*snapshot, &query, expected.len() as u64), expected, "{query:?}");
+        }
+    }
+    assert_eq!(snapshot.read_version(&key("P/1"), VERSIONS + 1), Ok(None));
+    assert_eq!(snapshot.read_version(&key("P/1"), 0), Ok(None));
 }
 
 fn pages_stay_in_place_while_others_write(make: Make<'_>) {

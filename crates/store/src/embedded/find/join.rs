@@ -136,7 +136,7 @@ impl<'t> Reader<'t> {
         if let Some(key) = Key::from_link(value) {
             self.touch_document()?;
             let document = self.view.document(key.as_str())?;
-            if let Some(document) = document.filter(|document| !document.deleted)
+            if let Some(document) = document.filter(|document| document.deletion.is_none())
                 && enough(document.number)?
             {
                 return Ok(true);

@@ -10,8 +10,8 @@ use super::scan::{Reader, Way};
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
 use crate::document::PageRoom;
-use crate::embedded::snapshot::read_version;
 use crate::embedded::tables::damaged;
+use crate::embedded::versions;
 use crate::find::{Direction, Gap, Order, Places, Position, Side, Top};
 use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
 
@@ -338,7 +338,7 @@ impl<'s, 't> Search<'s, 't> {
         let asked = current.rows.filter(|(index, _)| find.values.contains(index));
         let rows = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
         let version = match find.bodies {
-            true => Some(read_version(view, position.number, current.version)?),
+            true => Some(versions::read(view, current.sequence)?),
             false => None,
         };
         Ok(Hit { key: Key::parse(current.key).ok_or_else(|| damaged("current"))?, version, rows })

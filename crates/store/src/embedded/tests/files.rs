@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::embedded::layout::{Current, State, Stored, log_key, row_key, version_key};
+use crate::embedded::layout::{Current, Earlier, State, Stored, log_key, row_key};
 
 use super::*;
 
@@ -91,18 +91,18 @@ fn refuses_another_format() {
     let directory = tempfile::tempdir().unwrap();
     let store = Embedded::open(directory.path(), clock()).unwrap();
     let mut txn = store.files.env.write_txn().unwrap();
-    store.files.tables.meta.put(&mut txn, b"format", &4_u32.to_be_bytes()).unwrap();
+    store.files.tables.meta.put(&mut txn, b"format", &5_u32.to_be_bytes()).unwrap();
     txn.commit().unwrap();
     drop(store);
     let text = refusal(directory.path());
-    assert!(text.contains("has format `4`, this program reads format `3`: export"), "{text}");
+    assert!(text.contains("has format `5`, this program reads format `4`: export"), "{text}");
 }
 
 #[test]
 fn finds_damage() {
     type Damage = fn(&Files, &mut heed::RwTxn<'_>) -> heed::Result<()>;
     // What is changed behind the store's back, and what is said about it.
-    let cases: [(&str, Damage, &str); 14] = [
+    let cases: [(&str, Damage, &str); 15] = [
         ("a lost row", |f, t| f.tables.rows.delete(t, &row_key(Index(1), b"a", 1)).map(drop), "is not in the index"),
         (
             "a row too many",
@@ -116,23 +116,32 @@ fn finds_damage() {
         ),
         (
             "a lost version",
-            |f, t| f.tables.versions.delete(t, &version_key(1, 1)).map(drop),
-            "version `1` of `P/1` is missing",
+            |f, t| f.tables.versions.delete(t, &1_u64.to_be_bytes()).map(drop),
+            "a record of table `versions` is damaged",
         ),
         (
             "a version too many",
-            |f, t| f.tables.versions.put(t, &version_key(9, 1), &stored()),
+            |f, t| f.tables.versions.put(t, &9_u64.to_be_bytes(), &stored()),
             "versions without a document",
+        ),
+        (
+            "a wrong leap",
+            |f, t| {
+                let earlier = Earlier { previous: 1, leap: 1 };
+                let stored = Stored { mark: 0, time: 1_000, version: 2, earlier, key: "P/1", body: Some(b"") };
+                f.tables.versions.put(t, &2_u64.to_be_bytes(), &stored.encode())
+            },
+            "the versions of `P/1` do not lead to one another",
         ),
         (
             "a lost log entry",
             |f, t| f.tables.log.delete(t, &log_key(0, 1_000, 1)).map(drop),
-            "the log does not have each version twice",
+            "version `1` of all is not where it should be in the log",
         ),
         (
             "a wrong log entry",
-            |f, t| f.tables.log.put(t, &log_key(0, 1_001, 1), &version_key(1, 1)),
-            "does not agree with its version",
+            |f, t| f.tables.log.put(t, &log_key(0, 1_001, 1), &[]),
+            "entries of the log without a version",
         ),
         (
             "a lost document",
@@ -145,7 +154,7 @@ fn finds_damage() {
                 f.tables.meta.put(
                     t,
                     b"state",
-                    &State { next_number: 1, next_sequence: 9, time: 2_000, unmerged: 1, waiting_bytes: 0 }.encode(),
+                    &State { next_number: 1, next_sequence: 3, time: 2_000, unmerged: 1, waiting_bytes: 0 }.encode(),
                 )
             },
             "a number that is still to be given",
@@ -156,20 +165,24 @@ fn finds_damage() {
                 f.tables.meta.put(
                     t,
                     b"state",
-                    &State { next_number: 9, next_sequence: 9, time: 999, unmerged: 1, waiting_bytes: 0 }.encode(),
+                    &State { next_number: 9, next_sequence: 3, time: 999, unmerged: 1, waiting_bytes: 0 }.encode(),
                 )
             },
-            "version `1` of `P/1` is missing or not as it should be",
+            "version `2` of `P/1` is missing or not as it should be",
         ),
         (
             "an old current record",
-            |f, t| f.tables.current.put(t, &1_u64.to_be_bytes(), &Current::encode(1, "P/1", &[])),
-            "is not of its newest version",
+            |f, t| f.tables.current.put(t, &1_u64.to_be_bytes(), &Current::encode(1, 2, "P/1", &[])),
+            "version `1` of `P/1` is missing or not as it should be",
         ),
         (
             "a cut current record",
             |f, t| {
-                f.tables.current.put(t, &1_u64.to_be_bytes(), &[&Current::encode(2, "P/1", &[])[..], &[0; 3]].concat())
+                f.tables.current.put(
+                    t,
+                    &1_u64.to_be_bytes(),
+                    &[&Current::encode(2, 2, "P/1", &[])[..], &[0; 3]].concat(),
+                )
             },
             "end too early",
         ),
@@ -198,5 +211,5 @@ fn finds_damage() {
 }
 
 fn stored() -> Vec<u8> {
-    Stored { mark: 0, time: 1_000, key: "P/9", body: None }.encode()
+    Stored { mark: 0, time: 1_000, version: 1, earlier: Earlier::default(), key: "P/9", body: None }.encode()
 }
