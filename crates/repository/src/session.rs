@@ -17,6 +17,7 @@ use crate::audit::Ledger;
 use crate::consent::{Book, Implicit};
 use crate::lease::Leases;
 use crate::library::{Imported, Library};
+use crate::mask::Body;
 use crate::once::Ongoing;
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
@@ -281,8 +282,8 @@ impl Session<'_> {
     /// [`Session::read`] on a snapshot that is there already.
     pub(crate) fn read_from(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Version, Outcome> {
         let Current { mut version, patients, sight } = self.current(snapshot, key)?;
+        self.mask_bodies(snapshot, &sight, Body::of(&mut version, Some(&patients)))?;
         self.note(What::Read, vec![Seen::of(&version, patients)]);
-        self.mask(snapshot, &sight, [&mut version])?;
         match &version.body {
             Some(_) => Ok(version),
             None => Err(deleted(&version)),

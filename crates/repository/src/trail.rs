@@ -232,7 +232,14 @@ pub(crate) fn indexes(registry: &Registry, types: &[&str]) -> Vec<Index> {
 
 /// The patients whom a resource with these rows is about.
 pub(crate) fn patients<'r>(key: &Key, rows: impl IntoIterator<Item = &'r Row>) -> BTreeSet<Key> {
-    let named = rows.into_iter().filter_map(|row| Key::from_link(&row.value));
-    let own = (key.collection() == "Patient").then(|| key.clone());
-    named.filter(|named| named.collection() == "Patient").chain(own).collect()
+    let mut patients: BTreeSet<Key> = (key.collection() == "Patient").then(|| key.clone()).into_iter().collect();
+    let mut last: &[u8] = &[];
+    for row in rows {
+        // Several parameters often name one patient.
+        if row.value != last && row.value.ends_with(b"\0Patient") {
+            last = &row.value;
+            patients.extend(Key::from_link(last));
+        }
+    }
+    patients
 }

@@ -68,7 +68,7 @@ pub trait Store: Send + Sync + 'static {
 
 /// A consistent, read-only view.
 pub trait Snapshot: Send {
-    /// [`Store::commits`] when it was taken: it sees these commits at least.
+    /// [`Store::commits`] of what it sees: snapshots with the same number see the same.
     fn commits(&self) -> u64;
 
     /// The newest version of a document, a deletion included; `None` when there never was one.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use fhir::Instant;
+use fhir::{Instant, Outcome};
 use search::Registry;
 use store::Filter;
 
@@ -21,7 +21,19 @@ pub(crate) struct Consented {
     checked: AtomicU64,
     registry: Arc<Registry>,
     filters: RwLock<HashMap<Asked<'static>, Option<Arc<Filter>>>>,
+    told: RwLock<Told>,
 }
+
+/// Of which names it was found whether the requester may know of what they name.
+#[derive(Default)]
+struct Told {
+    /// [`store::Snapshot::commits`] of what that was found in.
+    commits: u64,
+    names: HashMap<Box<str>, bool>,
+}
+
+/// Of how many names that is kept.
+const NAMES_MAX: usize = 10_000;
 
 /// What a filter is about: doing this with resources of a type, or no more than what consents say of them.
 type Asked<'a> = (Option<Act>, &'a str);
@@ -34,7 +46,7 @@ impl Consented {
         registry: Arc<Registry>,
     ) -> Consented {
         let checked = AtomicU64::new(commits);
-        Consented { restrictions, elevations, checked, registry, filters: RwLock::default() }
+        Consented { restrictions, elevations, checked, registry, filters: RwLock::default(), told: RwLock::default() }
     }
 
     /// Whether it is what these policies hide now, whichever emergencies are declared.
@@ -68,6 +80,30 @@ impl Consented {
     ) -> Option<Arc<Filter>> {
         let known = self.filters.read().unwrap_or_else(PoisonError::into_inner).get(&(act, resource_type)).cloned();
         known.unwrap_or_else(|| self.keep((act, resource_type), make().map(Arc::new)))
+    }
+
+    /// Whether the requester may know of what is named, which `find` finds out in a snapshot with so many commits when nobody has asked before.
+    pub(super) fn tells(
+        &self,
+        commits: u64,
+        name: &str,
+        find: impl FnOnce() -> Result<bool, Outcome>,
+    ) -> Result<bool, Outcome> {
+        {
+            let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(known) = told.names.get(name).filter(|_| told.commits == commits) {
+                return Ok(*known);
+            }
+        }
+        let found = find()?;
+        let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
+        if told.commits < commits || told.names.len() >= NAMES_MAX {
+            *told = Told { commits, ..Told::default() };
+        }
+        if told.commits == commits {
+            told.names.insert(name.into(), found);
+        }
+        Ok(found)
     }
 
     fn keep(&self, (act, resource_type): Asked<'_>, made: Option<Arc<Filter>>) -> Option<Arc<Filter>> {

@@ -69,8 +69,21 @@ impl Sight {
 
     /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
     pub(crate) fn consented(&self, resource_type: &str) -> Option<Arc<Filter>> {
-        let consented = self.consented.as_ref()?;
+        let consented = self.consented.as_ref().filter(|_| !is_public(resource_type))?;
         consented.filter((None, resource_type), || self.compiled(consented.restrictions(), resource_type))
+    }
+
+    /// Whether the caller may know of what is named, as consents say. `find` looks, in a snapshot with so many commits, whether the filter of its type
+    /// lets it be seen.
+    pub(crate) fn tells(
+        &self,
+        commits: u64,
+        name: &str,
+        find: impl FnOnce(&Filter) -> Result<bool, Outcome>,
+    ) -> Result<bool, Outcome> {
+        let resource_type = name.split('/').next().unwrap_or_default();
+        let Some(consented) = self.consented.as_ref().filter(|_| !is_public(resource_type)) else { return Ok(true) };
+        consented.tells(commits, name, || self.consented(resource_type).map_or(Ok(true), |filter| find(&filter)))
     }
 
     /// The same, made anew.

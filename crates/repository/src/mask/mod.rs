@@ -8,14 +8,13 @@
 //!   it no place is refused.
 //!
 //! It costs nothing where consents hide nothing from the caller. Else the bytes are looked through for what may be a name, each name is
-//! asked for once, and only what names something hidden is parsed.
+//! asked for once between two commits, and only what names something hidden is parsed.
 
 mod cover;
 mod restore;
 mod scan;
 
-use std::cell::RefCell;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use fhir::Outcome;
@@ -35,17 +34,31 @@ use crate::{Changed, Session, fault};
 /// The type of those whose records there are.
 const PATIENT: &str = "Patient";
 
-/// The body of a version, to be masked.
-pub(crate) fn body(version: &mut Version) -> Option<(&Key, &mut Bytes)> {
-    Some((&version.key, version.body.as_mut()?))
+/// A body to be masked, of a resource or of what is in one.
+pub(crate) struct Body<'v> {
+    /// The resource that it is, or is in.
+    key: &'v Key,
+    bytes: &'v mut Bytes,
+    /// Patients in whose records the resource is, as far as they are known beforehand.
+    patients: Option<&'v BTreeSet<Key>>,
 }
 
-/// Of which resources the caller may know, each asked for once.
+impl<'v> Body<'v> {
+    pub(crate) fn new(key: &'v Key, bytes: &'v mut Bytes, patients: Option<&'v BTreeSet<Key>>) -> Body<'v> {
+        Body { key, bytes, patients }
+    }
+
+    /// `None` for a deletion.
+    pub(crate) fn of(version: &'v mut Version, patients: Option<&'v BTreeSet<Key>>) -> Option<Body<'v>> {
+        Some(Body { key: &version.key, bytes: version.body.as_mut()?, patients })
+    }
+}
+
+/// Of which resources the caller may know.
 struct Masks<'a> {
     session: &'a Session<'a>,
     snapshot: &'a dyn Snapshot,
     sight: &'a Sight,
-    told: RefCell<HashMap<Key, bool>>,
 }
 
 impl Session<'_> {
@@ -56,25 +69,21 @@ impl Session<'_> {
         sight: &Sight,
         versions: impl IntoIterator<Item = &'v mut Version>,
     ) -> Result<(), Outcome> {
-        match sight.is_narrowed() {
-            true => self.mask_bodies(snapshot, sight, versions.into_iter().filter_map(body).collect()),
-            false => Ok(()),
-        }
+        self.mask_bodies(snapshot, sight, versions.into_iter().filter_map(|version| Body::of(version, None)))
     }
 
-    /// The same for bodies, each with the key of the resource that it is, or is in.
-    pub(crate) fn mask_bodies(
+    /// The same for bodies.
+    pub(crate) fn mask_bodies<'v>(
         &self,
         snapshot: &dyn Snapshot,
         sight: &Sight,
-        bodies: Vec<(&Key, &mut Bytes)>,
+        bodies: impl IntoIterator<Item = Body<'v>>,
     ) -> Result<(), Outcome> {
         if sight.is_narrowed() {
             let masks = Masks::new(self, snapshot, sight);
-            let mut known = HashSet::new();
-            for (key, body) in bodies {
-                if let Some(covered) = masks.covered(key, body, &mut known)? {
-                    *body = Bytes::from(covered.text);
+            for Body { key, bytes, patients } in bodies {
+                if let Some(covered) = masks.covered(key, bytes, patients)? {
+                    *bytes = Bytes::from(covered.text);
                 }
             }
         }
@@ -99,7 +108,7 @@ impl Session<'_> {
         version: &Version,
     ) -> Result<Option<Masked>, Outcome> {
         let Some(body) = version.body.as_ref().filter(|_| sight.is_narrowed()) else { return Ok(None) };
-        let covered = Masks::new(self, snapshot, sight).covered(&version.key, body, &mut HashSet::new())?;
+        let covered = Masks::new(self, snapshot, sight).covered(&version.key, body, None)?;
         covered.map(|covered| Masked::new(&version.key, covered)).transpose()
     }
 }
@@ -119,7 +128,7 @@ impl Runner<'_> {
         let keys = named.keys();
         let mut told = Vec::new();
         for key in &keys {
-            if masks.tells(key)? || self.is_of_record(named, key) {
+            if masks.tells(key.as_str())? || self.is_of_record(named, key) {
                 told.push(key.clone());
             }
         }
@@ -153,51 +162,38 @@ impl Runner<'_> {
 
 impl<'a> Masks<'a> {
     fn new(session: &'a Session<'a>, snapshot: &'a dyn Snapshot, sight: &'a Sight) -> Masks<'a> {
-        Masks { session, snapshot, sight, told: RefCell::default() }
+        Masks { session, snapshot, sight }
     }
 
-    /// The body with all masked that tells of what is hidden; `None` when nothing does. `known` are names of which none is hidden.
-    fn covered(&self, key: &Key, body: &Bytes, known: &mut HashSet<Box<str>>) -> Result<Option<Covered>, Outcome> {
+    /// The body with all masked that tells of what is hidden; `None` when nothing does. `patients` are some of those in whose records it is.
+    fn covered(&self, key: &Key, body: &Bytes, patients: Option<&BTreeSet<Key>>) -> Result<Option<Covered>, Outcome> {
+        let is_of_record = |name: &str| patients.is_some_and(|patients| patients.iter().any(|it| it.as_str() == name));
         let found = scan::names(body, self.session.base_url());
         let mut is_suspect = !found.is_complete;
         for name in found.names {
-            if !known.contains(name) {
-                match self.is_hidden_name(name)? {
-                    true => is_suspect = true,
-                    false => drop(known.insert(name.into())),
-                }
-            }
+            is_suspect |= !is_of_record(name) && !self.tells(name)?;
         }
         if !is_suspect {
             return Ok(None);
         }
         let document = parse_stored(key, body)?;
         let own = self.patients_of(&document)?;
-        let is_hidden = |named: &Key| Ok(!own.contains(named) && !self.tells(named)?);
+        let is_hidden =
+            |named: &Key| Ok(!own.contains(named) && !is_of_record(named.as_str()) && !self.tells(named.as_str())?);
         Cover::new(self.session, &document, &is_hidden).covered()
     }
 
-    fn is_hidden_name(&self, name: &str) -> Result<bool, Outcome> {
-        match Key::parse(name) {
-            Some(key) => Ok(!self.tells(&key)?),
-            None => Ok(false),
-        }
+    /// Whether the caller may know of what is there, or was, under this name.
+    fn tells(&self, name: &str) -> Result<bool, Outcome> {
+        self.sight.tells(self.snapshot.commits(), name, |filter| match Key::parse(name) {
+            Some(key) => Ok(self.is_own(name) || self.lets_see(&key, filter)?),
+            None => Ok(true),
+        })
     }
 
-    /// Whether the caller may know of what is there, or was, under this key.
-    fn tells(&self, key: &Key) -> Result<bool, Outcome> {
-        let Some(filter) = self.sight.consented(key.collection()) else { return Ok(true) };
-        if let Some(told) = self.told.borrow().get(key) {
-            return Ok(*told);
-        }
-        let told = self.is_own(key) || self.lets_see(key, &filter)?;
-        self.told.borrow_mut().insert(key.clone(), told);
-        Ok(told)
-    }
-
-    fn is_own(&self, key: &Key) -> bool {
-        let requester = self.session.requester();
-        requester.is_some_and(|requester| [&requester.user, &requester.patient].contains(&&Some(key.clone())))
+    fn is_own(&self, name: &str) -> bool {
+        let is = |key: &Option<Key>| key.as_ref().is_some_and(|key| key.as_str() == name);
+        self.session.requester().is_some_and(|requester| is(&requester.user) || is(&requester.patient))
     }
 
     fn lets_see(&self, key: &Key, filter: &Filter) -> Result<bool, Outcome> {

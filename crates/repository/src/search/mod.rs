@@ -10,6 +10,7 @@ mod terms;
 pub use self::include::INCLUDES_MAX;
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,8 +22,9 @@ use store::{Count, Counted, Filter, Find, Found, Hit, Index, Page, Snapshot, Ste
 pub use contained::ContainedMatch;
 
 use crate::access::Sight;
+use crate::mask::Body;
 use crate::trail::{self, EVENT, Seen, What};
-use crate::{Act, Session, Shelf, fault, mask};
+use crate::{Act, Session, Shelf, fault};
 
 /// How many index rows one search may touch, its joins and includes counted.
 const ROWS_MAX: u64 = 20_000_000;
@@ -88,12 +90,20 @@ impl Session<'_> {
             Contained::False => runner.search_own(query, request.page.clone(), request.limit, request.total)?,
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
-        let shown = page.matches.iter_mut().chain(&mut page.included).filter_map(mask::body);
-        let within = page.contained.iter_mut().map(|within| (&within.container, &mut within.body));
-        self.mask_bodies(&*snapshot, runner.sight(), shown.chain(within).collect())?;
-        if let Some(seen) = runner.seen {
+        let seen = runner.seen.take().map(RefCell::into_inner);
+        if runner.sight().is_narrowed() {
+            let seen = seen.iter().flatten().map(|seen| (&seen.datum.key, &seen.patients));
+            let patients: HashMap<_, _> = seen.collect();
+            let shown = page.matches.iter_mut().chain(&mut page.included).filter_map(|version| {
+                let patients = patients.get(&version.key).copied();
+                Body::of(version, patients)
+            });
+            let within = page.contained.iter_mut().map(|it| Body::new(&it.container, &mut it.body, None));
+            self.mask_bodies(&*snapshot, runner.sight(), shown.chain(within))?;
+        }
+        if let Some(seen) = seen {
             let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            self.note(What::Search { types: query.types.clone(), query: text }, seen.into_inner());
+            self.note(What::Search { types: query.types.clone(), query: text }, seen);
         }
         let plan = match runner.plan {
             Some(plan) => plan.into_inner(),

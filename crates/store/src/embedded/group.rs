@@ -203,12 +203,14 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    /// Makes everything applied durable and visible.
-    pub(super) fn commit(mut self) -> Result<(), StoreError> {
+    /// Makes everything applied durable and visible, and says the number of the engine's transaction.
+    pub(super) fn commit(mut self) -> Result<u64, StoreError> {
         self.settle()?;
         words::keep_up(&mut self.txn, self.tables, &mut self.state, self.indexed)?;
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
-        Ok(self.txn.commit()?)
+        let number = self.txn.id() as u64;
+        self.txn.commit()?;
+        Ok(number)
     }
 }
 

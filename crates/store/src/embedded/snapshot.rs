@@ -1,29 +1,26 @@
 //! Reading: one engine transaction for as long as the snapshot lives.
 
 use std::ops::Bound;
-use std::sync::atomic::Ordering;
 
 use heed::{RoTxn, WithoutTls};
 
 use super::tables::{Files, Tables, View, damaged};
-use super::versions::{self, newest};
+use super::versions::{self, newest, newest_with_rows};
 use super::{documents, find, history};
 use crate::prepare::NAME_MAX;
 use crate::{
-    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue, Snapshot,
-    StoreError, Version,
+    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue, Row,
+    Snapshot, StoreError, Version,
 };
 
 pub(super) struct EmbeddedSnapshot<'e> {
     txn: RoTxn<'e, WithoutTls>,
-    commits: u64,
     tables: &'e Tables,
 }
 
 impl<'e> EmbeddedSnapshot<'e> {
     pub(super) fn take(files: &'e Files) -> Result<EmbeddedSnapshot<'e>, StoreError> {
-        let commits = files.commits.load(Ordering::Acquire);
-        Ok(EmbeddedSnapshot { txn: files.env.read_txn()?, commits, tables: &files.tables })
+        Ok(EmbeddedSnapshot { txn: files.env.read_txn()?, tables: &files.tables })
     }
 
     fn view(&self) -> View<'_> {
@@ -33,7 +30,7 @@ impl<'e> EmbeddedSnapshot<'e> {
 
 impl Snapshot for EmbeddedSnapshot<'_> {
     fn commits(&self) -> u64 {
-        self.commits
+        self.txn.id() as u64
     }
 
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
@@ -62,18 +59,18 @@ impl Snapshot for EmbeddedSnapshot<'_> {
     }
 
     fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError> {
-        let Some(newest) = newest(self.view(), key)? else { return Ok(None) };
-        let version = versions::read(self.view(), newest.sequence)?;
-        let (accepted, rows) = match newest.deleted {
-            true => (false, Vec::new()),
-            false => find::examine(self.view(), newest.number, filter, values)?,
-        };
+        let view = self.view();
+        let Some((newest, rows)) = newest_with_rows(view, key)? else { return Ok(None) };
+        let version = versions::read(view, newest.sequence)?;
+        let accepted = rows.map_or(Ok(false), |rows| find::accepts(view, newest.number, rows, filter))?;
+        let asked = rows.into_iter().flatten().filter(|(index, _)| values.contains(index));
+        let rows = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
         Ok(Some(Examined { version, accepted, rows }))
     }
 
     fn judge(&self, key: &Key, filter: &Filter) -> Result<Option<(Head, bool)>, StoreError> {
-        let Some(newest) = newest(self.view(), key)? else { return Ok(None) };
-        let accepted = !newest.deleted && find::examine(self.view(), newest.number, filter, &[])?.0;
+        let Some((newest, rows)) = newest_with_rows(self.view(), key)? else { return Ok(None) };
+        let accepted = rows.map_or(Ok(false), |rows| find::accepts(self.view(), newest.number, rows, filter))?;
         Ok(Some((newest.head(), accepted)))
     }
 

@@ -61,7 +61,7 @@ pub(super) struct Files {
     pub(super) env: Env<WithoutTls>,
     pub(super) tables: Tables,
     pub(super) directory: PathBuf,
-    /// How many groups of this process were committed.
+    /// The number of the engine's last transaction that committed something.
     pub(super) commits: AtomicU64,
     _lock: File,
 }
@@ -79,7 +79,8 @@ impl Files {
                 .and_then(|directory| directory.sync_all())
                 .map_err(|error| directory::unusable(directory, &error))?;
         }
-        Ok(Files { env, tables, directory: directory.to_owned(), commits: AtomicU64::new(0), _lock: lock })
+        let commits = AtomicU64::new(env.info().last_txn_id as u64);
+        Ok(Files { env, tables, directory: directory.to_owned(), commits, _lock: lock })
     }
 }
 

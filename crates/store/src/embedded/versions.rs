@@ -5,7 +5,7 @@
 //! number is its own without the lowest bit that is set (7 to 6, 6 to 4, 4 to none), so that the way to any of n versions has at most about
 //! the square of the logarithm of n steps.
 
-use super::layout::{Earlier, Stored};
+use super::layout::{Earlier, Packed, Stored};
 use super::tables::{View, damaged};
 use crate::{Head, Key, Millis, StoreError, Version};
 
@@ -27,16 +27,23 @@ impl Newest {
 
 /// The newest version of a document; `None` when there never was one.
 pub(super) fn newest(view: View<'_>, key: &Key) -> Result<Option<Newest>, StoreError> {
+    Ok(newest_with_rows(view, key)?.map(|(newest, _)| newest))
+}
+
+/// The newest version of a document, and its rows unless that is a deletion; `None` when there never was one.
+pub(super) fn newest_with_rows<'t>(
+    view: View<'t>,
+    key: &Key,
+) -> Result<Option<(Newest, Option<Packed<'t>>)>, StoreError> {
     let Some(document) = view.document(key.as_str())? else { return Ok(None) };
     let number = document.number;
-    let (version, sequence) = match document.deletion {
-        Some(sequence) => (view.version(sequence)?.version, sequence),
-        None => {
-            let current = view.current(number)?.ok_or_else(|| damaged("current"))?;
-            (current.version, current.sequence)
-        }
-    };
-    Ok(Some(Newest { number, version, sequence, deleted: document.deletion.is_some() }))
+    if let Some(sequence) = document.deletion {
+        let version = view.version(sequence)?.version;
+        return Ok(Some((Newest { number, version, sequence, deleted: true }, None)));
+    }
+    let current = view.current(number)?.ok_or_else(|| damaged("current"))?;
+    let newest = Newest { number, version: current.version, sequence: current.sequence, deleted: false };
+    Ok(Some((newest, Some(current.rows))))
 }
 
 /// The version with this sequence.

@@ -1,11 +1,10 @@
 //! Judging one document with the filter as it was given: its lists of values may be long, and to make it ready to run would cost more than
 //! the document is worth.
 
-use super::{Rows, values};
-use crate::Filter;
+use crate::{Filter, Index};
 
-/// Whether rows satisfy a filter; `None` when that rests on words or on other documents.
-pub(crate) fn by_rows<'r>(filter: &Filter, rows: &impl Rows<'r>) -> Option<bool> {
+/// Whether rows, sorted, satisfy a filter; `None` when that rests on words or on other documents.
+pub(crate) fn by_rows(filter: &Filter, rows: &[(Index, &[u8])]) -> Option<bool> {
     match filter {
         Filter::All(filters) => {
             for filter in filters {
@@ -31,4 +30,10 @@ pub(crate) fn by_rows<'r>(filter: &Filter, rows: &impl Rows<'r>) -> Option<bool>
         }
         Filter::Word { .. } | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => None,
     }
+}
+
+/// The values in one index.
+fn values<'r>(rows: &[(Index, &'r [u8])], index: Index) -> impl Iterator<Item = &'r [u8]> {
+    let from = rows.partition_point(|(at, _)| *at < index);
+    rows[from..].iter().take_while(move |(at, _)| *at == index).map(|(_, value)| *value)
 }

@@ -29,9 +29,10 @@ mod word;
 
 pub(super) use lists::Lists;
 
+use super::layout::Packed;
 use super::tables::View;
 use crate::find::{Order, by_rows};
-use crate::{Filter, Find, Found, Index, Row, StoreError};
+use crate::{Filter, Find, Found, StoreError};
 
 /// `is_committed` says that the view is that of a snapshot, and not of a commit in the making.
 pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Found, StoreError> {
@@ -44,21 +45,13 @@ pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Fo
     page::Search::new(reader, &node, implied, Order { keys: &find.sort, places: Vec::new() }).run(find)
 }
 
-/// Whether the current document of this number satisfies a filter, and its rows in these indexes.
-pub(super) fn examine(
-    view: View<'_>,
-    number: u64,
-    filter: &Filter,
-    values: &[Index],
-) -> Result<(bool, Vec<Row>), StoreError> {
-    let reader = scan::Reader::new(view, &Find::new(Filter::nothing(), 0));
-    let rows = reader.probe(number)?;
-    let asked = rows.filter(|(index, _)| values.contains(index));
-    let asked = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
-    if let Some(accepted) = by_rows(filter, &rows) {
-        return Ok((accepted, asked));
+/// Whether the current document with this number and these rows satisfies a filter.
+pub(super) fn accepts(view: View<'_>, number: u64, rows: Packed<'_>, filter: &Filter) -> Result<bool, StoreError> {
+    if let Some(accepted) = by_rows(filter, &rows.collect::<Vec<_>>()) {
+        return Ok(accepted);
     }
+    let reader = scan::Reader::new(view, &Find::new(Filter::nothing(), 0));
     let words = word::WordReader::new(&reader);
     let node = node::Node::new(filter, &|index, wanted| words.documents(index, wanted))?;
-    Ok((reader.accepts(&node, number, rows)?, asked))
+    reader.accepts(&node, number, rows)
 }

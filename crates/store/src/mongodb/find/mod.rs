@@ -71,7 +71,7 @@ pub(super) fn examine(
         return Ok(Some(Examined { version, accepted: false, rows: Vec::new() }));
     }
     let mut rows = layout::rows(&document, None)?;
-    let pairs = rows.iter().map(|row| (row.index, row.value.as_slice()));
+    let pairs: Vec<_> = rows.iter().map(|row| (row.index, row.value.as_slice())).collect();
     let accepted = match by_rows(filter, &pairs) {
         Some(accepted) => accepted,
         None => {

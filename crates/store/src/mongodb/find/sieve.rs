@@ -96,7 +96,7 @@ impl<'f> Sieve<'f> {
         for Check { kind, negated } in &mut self.checks {
             match kind {
                 Kind::Rows(filter) => {
-                    met.retain(|met| by_rows(filter, &met.pairs()).unwrap_or(false) != *negated);
+                    met.retain(|met| by_rows(filter, &met.pairs().collect::<Vec<_>>()).unwrap_or(false) != *negated);
                 }
                 Kind::Join(join) => join.sift(reader, *negated, met)?,
             }
