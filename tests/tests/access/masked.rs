@@ -92,6 +92,25 @@ fn what_names_something_hidden_is_masked_wherever_it_goes_out() {
     assert_eq!(app.get("/List/both").expect(200).json(), whole);
 }
 
+/// What was told of a name once holds no longer than what it names stays as it is.
+#[test]
+fn masks_come_and_go_with_what_is_named() {
+    let guarded = Guarded::surgery();
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+    let whole = list(&keeper);
+    let labels = keeper.get("/Condition/sens1").expect(200).json()["meta"]["security"].clone();
+    let open = keeper.get("/Condition/copd1").expect(200).json();
+    let mut sensitive = open.clone();
+    sensitive["meta"]["security"] = labels;
+    for (condition, item) in [(&sensitive, masked()), (&open, to("Condition/copd1")), (&sensitive, masked())] {
+        keeper.send("PUT /Condition/copd1", condition.clone()).expect(200);
+        for _ in 0..2 {
+            assert_eq!(app.get("/List/both").expect(200).json()["entry"][0]["item"], item);
+        }
+        assert_eq!(keeper.get("/List/both").expect(200).json(), whole);
+    }
+}
+
 /// Uris and narratives lead to what is hidden as well, and escapes hide nothing.
 #[test]
 fn links_are_masked_too() {
