@@ -11,7 +11,7 @@ use crate::contained::Way;
 use crate::text::Words;
 
 /// Counts the forms that rows have had: with any change of what a resource's rows or words are it grows, and stores index everything anew.
-pub const ROWS_FORMAT: u32 = 11;
+pub const ROWS_FORMAT: u32 = 12;
 
 /// How many bytes of a row's value name the leading components of a composite.
 pub(crate) const KEY_LENGTH: usize = 16;

@@ -1,8 +1,9 @@
 //! Token parameters: codes, identifiers, booleans, <https://hl7.org/fhir/R4/search.html#token>.
 //!
 //! A row is `code 0 system 0`, the system empty where there is none, so that `code` is a prefix, and `system|code` and `|code` are
-//! equalities; for `system|` each system has a row in the index `system`, unless the definitions say which it is. The system of a
-//! `code` element is the one of its required binding that has the code; a ContactPoint's is its kind, such as `phone`.
+//! equalities; for `system|` each system has a row in the index `system`. Where the definitions say which system all tokens of a parameter
+//! have, no row repeats it. The system of a `code` element is the one of its required binding that has the code; a ContactPoint's is its kind,
+//! such as `phone`.
 //!
 //! Codes compare without regard to case unless their system is known to tell cases apart ([`code`](super::code)): R4 would rather
 //! have a server find too much than too little. A query without system is tried as written and without case. A conditional write
@@ -123,7 +124,7 @@ pub(super) fn words(item: &Item<'_>, index: Index, words: &mut Words) {
 
 fn push(token: &Token<'_>, system: Option<&str>, index: Index, rows: &mut Rows) {
     if token.system.is_some() || token.code.is_some() {
-        rows.push(index, row_value(token.system(), &token.compared()));
+        rows.push(index, row_value(if system.is_some() { "" } else { token.system() }, &token.compared()));
     }
     if let (None, Some(system)) = (system, &token.system) {
         rows.push(row::secondary(index, SYSTEM), system_value(system));
@@ -224,12 +225,14 @@ impl Wanted<'_> {
         let equal = |system: &str, code: &str| Filter::equal(index, row_value(system, code));
         match (self, shape.system) {
             (Wanted::Code(code), Some(_)) if shape.values == Values::Cased => equal("", code),
-            (Wanted::Code(code), Some(system)) => equal(system, &compared(system, code)),
+            (Wanted::Code(code), Some(system)) => equal("", &compared(system, code)),
             (Wanted::Code(code), None) => either(code, shape.values, |code| Filter::prefix(index, code_prefix(code))),
+            (Wanted::Exactly { system, .. }, Some(only)) if system != only => Filter::nothing(),
             (Wanted::Exactly { system, code }, _) if system.is_empty() => {
                 either(code, shape.values, |code| equal("", code))
             }
-            (Wanted::Exactly { system, code }, _) => equal(system, &compared(system, code)),
+            (Wanted::Exactly { system, code }, Some(_)) => equal("", &compared(system, code)),
+            (Wanted::Exactly { system, code }, None) => equal(system, &compared(system, code)),
             (Wanted::System(system), None) => Filter::equal(row::secondary(index, SYSTEM), system_value(system)),
             (Wanted::System(system), Some(only)) if system == only => Filter::present(index),
             (Wanted::System(_), Some(_)) => Filter::nothing(),
@@ -385,6 +388,9 @@ mod tests {
                 ("gender=http://hl7.org/fhir/administrative-gender|female", true),
                 ("gender=http://hl7.org/fhir/administrative-gender|", true),
                 ("gender=urn:other|female", false),
+                ("gender=|female", false),
+                ("active=|true", true),
+                ("active=urn:other|true", false),
                 ("gender=male,female", true),
                 ("deceased=false", true),
                 ("deceased=true", false),
