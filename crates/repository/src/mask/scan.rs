@@ -2,7 +2,7 @@
 
 use fhir::Definitions;
 use fhir::reference::is_id;
-use memchr::memchr2;
+use memchr::memchr2_iter;
 
 /// What was found.
 pub(super) struct Found<'t> {
@@ -15,19 +15,17 @@ pub(super) struct Found<'t> {
 /// The names in a minified JSON text. `base_url` is this server's own, without a final `/`.
 pub(super) fn names<'t>(text: &'t [u8], base_url: &str) -> Found<'t> {
     let mut found = Found { names: Vec::new(), is_complete: true };
-    let mut at = 0;
-    while let Some(next) = memchr2(b'/', b'\\', &text[at..]) {
-        at += next;
+    let mut start = 0;
+    for at in memchr2_iter(b'/', b'\\', text) {
+        if at < start {
+            continue;
+        }
         if text[at] == b'\\' {
             found.is_complete &= !hides_name(&text[at + 1..]);
             // What is escaped begins nothing else.
-            at += 2;
+            start = at + 2;
         } else {
             found.names.extend(name(text, at, base_url));
-            at += 1;
-        }
-        if at >= text.len() {
-            break;
         }
     }
     found
