@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::{Batch, Filter, Find, Found, Key, Precondition, Put, StoreError, Write};
+use crate::{Batch, Filter, Find, Found, Key, Logged, Millis, Precondition, Put, StoreError, Version, Write};
 
 /// How many index rows the writer touches for the preconditions of one batch; others wait meanwhile.
 const PRECONDITION_ROWS_MAX: u64 = 1_000_000;
@@ -11,6 +11,9 @@ const PRECONDITION_ROWS_MAX: u64 = 1_000_000;
 pub(crate) trait Facts {
     /// The number of the newest version of a document, 0 when there never was one, and whether the document exists.
     fn newest(&self, key: &Key) -> Result<(u64, bool), StoreError>;
+
+    /// The time of the last version.
+    fn time(&self) -> Millis;
 
     /// The value of a claim or setting.
     fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError>;
@@ -48,14 +51,29 @@ fn finds(facts: &mut impl Facts, filter: &Filter, keys: &[Key], rows_left: &mut 
 fn check_writes(facts: &impl Facts, batch: &Batch) -> Result<(), StoreError> {
     let mut documents: FxHashMap<&Key, (u64, bool)> = FxHashMap::default();
     let mut names: FxHashMap<&[u8], bool> = FxHashMap::default();
+    let mut time = facts.time();
     let newest_after = |documents: &FxHashMap<&Key, (u64, bool)>, key| match documents.get(key) {
         Some(newest) => Ok(*newest),
         None => facts.newest(key),
     };
     for (at, write) in batch.writes.iter().enumerate() {
+        if let Write::Replay(Logged { version, .. }) = write {
+            if version.time < time {
+                return Err(StoreError::Misuse(format!(
+                    "`{}` would be of a time before that of the last",
+                    version.key
+                )));
+            }
+            time = version.time;
+        }
         match write {
-            Write::Put(Put { key, version, .. }) | Write::Delete { key, version, .. } => {
-                let deletes = matches!(write, Write::Delete { .. });
+            Write::Put(Put { key, version, .. })
+            | Write::Delete { key, version, .. }
+            | Write::Replay(Logged { version: Version { key, version, .. }, .. }) => {
+                let deletes = match write {
+                    Write::Replay(Logged { version, .. }) => version.body.is_none(),
+                    write => matches!(write, Write::Delete { .. }),
+                };
                 let (newest, exists) = newest_after(&documents, key)?;
                 if *version != newest + 1 {
                     return Err(StoreError::Misuse(format!("version `{version}` of `{key}` does not follow {newest}")));

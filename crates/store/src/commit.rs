@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Filter, Index, Key, Millis, Row, Version};
+use crate::{Filter, Index, Key, Logged, Millis, Row, Version};
 
 /// What to commit together.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +44,9 @@ pub enum Write {
     Release { name: Vec<u8> },
     /// Sets a value whether or not it is there.
     Set { name: Vec<u8>, value: Vec<u8> },
+    /// A version that another store has committed, put or deletion, which becomes the newest as it is, with its time: that is not before
+    /// the time of any version here. A batch with such has no other new versions.
+    Replay(Logged),
 }
 
 /// A new version of a document.
@@ -77,8 +80,8 @@ pub fn time_value(time: Millis) -> [u8; 8] {
 /// What a commit did.
 #[derive(Clone, Debug)]
 pub struct Committed {
-    /// The time of every version in it.
+    /// The time of every version in it, but for those that were replayed.
     pub time: Millis,
-    /// One for each [`Write::Put`] and [`Write::Delete`], in order.
+    /// One for each [`Write::Put`], [`Write::Delete`] and [`Write::Replay`], in order.
     pub versions: Vec<Version>,
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::ops::Bound;
 
-use crate::{Cursor, PAGE_BYTES_MAX, Row, StoreError};
+use crate::{Cursor, Logged, PAGE_BYTES_MAX, Row, StoreError};
 
 /// What identifies a document: a collection and an id within it, written `collection/id`. At most [`Key::MAX`] bytes, neither part empty.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +145,13 @@ impl PageRoom {
     /// Takes the room that a version needs, unless the page is to end before it. The first one always fits.
     pub(crate) fn takes(&mut self, version: &Version) -> bool {
         self.takes_length(version.body.as_ref().map_or(0, |body| body.len()))
+    }
+
+    /// The same for a version with its rows and words.
+    pub(crate) fn takes_logged(&mut self, logged: &Logged) -> bool {
+        let rows = logged.rows.iter().chain(&logged.words).map(|row| size_of::<Row>() + row.value.len());
+        let body = logged.version.body.as_ref().map_or(0, |body| body.len());
+        self.takes_length(rows.sum::<usize>() + body)
     }
 
     /// The same for a body of this length.

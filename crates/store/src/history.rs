@@ -1,6 +1,6 @@
 //! Listing versions.
 
-use crate::{Cursor, Key, Millis, Version};
+use crate::{Cursor, Key, Millis, Row, Version};
 
 /// Which versions to list.
 #[derive(Clone, Debug)]
@@ -39,4 +39,24 @@ pub struct HistoryPage {
     pub next: Option<Cursor>,
     /// How many there are within the bounds, on all pages together; there when asked for.
     pub total: Option<u64>,
+}
+
+/// A page of the log: see [`Snapshot::log`](crate::Snapshot::log).
+#[derive(Clone, Debug)]
+pub struct LogPage {
+    /// In the order in which they were committed.
+    pub logged: Vec<Logged>,
+    /// The position of the last of them, behind which all that comes later stands. `None` when there are none.
+    pub last: Option<Cursor>,
+}
+
+/// A version, deletions included, and what its document is found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logged {
+    /// The version.
+    pub version: Version,
+    /// Sorted; none when it is not the newest of its document.
+    pub rows: Vec<Row>,
+    /// Likewise.
+    pub words: Vec<Row>,
 }

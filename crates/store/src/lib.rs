@@ -39,7 +39,7 @@ pub use filter::{
     Test, VALUE_MAX, WORD_MAX,
 };
 pub use globe::{Place, RADIUS};
-pub use history::{History, HistoryPage, HistoryScope};
+pub use history::{History, HistoryPage, HistoryScope, LogPage, Logged};
 pub use journal::{Frame, Journal, Mark};
 
 /// A place for versioned documents. Shared between threads; all calls block.
@@ -82,6 +82,11 @@ pub trait Snapshot: Send {
 
     /// Versions of a document, a collection or everything, newest first.
     fn history(&self, query: &History) -> Result<HistoryPage, StoreError>;
+
+    /// All versions in the order in which they were committed: those behind the one whose position is `after`, which an earlier page of this store
+    /// or of a copy of its files gave, or from the first on. At most `limit`, fewer where one more would bring bodies, rows and words over
+    /// [`PAGE_BYTES_MAX`]. What is committed later comes behind all that is there.
+    fn log(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError>;
 
     /// The newest version of a document, and what its rows say; `None` when there never was one. Costs hardly more than
     /// [`Snapshot::read`] where the filter has neither words nor links.

@@ -1,7 +1,9 @@
 //! What can be checked and done about a batch before it is the writer's turn, on the caller's thread.
 
 use crate::stamp::STAMP_LENGTH;
-use crate::{Batch, Index, Key, Millis, Precondition, Put, Row, StoreError, VALUE_MAX, WORD_MAX, Write, time_value};
+use crate::{
+    Batch, Index, Key, Logged, Millis, Precondition, Put, Row, StoreError, VALUE_MAX, WORD_MAX, Write, time_value,
+};
 
 /// The longest name of a claim or setting in bytes.
 pub(crate) const NAME_MAX: usize = 511;
@@ -18,11 +20,18 @@ pub(crate) struct Prepared {
 
 pub(crate) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
     let mut bytes = 0;
+    check_replays(&batch)?;
     for write in &mut batch.writes {
         match write {
             Write::Put(put) => {
-                check_body(put)?;
+                check_body(&put.key, put.body.len())?;
+                check_stamp(put)?;
                 bytes += put.body.len() + arrange(&put.key, &mut put.rows, &mut put.words)?;
+            }
+            Write::Replay(Logged { version, rows, words }) => {
+                let length = version.body.as_ref().map_or(0, |body| body.len());
+                check_body(&version.key, length)?;
+                bytes += length + arrange(&version.key, rows, words)?;
             }
             Write::Reindex { key, rows, words, .. } => bytes += arrange(key, rows, words)?,
             Write::Claim { name, value } | Write::Set { name, value } => {
@@ -81,14 +90,25 @@ fn check_lengths(key: &Key, rows: &[Row], what: &str, most: usize) -> Result<(),
     }
 }
 
-fn check_body(put: &Put) -> Result<(), StoreError> {
-    if put.body.len() > BODY_MAX {
-        return Err(misuse(format!(
-            "the body of `{}` has `{}` bytes, at most {BODY_MAX} fit",
-            put.key,
-            put.body.len()
-        )));
+/// What is replayed has times of its own, and what is not has the time of the commit: one of the two would come out of order.
+fn check_replays(batch: &Batch) -> Result<(), StoreError> {
+    let has = |is: fn(&Write) -> bool| batch.writes.iter().any(is);
+    match has(|write| matches!(write, Write::Replay(_)))
+        && has(|write| matches!(write, Write::Put(_) | Write::Delete { .. }))
+    {
+        true => Err(misuse("a batch replays versions and has others beside".to_owned())),
+        false => Ok(()),
     }
+}
+
+fn check_body(key: &Key, length: usize) -> Result<(), StoreError> {
+    if length > BODY_MAX {
+        return Err(misuse(format!("the body of `{key}` has `{length}` bytes, at most {BODY_MAX} fit")));
+    }
+    Ok(())
+}
+
+fn check_stamp(put: &Put) -> Result<(), StoreError> {
     if put.stamp_at.is_some_and(|at| at.saturating_add(STAMP_LENGTH) > put.body.len()) {
         return Err(misuse(format!("the time of `{}` would be written beyond its body", put.key)));
     }

@@ -5,14 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use heed::{CompactionOption, EnvFlags, EnvOpenOptions};
+use heed::CompactionOption;
 
-use super::tables::{MAP_BYTES, SNAPSHOTS_MAX, TABLES};
+use super::tables::{DATA, open_to_read};
 use crate::StoreError;
 use crate::journal::FILE as JOURNAL;
-
-/// The engine's file in the directory of a store.
-const DATA: &str = "data.mdb";
 
 /// With the lengths and hashes of the others: it is written last.
 const MANIFEST: &str = "manifest";
@@ -26,19 +23,7 @@ const PIECE: usize = 1 << 20;
 /// Copies the store in a directory, which another process may have open, into an empty one: all that was committed, and all that was kept in
 /// the journal, before it began is in it. Gives the number of bytes. While it is copied the store keeps what is overwritten, and grows by that.
 pub fn backup(directory: &Path, to: &Path) -> Result<u64, StoreError> {
-    if !directory.join(DATA).exists() {
-        return Err(StoreError::Unusable(format!("there is no store in `{}`", directory.display())));
-    }
-    let env = {
-        let mut options = EnvOpenOptions::new().read_txn_without_tls();
-        options.map_size(MAP_BYTES).max_readers(SNAPSHOTS_MAX).max_dbs(TABLES);
-        // SAFETY: who reads changes nothing, and what others write at the same time the engine's lock file keeps from under this reader.
-        #[expect(unsafe_code, reason = "opening a memory map is unsafe in the engine's interface")]
-        unsafe {
-            options.flags(EnvFlags::READ_ONLY);
-            options.open(directory)?
-        }
-    };
+    let env = open_to_read(directory)?;
     let mut hashes = Vec::new();
     // The journal first: what is taken out of it meanwhile is in the store that is copied after it, and is not taken in twice.
     if directory.join(JOURNAL).exists() {

@@ -15,7 +15,7 @@ use super::words;
 use crate::check::{Facts, check};
 use crate::prepare::{Prepared, with_time};
 use crate::stamp::{TIME_MAX, stamped};
-use crate::{Batch, Committed, Find, Found, Index, Key, Millis, Put, Row, StoreError, Version, Write};
+use crate::{Batch, Committed, Find, Found, Index, Key, Logged, Millis, Put, Row, StoreError, Version, Write};
 
 /// The writer's transaction. Nothing of it is visible or durable before [`Group::commit`].
 pub(super) struct Group<'e> {
@@ -53,12 +53,16 @@ impl<'e> Group<'e> {
 
     /// Writes a batch that [`Group::check`] has let through. After an error the group must not be committed.
     pub(super) fn apply(&mut self, prepared: Prepared, now: Millis) -> Result<Committed, StoreError> {
-        self.state.time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
+        let time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
         let mut versions = Vec::with_capacity(prepared.batch.writes.len());
         for write in prepared.batch.writes {
             match write {
-                Write::Put(put) => versions.push(self.put(put)?),
-                Write::Delete { key, version, mark } => versions.push(self.delete(key, version, mark)?),
+                Write::Put(put) => versions.push(self.put(put, time)?),
+                Write::Delete { key, version, mark } => {
+                    versions.push(self.delete(Version { key, version, time, body: None, mark })?);
+                }
+                Write::Replay(Logged { version, .. }) if version.body.is_none() => versions.push(self.delete(version)?),
+                Write::Replay(Logged { version, rows, words }) => versions.push(self.add(version, rows, &words)?),
                 Write::Reindex { key, version, rows, words, time_index } => {
                     self.reindex(&key, version, rows, &words, time_index)?;
                 }
@@ -68,32 +72,37 @@ impl<'e> Group<'e> {
                 Write::Release { name } => drop(self.tables.values.delete(&mut self.txn, &name)?),
             }
         }
-        Ok(Committed { time: self.state.time, versions })
+        Ok(Committed { time, versions })
     }
 
-    fn put(&mut self, put: Put) -> Result<Version, StoreError> {
+    fn put(&mut self, put: Put, time: Millis) -> Result<Version, StoreError> {
         let Put { key, version, body, stamp_at, rows, words, time_index, mark } = put;
-        let time = self.state.time;
         let body = match stamp_at {
             Some(at) => stamped(body, at, time),
             None => body,
         };
-        let before = self.newest(&key)?;
+        self.add(Version { key, version, time, body: Some(body), mark }, with_time(rows, time_index, time), &words)
+    }
+
+    /// Makes this, which is no deletion, the newest version.
+    fn add(&mut self, version: Version, rows: Vec<Row>, words: &[Row]) -> Result<Version, StoreError> {
+        let key = &version.key;
+        let before = self.newest(key)?;
         let (number, flags) = match before {
             Some(newest) => (newest.number, PutFlags::empty()),
             None => (self.state.next_number, PutFlags::APPEND),
         };
         self.state.next_number = self.state.next_number.max(number + 1);
-        let sequence = self.add_version(&key, before, version, Some(&body), mark)?;
-        let newest = Newest { number, version, sequence, deleted: false };
-        self.index(&key, newest, with_time(rows, time_index, time), &words, flags)?;
+        let sequence = self.add_version(before, &version)?;
+        let newest = Newest { number, version: version.version, sequence, deleted: false };
+        self.index(key, newest, rows, words, flags)?;
         let exists = before.is_some_and(|newest| !newest.deleted);
         if !exists {
             let document = Document { number, deletion: None };
             self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
             self.collection(key.collection())?.documents += 1;
         }
-        Ok(Version { key, version, time, body: Some(body), mark })
+        Ok(version)
     }
 
     /// Makes these the rows and words of a document. The rows are sorted and without repetition, and so are the words.
@@ -139,39 +148,35 @@ impl<'e> Group<'e> {
         self.index(key, newest, with_time(rows, time_index, time), words, PutFlags::empty())
     }
 
-    fn delete(&mut self, key: Key, version: u64, mark: u8) -> Result<Version, StoreError> {
-        let time = self.state.time;
-        let newest = self.newest(&key)?.ok_or_else(|| damaged("documents"))?;
+    /// Makes this deletion the newest version.
+    fn delete(&mut self, version: Version) -> Result<Version, StoreError> {
+        let key = &version.key;
+        let newest = self.newest(key)?.ok_or_else(|| damaged("documents"))?;
         let number = newest.number;
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
         self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
         self.replace_words(number, &[], PutFlags::empty())?;
-        let collection = self.collection(key.collection())?;
+        let collection = self.collection(version.key.collection())?;
         collection.documents = collection.documents.saturating_sub(1);
-        let sequence = self.add_version(&key, Some(newest), version, None, mark)?;
+        let sequence = self.add_version(Some(newest), &version)?;
         let document = Document { number, deletion: Some(sequence) };
-        self.tables.documents.put(&mut self.txn, key.as_str().as_bytes(), &document.encode())?;
-        Ok(Version { key, version, time, body: None, mark })
+        self.tables.documents.put(&mut self.txn, version.key.as_str().as_bytes(), &document.encode())?;
+        Ok(version)
     }
 
     /// Writes the version after `newest`, and says its sequence.
-    fn add_version(
-        &mut self,
-        key: &Key,
-        newest: Option<Newest>,
-        version: u64,
-        body: Option<&[u8]>,
-        mark: u8,
-    ) -> Result<u64, StoreError> {
-        let time = self.state.time;
+    fn add_version(&mut self, newest: Option<Newest>, version: &Version) -> Result<u64, StoreError> {
+        let Version { key, version, time, mark, body } = version;
+        let (version, time, mark) = (*version, *time, *mark);
+        self.state.time = time;
         let collection = self.collection(key.collection())?;
         collection.versions += 1;
         let scope = collection.number;
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
         let earlier = versions::earlier(self.view(), newest)?;
-        let stored = Stored { mark, time, version, earlier, key: key.as_str(), body }.encode();
+        let stored = Stored { mark, time, version, earlier, key: key.as_str(), body: body.as_deref() }.encode();
         self.tables.versions.put_with_flags(&mut self.txn, PutFlags::APPEND, &sequence.to_be_bytes(), &stored)?;
         self.tables.log.put(&mut self.txn, &layout::log_key(scope, time, sequence), &[])?;
         Ok(sequence)
@@ -203,20 +208,22 @@ impl<'e> Group<'e> {
         Ok(())
     }
 
-    /// Makes everything applied durable and visible, and says the number of the engine's transaction.
-    pub(super) fn commit(mut self) -> Result<u64, StoreError> {
+    /// Makes everything applied durable and visible.
+    pub(super) fn commit(mut self) -> Result<(), StoreError> {
         self.settle()?;
         words::keep_up(&mut self.txn, self.tables, &mut self.state, self.indexed)?;
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
-        let number = self.txn.id() as u64;
-        self.txn.commit()?;
-        Ok(number)
+        Ok(self.txn.commit()?)
     }
 }
 
 impl Facts for Group<'_> {
     fn newest(&self, key: &Key) -> Result<(u64, bool), StoreError> {
         Ok(Group::newest(self, key)?.map_or((0, false), |newest| (newest.version, !newest.deleted)))
+    }
+
+    fn time(&self) -> Millis {
+        self.state.time
     }
 
     fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError> {

@@ -1,13 +1,17 @@
-//! Versions, newest first: of one document from one to the one before, of a collection from the log, of all from the versions as they lie.
+//! Versions, newest first: of one document from one to the one before, of a collection from the log, of all from the versions as they lie;
+//! and all of them, oldest first.
 
 use std::ops::Bound;
 
 use super::layout::{self, Collection};
 use super::tables::{View, damaged};
 use super::versions::{self, newest};
+use super::words::Words;
 use crate::document::PageRoom;
 use crate::fields::Fields;
-use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError, Version};
+use crate::{
+    Cursor, History, HistoryPage, HistoryScope, Index, Key, LogPage, Logged, Millis, Row, StoreError, Version,
+};
 
 pub(super) fn history(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {
     match &query.scope {
@@ -98,11 +102,15 @@ fn of_all(view: View<'_>, query: &History) -> Result<HistoryPage, StoreError> {
     let end = query.before.map_or(Ok(next), |before| first_at_or_after(view, next, before))?;
     let total = query.total.then_some(end.saturating_sub(low));
     let start = match &query.after {
-        Some(cursor) => end.min(Fields(&cursor.0).u64().filter(|_| cursor.0.len() == 8).ok_or_else(foreign_cursor)?),
+        Some(cursor) => end.min(sequence_of(cursor)?),
         None => end,
     };
     let entries = (low..start).rev().map(|sequence| Ok((sequence.to_be_bytes(), versions::read(view, sequence)?)));
     page(query, total, entries)
+}
+
+fn sequence_of(cursor: &Cursor) -> Result<u64, StoreError> {
+    Fields(&cursor.0).u64().filter(|_| cursor.0.len() == 8).ok_or_else(foreign_cursor)
 }
 
 /// The first of the sequences before `next` committed at `limit` or later; `next` when there is none.
@@ -138,6 +146,35 @@ fn page<C: AsRef<[u8]>>(
         last = Some(at);
     }
     Ok(page)
+}
+
+/// The cursor is that of [`of_all`].
+pub(super) fn log(view: View<'_>, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+    let start = after.map_or(Ok(1), |cursor| Ok::<_, StoreError>(sequence_of(cursor)?.saturating_add(1)))?;
+    let mut page = LogPage { logged: Vec::new(), last: None };
+    let mut room = PageRoom::default();
+    for sequence in (start..view.state()?.next_sequence).take(limit) {
+        let logged = logged(view, sequence)?;
+        if !room.takes_logged(&logged) {
+            break;
+        }
+        page.logged.push(logged);
+        page.last = Some(Cursor(sequence.to_be_bytes().to_vec()));
+    }
+    Ok(page)
+}
+
+/// A version, with its rows and words if it is the newest.
+fn logged(view: View<'_>, sequence: u64) -> Result<Logged, StoreError> {
+    let version = versions::read(view, sequence)?;
+    let found = versions::newest_with_rows(view, &version.key)?.filter(|(newest, _)| newest.sequence == sequence);
+    let Some((newest, Some(rows))) = found else { return Ok(Logged { version, rows: Vec::new(), words: Vec::new() }) };
+    let words = view.tables.words.get(view.txn, &newest.number.to_be_bytes())?.unwrap_or_default();
+    Ok(Logged { version, rows: rows.map(row).collect(), words: Words(words).iter().map(row).collect() })
+}
+
+fn row((index, value): (Index, &[u8])) -> Row {
+    Row { index, value: value.to_vec() }
 }
 
 fn log_position(scope: u32, cursor: &Cursor) -> Result<[u8; 20], StoreError> {

@@ -25,7 +25,6 @@ mod words;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 pub use self::backup::{backup, backup_length, restore};
 use self::engine::EmbeddedEngine;
@@ -37,7 +36,8 @@ use crate::{Batch, Clock, Committed, Frame, Journal, Mark, Snapshot, Statistics,
 
 /// A store in a directory of this machine. Dropping it finishes the commits that wait and closes the files.
 pub struct Embedded {
-    writer: Writer,
+    /// Nobody who only reads has one.
+    writer: Option<Writer>,
     files: Arc<Files>,
 }
 
@@ -50,7 +50,13 @@ impl Embedded {
     fn open_sized(directory: &Path, clock: Arc<dyn Clock>, map_bytes: usize) -> Result<Embedded, StoreError> {
         let files = Arc::new(Files::open(directory, map_bytes)?);
         let writer = Writer::start(EmbeddedEngine::new(files.clone(), clock))?;
-        Ok(Embedded { writer, files })
+        Ok(Embedded { writer: Some(writer), files })
+    }
+
+    /// Opens the store that is in `directory` to be read beside the process that has it open, if one does: commits are refused. Its commits
+    /// are seen by every later snapshot.
+    pub fn open_beside(directory: &Path) -> Result<Embedded, StoreError> {
+        Ok(Embedded { writer: None, files: Arc::new(Files::open_beside(directory)?) })
     }
 
     /// Reads everything and checks that all parts of the store agree; `Unusable` names the first that does not. For tests and repair.
@@ -66,11 +72,14 @@ impl Store for Embedded {
     }
 
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        self.writer.commit(prepare(batch)?)
+        match &self.writer {
+            Some(writer) => writer.commit(prepare(batch)?),
+            None => Err(StoreError::Misuse("the store is open to be read only".to_owned())),
+        }
     }
 
     fn commits(&self) -> u64 {
-        self.files.commits.load(Ordering::Acquire)
+        self.files.commits()
     }
 
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {

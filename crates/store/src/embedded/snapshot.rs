@@ -9,7 +9,7 @@ use super::versions::{self, newest, newest_with_rows};
 use super::{documents, find, history};
 use crate::prepare::NAME_MAX;
 use crate::{
-    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue, Row,
+    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, LogPage, NamedValue, Row,
     Snapshot, StoreError, Version,
 };
 
@@ -56,6 +56,10 @@ impl Snapshot for EmbeddedSnapshot<'_> {
 
     fn history(&self, query: &History) -> Result<HistoryPage, StoreError> {
         history::history(self.view(), query)
+    }
+
+    fn log(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        history::log(self.view(), after, limit)
     }
 
     fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError> {

@@ -1,13 +1,13 @@
 //! The files: opening the environment and its tables, and what can be wrong with them.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
 
 use heed::types::Bytes;
 use heed::{
-    CommitOrAbort, Comparator, Database, DatabaseOpener, Env, EnvOpenOptions, MdbError, RoTxn, RwTxn, WithoutTls,
+    CommitOrAbort, Comparator, Database, DatabaseOpener, Env, EnvFlags, EnvOpenOptions, MdbError, RoTxn, RwTxn,
+    WithoutTls,
 };
 
 use super::find::Lists;
@@ -24,6 +24,9 @@ pub(super) const SNAPSHOTS_MAX: u32 = 1024;
 
 pub(super) const TABLES: u32 = 14;
 
+/// The engine's file in the directory of a store.
+pub(super) const DATA: &str = "data.mdb";
+
 pub(super) type Table = Database<'static, Bytes, Bytes>;
 pub(super) type RowTable = Database<'static, Bytes, Bytes, RowOrder>;
 
@@ -31,7 +34,7 @@ pub(super) type RowTable = Database<'static, Bytes, Bytes, RowOrder>;
 pub(super) enum RowOrder {}
 
 impl Comparator for RowOrder {
-    fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    fn compare(a: &[u8], b: &[u8]) -> cmp::Ordering {
         layout::compare_rows(a, b)
     }
 }
@@ -56,21 +59,20 @@ pub(super) struct Tables {
     pub(super) lists: Lists,
 }
 
-/// An open directory. The lock lives as long as the environment.
+/// An open directory. The lock, which only who reads beside another process does not have, lives as long as the environment.
 pub(super) struct Files {
     pub(super) env: Env<WithoutTls>,
     pub(super) tables: Tables,
     pub(super) directory: PathBuf,
-    /// The number of the engine's last transaction that committed something.
-    pub(super) commits: AtomicU64,
-    _lock: File,
+    /// Nobody who only reads has one.
+    _lock: Option<File>,
 }
 
 impl Files {
     /// `map_bytes` is a multiple of the system's page size.
     pub(super) fn open(directory: &Path, map_bytes: usize) -> Result<Files, StoreError> {
         let lock = directory::take(directory)?;
-        let is_new = !directory.join("data.mdb").exists();
+        let is_new = !directory.join(DATA).exists();
         let env = open_environment(directory, map_bytes)?;
         let tables = open_tables(&env, directory)?;
         if is_new {
@@ -79,9 +81,40 @@ impl Files {
                 .and_then(|directory| directory.sync_all())
                 .map_err(|error| directory::unusable(directory, &error))?;
         }
-        let commits = AtomicU64::new(env.info().last_txn_id as u64);
-        Ok(Files { env, tables, directory: directory.to_owned(), commits, _lock: lock })
+        Ok(Files { env, tables, directory: directory.to_owned(), _lock: Some(lock) })
     }
+
+    /// Opens what is there, to be read while another process writes to it or none does.
+    pub(super) fn open_beside(directory: &Path) -> Result<Files, StoreError> {
+        let env = open_to_read(directory)?;
+        let tables = find_tables(&env, directory)?;
+        Ok(Files { env, tables, directory: directory.to_owned(), _lock: None })
+    }
+
+    /// See [`Store::commits`](crate::Store::commits): the engine counts, also for the processes beside the one that writes.
+    pub(super) fn commits(&self) -> u64 {
+        self.env.info().last_txn_id as u64
+    }
+}
+
+/// Opens the environment that is there, which another process may have open.
+pub(super) fn open_to_read(directory: &Path) -> Result<Env<WithoutTls>, StoreError> {
+    if !directory.join(DATA).exists() {
+        return Err(no_store(directory));
+    }
+    let mut options = EnvOpenOptions::new().read_txn_without_tls();
+    options.map_size(MAP_BYTES).max_readers(SNAPSHOTS_MAX).max_dbs(TABLES);
+    // SAFETY: who reads changes nothing, and what others write at the same time the engine's lock file keeps from under this reader.
+    #[expect(unsafe_code, reason = "opening a memory map is unsafe in the engine's interface")]
+    let opened = unsafe {
+        options.flags(EnvFlags::READ_ONLY);
+        options.open(directory)
+    };
+    Ok(opened?)
+}
+
+fn no_store(directory: &Path) -> StoreError {
+    StoreError::Unusable(format!("there is no store in `{}`", directory.display()))
 }
 
 fn open_environment(directory: &Path, map_bytes: usize) -> Result<Env<WithoutTls>, StoreError> {
@@ -106,80 +139,130 @@ fn open_environment(directory: &Path, map_bytes: usize) -> Result<Env<WithoutTls
 
 fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreError> {
     let opened = env.create_databases_and_commit(env.write_txn()?, |opener, txn| {
-        let meta = table(opener, txn, "meta")?;
+        let meta = opener.create_database(txn, Some("meta"))?;
         check_format(&meta, txn, directory)?;
-        let rows = row_table(opener, txn, "rows")?;
-        let samples = row_table(opener, txn, "samples")?;
-        let tables = (
-            meta,
-            table(opener, txn, "collections")?,
-            table(opener, txn, "documents")?,
-            table(opener, txn, "versions")?,
-            table(opener, txn, "current")?,
-            rows,
-            samples,
-            (table(opener, txn, "words")?, table(opener, txn, "postings")?, table(opener, txn, "fresh")?),
-            table(opener, txn, "homes")?,
-            table(opener, txn, "counts")?,
-            table(opener, txn, "log")?,
-            table(opener, txn, "values")?,
-        );
+        let tables = named(meta, &mut Making { opener, txn })?;
         Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
     })?;
-    let CommitOrAbort::Commit((
+    let CommitOrAbort::Commit(named) = opened;
+    Ok(Tables::of(named))
+}
+
+/// The same of what is there, and makes nothing.
+fn find_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreError> {
+    let opened = env.open_databases_and_commit(env.read_txn()?, |opener, txn| {
+        let mut finding = Finding { opener, txn, directory };
+        let meta = finding.table("meta")?;
+        is_format(&meta, txn, directory)?;
+        let tables = named(meta, &mut finding)?;
+        Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
+    })?;
+    let CommitOrAbort::Commit(named) = opened;
+    Ok(Tables::of(named))
+}
+
+type Opened<'e> = Database<'e, Bytes, Bytes>;
+type OpenedRows<'e> = Database<'e, Bytes, Bytes, RowOrder>;
+
+/// All tables, in the form in which the engine takes them through the end of the transaction that opens them.
+type Named<T, R> = (T, T, T, T, T, R, R, (T, T, T), T, T, T, T);
+
+/// How tables are opened by name.
+trait Open<'e> {
+    fn table(&mut self, name: &str) -> Result<Opened<'e>, StoreError>;
+    fn row_table(&mut self, name: &str) -> Result<OpenedRows<'e>, StoreError>;
+}
+
+/// Makes those that are missing.
+struct Making<'a, 'e> {
+    opener: &'a DatabaseOpener<'e, WithoutTls>,
+    txn: &'a mut RwTxn<'e>,
+}
+
+impl<'e> Open<'e> for Making<'_, 'e> {
+    fn table(&mut self, name: &str) -> Result<Opened<'e>, StoreError> {
+        Ok(self.opener.create_database(self.txn, Some(name))?)
+    }
+
+    fn row_table(&mut self, name: &str) -> Result<OpenedRows<'e>, StoreError> {
+        let mut options = self.opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
+        Ok(options.name(name).create(self.txn)?)
+    }
+}
+
+/// Refuses a store in which one is missing.
+struct Finding<'a, 'e> {
+    opener: &'a DatabaseOpener<'e, WithoutTls>,
+    txn: &'a RoTxn<'e, WithoutTls>,
+    directory: &'a Path,
+}
+
+impl<'e> Open<'e> for Finding<'_, 'e> {
+    fn table(&mut self, name: &str) -> Result<Opened<'e>, StoreError> {
+        self.opener.open_database(self.txn, Some(name))?.ok_or_else(|| no_store(self.directory))
+    }
+
+    fn row_table(&mut self, name: &str) -> Result<OpenedRows<'e>, StoreError> {
+        let mut options = self.opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
+        options.name(name).open(self.txn)?.ok_or_else(|| no_store(self.directory))
+    }
+}
+
+fn named<'e>(meta: Opened<'e>, open: &mut impl Open<'e>) -> Result<Named<Opened<'e>, OpenedRows<'e>>, StoreError> {
+    Ok((
         meta,
-        collections,
-        documents,
-        versions,
-        current,
-        rows,
-        samples,
-        (words, postings, fresh),
-        homes,
-        counts,
-        log,
-        values,
-    )) = opened;
-    Ok(Tables {
-        meta,
-        collections,
-        documents,
-        versions,
-        current,
-        rows,
-        samples,
-        words,
-        postings,
-        fresh,
-        homes,
-        counts,
-        log,
-        values,
-        lists: Lists::default(),
-    })
+        open.table("collections")?,
+        open.table("documents")?,
+        open.table("versions")?,
+        open.table("current")?,
+        open.row_table("rows")?,
+        open.row_table("samples")?,
+        (open.table("words")?, open.table("postings")?, open.table("fresh")?),
+        open.table("homes")?,
+        open.table("counts")?,
+        open.table("log")?,
+        open.table("values")?,
+    ))
 }
 
-fn table<'e>(
-    opener: &DatabaseOpener<'e, WithoutTls>,
-    txn: &mut RwTxn<'e>,
-    name: &str,
-) -> Result<Database<'e, Bytes, Bytes>, StoreError> {
-    Ok(opener.create_database(txn, Some(name))?)
+impl Tables {
+    fn of(named: Named<Table, RowTable>) -> Tables {
+        let (meta, collections, documents, versions, current, rows, samples, of_words, homes, counts, log, values) =
+            named;
+        let (words, postings, fresh) = of_words;
+        Tables {
+            meta,
+            collections,
+            documents,
+            versions,
+            current,
+            rows,
+            samples,
+            words,
+            postings,
+            fresh,
+            homes,
+            counts,
+            log,
+            values,
+            lists: Lists::default(),
+        }
+    }
 }
 
-fn row_table<'e>(
-    opener: &DatabaseOpener<'e, WithoutTls>,
-    txn: &mut RwTxn<'e>,
-    name: &str,
-) -> Result<Database<'e, Bytes, Bytes, RowOrder>, StoreError> {
-    let mut options = opener.database_options().types::<Bytes, Bytes>().key_comparator::<RowOrder>();
-    Ok(options.name(name).create(txn)?)
+const FORMAT_NAME: &[u8] = b"format";
+
+/// Writes the format down where none is yet.
+fn check_format(meta: &Opened<'_>, txn: &mut RwTxn<'_>, directory: &Path) -> Result<(), StoreError> {
+    match meta.get(txn, FORMAT_NAME)? {
+        None => Ok(meta.put(txn, FORMAT_NAME, &FORMAT.to_be_bytes())?),
+        Some(_) => is_format(meta, txn, directory),
+    }
 }
 
-fn check_format(meta: &Database<'_, Bytes, Bytes>, txn: &mut RwTxn<'_>, directory: &Path) -> Result<(), StoreError> {
-    const NAME: &[u8] = b"format";
-    match meta.get(txn, NAME)? {
-        None => Ok(meta.put(txn, NAME, &FORMAT.to_be_bytes())?),
+fn is_format(meta: &Opened<'_>, txn: &RoTxn<'_>, directory: &Path) -> Result<(), StoreError> {
+    match meta.get(txn, FORMAT_NAME)? {
+        None => Err(no_store(directory)),
         Some(found) if found == FORMAT.to_be_bytes() => Ok(()),
         Some(found) => {
             let found = found.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));

@@ -13,7 +13,7 @@ use super::{find, read, text};
 use crate::check::{Facts, check};
 use crate::prepare::{Prepared, with_time};
 use crate::stamp::{TIME_MAX, stamped};
-use crate::{Batch, Committed, Find, Found, Index, Key, Millis, Put, Row, StoreError, Version, Write};
+use crate::{Batch, Committed, Find, Found, Index, Key, Logged, Millis, Put, Row, StoreError, Version, Write};
 
 /// The writer's transaction. Nothing of it is visible or durable before it is committed.
 pub(super) struct Group<'g> {
@@ -109,22 +109,27 @@ impl<'g> Group<'g> {
 
     /// Applies a batch that [`Group::check`] has let through. After an error the transaction must not be committed.
     pub(super) fn apply(&mut self, batch: &Batch, now: Millis) -> Result<Committed, StoreError> {
-        self.state.time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
+        let time = now.clamp(self.state.time, self.state.time.max(TIME_MAX));
         let mut versions = Vec::with_capacity(batch.writes.len());
         for write in &batch.writes {
             match write {
-                Write::Put(put) => versions.push(self.put(put)?),
-                Write::Delete { key, version, mark } => versions.push(self.delete(key, *version, *mark)?),
+                Write::Put(put) => versions.push(self.put(put, time)?),
+                Write::Delete { key, version, mark } => {
+                    let deletion = Version { key: key.clone(), version: *version, time, body: None, mark: *mark };
+                    versions.push(self.add(deletion, &[], &[])?);
+                }
+                Write::Replay(Logged { version, rows, words }) => {
+                    versions.push(self.add(version.clone(), rows, words)?);
+                }
                 Write::Reindex { key, rows, words, time_index, .. } => self.reindex(key, rows, words, *time_index)?,
                 Write::Claim { name, value } | Write::Set { name, value } => self.set(name, Some(value.clone())),
                 Write::Release { name } => self.set(name, None),
             }
         }
-        Ok(Committed { time: self.state.time, versions })
+        Ok(Committed { time, versions })
     }
 
-    fn put(&mut self, put: &Put) -> Result<Version, StoreError> {
-        let time = self.state.time;
+    fn put(&mut self, put: &Put, time: Millis) -> Result<Version, StoreError> {
         let body = match put.stamp_at {
             Some(at) => stamped(put.body.clone(), at, time),
             None => put.body.clone(),
@@ -134,16 +139,12 @@ impl<'g> Group<'g> {
         self.add(version, &rows, &put.words)
     }
 
-    fn delete(&mut self, key: &Key, version: u64, mark: u8) -> Result<Version, StoreError> {
-        let version = Version { key: key.clone(), version, time: self.state.time, body: None, mark };
-        self.add(version, &[], &[])
-    }
-
     /// Makes this the newest version.
     fn add(&mut self, version: Version, rows: &[Row], words: &[Row]) -> Result<Version, StoreError> {
         if version.body.is_some() {
             self.homes.note(version.key.collection(), rows);
         }
+        self.state.time = version.time;
         let sequence = self.state.next_sequence;
         self.state.next_sequence += 1;
         let entry = self.documents.get_mut(&version.key).ok_or_else(not_read)?;
@@ -253,6 +254,10 @@ impl Facts for Group<'_> {
     fn newest(&self, key: &Key) -> Result<(u64, bool), StoreError> {
         let newest = self.entry(key)?.newest.as_ref();
         Ok(newest.map_or((0, false), |newest| (newest.version.version, !newest.deleted)))
+    }
+
+    fn time(&self) -> Millis {
+        self.state.time
     }
 
     fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError> {

@@ -1,13 +1,13 @@
-//! Versions, newest first: those that are newest of their document from `documents`, the others from `versions`.
+//! Versions, newest first, and the log, oldest first: those that are newest of their document from `documents`, the others from `versions`.
 
 use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 
-use super::layout::{COUNTERS, DOCUMENTS, Kept, STATE, VERSIONS};
+use super::layout::{self, COUNTERS, DOCUMENTS, Kept, STATE, VERSIONS};
 use super::read::version_id;
 use super::view::{self, View};
 use crate::document::PageRoom;
-use crate::{Cursor, History, HistoryPage, HistoryScope, Key, Millis, StoreError, Version};
+use crate::{Cursor, History, HistoryPage, HistoryScope, Key, LogPage, Logged, Millis, StoreError, Version};
 
 pub(super) fn history(view: &mut View, query: &History) -> Result<HistoryPage, StoreError> {
     match &query.scope {
@@ -102,44 +102,90 @@ fn of_log(view: &mut View, query: &History, collection: Option<&str>) -> Result<
     }
     let mut filter = scoped(within(query, after.map(|(time, _)| time)));
     filter.extend(after.map(|(_, sequence)| ("s".to_owned(), doc! { "$lt": sequence }.into())));
-    let mut newest = Source::open(view, DOCUMENTS, filter.clone(), query.limit)?;
-    let mut earlier = Source::open(view, VERSIONS, filter, query.limit)?;
+    let options = FindOptions::builder()
+        .sort(doc! { "t": -1, "s": -1 })
+        .projection(doc! { "r": 0, "w": 0 })
+        .limit(one_more(query.limit))
+        .build();
+    let mut newest = Source::open(view, DOCUMENTS, filter.clone(), options.clone())?;
+    let mut earlier = Source::open(view, VERSIONS, filter, options)?;
     let mut filling = Filling::new(query.limit);
     loop {
-        let sequence = |source: &Source| source.next.as_ref().map(|next| next.sequence);
-        let source = if sequence(&newest) > sequence(&earlier) { &mut newest } else { &mut earlier };
+        let source = if newest.sequence() > earlier.sequence() { &mut newest } else { &mut earlier };
         let Some(kept) = source.take(view)? else {
             return Ok(HistoryPage { versions: filling.versions, ..page });
         };
-        let at = [kept.version.time.to_be_bytes(), kept.sequence.to_be_bytes()].concat();
-        if let Err(next) = filling.take(kept.version, at) {
+        let Logged { version, .. } = kept.logged;
+        let at = [version.time.to_be_bytes(), kept.sequence.to_be_bytes()].concat();
+        if let Err(next) = filling.take(version, at) {
             return Ok(HistoryPage { versions: filling.versions, next, ..page });
         }
     }
 }
 
-/// The versions of one collection of the database, newest first.
+/// The cursor is that of [`of_log`].
+pub(super) fn log(view: &mut View, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+    let mut page = LogPage { logged: Vec::new(), last: None };
+    if limit == 0 {
+        return Ok(page);
+    }
+    let filter = match after {
+        Some(Cursor(at)) => {
+            let (time, sequence) = position(at)?;
+            doc! { "t": { "$gte": time }, "s": { "$gt": sequence } }
+        }
+        None => Document::new(),
+    };
+    let options = FindOptions::builder().sort(doc! { "t": 1, "s": 1 }).limit(one_more(limit)).build();
+    let mut newest = Source::open(view, DOCUMENTS, filter.clone(), options.clone())?;
+    let mut earlier = Source::open(view, VERSIONS, filter, options)?;
+    let mut room = PageRoom::default();
+    while page.logged.len() < limit {
+        // Whichever has none left stands behind.
+        let place = |source: &Source| source.sequence().unwrap_or(i64::MAX);
+        let source = if place(&earlier) < place(&newest) { &mut earlier } else { &mut newest };
+        let Some(Entry { sequence, logged }) = source.take(view)? else { break };
+        if !room.takes_logged(&logged) {
+            break;
+        }
+        let at = [logged.version.time.to_be_bytes(), sequence.to_be_bytes()].concat();
+        page.logged.push(logged);
+        page.last = Some(Cursor(at));
+    }
+    Ok(page)
+}
+
+/// A version, and its place in the order of all.
+struct Entry {
+    sequence: i64,
+    logged: Logged,
+}
+
+/// The versions of one collection of the database, in the order of the log or against it.
 struct Source {
     cursor: view::Cursor,
-    next: Option<Kept>,
+    next: Option<Entry>,
 }
 
 impl Source {
-    fn open(view: &mut View, from: &str, filter: Document, limit: usize) -> Result<Source, StoreError> {
-        let options = FindOptions::builder()
-            .sort(doc! { "t": -1, "s": -1 })
-            .projection(doc! { "r": 0, "w": 0 })
-            .limit(one_more(limit))
-            .build();
+    fn open(view: &mut View, from: &str, filter: Document, options: FindOptions) -> Result<Source, StoreError> {
         let mut source = Source { cursor: view.find(from, filter, options)?, next: None };
         source.take(view)?;
         Ok(source)
     }
 
     /// The next one; looks for the one after it.
-    fn take(&mut self, view: &mut View) -> Result<Option<Kept>, StoreError> {
-        let next = view.next(&mut self.cursor)?.map(Kept::of_document).transpose()?;
-        Ok(std::mem::replace(&mut self.next, next))
+    fn take(&mut self, view: &mut View) -> Result<Option<Entry>, StoreError> {
+        let next = view.next(&mut self.cursor)?.map(|document| {
+            let Kept { sequence, version, .. } = Kept::of_document(document)?;
+            let (rows, words) = (layout::rows(document, None)?, layout::words(document)?);
+            Ok::<_, StoreError>(Entry { sequence, logged: Logged { version, rows, words } })
+        });
+        Ok(std::mem::replace(&mut self.next, next.transpose()?))
+    }
+
+    fn sequence(&self) -> Option<i64> {
+        self.next.as_ref().map(|next| next.sequence)
     }
 }
 

@@ -255,7 +255,16 @@ pub(super) fn check_value_size(name: &[u8], value: &[u8]) -> Result<(), StoreErr
 
 /// The rows of a document of `documents`, sorted; those of these indexes only, where some are named.
 pub(super) fn rows(document: &RawDocument, indexes: Option<&[Index]>) -> Result<Vec<Row>, StoreError> {
-    let Some(value) = document.get("r").map_err(|_| damaged(DOCUMENTS))? else { return Ok(Vec::new()) };
+    read_rows(document, "r", indexes)
+}
+
+/// The words of a document of `documents`, sorted.
+pub(super) fn words(document: &RawDocument) -> Result<Vec<Row>, StoreError> {
+    read_rows(document, "w", None)
+}
+
+fn read_rows(document: &RawDocument, field: &str, indexes: Option<&[Index]>) -> Result<Vec<Row>, StoreError> {
+    let Some(value) = document.get(field).map_err(|_| damaged(DOCUMENTS))? else { return Ok(Vec::new()) };
     let mut rows = Vec::new();
     for value in value.as_array().ok_or_else(|| damaged(DOCUMENTS))? {
         let row = value.ok().and_then(|value| text::to_row(value.as_str()?)).ok_or_else(|| damaged(DOCUMENTS))?;

@@ -39,17 +39,24 @@ use self::snapshot::MongoSnapshot;
 use crate::prepare::prepare;
 use crate::writer::Writer;
 use crate::{
-    Batch, Clock, Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreError, Write, directory, journal,
+    Batch, Clock, Committed, Frame, Journal, Logged, Mark, Snapshot, Statistics, Store, StoreError, Write, directory,
+    journal,
 };
 
 /// A store in a database of a MongoDB replica set, and a directory of this machine for its journal. Dropping it finishes the commits that wait.
 pub struct MongoDb {
-    writer: Writer,
+    /// Nobody who only reads has it.
+    local: Option<Local>,
     connection: Arc<Connection>,
-    directory: PathBuf,
-    place: String,
     /// How often the number of commits could not be read.
     unread: AtomicU64,
+}
+
+/// What a process has of its own that writes.
+struct Local {
+    writer: Writer,
+    directory: PathBuf,
+    place: String,
     _lock: File,
 }
 
@@ -58,6 +65,15 @@ impl MongoDb {
     /// the directory; any number may use the database.
     pub fn open(url: &str, directory: &Path, clock: Arc<dyn Clock>) -> Result<MongoDb, StoreError> {
         MongoDb::open_patiently(url, directory, clock, PATIENCE)
+    }
+
+    /// Opens the store that is in the database of a URL to be read beside the processes that have it open, if any do: commits are refused.
+    pub fn open_beside(url: &str) -> Result<MongoDb, StoreError> {
+        let connection = Connection::reach(url, PATIENCE)?;
+        match connection.find_state()? {
+            Some(_) => Ok(MongoDb { local: None, connection: Arc::new(connection), unread: AtomicU64::new(0) }),
+            None => Err(StoreError::Unusable("there is no store in the database".to_owned())),
+        }
     }
 
     /// Whether there is a store in the database of a URL.
@@ -75,14 +91,12 @@ impl MongoDb {
         let place = directory::place(directory)?;
         let connection = Arc::new(Connection::open(url, patience)?);
         let writer = Writer::start(MongoEngine::new(connection.clone(), directory, clock)?)?;
-        Ok(MongoDb {
-            writer,
-            connection,
-            directory: directory.to_owned(),
-            place,
-            unread: AtomicU64::new(0),
-            _lock: lock,
-        })
+        let local = Local { writer, directory: directory.to_owned(), place, _lock: lock };
+        Ok(MongoDb { local: Some(local), connection, unread: AtomicU64::new(0) })
+    }
+
+    fn local(&self) -> Result<&Local, StoreError> {
+        self.local.as_ref().ok_or_else(|| StoreError::Misuse("the store is open to be read only".to_owned()))
     }
 }
 
@@ -94,7 +108,7 @@ impl Store for MongoDb {
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let prepared = prepare(batch)?;
         check_sizes(&prepared.batch)?;
-        self.writer.commit(prepared)
+        self.local()?.writer.commit(prepared)
     }
 
     /// Asked of the database. Where that does not answer, a number that it never was, nor ever will be.
@@ -106,11 +120,11 @@ impl Store for MongoDb {
     }
 
     fn place(&self) -> &str {
-        &self.place
+        self.local.as_ref().map_or("", |local| &local.place)
     }
 
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
-        Journal::open(&self.directory.join(journal::FILE), done)
+        Journal::open(&self.local()?.directory.join(journal::FILE), done)
     }
 
     fn statistics(&self) -> Result<Statistics, StoreError> {
@@ -126,6 +140,10 @@ fn check_sizes(batch: &Batch) -> Result<(), StoreError> {
     for write in &batch.writes {
         match write {
             Write::Put(put) => layout::check_size(&put.key, put.body.len(), &put.rows, &put.words)?,
+            Write::Replay(Logged { version, rows, words }) => {
+                let body = version.body.as_ref().map_or(0, |body| body.len());
+                layout::check_size(&version.key, body, rows, words)?;
+            }
             Write::Reindex { key, rows, words, .. } => layout::check_size(key, 0, rows, words)?,
             Write::Claim { name, value } | Write::Set { name, value } => layout::check_value_size(name, value)?,
             Write::Delete { .. } | Write::Release { .. } => {}

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use crate::prepare::Prepared;
-use crate::{Key, Precondition, Write};
+use crate::{Key, Logged, Precondition, Write};
 
 /// What batches name.
 #[derive(Default)]
@@ -37,6 +37,8 @@ impl<'b> Needs<'b> {
             Write::Put(put) if put.version > 1 => drop(self.whole.insert(&put.key)),
             Write::Put(put) => drop(self.heads.insert(&put.key)),
             Write::Delete { key, .. } => drop(self.whole.insert(key)),
+            Write::Replay(Logged { version, .. }) if version.version > 1 => drop(self.whole.insert(&version.key)),
+            Write::Replay(Logged { version, .. }) => drop(self.heads.insert(&version.key)),
             Write::Reindex { key, .. } => drop(self.heads.insert(key)),
             Write::Claim { name, .. } => drop(self.names.insert(name)),
             Write::Set { .. } | Write::Release { .. } => {}

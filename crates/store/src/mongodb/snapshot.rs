@@ -13,8 +13,8 @@ use super::view::View;
 use super::{documents, find, history, read};
 use crate::prepare::NAME_MAX;
 use crate::{
-    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, NamedValue, Snapshot,
-    StoreError, Version,
+    Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, LogPage, NamedValue,
+    Snapshot, StoreError, Version,
 };
 
 /// How often a snapshot is taken anew that is older than what this process knows, and how long it waits before: after an election, a
@@ -65,6 +65,10 @@ impl Snapshot for MongoSnapshot {
 
     fn history(&self, query: &History) -> Result<HistoryPage, StoreError> {
         history::history(&mut self.view.borrow_mut(), query)
+    }
+
+    fn log(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        history::log(&mut self.view.borrow_mut(), after, limit)
     }
 
     fn examine(&self, key: &Key, filter: &Filter, values: &[Index]) -> Result<Option<Examined>, StoreError> {

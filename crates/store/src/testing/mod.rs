@@ -10,6 +10,7 @@ mod mongod;
 mod pages;
 mod random;
 mod reindex;
+mod replay;
 mod search;
 mod support;
 mod threads;
@@ -39,6 +40,7 @@ pub fn contract(make: Make<'_>) {
     search::contract(make);
     threads::contract(make);
     reindex::contract(make);
+    replay::contract(make);
     walk::contract(make);
     words::contract(make);
 }

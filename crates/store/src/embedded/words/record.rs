@@ -32,7 +32,7 @@ impl<'a> Words<'a> {
     }
 
     /// All of them, in order of index and word. A damaged tail ends the iteration; `verify` finds it.
-    pub(super) fn iter(self) -> impl Iterator<Item = (Index, &'a [u8])> {
+    pub(in crate::embedded) fn iter(self) -> impl Iterator<Item = (Index, &'a [u8])> {
         self.indexes().flat_map(|(index, words)| words.map(move |word| (index, word)))
     }
 
