@@ -3,6 +3,7 @@
 mod costs;
 mod finds;
 mod opening;
+mod sharding;
 mod sharing;
 mod trouble;
 
