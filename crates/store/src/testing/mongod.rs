@@ -1,12 +1,15 @@
-//! A MongoDB server for tests: a replica set of one, on this machine, for as long as the process lives.
+//! MongoDB servers for tests, on this machine, for as long as the process lives: one for all tests, or a replica set of one's own whose members
+//! can be killed.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use mongodb::Client;
 use mongodb::bson::doc;
@@ -20,42 +23,67 @@ const REPLICA_SET: &str = "tests";
 /// How often a port is tried: another process may take a free one before the server does.
 const TRIES: usize = 5;
 
-/// Runs a server whose data are in a directory. However the process of the tests ends, its end of the pipe is closed; then the server is
-/// killed, and the directory goes.
+/// How long a server is waited for that starts or ends.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// After how long without its primary a replica set elects another one.
+const ELECTION: Duration = Duration::from_secs(4);
+
+/// Runs a server whose data are in a directory. A line kills the server, and the next one starts it again. However the process of the tests
+/// ends, its end of the pipe is closed; then the server is killed, and the directory goes.
 const KEEPER: &str = r#"
+trap '' PIPE
 directory=$1; shift
-exec 3<&0
-"$@" --dbpath "$directory" </dev/null &
-server=$!
-(cat; kill -9 $server) <&3 >/dev/null 2>&1 &
-watcher=$!
-wait $server
-kill $watcher
+while
+  "$@" --dbpath "$directory" </dev/null &
+  server=$!
+  read -r order; goes_on=$?
+  kill -9 $server
+  wait $server
+  echo ended
+  [ $goes_on = 0 ] && read -r order
+do :; done
 rm -rf "$directory"
 "#;
+
+/// What a server does, as its keeper and its log say.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Listens,
+    /// It cannot do what it is to do.
+    Fails,
+    /// It was killed.
+    Ended,
+}
 
 /// A running server.
 pub struct Mongod {
     port: u16,
     databases: AtomicU64,
-    /// Holds the pipe.
-    _keeper: Child,
+    keeper: Mutex<Keeper>,
+}
+
+/// The process that runs the server.
+struct Keeper {
+    orders: ChildStdin,
+    said: Receiver<Said>,
+    _child: Child,
+}
+
+impl Keeper {
+    /// Kills the server, or starts it again; waits until it is so.
+    fn order(&mut self, expected: &Said) {
+        self.orders.write_all(b"\n").expect("a keeper that runs");
+        let said = self.said.recv_timeout(PATIENCE);
+        assert_eq!(said.as_ref(), Ok(expected));
+    }
 }
 
 impl Mongod {
-    /// The server that all tests of this process share; `None`, and a line about it, where there is no program for it.
+    /// The server that all tests of this process share, a replica set of one; `None`, and a line about it, where there is no program for it.
     pub fn shared() -> Option<&'static Mongod> {
-        static SHARED: OnceLock<Option<Mongod>> = OnceLock::new();
-        let start = || {
-            let Some(program) = std::env::var_os(PROGRAM) else {
-                println!("{PROGRAM} is not set: skipped");
-                return None;
-            };
-            let mongod = Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET]);
-            make_replica_set(mongod.port).expect("a server that works");
-            Some(mongod)
-        };
-        SHARED.get_or_init(start).as_ref()
+        static SHARED: OnceLock<Option<ReplicaSet>> = OnceLock::new();
+        SHARED.get_or_init(|| ReplicaSet::start(1)).as_ref().map(|set| set.member(0))
     }
 
     /// A server that is no replica set; `None` like [`Mongod::shared`].
@@ -78,16 +106,39 @@ impl Mongod {
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--nounixsocket"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
-        let mut keeper = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let Some(said) = keeper.stdout.take() else { return Ok(None) };
-        let mut lines = BufReader::new(said).lines();
-        let listens = |line: io::Result<String>| line.is_ok_and(|line| line.contains("Waiting for connections"));
-        if !lines.any(listens) {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let (Some(orders), Some(log)) = (child.stdin.take(), child.stdout.take()) else { return Ok(None) };
+        let (say, said) = channel();
+        // Also after it listens: a server whose log nobody reads would wait for that.
+        thread::spawn(move || {
+            for said in BufReader::new(log).lines().map_while(Result::ok).filter_map(|line| said_by(&line)) {
+                // Nobody may listen any more.
+                drop(say.send(said));
+            }
+        });
+        if said.recv_timeout(PATIENCE) != Ok(Said::Listens) {
             return Ok(None);
         }
-        // A server that nobody listens to would wait for that.
-        thread::spawn(move || lines.for_each(drop));
-        Ok(Some(Mongod { port, databases: AtomicU64::new(0), _keeper: keeper }))
+        let keeper = Mutex::new(Keeper { orders, said, _child: child });
+        Ok(Some(Mongod { port, databases: AtomicU64::new(0), keeper }))
+    }
+
+    /// Kills it with SIGKILL, and waits until it is gone.
+    pub fn kill(&self) {
+        self.keeper().order(&Said::Ended);
+    }
+
+    /// Starts it again over what it has on disk, and waits until it listens.
+    pub fn restart(&self) {
+        self.keeper().order(&Said::Listens);
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Keeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The URL of a database that nobody has used.
@@ -97,7 +148,7 @@ impl Mongod {
 
     /// The URL of the database of this name.
     pub fn database(&self, name: &str) -> String {
-        format!("mongodb://127.0.0.1:{}/{name}?replicaSet={REPLICA_SET}", self.port)
+        format!("mongodb://{}/{name}?replicaSet={REPLICA_SET}", self.host())
     }
 
     /// Its port on this machine.
@@ -118,7 +169,7 @@ impl Mongod {
     /// Makes the server refuse, delay or cut off commands:
     /// <https://github.com/mongodb/mongo/wiki/The-%22failCommand%22-fail-point>.
     pub fn fail_commands(&self, mode: mongodb::bson::Bson, data: mongodb::bson::Document) {
-        let url = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
+        let url = format!("mongodb://{}/?directConnection=true", self.host());
         let set = on_driver(async move {
             let client = Client::with_uri_str(url).await?;
             let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
@@ -128,17 +179,70 @@ impl Mongod {
     }
 }
 
-/// Begins the replica set, and waits until the server has been elected.
-fn make_replica_set(port: u16) -> DriverResult<()> {
-    let host = format!("127.0.0.1:{port}");
-    on_driver(async move {
-        let client = Client::with_uri_str(format!("mongodb://{host}/?directConnection=true")).await?;
-        let members = vec![doc! { "_id": 0, "host": &host }];
-        let config = doc! { "_id": REPLICA_SET, "version": 1, "members": members };
-        client.database("admin").run_command(doc! { "replSetInitiate": config }).await?;
-        let client = Client::with_uri_str(format!("mongodb://{host}/?replicaSet={REPLICA_SET}")).await?;
-        client.database("admin").run_command(doc! { "ping": 1 }).await.map(drop)
-    })
+/// What a line of the log, or of the keeper, says.
+fn said_by(line: &str) -> Option<Said> {
+    match line {
+        "ended" => Some(Said::Ended),
+        _ if line.contains("Waiting for connections") => Some(Said::Listens),
+        _ if line.contains("\"exitCode\"") => Some(Said::Fails),
+        _ => None,
+    }
+}
+
+/// Servers that have the same data.
+pub struct ReplicaSet {
+    members: Vec<Mongod>,
+}
+
+impl ReplicaSet {
+    /// A replica set of so many servers, which has elected a primary; `None`, and a line about it, where there is no program for it.
+    pub fn start(members: usize) -> Option<ReplicaSet> {
+        let Some(program) = std::env::var_os(PROGRAM) else {
+            println!("{PROGRAM} is not set: skipped");
+            return None;
+        };
+        let start = |_| Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET]);
+        let set = ReplicaSet { members: (0..members).map(start).collect() };
+        set.initiate().expect("servers that work");
+        Some(set)
+    }
+
+    /// One of them.
+    pub fn member(&self, at: usize) -> &Mongod {
+        &self.members[at]
+    }
+
+    /// The URL of the database of this name.
+    pub fn database(&self, name: &str) -> String {
+        let hosts: Vec<_> = self.members.iter().map(Mongod::host).collect();
+        format!("mongodb://{}/{name}?replicaSet={REPLICA_SET}", hosts.join(","))
+    }
+
+    /// Which of them is the primary. Waits for an election.
+    pub fn primary(&self) -> usize {
+        let url = self.database("admin");
+        let hello = on_driver(async move {
+            let client = Client::with_uri_str(url).await?;
+            client.database("admin").run_command(doc! { "hello": 1 }).await
+        });
+        let hello = hello.expect("servers that work");
+        let host = hello.get_str("me").expect("a member of a replica set");
+        self.members.iter().position(|member| member.host() == host).expect("a member of this one")
+    }
+
+    fn initiate(&self) -> DriverResult<()> {
+        let hosts = self.members.iter().map(Mongod::host);
+        let members: Vec<_> = hosts.zip(0..).map(|(host, id)| doc! { "_id": id, "host": host }).collect();
+        let settings = doc! { "electionTimeoutMillis": ELECTION.as_millis() as i32 };
+        let config = doc! { "_id": REPLICA_SET, "version": 1, "members": members, "settings": settings };
+        let (first, all) = (self.members[0].host(), self.database("admin"));
+        on_driver(async move {
+            let client = Client::with_uri_str(format!("mongodb://{first}/?directConnection=true")).await?;
+            client.database("admin").run_command(doc! { "replSetInitiate": config }).await?;
+            let client = Client::with_uri_str(all).await?;
+            client.database("admin").run_command(doc! { "ping": 1 }).await.map(drop)
+        })
+    }
 }
 
 /// On a thread of its own: the caller's may be that of a runtime.
