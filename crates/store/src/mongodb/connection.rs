@@ -15,7 +15,7 @@ use mongodb::options::{
 use mongodb::{Client, ClientSession, Collection, Database};
 use tokio::time::timeout;
 
-use super::error::{Failed, of_driver};
+use super::error::{Failed, code, of_driver};
 use super::homes::Known;
 use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
 use super::wait::Threads;
@@ -61,6 +61,8 @@ pub(super) struct Connection {
     client: Client,
     threads: Threads,
     patience: Patience,
+    /// How long one request waits for a server that can serve it.
+    selection: Duration,
     /// How many commits this process has heard of.
     commits: AtomicI64,
     /// What is known of homes, after so many changes of them.
@@ -100,6 +102,7 @@ impl Connection {
         name: &str,
         patience: Patience,
     ) -> Result<Connection, StoreError> {
+        let selection = options.server_selection_timeout.unwrap_or(SELECTION);
         let client = threads.wait(async { Client::with_options(options) });
         let client =
             client.map_err(|error| unusable(format!("the URL of the database cannot be used: {}", error.kind)))?;
@@ -108,9 +111,15 @@ impl Connection {
             client,
             threads,
             patience,
+            selection,
             commits: AtomicI64::new(0),
             known: Mutex::default(),
         })
+    }
+
+    /// How long one request waits for a server that can serve it.
+    pub(super) fn selection(&self) -> Duration {
+        self.selection
     }
 
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
@@ -201,6 +210,19 @@ impl Connection {
         if known.0 < changes {
             *known = (changes, homes);
         }
+    }
+
+    /// What a pipeline says of the server that is asked, within bounds.
+    pub(super) fn server_facts(&self, pipeline: Vec<Document>) -> Result<Vec<Document>, StoreError> {
+        let facts = self.answer(async {
+            let mut cursor = self.client.database("admin").aggregate(pipeline).await?;
+            let mut facts = Vec::new();
+            while cursor.advance().await? {
+                facts.push(cursor.deserialize_current()?);
+            }
+            Ok(facts)
+        });
+        Ok(facts?)
     }
 
     /// Runs a command outside sessions.
@@ -319,13 +341,6 @@ fn primary() -> SelectionCriteria {
 /// Whether asking again is of no use.
 fn is_final(error: &Error) -> bool {
     matches!(*error.kind, ErrorKind::Authentication { .. } | ErrorKind::InvalidTlsConfig { .. })
-}
-
-fn code(error: &Error) -> Option<i32> {
-    match &*error.kind {
-        ErrorKind::Command(error) => Some(error.code),
-        _ => None,
-    }
 }
 
 fn unusable(text: String) -> StoreError {

@@ -1,7 +1,6 @@
 //! The writer's side of the database: groups of batches become transactions, which are tried again where that is of use.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,18 +11,19 @@ use super::connection::Connection;
 use super::group::Group;
 use super::homes::Homes;
 use super::layout::{self, STATE, STATE_ID, State};
-use super::view::View;
-use super::{session, updates};
+use super::session::{self, Watch};
+use super::updates;
+use super::view::{Again, View};
 use crate::prepare::Prepared;
 use crate::writer::{Answer, Engine};
 use crate::{Clock, StoreError};
 
-/// For how long a group is tried again. More than a minute: so long the server keeps a transaction whose process was killed, and what
+/// For how long a group is tried again that others are in the way of. More than a minute: so long the server keeps a transaction whose process was killed, and what
 /// that has written cannot be written by others meanwhile.
 const PATIENCE: Duration = Duration::from_secs(75);
 
-/// The same where the database does not answer: about as long as an election takes. Others wait in line.
-const PATIENCE_AWAY: Duration = Duration::from_secs(20);
+/// After how long others are in the way longer than usual: perhaps they are gone.
+const HINDERED: Duration = Duration::from_secs(1);
 
 /// The first pause before a group is tried again, and the longest: each is up to twice as long as the one before, by chance, so that
 /// processes which are in each other's way do not stay in step.
@@ -32,7 +32,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 
 pub(super) struct MongoEngine {
     connection: Arc<Connection>,
-    directory: PathBuf,
+    place: String,
     view: View,
     /// Whether the server may still be busy with what was asked in the session.
     is_stuck: bool,
@@ -40,33 +40,38 @@ pub(super) struct MongoEngine {
     /// The state after the last group. Missing when that was tried more than once: others write, too.
     state: Option<State>,
     homes: Homes,
+    watch: Watch,
 }
 
 impl MongoEngine {
-    /// Its session is noted in the directory, which this process has taken.
+    /// Its session is noted under the place of this process.
     pub(super) fn new(
         connection: Arc<Connection>,
-        directory: &Path,
+        place: &str,
         clock: Arc<dyn Clock>,
     ) -> Result<MongoEngine, StoreError> {
-        let view = View::new(connection.clone(), session::open(&connection, directory)?);
-        let directory = directory.to_owned();
-        let homes = Homes::default();
-        Ok(MongoEngine { connection, directory, view, is_stuck: false, clock, state: None, homes })
+        let view = View::new(connection.clone(), session::open(&connection, place)?);
+        let (place, homes, watch) = (place.to_owned(), Homes::default(), Watch::default());
+        Ok(MongoEngine { connection, place, view, is_stuck: false, clock, state: None, homes, watch })
     }
 
     /// Once. `is_contended` says that others write at the same time: then the state is written first, which keeps them off.
     fn attempt(&mut self, batches: &[Prepared], is_contended: bool, until: Instant) -> Result<Vec<Answer>, StoreError> {
         if self.is_stuck {
-            let session = session::open(&self.connection, &self.directory)?;
+            let session = session::open(&self.connection, &self.place)?;
             self.view = View::new(self.connection.clone(), session);
             self.is_stuck = false;
         }
         self.view.begin()?;
         let (answers, state) = self.write_group(batches, is_contended).inspect_err(|_| self.view.abort())?;
         match state {
-            Some(state) => self.commit(state, until)?,
-            None => self.view.abort(),
+            Some(state) => {
+                self.commit(until)?;
+                self.state = Some(state);
+                // Before anybody is answered: whoever knows of the commit has snapshots with it.
+                self.connection.is_recent(&state);
+            }
+            None => self.confirm(is_contended, until)?,
         }
         Ok(answers)
     }
@@ -116,7 +121,27 @@ impl MongoEngine {
         Ok((state, state.commits + 1))
     }
 
-    fn commit(&mut self, state: State, until: Instant) -> Result<(), StoreError> {
+    /// For how long a group is tried again that ended as the last one did. Others wait in line.
+    fn patience(&self) -> Duration {
+        match self.view.again {
+            Again::Never => Duration::ZERO,
+            Again::Contended => PATIENCE,
+            Again::Away => self.connection.selection(),
+        }
+    }
+
+    /// Waits until a majority has all that refusals rest on: whoever is refused and reads again must not read what there was before.
+    fn confirm(&mut self, is_contended: bool, until: Instant) -> Result<(), StoreError> {
+        if is_contended {
+            // The state was written already.
+            self.view.abort();
+            self.view.begin()?;
+            self.read_state()?;
+        }
+        self.commit(until)
+    }
+
+    fn commit(&mut self, until: Instant) -> Result<(), StoreError> {
         let mut pause = PAUSE;
         while self.view.commit()?.is_none() {
             if Instant::now() > until {
@@ -126,9 +151,6 @@ impl MongoEngine {
             }
             pause = rest(pause);
         }
-        self.state = Some(state);
-        // Before anybody is answered: whoever knows of the commit has snapshots with it.
-        self.connection.is_recent(&state);
         Ok(())
     }
 }
@@ -148,8 +170,11 @@ impl Engine for MongoEngine {
                     self.state = self.state.filter(|_| !is_contended);
                     return Ok(answers);
                 }
-                Err(error) if self.view.may_retry && begun.elapsed() < patience(&error) => {
+                Err(_) if begun.elapsed() < self.patience() => {
                     is_contended = true;
+                    if self.view.again == Again::Contended && begun.elapsed() > HINDERED {
+                        self.watch.look(&self.connection);
+                    }
                     pause = rest(pause);
                 }
                 Err(error) => {
@@ -159,14 +184,6 @@ impl Engine for MongoEngine {
                 }
             }
         }
-    }
-}
-
-/// For how long a group is tried again that ended so.
-fn patience(error: &StoreError) -> Duration {
-    match error {
-        StoreError::Unreachable(_) => PATIENCE_AWAY,
-        _ => PATIENCE,
     }
 }
 

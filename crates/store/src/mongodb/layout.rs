@@ -7,6 +7,7 @@
 //! | `state` | [`State`]: `format`, `commits`, `number`, `sequence`, `time`, `homes` |
 //! | `collection/` and its name | `documents`: how many there are that are not deleted; `versions`: how many there ever were |
 //! | `home/` and its name | see [`homes`](super::homes) |
+//! | `session/` and a process's place | `id`: that of the [`session`](super::session) in which it writes |
 //!
 //! Collection `documents`, the newest version of each key: `_id` is the key, and
 //!
@@ -53,6 +54,9 @@ pub(super) const STATE_ID: &str = "state";
 
 /// What the `_id` of a collection's counters begins with.
 pub(super) const COUNTERS: &str = "collection/";
+
+/// What the `_id` of a note of a session begins with.
+pub(super) const SESSIONS: &str = "session/";
 
 /// How many bytes a document may have with all that is kept of it: what MongoDB takes, less some for names and numbers.
 pub(super) const DOCUMENT_MAX: usize = (16 << 20) - (16 << 10);

@@ -5,7 +5,7 @@
 //!   one transaction ([`engine`]): what all of them [need](needs) is read at once, and what comes of them is written with few commands
 //!   ([`group`], [`updates`]). All transactions of all processes change the one state, so that of two at the same time one is tried again.
 //! - A [`snapshot`] is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
-//! - What a killed process leaves in the database is ended by its successor: [`session`].
+//! - What a killed process leaves in the database is ended by its successor, or by whom it hinders: [`session`].
 //! - The driver is asynchronous, and this interface is not: [`wait`].
 
 mod connection;
@@ -90,7 +90,7 @@ impl MongoDb {
         let lock = directory::take(directory)?;
         let place = directory::place(directory)?;
         let connection = Arc::new(Connection::open(url, patience)?);
-        let writer = Writer::start(MongoEngine::new(connection.clone(), directory, clock)?)?;
+        let writer = Writer::start(MongoEngine::new(connection.clone(), &place, clock)?)?;
         let local = Local { writer, directory: directory.to_owned(), place, _lock: lock };
         Ok(MongoDb { local: Some(local), connection, unread: AtomicU64::new(0) })
     }

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Document, RawArrayBuf, RawDocumentBuf, rawdoc};
 
-use super::view::View;
+use super::view::{Again, View};
 use crate::StoreError;
 
 /// How many bytes one command has, about; a single larger document has one of its own.
@@ -40,7 +40,7 @@ impl Updates {
         let answer = run(view, rawdoc! { "update": self.collection, "updates": statements })?;
         let changed = i64::from(answer.get_i32("n").unwrap_or(0));
         if changed != std::mem::take(&mut self.count) {
-            view.may_retry = true;
+            view.again = Again::Contended;
             return Err(StoreError::Engine("a commit found something else than it had read".to_owned()));
         }
         Ok(())
@@ -53,7 +53,7 @@ pub(super) fn run(view: &mut View, command: RawDocumentBuf) -> Result<Document, 
     match answer.get_array("writeErrors") {
         Ok(errors) => {
             // Within a transaction this is the sign of another one that was quicker.
-            view.may_retry = true;
+            view.again = Again::Contended;
             Err(StoreError::Engine(format!("the database refused a change: {errors:?}")))
         }
         Err(_) => Ok(answer),

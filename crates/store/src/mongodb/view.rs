@@ -1,14 +1,16 @@
 //! Reading, and what a commit writes, within one session of the driver: a snapshot's, or the writer's with what it has written so far.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::{ClientSession, SessionCursor};
+use tokio::time::timeout;
 
 use super::connection::Connection;
-use super::error::Failed;
+use super::error::{Failed, is_in_the_way};
 use super::homes::Known;
 use crate::StoreError;
 
@@ -18,16 +20,29 @@ pub(super) type Cursor = SessionCursor<RawDocumentBuf>;
 /// Not found by an index of names but by its code: what was to be made is there already.
 const DUPLICATE_KEY: i32 = 11000;
 
+/// How long the server is waited for to forget a transaction.
+const ABORTING: Duration = Duration::from_secs(1);
+
 pub(super) struct View {
     connection: Arc<Connection>,
     session: ClientSession,
-    /// Whether the last error was one after which the same may work when it is tried again from the beginning.
-    pub(super) may_retry: bool,
+    /// Whether the same may work when it is tried again from the beginning, after the last error.
+    pub(super) again: Again,
+}
+
+/// Whether something that failed may work when it is tried again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    Never,
+    /// When another transaction has ended.
+    Contended,
+    /// When there is a server that can do it.
+    Away,
 }
 
 impl View {
     pub(super) fn new(connection: Arc<Connection>, session: ClientSession) -> View {
-        View { connection, session, may_retry: false }
+        View { connection, session, again: Again::Never }
     }
 
     /// What is known of homes after so many changes of them, which this view sees.
@@ -106,7 +121,7 @@ impl View {
 
     /// Begins a transaction. Until it ends, all that is done here is part of it.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
-        self.may_retry = false;
+        self.again = Again::Never;
         let result = self.connection.answer(async { self.session.start_transaction().await });
         result.map_err(|failed| self.failed(failed))
     }
@@ -123,14 +138,15 @@ impl View {
 
     /// Forgets what was written since [`View::begin`].
     pub(super) fn abort(&mut self) {
-        // The server forgets it anyway, sooner or later, and has often done so already.
-        drop(self.connection.answer(async { self.session.abort_transaction().await }));
+        // The server forgets it anyway, sooner or later, and has often done so already. One that is away is not waited for.
+        drop(self.connection.wait(async { timeout(ABORTING, self.session.abort_transaction()).await }));
     }
 
     fn failed(&mut self, failed: Failed) -> StoreError {
-        self.may_retry = match &failed {
-            Failed::Driver(error) => error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_duplicate(error),
-            Failed::Late(_) => false,
+        self.again = match &failed {
+            Failed::Driver(error) if is_in_the_way(error) || is_duplicate(error) => Again::Contended,
+            Failed::Driver(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => Again::Away,
+            Failed::Driver(_) | Failed::Late(_) => Again::Never,
         };
         failed.into()
     }

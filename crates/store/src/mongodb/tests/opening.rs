@@ -85,7 +85,8 @@ fn ends_what_a_killed_process_left() {
     // As a process leaves it that is killed just before it commits.
     let connection = store.connection.clone();
     drop(store);
-    let mut session = session::open(&connection, directory.path()).unwrap();
+    let place = directory::place(directory.path()).unwrap();
+    let mut session = session::open(&connection, &place).unwrap();
     let state = connection.collection(layout::STATE);
     connection.wait(async {
         session.start_transaction().await.unwrap();

@@ -36,6 +36,33 @@ fn each_sees_what_the_other_has_committed() {
     assert_eq!(first.statistics().unwrap().documents, [("P".to_owned(), 1)]);
 }
 
+/// Of two who change one document in turns nobody is refused more often than the other one has changed it: who reads again reads the change.
+#[test]
+fn who_was_refused_reads_why() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let (first, second, _) = two(mongod);
+    let changes = |store: &dyn Store| {
+        let mut refused = 0;
+        for _ in 0..4 * ROUNDS {
+            loop {
+                let version = read(store, "Counter/1").map_or(0, |(version, _)| version);
+                let at = Precondition::Version { key: key("Counter/1"), version };
+                let batch = Batch { preconditions: vec![at], writes: vec![put("Counter/1", version + 1, "")] };
+                match store.commit(batch) {
+                    Ok(_) => break,
+                    Err(StoreError::Conflict(0)) => refused += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        refused
+    };
+    let refused = std::thread::scope(|scope| {
+        [&first, &second].map(|store| scope.spawn(|| changes(store))).map(|thread| thread.join().unwrap())
+    });
+    assert!(refused.iter().all(|refused| *refused <= 4 * ROUNDS), "{refused:?}");
+}
+
 /// Both increment one counter, and take numbered names.
 #[test]
 fn they_exclude_each_other() {

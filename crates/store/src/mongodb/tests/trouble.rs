@@ -97,6 +97,13 @@ fn reads_fail_and_work_again(mongod: &Mongod, store: &Temporary, name: &str) {
     fail(mongod, name, 2, &["find"], doc! { "errorCode": 96 });
     let unread = [store.commits(), store.commits()];
     assert!(unread[0] != unread[1] && !unread.contains(&before));
+    // What a server says that ends, or that is not the primary any more; the driver asks some of it once more by itself.
+    for code in [43, 91, 134, 189, 246, 10107, 11600, 11602, 13435, 13436] {
+        fail(mongod, name, 2, &["find"], doc! { "errorCode": code });
+        let read = store.snapshot().map(drop);
+        assert!(matches!(read, Err(StoreError::Unreachable(_))), "{code}: {read:?}");
+        mongod.fail_commands(Bson::String("off".to_owned()), Document::new());
+    }
     // The driver asks once more by itself.
     fail(mongod, name, 1, &["find"], doc! { "closeConnection": true });
     assert!(store.snapshot().is_ok());
