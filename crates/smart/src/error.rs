@@ -42,7 +42,10 @@ pub enum ErrorCode {
     AccessDenied,
     InvalidRedirectUri,
     InvalidClientMetadata,
+    /// The client asks too often.
     TemporarilyUnavailable,
+    /// The server cannot do it now: its database is away, or it has too much to do.
+    Unavailable,
     ServerError,
 }
 
@@ -59,7 +62,7 @@ impl ErrorCode {
             ErrorCode::AccessDenied => "access_denied",
             ErrorCode::InvalidRedirectUri => "invalid_redirect_uri",
             ErrorCode::InvalidClientMetadata => "invalid_client_metadata",
-            ErrorCode::TemporarilyUnavailable => "temporarily_unavailable",
+            ErrorCode::TemporarilyUnavailable | ErrorCode::Unavailable => "temporarily_unavailable",
             ErrorCode::ServerError => "server_error",
         }
     }
@@ -69,6 +72,7 @@ impl ErrorCode {
             ErrorCode::InvalidClient | ErrorCode::InvalidToken => 401,
             ErrorCode::AccessDenied => 403,
             ErrorCode::TemporarilyUnavailable => 429,
+            ErrorCode::Unavailable => 503,
             ErrorCode::ServerError => 500,
             _ => 400,
         }
@@ -89,6 +93,7 @@ impl OAuthError {
             (Challenge::Basic, _) => reply.with("WWW-Authenticate", r#"Basic realm="Flint", charset="UTF-8""#),
             (Challenge::Bearer(words), _) => reply.with("WWW-Authenticate", words),
             (_, ErrorCode::TemporarilyUnavailable) => reply.with("Retry-After", "60"),
+            (_, ErrorCode::Unavailable) => reply.with("Retry-After", "1"),
             _ => reply,
         }
     }
@@ -112,7 +117,7 @@ impl From<InvalidScope> for OAuthError {
 impl From<Outcome> for OAuthError {
     fn from(outcome: Outcome) -> OAuthError {
         if outcome.issues.iter().any(|issue| issue.code == IssueType::Transient) {
-            return OAuthError::new(ErrorCode::TemporarilyUnavailable, "the server has too much to do at the moment");
+            return OAuthError::new(ErrorCode::Unavailable, "the server cannot do it at the moment; try again");
         }
         tracing::error!(%outcome, "the authorization server failed");
         OAuthError::new(ErrorCode::ServerError, "the server failed; nothing was changed")

@@ -1,7 +1,7 @@
 //! One request of a browser: who it is from, and how it is answered.
 
 use askama::Template;
-use fhir::Outcome;
+use fhir::{IssueType, Outcome};
 use repository::{Access, Millis, Repository, Session as Records, Vault};
 
 use super::{Frame, Link, MessageView, Pages, Stop, reply};
@@ -120,6 +120,10 @@ impl<'a> Visit<'a> {
             Err(Stop::Page { status, title, text }) => self.message(status, title, text, None),
             Err(Stop::Fault(outcome)) => {
                 tracing::error!(%outcome, "a page for people failed");
+                if outcome.issues.iter().any(|issue| issue.code == IssueType::Transient) {
+                    let text = "The server cannot do it at the moment. Please try again in a minute.";
+                    return self.message(503, "Something went wrong", text, None).with("Retry-After", "1");
+                }
                 self.message(
                     500,
                     "Something went wrong",
