@@ -10,8 +10,9 @@ use fhir::Outcome;
 
 use crate::State;
 
-/// How long a hold outlasts its time while nobody asks for anything.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long a hold outlasts its time while nobody asks for anything, and what other processes changed stays unknown: a search parameter that one
+/// process takes and another indexes is known to all after two of them.
+const PAUSE: Duration = Duration::from_millis(500);
 
 impl State {
     /// Whether [`State::sweep`] has something to do, and so may take as long as a write.

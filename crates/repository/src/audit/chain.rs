@@ -38,8 +38,8 @@ const CHAIN_AGAIN: Duration = Duration::from_secs(1);
 /// With so many bytes it does not wait.
 const WAITING_BYTES: usize = 1 << 20;
 
-/// How often a block is tried while somebody else chains in the same store.
-const TRIES_MAX: usize = 8;
+/// How often a block is tried while others chain in the same store: more would mean that it is no matter of luck.
+const TRIES_MAX: usize = 100;
 
 /// How many records may wait for their AuditEvents before blocks wait for them. 24 bytes of memory each.
 const OUTSTANDING_MAX: usize = 1_000_000;

@@ -42,7 +42,7 @@ const TRIES_MAX: usize = 100;
 const TRY_AGAIN: Duration = Duration::from_millis(2);
 
 /// How often what other processes brought about is looked for, where there are others.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The job of making the events of all processes.
 const JOB: &str = "audit";

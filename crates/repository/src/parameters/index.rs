@@ -23,7 +23,7 @@ const BATCH_ROWS: usize = 50_000;
 const REST: Duration = Duration::from_secs(30);
 
 /// How often it looks whether another process has left something, where there are others.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The job of indexing for all processes.
 const JOB: &str = "index";
