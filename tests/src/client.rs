@@ -15,19 +15,32 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Client {
     base_url: String,
     agent: Agent,
+    /// Of every request.
+    headers: Vec<(String, String)>,
 }
 
 impl Client {
     /// For the server with this base URL, without a final `/`.
     pub fn new(base_url: &str) -> Client {
+        Client::patient(base_url, TIMEOUT)
+    }
+
+    /// The same, with another time for each answer.
+    pub fn patient(base_url: &str, timeout: Duration) -> Client {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
+            .timeout_global(Some(timeout))
             .max_redirects(0)
             .allow_non_standard_methods(true)
             .build()
             .into();
-        Client { base_url: base_url.to_owned(), agent }
+        Client { base_url: base_url.to_owned(), agent, headers: Vec::new() }
+    }
+
+    /// The same, with this access token.
+    pub fn bearing(mut self, token: &str) -> Client {
+        self.headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+        self
     }
 
     /// The base URL, without a final `/`.
@@ -42,7 +55,7 @@ impl Client {
             Some(_) => url.to_owned(),
             None => format!("{}{url}", self.base_url),
         };
-        Call { agent: &self.agent, method: method.to_owned(), url, headers: Vec::new(), body: Vec::new() }
+        Call { agent: &self.agent, method: method.to_owned(), url, headers: self.headers.clone(), body: Vec::new() }
     }
 
     /// The answer to a request without a body.

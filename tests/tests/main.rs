@@ -11,6 +11,8 @@ mod bad_body;
 mod bad_input;
 /// Batch and transaction.
 mod bundle;
+/// Several servers over one MongoDB replica set: what they agree on, and what is left when a process is killed.
+mod cluster;
 /// Conditional create, update, patch, delete and read; versions that must be current.
 mod conditional;
 /// `_contained`: what is found inside other resources.

@@ -6,10 +6,10 @@ use flate2::write::GzEncoder;
 use flint_tests::{Flint, Reply};
 use serde_json::{Value, json};
 
-const GZIP: &str = "application/gzip";
+pub(crate) const GZIP: &str = "application/gzip";
 
 /// A package of these resources; each becomes a file named by its type and id.
-fn package(name: &str, more: Value, resources: &[Value]) -> Vec<u8> {
+pub(crate) fn package(name: &str, more: Value, resources: &[Value]) -> Vec<u8> {
     let (name, version) = name.split_once('@').expect("a version");
     let mut manifest = json!({"name": name, "version": version, "fhirVersions": ["4.0.1"]});
     for (name, value) in more.as_object().expect("members") {
@@ -73,7 +73,7 @@ fn value_set(id: &str, version: &str, code: &str) -> Value {
 }
 
 /// A profile that demands a birth date.
-fn profile() -> Value {
+pub(crate) fn profile() -> Value {
     json!({"resourceType": "StructureDefinition", "id": "born", "url": "http://p.example/StructureDefinition/born", "version": "1",
         "name": "Born", "status": "active", "fhirVersion": "4.0.1", "kind": "resource", "abstract": false, "type": "Patient",
         "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient", "derivation": "constraint",

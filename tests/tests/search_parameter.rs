@@ -11,11 +11,11 @@ fn flint() -> Flint {
     Flint::start_with(|config| config.indexes = false)
 }
 
-fn patient(id: &str, eyes: &str) -> Value {
+pub(crate) fn patient(id: &str, eyes: &str) -> Value {
     json!({"resourceType": "Patient", "id": id, "extension": [{"url": EYES, "valueCode": eyes}]})
 }
 
-fn parameter(members: Value) -> Value {
+pub(crate) fn parameter(members: Value) -> Value {
     let mut parameter = json!({
         "resourceType": "SearchParameter", "id": "eyes", "url": "https://a.example/SearchParameter/eyes", "name": "Eyes",
         "status": "active", "description": "The color of the eyes", "code": "eyes", "base": ["Patient"], "type": "token",

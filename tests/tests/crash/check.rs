@@ -14,7 +14,7 @@ type Versions = BTreeMap<String, BTreeMap<u64, Option<Value>>>;
 type Resources<'a> = BTreeMap<&'a str, &'a Value>;
 
 /// Fails the test unless all is there, nothing is there in part, and all ways to read agree. Says how many versions there are.
-pub(super) fn check(client: &Client, writers: &[Writer]) -> usize {
+pub(crate) fn check(client: &Client, writers: &[Writer]) -> usize {
     let versions = versions(client);
     let newest = versions.iter().filter_map(|(key, versions)| Some((key, versions.last_key_value()?.1.as_ref()?)));
     let current: Resources<'_> = newest.map(|(key, resource)| (key.as_str(), resource)).collect();

@@ -1,5 +1,5 @@
-mod check;
-mod writer;
+pub(crate) mod check;
+pub(crate) mod writer;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use store::testing::Random;
 use store::{Embedded, SystemClock};
 use tempfile::TempDir;
 
-use self::writer::{Writer, entry};
+use self::writer::{Course, Writer, entry};
 
 const ROUNDS: usize = 12;
 const WRITERS: usize = 4;
@@ -21,7 +21,7 @@ const SLOTS: u64 = 24;
 const PATIENCE_MAX: u64 = 80;
 
 /// Who all observations are about, and for whom all slots are booked.
-const PATIENT: &str = "Patient/patient";
+pub(crate) const PATIENT: &str = "Patient/patient";
 
 #[test]
 fn loses_nothing_and_halves_nothing() {
@@ -42,7 +42,7 @@ fn loses_nothing_and_halves_nothing() {
         std::thread::scope(|scope| {
             for writer in &mut writers {
                 let (client, killer) = (&client, &killer);
-                scope.spawn(move || writer.write(client, killer));
+                scope.spawn(move || writer.write(&[client], killer));
             }
         });
         verify(directory.path());
@@ -57,16 +57,20 @@ struct Killer {
     process: Mutex<Process>,
 }
 
-impl Killer {
-    fn count(&self) {
+impl Course for Killer {
+    fn answered(&self) {
         let before = self.answers.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if before == Ok(1) {
             self.process.lock().expect("nobody panicked").kill();
         }
     }
 
-    fn has_killed(&self) -> bool {
+    fn has_begun(&self) -> bool {
         self.answers.load(Ordering::SeqCst) == 0
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.has_begun()
     }
 }
 
@@ -80,7 +84,7 @@ fn verify(directory: &Path) {
 }
 
 /// A patient, and slots one after the other in a year that no clock reaches.
-fn fill(client: &Client) {
+pub(crate) fn fill(client: &Client) {
     let schedule = json!({"resourceType": "Schedule", "id": "schedule", "actor": [{"reference": PATIENT}]});
     let mut entries = vec![
         entry("PUT", PATIENT, json!({"resourceType": "Patient", "id": "patient"})),
@@ -96,6 +100,6 @@ fn fill(client: &Client) {
     client.call("POST /").json(&all).send().expect(200);
 }
 
-fn times(slot: u64) -> [Value; 2] {
+pub(crate) fn times(slot: u64) -> [Value; 2] {
     [slot, slot + 1].map(|hour| format!("2999-01-{:02}T{:02}:00:00Z", 1 + hour / 24, hour % 24).into())
 }
