@@ -10,6 +10,7 @@ pub mod definitions;
 pub mod fhirpath;
 pub mod json;
 pub mod library;
+pub mod narrative;
 pub mod outcome;
 pub mod patch;
 pub mod place;
@@ -23,7 +24,6 @@ pub mod xml;
 
 mod datetime;
 mod decimal;
-mod narrative;
 
 pub use datetime::{CalendarUnit, DateTime, Instant, Precision, Time, is_date, is_datetime, is_instant, is_time};
 pub use decimal::Decimal;

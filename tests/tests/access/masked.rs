@@ -134,6 +134,20 @@ fn links_are_masked_too() {
     assert_eq!(attachment, json!({ "contentType": "text/plain", "_url": masked(), "title": "t" }));
     let other = app.get("/DocumentReference/d2").expect(200);
     assert!(other.text.contains("Binary/letter") && !is_labeled(&other.json()), "{}", other.text);
+    for link in [
+        "href = 'Condition/sens1'",
+        "href=\"\n Condition/sens1\"",
+        "href=\"Condition/&#115;ens1\"",
+        "href=\"Condition/sens&#x31;\"",
+    ] {
+        let mut linked = document("d3", "http://elsewhere.example/letter", "LINK");
+        let div = linked["text"]["div"].as_str().expect("a narrative").replace("href=\"LINK\"", link);
+        linked["text"]["div"] = json!(div);
+        let status = keeper.send("PUT /DocumentReference/d3", linked).status;
+        assert!([200, 201].contains(&status), "{link}: {status}");
+        let told = tells_nothing(app.get("/DocumentReference/d3").expect(200));
+        assert!(is_labeled(&told.json()) && !told.text.contains("115"), "{link}: {}", told.text);
+    }
     for (query, total) in [("Binary/scan", "0"), ("Binary/none", "0"), ("Binary/letter", "1")] {
         app.get(&format!("/DocumentReference?location={query}&_total=accurate"))
             .expect(200)

@@ -1,6 +1,7 @@
 //! Masking what a document names.
 
 use fhir::json::{Document, Edit, Kind, Node, splice};
+use fhir::narrative::links;
 use fhir::{IssueType, Outcome};
 use store::{Key, Version};
 
@@ -129,7 +130,7 @@ impl<'a> Cover<'a> {
     fn narrative(&mut self, div: Node<'_>) -> Result<(), Outcome> {
         let Some(xhtml) = div.as_str() else { return Ok(()) };
         for link in links(&xhtml) {
-            if let Some(key) = self.session.local(link)
+            if let Some(key) = self.session.local(&link)
                 && (self.is_hidden)(&key)?
             {
                 self.edits.push(Edit { range: div.span(), text: NARRATIVE.to_owned() });
@@ -156,17 +157,6 @@ impl<'a> Cover<'a> {
             }
         }
     }
-}
-
-/// What a narrative leads to.
-fn links(xhtml: &str) -> impl Iterator<Item = &str> {
-    let of = move |attribute: &'static str| {
-        xhtml.match_indices(attribute).map(move |(at, _)| &xhtml[at + attribute.len()..])
-    };
-    ["href=", "src="].into_iter().flat_map(of).filter_map(|value| {
-        let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-        value[1..].split(quote).next()
-    })
 }
 
 /// Labels a resource as redacted; what is contained bears no labels.

@@ -1,8 +1,9 @@
 //! Finding in bytes what may name another resource of this server.
 
 use fhir::Definitions;
+use fhir::narrative::is_letter;
 use fhir::reference::is_id;
-use memchr::memchr2_iter;
+use memchr::memchr3_iter;
 
 /// What was found.
 pub(super) struct Found<'t> {
@@ -16,16 +17,18 @@ pub(super) struct Found<'t> {
 pub(super) fn names<'t>(text: &'t [u8], base_url: &str) -> Found<'t> {
     let mut found = Found { names: Vec::new(), is_complete: true };
     let mut start = 0;
-    for at in memchr2_iter(b'/', b'\\', text) {
+    for at in memchr3_iter(b'/', b'\\', b'&', text) {
         if at < start {
             continue;
         }
-        if text[at] == b'\\' {
-            found.is_complete &= !hides_name(&text[at + 1..]);
-            // What is escaped begins nothing else.
-            start = at + 2;
-        } else {
-            found.names.extend(name(text, at, base_url));
+        match text[at] {
+            b'\\' => {
+                found.is_complete &= !hides_name(&text[at + 1..]);
+                // What is escaped begins nothing else.
+                start = at + 2;
+            }
+            b'&' => found.is_complete &= !is_letter(&text[at + 1..]),
+            _ => found.names.extend(name(text, at, base_url)),
         }
     }
     found
@@ -49,12 +52,16 @@ fn hides_name(escape: &[u8]) -> bool {
 /// The name around the slash at `slash`.
 fn name<'t>(text: &'t [u8], slash: usize, base_url: &str) -> Option<&'t str> {
     let letters = text[..slash].iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let start = slash - letters;
+    let mut start = slash - letters;
+    // White space before what a narrative links to, as JSON has it, or a blank.
+    let is_apart = matches!(text.get(start)?, b'n' | b't' | b'r') && text[..start].ends_with(b"\\");
+    start += usize::from(is_apart);
     if !text.get(start)?.is_ascii_uppercase() {
         return None;
     }
     let begins = match text.get(start.checked_sub(1)?)? {
-        b'"' | b'\'' => true,
+        b'"' | b'\'' | b' ' => true,
+        _ if is_apart => true,
         b'/' => text[..start - 1].ends_with(base_url.as_bytes()),
         _ => false,
     };
@@ -73,8 +80,10 @@ mod tests {
 
     #[test]
     fn finds_names_where_they_may_begin() {
-        let cases: [(&str, &[&str]); 12] = [
+        let cases: [(&str, &[&str]); 15] = [
             (r#"{"subject":{"reference":"Patient/ann"}}"#, &["Patient/ann"]),
+            (r#"{"div":"<a href=\" Task/1\"/>"}"#, &["Task/1"]),
+            (r#"{"div":"<a href=\"\n\tTask/1\"/>"}"#, &["Task/1"]),
             (r#"{"reference":"Patient/ann/_history/2"}"#, &["Patient/ann"]),
             (r#"{"reference":"http://localhost/fhir/Patient/a.1"}"#, &["Patient/a.1"]),
             (r#"{"reference":"http://other.example/fhir/Patient/a"}"#, &[]),
@@ -83,7 +92,8 @@ mod tests {
             (r#"{"url":"Binary/1","a":["Group/2"]}"#, &["Binary/1", "Group/2"]),
             (r#"{"div":"<div><a href=\"Task/1\">a</a><img src='Media/2'/></div>"}"#, &["Task/1", "Media/2"]),
             (r#"{"reference":"Patients/1","b":"patient/1","c":"Patient/"}"#, &[]),
-            (r#"{"display":"about Patient/1"}"#, &[]),
+            (r#"{"display":"about Patient/1"}"#, &["Patient/1"]),
+            (r#"{"display":"about:Patient/1"}"#, &[]),
             (r##"{"reference":"#a"}"##, &[]),
             ("/", &[]),
         ];
