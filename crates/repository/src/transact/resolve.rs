@@ -131,10 +131,10 @@ impl<'a, 'm, 's> Resolver<'a, 'm, 's> {
         }
     }
 
-    /// Refuses a reference to a resource of this server that is not there. From whom anything is hidden is refused it in any case: were it
+    /// Refuses a reference to a resource of this server that is not there. From whom anything may be hidden is refused it in any case: were it
     /// accepted, it would come back masked exactly where there is something hidden.
     fn check(&mut self, text: &str, resource_type: &str, id: &str) -> Result<Option<String>, Outcome> {
-        if self.session.references == References::Accept && !self.sight.is_narrowed() {
+        if self.session.references == References::Accept && !self.sight.is_consented() {
             return Ok(None);
         }
         let Some(key) = Key::new(resource_type, id) else { return Ok(None) };
