@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use fhir::Outcome;
 use fhir::json::Node;
 use search::Registry;
-use store::{Cursor, Find, History, HistoryPage, HistoryScope, Key, Snapshot, Version, Write};
+use store::{Cursor, Filter, Find, History, HistoryPage, HistoryScope, Key, Snapshot, Version, Write};
 
 use super::policies::Policies;
 use super::policy::Policy;
@@ -132,10 +132,17 @@ impl Book {
         if policies.has_unnamed() {
             Arc::make_mut(&mut policies).drop_unnamed();
         }
-        for name in renamed(snapshot, &policies, &mut patient)? {
+        let written = patients_since(snapshot, &policies, &mut patient)?;
+        for name in renamed(&policies, written.as_deref())? {
             let patients = patients_named(snapshot, registry, &name)?;
             if policies.identified(&name) != Some(patients.as_slice()) {
                 Arc::make_mut(&mut policies).identify(name, patients);
+            }
+        }
+        for patient in renumbered(&policies, written.as_deref()) {
+            let numbers = numbers_of(snapshot, registry, &patient)?;
+            if policies.numbers(&patient) != Some(numbers.as_slice()) {
+                Arc::make_mut(&mut policies).number(patient, numbers);
             }
         }
         if !Arc::ptr_eq(&policies, &old.policies) {
@@ -162,19 +169,39 @@ fn reaches(snapshot: &dyn Snapshot, state: &State) -> Result<bool, Outcome> {
     Ok(true)
 }
 
-/// The identifiers by which consents name patients and which may mean others than before: new ones, and those of patients who were written
-/// since `newest`, which is then the last of them.
-fn renamed(snapshot: &dyn Snapshot, policies: &Policies, newest: &mut Newest) -> Result<Vec<Name>, Outcome> {
-    let names = policies.identifiers();
-    if names.is_empty() {
+/// The patients who were written since `newest`, which is then the last of them, as far as anybody has consents; `None` when these are many.
+fn patients_since(
+    snapshot: &dyn Snapshot,
+    policies: &Policies,
+    newest: &mut Newest,
+) -> Result<Option<Vec<Version>>, Outcome> {
+    if policies.are_none() {
         *newest = self::newest(snapshot, PATIENT)?;
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
-    let Some(patients) = changes_since(snapshot, PATIENT, newest, PAGE)? else {
-        return Ok(names.into_iter().collect());
-    };
+    changes_since(snapshot, PATIENT, newest, PAGE)
+}
+
+/// Patients with consents whose identifiers may be others than before: who has the first one, and of those who were written.
+fn renumbered(policies: &Policies, patients: Option<&[Version]>) -> Vec<Key> {
+    let Some(patients) = patients else { return policies.patients_with_any().cloned().collect() };
+    let written = patients.iter().map(|version| &version.key).filter(|patient| policies.has_any_of(patient));
+    written.chain(policies.unnumbered()).cloned().collect()
+}
+
+/// The identifiers of a patient, as rows have them.
+fn numbers_of(snapshot: &dyn Snapshot, registry: &Registry, patient: &Key) -> Result<Vec<Vec<u8>>, Outcome> {
+    let indexes = registry.indexes(PATIENT, "identifier");
+    let examined = snapshot.examine(patient, &Filter::everything(), indexes).map_err(fault::outcome)?;
+    Ok(examined.map_or(Vec::new(), |examined| examined.rows.into_iter().map(|row| row.value).collect()))
+}
+
+/// The identifiers by which consents name patients and which may mean others than before: new ones, and those of patients who were written.
+fn renamed(policies: &Policies, patients: Option<&[Version]>) -> Result<Vec<Name>, Outcome> {
+    let names = policies.identifiers();
+    let Some(patients) = patients.filter(|_| !names.is_empty()) else { return Ok(names.into_iter().collect()) };
     let mut written = HashSet::new();
-    for version in &patients {
+    for version in patients {
         let Some(body) = &version.body else { continue };
         let document = parse_stored(&version.key, body)?;
         let identifiers = document.root().get("identifier").into_iter().flat_map(Node::each);

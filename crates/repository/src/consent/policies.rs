@@ -22,6 +22,10 @@ pub(crate) struct Policies {
     by_patient: HashMap<Key, Vec<Arc<Policy>>>,
     /// The patients of each identifier by which consents name them.
     identified: HashMap<Name, Vec<Key>>,
+    /// The identifiers of each patient with consents, as rows have them: resources may name somebody by these alone.
+    numbers: HashMap<Key, Vec<Vec<u8>>>,
+    /// Patients with consents whose identifiers nobody has looked for.
+    unnumbered: BTreeSet<Key>,
 }
 
 impl Policies {
@@ -38,8 +42,9 @@ impl Policies {
         implicit: Implicit,
         elevations: &[Elevation],
     ) -> Restrictions {
+        let numbers = |patient: &Key| self.numbers.get(patient).map_or(&[][..], Vec::as_slice);
         if requester.custodian {
-            return Restrictions::new([], Data::Everything).of(self.generation, None);
+            return Restrictions::new([], Data::Everything, &numbers).of(self.generation, None);
         }
         let asker = Asker::new(requester, now, implicit);
         let elevated: Vec<_> = elevations.iter().filter(|elevation| elevation.holds_for(&asker)).collect();
@@ -49,15 +54,15 @@ impl Policies {
                 let seen = self.seen_of(&asker, patient, &elevated);
                 self.of(patient).for_each(|policy| policy.root.turns(&mut turns));
                 let is_over = seen == Data::Nothing;
-                Restrictions::new([(patient.clone(), seen)], Data::Everything).over(is_over)
+                Restrictions::new([(patient.clone(), seen)], Data::Everything, &numbers).over(is_over)
             }
-            _ if !self.rests(&asker) => Restrictions::new([], Data::Nothing).over(true),
+            _ if !self.rests(&asker) => Restrictions::new([], Data::Nothing, &numbers).over(true),
             _ => {
                 let patients = self.by_patient.keys().chain(elevated.iter().map(|elevation| &elevation.patient));
                 let patients: BTreeSet<_> = patients.collect();
                 let seen =
                     patients.into_iter().map(|patient| (patient.clone(), self.seen_of(&asker, patient, &elevated)));
-                Restrictions::new(seen, asker.implied())
+                Restrictions::new(seen, asker.implied(), &numbers)
             }
         };
         if !requester.acts_for_patient() {
@@ -121,6 +126,37 @@ impl Policies {
         self.identified.get(name).map(Vec::as_slice)
     }
 
+    /// Whether no consent says anything.
+    pub(super) fn are_none(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// The patients with consents whose identifiers nobody has looked for.
+    pub(super) fn unnumbered(&self) -> impl Iterator<Item = &Key> {
+        self.unnumbered.iter()
+    }
+
+    /// The patients with consents.
+    pub(super) fn patients_with_any(&self) -> impl Iterator<Item = &Key> {
+        self.by_patient.keys()
+    }
+
+    /// Whether a patient has consents.
+    pub(super) fn has_any_of(&self, patient: &Key) -> bool {
+        self.by_patient.contains_key(patient)
+    }
+
+    /// The identifiers of a patient, as rows have them; `None` when nobody has looked for them.
+    pub(super) fn numbers(&self, patient: &Key) -> Option<&[Vec<u8>]> {
+        self.numbers.get(patient).map(Vec::as_slice)
+    }
+
+    /// Notes the identifiers of a patient.
+    pub(super) fn number(&mut self, patient: Key, numbers: Vec<Vec<u8>>) {
+        self.unnumbered.remove(&patient);
+        self.numbers.insert(patient, numbers);
+    }
+
     /// The identifiers by which consents name patients.
     pub(super) fn identifiers(&self) -> HashSet<Name> {
         let names = self.by_key.values().map(|policy| &policy.patient);
@@ -146,6 +182,9 @@ impl Policies {
     }
 
     fn add(&mut self, patient: Key, policy: Arc<Policy>) {
+        if !self.numbers.contains_key(&patient) {
+            self.unnumbered.insert(patient.clone());
+        }
         let policies = self.by_patient.entry(patient).or_default();
         let at = policies.partition_point(|other| other.key < policy.key);
         policies.insert(at, policy);
@@ -156,6 +195,8 @@ impl Policies {
         policies.retain(|policy| policy.key != *key);
         if policies.is_empty() {
             self.by_patient.remove(patient);
+            self.numbers.remove(patient);
+            self.unnumbered.remove(patient);
         }
     }
 }

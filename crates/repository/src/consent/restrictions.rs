@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fhir::Instant;
 use search::Registry;
-use store::{Filter, Key};
+use store::{Filter, Index, Key, Match, Range, Test};
 
 use super::data::Data;
 use super::filters::{all, any, filter, not, one_of};
@@ -36,11 +36,17 @@ struct Patients {
     links: Arc<[Vec<u8>]>,
     /// As their own ids, sorted.
     ids: Arc<[Vec<u8>]>,
+    /// By their identifiers, sorted.
+    numbers: Arc<[Vec<u8>]>,
 }
 
 impl Restrictions {
-    /// What is seen of some patients, and what of all others.
-    pub(super) fn new(seen: impl IntoIterator<Item = (Key, Data)>, others: Data) -> Restrictions {
+    /// What is seen of some patients, whose identifiers are known, and what of all others.
+    pub(super) fn new<'n>(
+        seen: impl IntoIterator<Item = (Key, Data)>,
+        others: Data,
+        numbers: &dyn Fn(&Key) -> &'n [Vec<u8>],
+    ) -> Restrictions {
         let mut groups: HashMap<Data, Vec<Key>> = HashMap::new();
         for (patient, data) in seen {
             if data != others {
@@ -49,11 +55,11 @@ impl Restrictions {
         }
         let known = match others {
             // Nobody asks who they are.
-            Data::Everything => Patients::new([].into_iter()),
-            _ => Patients::new(groups.values().flatten()),
+            Data::Everything => Patients::new([].into_iter(), numbers),
+            _ => Patients::new(groups.values().flatten(), numbers),
         };
         let mut groups: Vec<_> =
-            groups.into_iter().map(|(data, patients)| (Patients::new(patients.iter()), data)).collect();
+            groups.into_iter().map(|(data, patients)| (Patients::new(patients.iter(), numbers), data)).collect();
         groups.sort_by(|(one, _), (other, _)| one.links.cmp(&other.links));
         Restrictions { generation: 0, valid_until: None, groups, known, others, is_over: false }
     }
@@ -109,9 +115,11 @@ impl Restrictions {
         };
         let is_patient = resource_type == "Patient";
         let own = registry.id_index("Patient");
+        let identified: Vec<_> = references.iter().map(|it| registry.identifier_index(*it)).collect();
         let members = |patients: &Patients| {
             let own = is_patient.then(|| one_of(&[own], &patients.ids));
-            any([one_of(&references, &patients.links)].into_iter().chain(own))
+            let named = [one_of(&references, &patients.links), one_of(&identified, &patients.numbers)];
+            any(named.into_iter().chain(own))
         };
         let hidden = |data| not(filter(registry, resource_type, data));
         let groups = self.groups.iter().map(|(patients, data)| not(all([members(patients), hidden(data)])));
@@ -119,9 +127,9 @@ impl Restrictions {
             nothing if nothing == Filter::nothing() => None,
             hidden => {
                 let beyond = registry.referring_beyond(&references, "Patient", &self.known.links);
-                // Where identifiers alone say whose it is, it may be anybody's.
-                let identified = any(references.iter().map(|it| Filter::present(registry.identifier_index(*it))));
-                let named = all([identified, not(registry.referring_beyond(&references, "Patient", &Arc::default()))]);
+                // Where identifiers alone say whose it is, and they are not of patients who are known, it may be anybody's.
+                let others = any(identified.iter().map(|it| beyond_values(*it, &self.known.numbers)));
+                let named = all([others, not(registry.referring_beyond(&references, "Patient", &Arc::default()))]);
                 let own = is_patient.then(|| not(one_of(&[own], &self.known.ids)));
                 Some(not(all([any([beyond, named].into_iter().chain(own)), hidden])))
             }
@@ -133,11 +141,22 @@ impl Restrictions {
     }
 }
 
+/// Resources with another value in an index than these, which are sorted.
+fn beyond_values(index: Index, values: &Arc<[Vec<u8>]>) -> Filter {
+    let test = Test::Ending { ending: Vec::new(), except: values.clone() };
+    Filter::Match(Match { index, range: Range::full(), test: Some(test) })
+}
+
 impl Patients {
-    fn new<'k>(patients: impl Iterator<Item = &'k Key>) -> Patients {
+    fn new<'k, 'n>(
+        patients: impl Iterator<Item = &'k Key> + Clone,
+        numbers: &dyn Fn(&Key) -> &'n [Vec<u8>],
+    ) -> Patients {
+        let mut numbers: Vec<_> = patients.clone().flat_map(|patient| numbers(patient).iter().cloned()).collect();
+        numbers.sort_unstable();
         let mut links: Vec<_> = patients.map(Key::to_link).collect();
         links.sort_unstable();
         let ids = links.iter().filter_map(|link| Some(Registry::id_value(Key::from_link(link)?.id()))).collect();
-        Patients { links: links.into(), ids }
+        Patients { links: links.into(), ids, numbers: numbers.into() }
     }
 }

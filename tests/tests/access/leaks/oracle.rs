@@ -166,13 +166,21 @@ impl<'w> Oracle<'w> {
 
     /// In the records of several patients it is hidden if any hides it.
     fn is_own_seen(&self, asker: &Asker, datum: &Datum<'_>) -> bool {
-        let of = datum.patients();
+        let mut of = datum.patients();
+        of.extend(self.identified(datum));
         match asker.patient.as_ref().filter(|_| asker.acts_for_patient()) {
             Some(own) => !of.contains(own) || self.is_seen_for(asker, own, datum),
-            // By an identifier alone it may be anybody's.
+            // By an identifier that nobody has it may be anybody's.
             None if of.is_empty() && datum.content["patient"]["identifier"].is_object() => self.is_implied(datum),
             None => of.iter().all(|patient| self.is_seen_of(asker, patient, datum)),
         }
+    }
+
+    /// Who has the identifier by which alone it names a patient.
+    fn identified(&self, datum: &Datum<'_>) -> Option<String> {
+        let value = text(&datum.content["patient"]["identifier"]["value"]);
+        let patient = format!("Patient/p{}", value.strip_prefix('N')?);
+        self.current.contains_key(patient.as_str()).then_some(patient)
     }
 
     /// For a patient's own view, and for who acts for the patient.

@@ -171,6 +171,43 @@ fn finds_patients_by_their_identifiers() {
     assert_eq!(sees(&refreshed(&book, &house)), "a");
 }
 
+/// What names somebody by an identifier alone is in the record of the patient who has it, whatever that patient says.
+#[test]
+fn knows_whose_it_is_by_an_identifier_alone() {
+    let house = House::with(References::Accept);
+    let book = Book::new(BASE_URL);
+    let observation = |id: &str, value: &str| {
+        document(&format!(
+            r#"{{"resourceType":"Observation","id":"{id}","subject":{{"type":"Patient","identifier":{{"system":"urn:nhs","value":"{value}"}}}}}}"#
+        ))
+    };
+    let record = [observation("one", "1"), observation("two", "2")];
+    let sees = |implicit| {
+        let asker = requester(&["Practitioner/one"], &[]);
+        let restrictions = refreshed(&book, &house).restrictions(&asker, at("2026-01-15"), implicit, &[]);
+        seen(&registry(), &restrictions, &record)
+    };
+    let patient = |value: &str| {
+        format!(r#"{{"resourceType":"Patient","id":"a","identifier":[{{"system":"urn:nhs","value":"{value}"}}]}}"#)
+    };
+    let consented = |effect: &str| with_category(&consent("c", "a", &format!(r#"{{"type":"{effect}"}}"#)));
+    house.hold(&[&consented("deny")]);
+    assert_eq!(sees(Implicit::Permit), "one two", "nobody has it");
+    house.hold(&[&patient("1")]);
+    assert_eq!((sees(Implicit::Permit), sees(Implicit::Deny)), ("two".to_owned(), String::new()));
+    house.hold(&[&consented("permit")]);
+    assert_eq!((sees(Implicit::Permit), sees(Implicit::Deny)), ("one two".to_owned(), "one".to_owned()));
+    house.hold(&[&patient("2")]);
+    assert_eq!((sees(Implicit::Permit), sees(Implicit::Deny)), ("one two".to_owned(), "two".to_owned()));
+    house.hold(&[&consented("deny")]);
+    assert_eq!(sees(Implicit::Permit), "one");
+    house.change(delete("Patient/a")).expect("deleted");
+    assert_eq!(sees(Implicit::Permit), "one two", "nobody has it any more");
+    let again = refreshed(&Book::new(BASE_URL), &house);
+    let restrictions = again.restrictions(&Requester::default(), at("2026-01-15"), Implicit::Permit, &[]);
+    assert_eq!(seen(&registry(), &restrictions, &record), "one two");
+}
+
 /// The store finds, counts and pages what the filters say.
 #[test]
 fn searches_show_what_is_left() {
