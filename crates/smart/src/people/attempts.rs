@@ -1,14 +1,19 @@
 //! How often somebody may try to sign in, <https://cheatsheetseries.owasp.org/cheatsheets/Authentication_Cheat_Sheet.html#account-lockout>.
 //!
 //! An attempt counts when it begins, so that attempts side by side are not free; success forgives those of the name, and itself to the address, where a
-//! whole practice may be at work. Names that are not known are counted like those that are. Kept in memory, within bounds: a restart forgives everybody.
+//! whole practice may be at work. Names that are not known are counted like those that are. Addresses are counted by each server for itself, in memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use repository::Millis;
+use fhir::Outcome;
+use repository::{Millis, Vault};
+use serde::{Deserialize, Serialize};
+
+use super::Account;
+use crate::record::{Stored, add};
 
 /// How many failures in a row are free.
 const FREE_FAILURES: u32 = 5;
@@ -25,20 +30,43 @@ const PEER_ATTEMPTS: u32 = 30;
 /// In milliseconds.
 const PEER_PERIOD: Millis = 600_000;
 
-/// How many names, and how many addresses, each half of the memory holds.
+/// How many addresses each half of the memory holds.
 const HALF_MAX: usize = 10_000;
 
-/// Who tried how often.
+/// In how many values of the vault the names are counted that nobody has.
+const SHELVES: u64 = 1_024;
+
+/// How many of these names one value holds: of more, those who are locked out for the longest time stay.
+const SHELF_MAX: usize = 32;
+
+/// How often a name was tried, kept in the vault: a restart forgives nobody, and all servers of one store count together.
+#[derive(Clone, Copy)]
+pub(crate) struct Failures<'a> {
+    vault: Vault<'a>,
+}
+
+/// The names that are counted in one value.
+type Shelf = Vec<Counted>;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Counted {
+    /// A hash of the name, which may be a password.
+    name: String,
+    count: u32,
+    /// Refused until then.
+    until: Millis,
+}
+
+/// Who tried how often from where.
 #[derive(Default)]
 pub(crate) struct Attempts {
-    names: Mutex<Memory<[u8; 32]>>,
     peers: Mutex<Memory<IpAddr>>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Tally {
     count: u32,
-    /// By name: refused until then. By address: counted until then.
+    /// Counted until then.
     until: Millis,
 }
 
@@ -48,37 +76,89 @@ struct Memory<K> {
     old: HashMap<K, Tally>,
 }
 
-impl Attempts {
-    /// Counts an attempt; refused ones learn for how many milliseconds they are.
-    pub(crate) fn begin(&self, name: &str, peer: IpAddr, now: Millis) -> Result<(), Millis> {
-        self.begin_of_peer(peer, now)?;
-        let mut names = lock(&self.names);
-        let tally = names.of(digest(name));
-        if now < tally.until {
-            return Err(tally.until - now);
+impl<'a> Failures<'a> {
+    pub(crate) fn new(vault: Vault<'a>) -> Failures<'a> {
+        Failures { vault }
+    }
+
+    /// Counts an attempt; refused ones learn for how many milliseconds they are. `account` is the one of the name: whether there is one makes
+    /// no difference in time.
+    pub(crate) fn begin(
+        &self,
+        name: &str,
+        account: Option<&Account>,
+        now: Millis,
+    ) -> Result<Result<(), Millis>, Outcome> {
+        let name = digest(name);
+        loop {
+            let shelf_name = shelf_of(&name, account);
+            let stored = Stored::<Shelf>::find(self.vault, shelf_name.clone())?;
+            let mut shelf = stored.as_ref().map_or_else(Shelf::new, |stored| stored.value.clone());
+            let counted = match shelf.iter_mut().find(|counted| counted.name == name) {
+                Some(counted) => counted,
+                None => {
+                    make_room(&mut shelf);
+                    shelf.push(Counted { name: name.clone(), count: 0, until: 0 });
+                    shelf.last_mut().expect("what was pushed")
+                }
+            };
+            if now < counted.until {
+                return Ok(Err(counted.until - now));
+            }
+            counted.count = counted.count.saturating_add(1);
+            if counted.count >= FREE_FAILURES {
+                counted.until = now + delay(counted.count);
+            }
+            let edit = match stored {
+                Some(stored) => stored.replace(&shelf),
+                None => add(shelf_name, &shelf),
+            };
+            // Attempts side by side are counted one after another.
+            if self.vault.edit(vec![edit])? {
+                return Ok(Ok(()));
+            }
         }
-        tally.count = tally.count.saturating_add(1);
-        if tally.count >= FREE_FAILURES {
-            tally.until = now + delay(tally.count);
-        }
-        Ok(())
     }
 
     /// Forgives the attempts of a name.
-    pub(crate) fn succeed(&self, name: &str) {
-        *lock(&self.names).of(digest(name)) = Tally::default();
+    pub(crate) fn succeed(&self, account: &Account) -> Result<(), Outcome> {
+        self.vault.edit(vec![repository::Edit::remove(shelf_of("", Some(account)))]).map(|_| ())
     }
 
+    /// Whether the attempt that failed just now was the last free one, or one after it.
+    pub(crate) fn is_locked(&self, name: &str, account: Option<&Account>, now: Millis) -> Result<bool, Outcome> {
+        let name = digest(name);
+        let stored = Stored::<Shelf>::find(self.vault, shelf_of(&name, account))?;
+        let shelf = stored.map_or_else(Shelf::new, |stored| stored.value);
+        Ok(shelf.iter().any(|counted| counted.name == name && now < counted.until))
+    }
+}
+
+/// Where a name is counted: each account by itself, so that nobody pushes it out, and all else in a bounded room.
+fn shelf_of(name: &str, account: Option<&Account>) -> String {
+    match account {
+        Some(account) => format!("attempts/account/{}", account.name),
+        None => {
+            let number = name.get(..8).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default();
+            format!("attempts/shelf/{}", number % SHELVES)
+        }
+    }
+}
+
+fn make_room(shelf: &mut Shelf) {
+    while shelf.len() >= SHELF_MAX {
+        let least = shelf.iter().enumerate().min_by_key(|(_, counted)| (counted.until, counted.count));
+        let Some((at, _)) = least else { return };
+        shelf.remove(at);
+    }
+}
+
+impl Attempts {
     /// Forgives an address the attempt that succeeded.
     pub(crate) fn succeed_of_peer(&self, peer: IpAddr) {
         let mut peers = lock(&self.peers);
         let tally = peers.of(network(peer));
         tally.count = tally.count.saturating_sub(1);
-    }
-
-    /// Whether the attempt that failed just now was the last free one, or one after it.
-    pub(crate) fn is_locked(&self, name: &str, now: Millis) -> bool {
-        now < lock(&self.names).of(digest(name)).until
     }
 
     /// Counts an attempt of an address, whoever it is for.
@@ -121,8 +201,8 @@ fn delay(count: u32) -> Millis {
     (FIRST_DELAY << doublings).min(DELAY_MAX)
 }
 
-fn digest(name: &str) -> [u8; 32] {
-    *blake3::hash(name.as_bytes()).as_bytes()
+fn digest(name: &str) -> String {
+    blake3::hash(name.as_bytes()).to_hex().to_string()
 }
 
 /// A household has a whole /64 of IPv6 addresses.
@@ -143,21 +223,22 @@ mod tests {
 
     #[test]
     fn doubles_the_delay() {
-        let attempts = Attempts::default();
-        let mut now = 0;
-        for number in 0..5 {
-            assert_eq!(attempts.begin("ann", peer(number), now), Ok(()), "{number}");
+        let delays = [(5, 30_000), (6, 60_000), (7, 120_000), (8, 240_000), (12, DELAY_MAX), (u32::MAX, DELAY_MAX)];
+        for (count, expected) in delays {
+            assert_eq!(delay(count), expected, "{count}");
         }
-        for (number, delay) in [30_000, 60_000, 120_000, 240_000].into_iter().enumerate() {
-            assert_eq!(attempts.begin("ann", peer(9 + number as u32), now), Err(delay));
-            assert!(attempts.is_locked("ann", now));
-            assert_eq!(attempts.begin("bob", peer(100), now), Ok(()), "another name");
-            now += delay;
-            assert_eq!(attempts.begin("ann", peer(50 + number as u32), now), Ok(()), "{delay}");
-        }
-        attempts.succeed("ann");
-        assert_eq!(attempts.begin("ann", peer(1), now), Ok(()));
-        assert_eq!(delay(u32::MAX), DELAY_MAX);
+    }
+
+    #[test]
+    fn a_shelf_keeps_who_is_locked_out() {
+        let counted = |name: usize, until| Counted { name: name.to_string(), count: 1, until };
+        let mut shelf: Shelf = (0..SHELF_MAX).map(|name| counted(name, if name == 3 { 0 } else { 9 })).collect();
+        make_room(&mut shelf);
+        assert_eq!(shelf.len(), SHELF_MAX - 1);
+        assert!(shelf.iter().all(|counted| counted.name != "3"));
+        let shelves: std::collections::BTreeSet<_> =
+            (0..20_000).map(|name| shelf_of(&digest(&name.to_string()), None)).collect();
+        assert_eq!(shelves.len() as u64, SHELVES);
     }
 
     #[test]
@@ -165,11 +246,11 @@ mod tests {
         let attempts = Attempts::default();
         let near: [IpAddr; 2] = ["2001:db8::1".parse().expect("an address"), "2001:db8::2:1".parse().expect("one")];
         for number in 0..PEER_ATTEMPTS {
-            assert_eq!(attempts.begin(&format!("n{number}"), near[number as usize % 2], 5), Ok(()));
+            assert_eq!(attempts.begin_of_peer(near[number as usize % 2], 5), Ok(()));
         }
-        assert_eq!(attempts.begin("other", near[0], 6), Err(PEER_PERIOD - 1));
-        assert_eq!(attempts.begin("other", "2001:db8:0:1::1".parse().expect("an address"), 6), Ok(()));
-        assert_eq!(attempts.begin("other", near[1], 5 + PEER_PERIOD), Ok(()));
+        assert_eq!(attempts.begin_of_peer(near[0], 6), Err(PEER_PERIOD - 1));
+        assert_eq!(attempts.begin_of_peer("2001:db8:0:1::1".parse().expect("an address"), 6), Ok(()));
+        assert_eq!(attempts.begin_of_peer(near[1], 5 + PEER_PERIOD), Ok(()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::epoch;
 use crate::record::{self, Stored, parse};
 use crate::secret::Random;
 
-pub(crate) use attempts::Attempts;
+pub(crate) use attempts::{Attempts, Failures};
 pub(crate) use ceiling::{ceiling, is_proven};
 pub(crate) use known::{NHS_NUMBER, Record, day_in_words, end_of, local, start_of, string};
 pub(crate) use password::Hasher;

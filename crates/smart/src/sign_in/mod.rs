@@ -9,7 +9,7 @@ use fhir::Outcome;
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{Frame, Link, Problem, SignInView, SignedIn, Stop, Visit, redirect};
-use crate::people::{Account, NAME_BYTES_MAX, Record};
+use crate::people::{Account, Failures, NAME_BYTES_MAX, Record};
 use crate::secret::hashed;
 
 pub(crate) use session::{Cookie, Session, Sessions, Vouched};
@@ -50,7 +50,11 @@ impl Visit<'_> {
             return Err(again(400, "Enter your user name and your password"));
         }
         let account = self.people().find(&name)?;
-        if let Err(wait) = self.pages.attempts.begin(&name, self.request.peer, self.now) {
+        let begun = match self.pages.attempts.begin_of_peer(self.request.peer, self.now) {
+            Ok(()) => self.failures().begin(&name, account.as_ref(), self.now)?,
+            Err(wait) => Err(wait),
+        };
+        if let Err(wait) = begun {
             self.tell(PersonAct::LockedOut, account.as_ref());
             let minutes = (wait + 59_999) / 60_000;
             let plural = if minutes == 1 { "" } else { "s" };
@@ -67,7 +71,7 @@ impl Visit<'_> {
                 Err(again(400, WRONG))
             }
             Some(account) => {
-                self.pages.attempts.succeed(&name);
+                self.failures().succeed(&account)?;
                 self.begin_session(&account, None, next)
             }
         }
@@ -119,9 +123,13 @@ impl Visit<'_> {
         Ok(name.unwrap_or_else(|| if account.provider.is_some() { "you".to_owned() } else { account.name.clone() }))
     }
 
+    fn failures(&self) -> Failures<'_> {
+        Failures::new(self.vault())
+    }
+
     fn failed(&self, name: &str) -> Result<(), Outcome> {
         let account = self.people().find(name)?;
-        let act = match self.pages.attempts.is_locked(name, self.now) {
+        let act = match self.failures().is_locked(name, account.as_ref(), self.now)? {
             true => PersonAct::LockedOut,
             false => PersonAct::SignInFailed,
         };

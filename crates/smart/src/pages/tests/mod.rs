@@ -160,6 +160,12 @@ impl House {
     }
 
     /// What was told since the last time.
+    /// The pages of another server of the same store.
+    pub(super) fn other_pages(&self) -> Pages {
+        let setup = PagesSetup { base_url: BASE.to_owned(), random: self.random.clone(), events: self.told.clone() };
+        Pages::new(setup, oidc::providers(), self.mock.clone())
+    }
+
     pub(super) fn told(&self) -> Vec<PersonAct> {
         self.told.0.lock().expect("no panic").drain(..).map(|event| event.what).collect()
     }

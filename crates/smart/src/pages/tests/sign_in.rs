@@ -77,6 +77,29 @@ fn locks_out_who_guesses() {
     assert_eq!(attempt(&house, 6, "joan", PASSWORD).status, 303);
 }
 
+/// Servers of one store count together, and a restart forgives nobody: whether there is an account or not.
+#[test]
+fn another_server_knows_who_is_locked_out() {
+    let mut house = House::new();
+    for name in ["joan", "jane"] {
+        for peer in 1..=5 {
+            assert_eq!(attempt(&house, peer, name, "wrong").status, 400, "{name}");
+        }
+    }
+    house.pages = house.other_pages();
+    for name in ["joan", "jane"] {
+        let refused = attempt(&house, 6, name, PASSWORD);
+        assert_eq!((refused.status, refused.header("Retry-After")), (429, Some("30")), "{name}");
+    }
+    house.time.advance(30_000);
+    assert_eq!(attempt(&house, 6, "joan", PASSWORD).status, 303);
+    house.pages = house.other_pages();
+    for _ in 0..4 {
+        assert_eq!(attempt(&house, 6, "joan", "wrong").status, 400);
+    }
+    assert_eq!(attempt(&house, 7, "joan", PASSWORD).status, 303, "forgiven");
+}
+
 #[test]
 fn bounds_what_one_address_may_try() {
     let house = House::new();
