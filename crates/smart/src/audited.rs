@@ -53,7 +53,9 @@ impl PersonEvents for Audited {
                 (client.as_str(), patient.as_deref(), &consents[..])
             }
             PersonAct::Withdrawn { client, patient, .. } => (client.as_str(), patient.as_deref(), &[][..]),
-            PersonAct::Refused { client } => (client.as_str(), None, &[][..]),
+            PersonAct::Refused { client } | PersonAct::RequestRefused { client, .. } => {
+                (client.as_str(), None, &[][..])
+            }
             _ => ("", None, &[][..]),
         };
         let own = user.clone().filter(|user| user.collection() == "Patient");
@@ -93,6 +95,7 @@ fn told(act: &PersonAct) -> (Act, Ending, &'static str) {
         PersonAct::SignedOut => (Act::SignOut, Ending::Success, ""),
         PersonAct::Granted { .. } => (Act::Authorize, Ending::Success, ""),
         PersonAct::Refused { .. } => (Act::Authorize, Ending::Refused, "access_denied"),
+        PersonAct::RequestRefused { error, .. } => (Act::Authenticate, Ending::Refused, error),
         PersonAct::Withdrawn { .. } => (Act::Revoke, Ending::Success, ""),
     }
 }

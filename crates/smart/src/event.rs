@@ -38,6 +38,13 @@ pub enum PersonAct {
     Refused {
         client: String,
     },
+    /// What an app asked for was refused before anybody could answer.
+    RequestRefused {
+        /// Its id, or what it says to be, at most 200 bytes.
+        client: String,
+        /// The error of OAuth.
+        error: &'static str,
+    },
     Withdrawn {
         client: String,
         grant: String,

@@ -210,7 +210,7 @@ impl<'a> Visit<'a> {
         if let Some(found) = launch
             && !self.vault().edit(vec![found.take()])?
         {
-            return Err(Stop::Reply(request.target.refuse("invalid_request", "`launch` was used at the same moment")));
+            return Err(self.refuse(&request, &person, "invalid_request", "`launch` was used at the same moment"));
         }
         let (account, client) = (&person.account, &request.client);
         let id = new_name(&self.pages.setup.random);

@@ -48,7 +48,7 @@ struct Asked {
 impl Visit<'_> {
     /// `GET` and `POST /auth/authorize`.
     pub(crate) fn authorize(&self, parameters: &[(String, String)]) -> Result<Reply, Stop> {
-        let request = self.read_request(parameters)?;
+        let request = self.request(parameters)?;
         let person = self.person_for(&request)?;
         let asked = self.asked(request, person)?;
         self.go_on(&asked, None)
@@ -107,18 +107,38 @@ impl Visit<'_> {
     fn asked_by_form(&self) -> Result<Asked, Stop> {
         self.check_form()?;
         let parameters = parse_query_string(self.field("request")).map_err(|_| Stop::stale_form())?;
-        let request = self.read_request(&parameters)?;
+        let request = self.request(&parameters)?;
         let person = self.person_for(&request)?;
         self.asked(request, person)
     }
 
-    fn read_request(&self, parameters: &[(String, String)]) -> Result<AuthorizeRequest, Stop> {
+    /// The request of an app. That it is refused is told.
+    fn request(&self, parameters: &[(String, String)]) -> Result<AuthorizeRequest, Stop> {
+        self.read_request(parameters)?.map_err(|refused| {
+            let (error, stop) = match refused {
+                Refused::Here(error, text) => (error, Stop::Page { status: 400, title: UNKNOWN_APP, text }),
+                Refused::There(target, error, text) => (error, Stop::Reply(target.refuse(error, &text))),
+            };
+            self.tell_refused(first(parameters, "client_id"), error, None);
+            stop
+        })
+    }
+
+    fn read_request(&self, parameters: &[(String, String)]) -> Result<Result<AuthorizeRequest, Refused>, Outcome> {
         let client = self.client(first(parameters, "client_id"))?;
         let (issuer, base_url) = (self.pages.issuer(), &self.pages.setup.base_url);
-        AuthorizeRequest::read(parameters, &issuer, base_url, client).map_err(|refused| match refused {
-            Refused::Here(text) => Stop::Page { status: 400, title: UNKNOWN_APP, text },
-            Refused::There(target, error, description) => Stop::Reply(target.refuse(error, &description)),
-        })
+        Ok(AuthorizeRequest::read(parameters, &issuer, base_url, client))
+    }
+
+    /// Sends somebody back to the app without what it asked for, and tells of it.
+    fn refuse(&self, request: &AuthorizeRequest, person: &SignedIn, error: &'static str, text: &str) -> Stop {
+        self.tell_refused(&request.client.id, error, Some(person));
+        Stop::Reply(request.target.refuse(error, text))
+    }
+
+    fn tell_refused(&self, client: &str, error: &'static str, person: Option<&SignedIn>) {
+        let client = if client.len() <= CLIENT_ID_BYTES_MAX { client.to_owned() } else { String::new() };
+        self.tell(PersonAct::RequestRefused { client, error }, person.map(|person| &person.account));
     }
 
     /// The client of this id.
@@ -142,7 +162,7 @@ impl Visit<'_> {
 
     fn request_of_next(&self, next: &str) -> Option<AuthorizeRequest> {
         let parameters = parse_query_string(next.strip_prefix("/auth/authorize?")?).ok()?;
-        self.read_request(&parameters).ok()
+        self.read_request(&parameters).ok()?.ok()
     }
 
     /// Who answers: signed in, and as freshly as the app wants it.
@@ -175,14 +195,14 @@ impl Visit<'_> {
         }
         if scopes.is_empty() {
             let text = "the person who signed in may grant nothing of what is asked for";
-            return Err(Stop::Reply(request.target.refuse("invalid_scope", text)));
+            return Err(self.refuse(&request, &person, "invalid_scope", text));
         }
         Ok(Asked { request, person, scopes, launch })
     }
 
     fn launch(&self, request: &AuthorizeRequest, person: &SignedIn) -> Result<Option<Stored<Launch>>, Stop> {
         let Some(key) = &request.launch else { return Ok(None) };
-        let refuse = |error: &str, text: &str| Err(Stop::Reply(request.target.refuse(error, text)));
+        let refuse = |error, text| Err(self.refuse(request, person, error, text));
         if !request.scopes.has(Word::Launch) {
             return refuse("invalid_request", "`launch` is there without the scope `launch`");
         }
@@ -216,7 +236,8 @@ impl Visit<'_> {
         if let Some(id) = launched {
             let candidate = self.candidate(asked, id)?;
             let text = "the person may not open the app with this patient";
-            return candidate.map(Some).ok_or_else(|| asked.refuse("access_denied", text));
+            let refuse = || self.refuse(&asked.request, &asked.person, "access_denied", text);
+            return candidate.map(Some).ok_or_else(refuse);
         }
         if !asked.scopes.has(Word::LaunchPatient) && !asked.scopes.has_level(Level::Patient) {
             return Ok(None);
@@ -234,7 +255,8 @@ impl Visit<'_> {
         };
         match &mut candidates {
             Some(candidates) if candidates.is_empty() => {
-                Err(asked.refuse("access_denied", "there is no record that the person may open the app with"))
+                let text = "there is no record that the person may open the app with";
+                Err(self.refuse(&asked.request, &asked.person, "access_denied", text))
             }
             Some(candidates) if candidates.len() == 1 => Ok(candidates.pop()),
             _ if asked.request.prompt.none => {

@@ -69,8 +69,8 @@ pub(crate) struct Prompt {
 /// Why a request cannot be answered.
 #[derive(Debug)]
 pub(crate) enum Refused {
-    /// Nobody may be sent back: the app or its address is not known.
-    Here(&'static str),
+    /// Nobody may be sent back: the app or its address is not known. The error of OAuth, and what people are told.
+    Here(&'static str, &'static str),
     /// The app is told.
     There(Box<Target>, &'static str, String),
 }
@@ -111,17 +111,19 @@ impl AuthorizeRequest {
     ) -> Result<AuthorizeRequest, Refused> {
         let size: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
         if size > PARAMETERS_BYTES_MAX {
-            return Err(Refused::Here("The request of the app is too long."));
+            return Err(Refused::Here("invalid_request", "The request of the app is too long."));
         }
         let read = Parameters(parameters);
         let Some(client) = client.filter(|client| !client.disabled && read.count("client_id") == 1) else {
             return Err(Refused::Here(
+                "invalid_client",
                 "The app that sent you here is not known to us, or it may not be used any more. Nothing was shared with it, and you can close this page.",
             ));
         };
         let redirect_uri = read.get("redirect_uri").unwrap_or_default();
         if read.count("redirect_uri") != 1 || !client.redirect_uris.iter().any(|uri| uri == redirect_uri) {
             return Err(Refused::Here(
+                "invalid_redirect_uri",
                 "The app wants you to be sent back to an address that it has not told us before. Nothing was shared with it, and you can close this page.",
             ));
         }

@@ -65,6 +65,7 @@ impl Visit<'_> {
         let unknown = Stop::Page { status: 404, title: "This page cannot be opened", text };
         let provider = self.pages.providers.find(id).ok_or(unknown)?;
         if self.pages.attempts.begin_of_peer(self.request.peer, self.now).is_err() {
+            self.tell(PersonAct::LockedOut, None);
             let text = "There were too many attempts to sign in. Try again in ten minutes.";
             return Err(Stop::Page { status: 429, title: FAILED, text });
         }
@@ -120,7 +121,10 @@ impl Visit<'_> {
         let query = &self.request.query;
         let text =
             "Your sign-in took too long, or it was begun in another browser. Nothing was changed. Please start again.";
-        let stale = || Stop::Page { status: 400, title: FAILED, text };
+        let stale = || {
+            self.tell(PersonAct::SignInFailed, None);
+            Stop::Page { status: 400, title: FAILED, text }
+        };
         // <https://www.rfc-editor.org/rfc/rfc6749.html#section-3.1>: of two values nobody knows which one was meant.
         if is_repeated(query) {
             return Err(stale());

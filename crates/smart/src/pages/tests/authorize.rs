@@ -89,6 +89,42 @@ fn refuses_as_oauth_says() {
     assert_eq!(house.grants(), []);
 }
 
+/// What is refused is on record with the app that asks, or says to, and its error; that somebody has to be asked is no refusal.
+#[test]
+fn tells_what_is_refused() {
+    let house = House::new();
+    let refused = |client: &str, error| PersonAct::RequestRefused { client: client.to_owned(), error };
+    let told = || house.told_whole().into_iter().map(|event| (event.what, event.account)).collect::<Vec<_>>();
+    let long = "x".repeat(13_000);
+    let id = "i".repeat(201);
+    let strange: [(&[(&str, &str)], _); 7] = [
+        (&[("client_id", "unknown")], refused("unknown", "invalid_client")),
+        (&[("client_id", &id)], refused("", "invalid_client")),
+        (&[("state", &long)], refused("app", "invalid_request")),
+        (&[("redirect_uri", "https://app.example/callbacc")], refused("app", "invalid_redirect_uri")),
+        (&[("scope", "system/*.rs")], refused("app", "invalid_scope")),
+        (&[("code_challenge_method", "plain")], refused("app", "invalid_request")),
+        (&[("response_type", "token")], refused("app", "unsupported_response_type")),
+    ];
+    for (changes, expected) in strange {
+        house.browser().get(&request(changes));
+        assert_eq!(told(), [(expected, None)], "{changes:?}");
+    }
+    let mut joan = house.signed_in("joan");
+    told();
+    let known: [(&[(&str, &str)], _); 2] = [
+        (&[("launch", "x"), ("scope", "launch patient/*.rs")], "invalid_request"),
+        (&[("scope", "user/Observation.rs")], "invalid_scope"),
+    ];
+    for (changes, error) in known {
+        joan.get(&request(changes));
+        assert_eq!(told(), [(refused("app", error), Some("joan".to_owned()))], "{changes:?}");
+    }
+    joan.get(&request(&[("prompt", "none")]));
+    house.browser().get(&request(&[("prompt", "none")]));
+    assert_eq!(told(), []);
+}
+
 #[test]
 fn asks_nobody_when_nobody_shall_be_asked() {
     let house = House::new();

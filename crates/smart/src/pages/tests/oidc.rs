@@ -340,7 +340,9 @@ fn takes_back_only_whom_it_sent() {
     let mut other = house.browser();
     other.get("/auth/sign-in");
     let back = go(&house, &mut browser, "nhs", "/auth/manage");
+    house.told();
     assert_eq!(other.get(&back).status, 400, "another browser");
+    assert_eq!(house.told(), [PersonAct::SignInFailed]);
     assert_eq!(browser.get("/auth/oidc/callback?code=the-code&state=guessed").status, 400);
     assert_eq!(browser.get("/auth/oidc/callback").status, 400);
     for more in ["code=another", "state=another", "iss=one&iss=two", "error=one&error=two"] {
