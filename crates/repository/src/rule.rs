@@ -30,4 +30,6 @@ pub struct Planned {
     pub after: Option<std::sync::Arc<Document>>,
     /// How the caller asked for it.
     pub method: Method,
+    /// A path that the caller's patch changes more than once.
+    pub changed_twice: Option<String>,
 }

@@ -50,6 +50,8 @@ pub(crate) struct PlannedWrite {
     pub(crate) method: Method,
     /// The position of the caller's change; `None` for what a rule added.
     pub(crate) change: Option<usize>,
+    /// [`Planned::changed_twice`].
+    pub(crate) changed_twice: Option<String>,
 }
 
 impl<'a> Transaction<'a> {
@@ -109,7 +111,14 @@ impl<'a> Transaction<'a> {
                 let current = self.current(key)?;
                 let is_there = current.as_ref().is_some_and(|version| version.body.is_some());
                 let method = if is_there { Method::Put } else { Method::Post };
-                self.plan(PlannedWrite { key: key.clone(), current, content, method, change: None });
+                self.plan(PlannedWrite {
+                    key: key.clone(),
+                    current,
+                    content,
+                    method,
+                    change: None,
+                    changed_twice: None,
+                });
             }
         }
         Ok(())
@@ -278,13 +287,13 @@ impl<'a> Transaction<'a> {
     /// A planned write as rules look at it.
     pub(crate) fn planned(&mut self, at: usize) -> Result<Planned, Outcome> {
         let write = &self.writes[at];
-        let (key, method) = (write.key.clone(), write.method);
+        let (key, method, changed_twice) = (write.key.clone(), write.method, write.changed_twice.clone());
         let after = write.content.as_ref().map(|content| content.document.clone());
         let before = match &write.current {
             Some(version) if version.body.is_some() => self.read_stored(&key)?,
             _ => None,
         };
-        Ok(Planned { key, before, after, method })
+        Ok(Planned { key, before, after, method, changed_twice })
     }
 
     /// Everything as one batch. Writes that change nothing are left out; the positions of the others come with it.

@@ -58,6 +58,15 @@ impl JsonPatch {
         Ok(JsonPatch { operations: operations.collect::<Result<_, _>>()? })
     }
 
+    /// A path that two operations change. What is added at the end of a list comes beside what is there.
+    pub fn changed_twice(&self) -> Option<&str> {
+        let changes = self.operations.iter().filter(|operation| !matches!(operation.action, Action::Test(_)));
+        let mut paths: Vec<_> =
+            changes.map(|change| change.path.as_str()).filter(|path| !path.ends_with("/-")).collect();
+        paths.sort_unstable();
+        paths.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    }
+
     /// Applies all operations in order or none. A failed `test` and a path that leads nowhere are refused with
     /// [`IssueType::Processing`] (422), a patch that copies too much with [`IssueType::TooCostly`].
     pub fn apply(&self, target: &Document) -> Result<Document, Outcome> {
@@ -212,6 +221,25 @@ mod tests {
         let patch = JsonPatch::parse(patch.as_bytes()).map_err(|outcome| outcome.to_string())?;
         let target = Value::parse(target).expect("a valid target");
         patch.patched(target).map(|value| value.to_string()).map_err(|outcome| outcome.to_string())
+    }
+
+    #[test]
+    fn tells_what_is_changed_twice() {
+        let operation = |text: &str| {
+            let (op, path) = text.split_once(' ').expect("an operation and its path");
+            format!(r#"{{"op":"{op}","path":"{path}","from":"/c","value":1}}"#)
+        };
+        for (operations, twice) in [
+            (&["replace /a", "test /a", "replace /b"][..], None),
+            (&["add /a/-", "add /a/-"], None),
+            (&["replace /a", "replace /a/b"], None),
+            (&["replace /b", "replace /a", "remove /b"], Some("/b")),
+            (&["move /a", "copy /a"], Some("/a")),
+        ] {
+            let operations: Vec<_> = operations.iter().map(|text| operation(text)).collect();
+            let patch = JsonPatch::parse(format!("[{}]", operations.join(",")).as_bytes()).expect("a patch");
+            assert_eq!(patch.changed_twice(), twice, "{operations:?}");
+        }
     }
 
     #[test]

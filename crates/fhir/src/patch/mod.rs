@@ -30,6 +30,14 @@ pub enum Patch {
 }
 
 impl Patch {
+    /// A path that two operations of a JSON Patch change.
+    pub fn changed_twice(&self) -> Option<&str> {
+        match self {
+            Patch::Json(patch) => patch.changed_twice(),
+            Patch::Path(_) | Patch::Xml(_) => None,
+        }
+    }
+
     /// The resource with all operations applied in order. One that does not apply is refused as
     /// [`IssueType::Processing`](crate::IssueType::Processing), and then none is.
     pub fn apply(&self, definitions: &'static Definitions, target: &Document) -> Result<Document, Outcome> {

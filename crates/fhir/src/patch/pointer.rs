@@ -22,6 +22,11 @@ impl Pointer {
         Some(Pointer { text: text.to_owned(), tokens })
     }
 
+    /// As it was written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// How many steps lead to the place.
     pub(super) fn depth(&self) -> usize {
         self.tokens.len()

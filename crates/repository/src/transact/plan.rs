@@ -268,6 +268,7 @@ impl<'p, 'a> Planner<'p, 'a> {
                     content: None,
                     method: draft.method,
                     change: Some(change),
+                    changed_twice: None,
                 };
                 self.transaction.plan(write);
                 return Ok(End::Write(key));
@@ -363,8 +364,10 @@ impl<'p, 'a> Planner<'p, 'a> {
             self.permit_content(self.drafts[change].method, &key, &content)
                 .map_err(|outcome| Refusal::of(change, outcome))?;
             kept.contents[change] = Some(content.clone());
-            let (content, method) = (Some(content), self.drafts[change].method);
-            self.transaction.plan(PlannedWrite { key, current, content, method, change: Some(change) });
+            let (content, Draft { method, patch, .. }) = (Some(content), &self.drafts[change]);
+            let changed_twice = patch.as_ref().and_then(|patch| patch.changed_twice()).map(str::to_owned);
+            let (method, change) = (*method, Some(change));
+            self.transaction.plan(PlannedWrite { key, current, content, method, change, changed_twice });
         }
         Ok(())
     }

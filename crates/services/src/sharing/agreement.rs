@@ -2,14 +2,22 @@
 
 use std::borrow::Cow;
 
+use fhir::Outcome;
 use fhir::json::{Document, Node};
-use repository::Transaction;
+use repository::{Key, Transaction};
+use search::NHS_NUMBER;
 
 /// Who may decide for somebody, and why.
 const PROXY_BASIS: &str = "https://fhir.nhs.uk/England/CodeSystem/England-NHSProxyLegalBasis";
 
 /// Why a proxy consent has its status.
 const STATUS_REASON: &str = "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason";
+
+/// Who granted it, as R5 has it: NHS England writes it with `https`.
+const GRANTOR: &str = "://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.grantor";
+
+/// The system of the codes that NHS organizations have.
+const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 
 /// The code of a reason that only words tell.
 const OTHER: &str = "OTHER";
@@ -65,26 +73,50 @@ impl<'a> Agreement<'a> {
         is_blank && codes(concept).any(|code| code == OTHER)
     }
 
+    /// The last one: a patch adds the reason for a status behind those for others.
     fn reason(self) -> Option<Node<'a>> {
-        let extensions = self.0.get("extension").into_iter().flat_map(Node::each);
-        let mut reasons = extensions.filter(|it| it.get("url").is_some_and(|url| url.is_str(STATUS_REASON)));
-        reasons.next()
+        self.extensions().filter(|it| it.get("url").is_some_and(|url| url.is_str(STATUS_REASON))).last()
     }
 
-    /// The name of the patient.
-    pub(super) fn patient(self, transaction: &Transaction<'_>) -> Option<String> {
-        name(transaction, self.0.get("patient")?)
+    fn extensions(self) -> impl Iterator<Item = Node<'a>> {
+        self.0.get("extension").into_iter().flat_map(Node::each)
     }
 
-    /// The names of those it is about; of who made it where it names nobody.
-    pub(super) fn proxies(self, transaction: &Transaction<'_>) -> Vec<String> {
+    /// Whether it says which organization granted it: as R5 does, by its code, or by R4's own element.
+    pub(super) fn has_grantor(self) -> bool {
+        let is_grantor = |url: Node<'_>| {
+            let url = url.as_str().unwrap_or_default();
+            url.strip_prefix("https").or_else(|| url.strip_prefix("http")) == Some(GRANTOR)
+        };
+        let grantors = self.extensions().filter(|it| it.get("url").is_some_and(is_grantor));
+        let mut references = grantors.filter_map(|it| it.get("valueReference"));
+        let names_one = |reference: Node<'_>| match reference.get("identifier") {
+            Some(identifier) => {
+                identifier.get("system").is_some_and(|system| system.is_str(ODS)) && identifier.get("value").is_some()
+            }
+            None => kind(reference).as_deref() == Some("Organization"),
+        };
+        self.0.get("organization").is_some() || references.any(names_one)
+    }
+
+    /// All names of the patient.
+    pub(super) fn patient(self, transaction: &mut Transaction<'_>) -> Result<Vec<String>, Outcome> {
+        self.0.get("patient").map_or(Ok(Vec::new()), |reference| names(transaction, reference))
+    }
+
+    /// All names of those it is about; of who made it where it names nobody.
+    pub(super) fn proxies(self, transaction: &mut Transaction<'_>) -> Result<Vec<String>, Outcome> {
         let actors = self.0.path(&["provision", "actor"]).into_iter().flat_map(Node::each);
-        let actors = actors.filter_map(|actor| actor.get("reference"));
-        let named: Vec<_> = actors.filter_map(|reference| name(transaction, reference)).collect();
-        if !named.is_empty() {
-            return named;
+        let mut named = Vec::new();
+        for reference in actors.filter_map(|actor| actor.get("reference")) {
+            named.extend(names(transaction, reference)?);
         }
-        self.performers().filter_map(|reference| name(transaction, reference)).collect()
+        if named.is_empty() {
+            for reference in self.performers() {
+                named.extend(names(transaction, reference)?);
+            }
+        }
+        Ok(named)
     }
 
     /// The URIs of its policies.
@@ -116,14 +148,36 @@ fn codes(concept: Option<Node<'_>>) -> impl Iterator<Item = Cow<'_, str>> {
     codings.filter_map(|coding| coding.get("code")?.as_str())
 }
 
-/// By which somebody is told from others: the resource of this server, else the identifier.
-fn name(transaction: &Transaction<'_>, reference: Node<'_>) -> Option<String> {
+/// Those whom an NHS number may name.
+const NUMBERED: [&str; 2] = ["Patient", "RelatedPerson"];
+
+/// All names by which somebody is told from others: the resource of this server and its NHS numbers, or the identifier and, for an NHS
+/// number, those who have it.
+fn names(transaction: &mut Transaction<'_>, reference: Node<'_>) -> Result<Vec<String>, Outcome> {
     let literal = reference.get("reference").and_then(Node::as_str);
     if let Some(key) = literal.and_then(|literal| transaction.local(&literal)) {
-        return Some(key.as_str().to_owned());
+        let numbers = numbers(transaction, &key)?;
+        return Ok([vec![key.as_str().to_owned()], numbers].concat());
     }
-    let identifier = reference.get("identifier")?;
-    Some(format!("{}|{}", identifier.get("system")?.as_str()?, identifier.get("value")?.as_str()?))
+    let text = |name| reference.path(&["identifier", name])?.as_str();
+    let (Some(system), Some(value)) = (text("system"), text("value")) else { return Ok(Vec::new()) };
+    let mut names = vec![format!("{system}|{value}")];
+    if system == NHS_NUMBER {
+        for resource_type in NUMBERED {
+            let identified = transaction.identified(resource_type, NHS_NUMBER, &value)?;
+            names.extend(identified.map(|key| key.as_str().to_owned()));
+        }
+    }
+    Ok(names)
+}
+
+/// The NHS numbers of a resource, as names.
+fn numbers(transaction: &mut Transaction<'_>, key: &Key) -> Result<Vec<String>, Outcome> {
+    let document = transaction.read(key)?;
+    let identifiers = document.iter().filter_map(|it| it.root().get("identifier")).flat_map(Node::each);
+    let numbers = identifiers.filter(|it| it.get("system").is_some_and(|system| system.is_str(NHS_NUMBER)));
+    let values = numbers.filter_map(|number| number.get("value")?.as_str());
+    Ok(values.map(|value| format!("{NHS_NUMBER}|{value}")).collect())
 }
 
 /// The type of what a reference leads to.

@@ -23,14 +23,11 @@ impl Rule for OptOut {
     }
 
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
-        let before = planned.before.as_deref().map(Agreement::new).filter(|before| before.is_opt_out());
         let after = planned.after.as_deref().map(Agreement::new).filter(|after| after.is_opt_out());
         if let (Some(after), false) = (after, transaction.is_import()) {
             check(after)?;
         }
-        let names = |agreement: Option<Agreement<'_>>| agreement.map_or_else(Vec::new, |it| names(transaction, it));
-        let (held, wanted) = (names(before), names(after));
-        unique::hold(transaction, &planned.key, held, wanted, Reason::SecondOptOut)
+        unique::hold(transaction, planned, names, Reason::SecondOptOut)
     }
 }
 
@@ -46,15 +43,18 @@ fn check(opt_out: Agreement<'_>) -> Result<(), Outcome> {
 }
 
 /// A name for each policy and purpose; what was entered in error is none.
-fn names(transaction: &Transaction<'_>, opt_out: Agreement<'_>) -> Vec<String> {
-    let patient = opt_out.patient(transaction).filter(|_| opt_out.status() != "entered-in-error");
-    let Some(patient) = patient else { return Vec::new() };
+fn names(transaction: &mut Transaction<'_>, opt_out: Agreement<'_>) -> Result<Vec<String>, Outcome> {
+    if !opt_out.is_opt_out() || opt_out.status() == "entered-in-error" {
+        return Ok(Vec::new());
+    }
+    let patients = opt_out.patient(transaction)?;
     let (policies, purposes) = (opt_out.policies(), opt_out.purposes());
     // Without a purpose it is about all.
     let purposes = if purposes.is_empty() { vec!["".into()] } else { purposes };
     let pairs = policies.iter().flat_map(|policy| purposes.iter().map(move |purpose| (policy, purpose)));
-    let mut names: Vec<_> = pairs.map(|(policy, purpose)| format!("opt-out/{patient}/{purpose}/{policy}")).collect();
+    let of_patient = |(policy, purpose)| patients.iter().map(move |it| format!("opt-out/{it}/{purpose}/{policy}"));
+    let mut names: Vec<_> = pairs.flat_map(of_patient).collect();
     names.sort_unstable();
     names.dedup();
-    names
+    Ok(names)
 }

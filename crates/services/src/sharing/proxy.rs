@@ -34,12 +34,27 @@ impl Rule for Proxy {
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         let before = planned.before.as_deref().map(Agreement::new).filter(|before| before.is_of_proxy());
         let after = planned.after.as_deref().map(Agreement::new);
-        if let (Some(before), Some(after), false) = (before, after, transaction.is_import()) {
-            follow(before, after)?;
+        if !transaction.is_import() {
+            if let (Some(before), Some(after)) = (before, after) {
+                match &planned.changed_twice {
+                    Some(path) => return Err(Reason::ChangedTwice.refuse(path, "Consent")),
+                    None => follow(before, after)?,
+                }
+            }
+            after.filter(|after| after.is_of_proxy()).map_or(Ok(()), check)?;
         }
-        let names = |agreement: Option<Agreement<'_>>| agreement.map_or_else(Vec::new, |it| names(transaction, it));
-        let (held, wanted) = (names(before), names(after.filter(|after| after.is_of_proxy())));
-        unique::hold(transaction, &planned.key, held, wanted, Reason::SecondProxy)
+        unique::hold(transaction, planned, names, Reason::SecondProxy)
+    }
+}
+
+/// Refuses what NHS England's API refuses of a consent, whatever it was before. The reason for its first status may be left out.
+fn check(agreement: Agreement<'_>) -> Result<(), Outcome> {
+    match () {
+        () if agreement.lacks_words() => Err(Reason::NoText.refuse("OTHER", "Consent.extension")),
+        () if agreement.status() == "active" && !agreement.has_grantor() => {
+            Err(Reason::Grantor.refuse("active", "Consent.organization"))
+        }
+        () => Ok(()),
     }
 }
 
@@ -55,12 +70,9 @@ fn follow(before: Agreement<'_>, after: Agreement<'_>) -> Result<(), Outcome> {
     }
     permit(&from, &to)?;
     let reason = after.status_reason();
-    match () {
-        () if reason.is_none() || reason == before.status_reason() => {
-            Err(Reason::Unexplained.refuse(to, "Consent.status"))
-        }
-        () if after.lacks_words() => Err(Reason::NoText.refuse("OTHER", "Consent.extension")),
-        () => Ok(()),
+    match reason.is_none() || reason == before.status_reason() {
+        true => Err(Reason::Unexplained.refuse(to, "Consent.status")),
+        false => Ok(()),
     }
 }
 
@@ -72,14 +84,14 @@ fn permit(from: &str, to: &str) -> Result<(), Outcome> {
     }
 }
 
-/// A name for each pair of the patient and a proxy, while the consent is alive.
-fn names(transaction: &Transaction<'_>, agreement: Agreement<'_>) -> Vec<String> {
-    if !["active", "proposed"].contains(&agreement.status().as_ref()) {
-        return Vec::new();
+/// A name for each pair of names of the patient and a proxy, while the consent is alive.
+fn names(transaction: &mut Transaction<'_>, agreement: Agreement<'_>) -> Result<Vec<String>, Outcome> {
+    if !agreement.is_of_proxy() || !["active", "proposed"].contains(&agreement.status().as_ref()) {
+        return Ok(Vec::new());
     }
-    let Some(patient) = agreement.patient(transaction) else { return Vec::new() };
-    let proxies = agreement.proxies(transaction);
-    proxies.into_iter().map(|proxy| format!("proxy-consent/{patient}/{proxy}")).collect()
+    let (patients, proxies) = (agreement.patient(transaction)?, agreement.proxies(transaction)?);
+    let pairs = patients.iter().flat_map(|patient| proxies.iter().map(move |proxy| (patient, proxy)));
+    Ok(pairs.map(|(patient, proxy)| format!("proxy-consent/{patient}/{proxy}")).collect())
 }
 
 #[cfg(test)]

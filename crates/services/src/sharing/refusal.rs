@@ -13,6 +13,8 @@ pub(super) enum Reason {
     Unexplained,
     NoText,
     Basis,
+    Grantor,
+    ChangedTwice,
     SecondProxy,
     SecondOptOut,
     DateTime,
@@ -40,6 +42,12 @@ impl Reason {
             Reason::Unexplained => (BusinessRule, INVALID, "the status {} comes with a new status reason"),
             Reason::NoText => (Required, INVALID, "the status reason {} says in its text what it is"),
             Reason::Basis => (BusinessRule, INVALID, "a proxy consent that is {} keeps its legal basis in policyRule"),
+            Reason::Grantor => (
+                Required,
+                INVALID,
+                "a proxy consent that is {} names who granted it: an organization, or the extension Consent.grantor with an ODS code",
+            ),
+            Reason::ChangedTwice => (Duplicate, "DUPLICATE_PATCHES", "the patch changes {} more than once"),
             Reason::SecondProxy => {
                 (Duplicate, "DUPLICATE_RELATIONSHIP", "{} is such a consent for the same two people")
             }

@@ -163,6 +163,99 @@ fn there_is_one_proxy_consent_for_two_people() {
     }
 }
 
+/// Somebody is the same by a reference and by an NHS number, and another when the number is another's.
+#[test]
+fn both_names_of_somebody_count_as_one() {
+    let surgery = Surgery::new();
+    let patient = |id: &str, number: &str| {
+        let text = format!(
+            r#"{{"resourceType":"Patient","id":"{id}","identifier":[{{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"{number}"}}]}}"#
+        );
+        let document = Document::parse(text.as_bytes()).expect("JSON");
+        let target = Target::Key(Key::new("Patient", id).expect("a key"));
+        Change::Update { target, document, if_match: None, if_none_match: false, full_url: None }
+    };
+    surgery.change(patient("p1", "9000000009")).expect("accepted");
+    let by_key = r#""patient":{"reference":"Patient/p1"}"#;
+    let by_number = r#""patient":{"type":"Patient","identifier":{"system":"https://fhir.nhs.uk/Id/nhs-number","value":"9000000009"}}"#;
+    let second = || coded(Duplicate, "DUPLICATE_RELATIONSHIP");
+    let husband = seeded("share-husband");
+    let other = husband.replacen("share-husband", "other", 1).replacen(by_key, by_number, 1);
+    assert!(other.contains(by_number));
+    surgery.change(put(&husband)).expect("accepted");
+    assert_eq!(surgery.refused(put(&other)), second(), "by the number");
+    surgery.change(delete("share-husband")).expect("accepted");
+    assert_eq!(surgery.refused(put(&other)), None);
+    assert_eq!(surgery.refused(put(&husband)), second(), "by the reference");
+    // The number is another's now, and so is what it says.
+    surgery.change(patient("p1", "9000000017")).expect("accepted");
+    surgery.change(delete("other")).expect("accepted");
+    assert_eq!(surgery.refused(put(&husband)), None);
+    surgery.change(patient("p1", "9000000025")).expect("accepted");
+    surgery.change(patient("p2", "9000000017")).expect("accepted");
+    let of_second = other.replacen("9000000009", "9000000017", 1);
+    assert_eq!(surgery.refused(put(&of_second)), None, "p1 has the number no more");
+    assert_eq!(surgery.refused(put(&husband.replacen("share-husband", "third", 1))), second(), "p1 has this one");
+
+    let opt_out = seeded("ndop");
+    surgery.change(put(&opt_out)).expect("accepted");
+    let again = opt_out.replacen(r#""id":"ndop""#, r#""id":"again""#, 1).replacen(by_key, by_number, 1);
+    assert!(again.contains(by_number));
+    let again = again.replacen("9000000009", "9000000025", 1);
+    assert_eq!(surgery.refused(put(&again)), coded(BusinessRule, "DUPLICATE_REJECTED"));
+}
+
+#[test]
+fn an_active_proxy_consent_says_who_granted_it() {
+    let surgery = Surgery::new();
+    let husband = seeded("share-husband");
+    let organization = r#""organization":[{"reference":"Organization/gp1"}],"#;
+    let bare = husband.replacen(organization, "", 1);
+    assert_ne!(bare, husband);
+    let grantor = |reference: &str| {
+        let url = "https://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.grantor";
+        format!(r#""extension":[{{"url":"{url}","valueReference":{reference}}}],"#)
+    };
+    let code = r#"{"identifier":{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"A81001"}}"#;
+    let person = r#"{"reference":"Practitioner/dr1"}"#;
+    let with = |text: &str| husband.replacen(organization, text, 1);
+    for (name, consent, refusal) in [
+        ("nobody", bare.clone(), coded(Required, "INVALID_RESOURCE")),
+        ("a person", with(&grantor(person)), coded(Required, "INVALID_RESOURCE")),
+        ("a proposal needs none", bare.replacen(r#""status":"active""#, r#""status":"proposed""#, 1), None),
+        ("by its code", with(&grantor(code)), coded(BusinessRule, "INVALID_RESOURCE")),
+    ] {
+        assert_eq!(surgery.refused(put(&consent)), refusal, "{name}");
+    }
+    // What was proposed becomes active with a reason, and then with its grantor.
+    let active = moved("active", "ROLE_ACTIVATED");
+    assert_eq!(surgery.refused(patch("share-husband", &active)), coded(Required, "INVALID_RESOURCE"));
+    let add = format!(
+        r#"{{"op":"add","path":"/extension/-","value":{{"url":"http://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.grantor","valueReference":{code}}}}}]"#
+    );
+    let with_grantor = active.trim_end().strip_suffix(']').expect("an array").to_owned() + "," + &add;
+    assert_eq!(surgery.refused(patch("share-husband", &with_grantor)), None);
+    // The reason for a status stands behind the ones before.
+    let appended = r#"[{"op":"replace","path":"/status","value":"inactive"},{"op":"add","path":"/extension/-","value":{
+        "url":"https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason",
+        "valueCodeableConcept":{"coding":[{"code":"ROLE_DEACTIVATED_PATIENT_REQUEST"}]}}}]"#;
+    assert_eq!(surgery.refused(patch("share-husband", appended)), None);
+}
+
+#[test]
+fn a_patch_of_a_proxy_consent_changes_each_path_once() {
+    let surgery = Surgery::new();
+    surgery.change(put(&seeded("share-husband"))).expect("accepted");
+    surgery.change(put(&seeded("share-app"))).expect("accepted");
+    let end = |time: &str| format!(r#"{{"op":"add","path":"/provision/period/end","value":"{time}"}}"#);
+    let twice = format!("[{},{}]", end("2027-12-31"), end("2028-12-31"));
+    assert_eq!(surgery.refused(patch("share-husband", &twice)), coded(Duplicate, "DUPLICATE_PATCHES"));
+    assert_eq!(surgery.refused(patch("share-husband", &format!("[{}]", end("2028-12-31")))), None);
+    let tested = format!(r#"[{{"op":"test","path":"/status","value":"active"}},{}]"#, end("2027-12-31"));
+    assert_eq!(surgery.refused(patch("share-husband", &tested)), None);
+    assert_eq!(surgery.refused(patch("share-app", &twice)), None, "it is no proxy's");
+}
+
 #[test]
 fn a_patient_opts_out_once() {
     let surgery = Surgery::new();

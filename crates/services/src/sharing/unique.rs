@@ -1,22 +1,31 @@
 //! Names that one consent holds at a time.
 
 use fhir::Outcome;
-use repository::{Key, Transaction};
+use repository::{Key, Planned, Transaction};
 
+use super::agreement::Agreement;
 use super::refusal::Reason;
 
 /// The longest name in bytes.
 const NAME_MAX: usize = 500;
 
-/// Lets `owner` hold the names of `wanted` instead of those of `before`; one that another holds refuses the write for this reason. An import
-/// leaves it to who has it.
+/// The names that a consent has, of those that one consent has at a time.
+type Names = fn(&mut Transaction<'_>, Agreement<'_>) -> Result<Vec<String>, Outcome>;
+
+/// Lets a consent hold the names that it is to have instead of those that it had; one that another has refuses the write for this reason. An
+/// import leaves it to who has it.
 pub(super) fn hold(
     transaction: &mut Transaction<'_>,
-    owner: &Key,
-    before: Vec<String>,
-    wanted: Vec<String>,
+    planned: &Planned,
+    names: Names,
     reason: Reason,
 ) -> Result<(), Outcome> {
+    let owner = &planned.key;
+    let [before, wanted] = [&planned.before, &planned.after].map(|content| match content {
+        Some(content) => names(transaction, Agreement::new(content)),
+        None => Ok(Vec::new()),
+    });
+    let (before, wanted) = (before?, wanted?);
     for name in before.into_iter().filter(|name| !wanted.contains(name)) {
         if holder(transaction, &name)?.as_deref() == Some(owner.as_str()) {
             transaction.release(name.into_bytes());
@@ -24,7 +33,14 @@ pub(super) fn hold(
     }
     for name in wanted {
         let is_import = transaction.is_import();
-        match holder(transaction, &name)? {
+        let mut held = holder(transaction, &name)?;
+        if let Some(other) = held.as_deref().filter(|other| *other != owner.as_str())
+            && !has(transaction, other, &name, names)?
+        {
+            transaction.release(name.clone().into_bytes());
+            held = None;
+        }
+        match held {
             Some(other) if other != owner.as_str() && is_import => {}
             Some(other) if other != owner.as_str() => return Err(reason.refuse(told(transaction, other)?, "Consent")),
             _ if name.len() > NAME_MAX && is_import => {}
@@ -36,6 +52,13 @@ pub(super) fn hold(
         }
     }
     Ok(())
+}
+
+/// Whether another consent still has a name: people get other NHS numbers, and what they had is somebody else's.
+fn has(transaction: &mut Transaction<'_>, other: &str, name: &str, names: Names) -> Result<bool, Outcome> {
+    let Some(other) = Key::parse(other) else { return Ok(false) };
+    let Some(content) = transaction.read(&other)? else { return Ok(false) };
+    Ok(names(transaction, Agreement::new(&content))?.iter().any(|one| one == name))
 }
 
 /// Another consent, for who may know it.
