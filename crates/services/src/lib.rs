@@ -47,6 +47,7 @@ impl Services {
             Box::new(sharing::Identity),
             Box::new(sharing::Names),
             Box::new(sharing::OfPatient),
+            Box::new(sharing::Apps),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),
             Box::new(prescriptions::RepeatOrder { services: self.clone() }),

@@ -10,6 +10,8 @@ mod consent;
 mod directory;
 /// Breaking the glass: for a reason, for an hour, and the patient is told.
 mod emergency;
+/// Who may write consents gains nothing by it.
+mod escalation;
 /// What the hunt found, one by one.
 mod hidden;
 /// Other issuers: their tokens count by the keys that they publish, and no others.

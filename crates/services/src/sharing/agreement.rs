@@ -48,6 +48,17 @@ impl<'a> Agreement<'a> {
         codes(self.0.get("scope")).collect()
     }
 
+    /// Whether `policyRule` permits or denies; `None` when it says neither.
+    pub(super) fn rule(self) -> Option<bool> {
+        let rules: Vec<_> = codes(self.0.get("policyRule")).collect();
+        let has = |rule: [&str; 2]| rules.iter().any(|code| rule.contains(&code.as_ref()));
+        match (has(["OPTOUT", "OPTOUTE"]), has(["OPTIN", "OPTINR"])) {
+            (true, _) => Some(false),
+            (false, true) => Some(true),
+            (false, false) => None,
+        }
+    }
+
     /// Whether it lets somebody act for the patient.
     pub(super) fn is_of_proxy(self) -> bool {
         let codings = self.0.path(&["policyRule", "coding"]).into_iter().flat_map(Node::each);

@@ -5,6 +5,7 @@
 //! - A patient has one consent for each policy and purpose of an opt-out; it changes, and is not written again.
 
 mod agreement;
+mod apps;
 mod break_glass;
 mod identity;
 mod names;
@@ -14,6 +15,7 @@ mod proxy;
 mod refusal;
 mod unique;
 
+pub(crate) use apps::Apps;
 pub(crate) use break_glass::BreakGlass;
 pub(crate) use identity::Identity;
 pub(crate) use names::Names;

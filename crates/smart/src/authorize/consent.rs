@@ -84,7 +84,8 @@ impl Visit<'_> {
     /// That the person has shared with the organization of the app before.
     fn shared_already(&self, asked: &Asked, patient: Option<&Candidate>) -> Result<Option<String>, Stop> {
         let Some(patient) = patient else { return Ok(None) };
-        let Some(sharing) = self.sharing_with(&asked.request.client, patient)? else { return Ok(None) };
+        let sharing = self.sharing_with(&asked.request.client, patient)?;
+        let Some(sharing) = sharing.first() else { return Ok(None) };
         let until = sharing.until.map_or(String::new(), |until| format!(" until {}", day_in_words(until)));
         Ok(Some(format!(
             "This record is shared with {} already{until}. That choice stays as it is, with its exceptions if there are any.",

@@ -165,12 +165,14 @@ impl<'a> Visit<'a> {
         Granted::new(self.vault(), &self.pages.setup.random)
     }
 
-    /// The Consent by which a patient's record is shared with an app already: the one that lasts longest.
-    pub(super) fn sharing_with(&self, client: &Client, patient: &Candidate) -> Result<Option<Sharing>, Outcome> {
+    /// The Consents by which a patient's record is shared with an app already, the one that ends first before the others. A grant rests on all
+    /// of them: whoever writes another one takes no exception away.
+    pub(super) fn sharing_with(&self, client: &Client, patient: &Candidate) -> Result<Vec<Sharing>, Outcome> {
         let issuer = self.pages.issuer();
-        let sharing = active_of(&self.records(), patient.id(), self.now)?;
-        let with_client = sharing.into_iter().filter(|sharing| sharing.permits_client(client, &issuer));
-        Ok(with_client.max_by_key(|sharing| sharing.until.unwrap_or(Millis::MAX)))
+        let mut sharing = active_of(&self.records(), patient.id(), self.now)?;
+        sharing.retain(|sharing| sharing.permits_client(client, &issuer));
+        sharing.sort_by_key(|sharing| sharing.until.unwrap_or(Millis::MAX));
+        Ok(sharing)
     }
 
     /// Until when the same was allowed before, so that nobody need be asked again; `None` when somebody must.
@@ -272,10 +274,12 @@ impl<'a> Visit<'a> {
         if let Some(proxy) = &patient.proxy {
             basis.rest_on(&proxy.consent, proxy.until);
         }
-        match self.sharing_with(client, patient)? {
-            Some(sharing) => basis.rest_on(&sharing.key, sharing.until),
-            None if !is_proven(account.vot.as_deref()) => {}
-            None => {
+        let sharing = self.sharing_with(client, patient)?;
+        sharing.iter().for_each(|sharing| basis.rest_on(&sharing.key, sharing.until));
+        match sharing.is_empty() {
+            false => {}
+            true if !is_proven(account.vot.as_deref()) => {}
+            true => {
                 let sharing = NewSharing {
                     issuer: &self.pages.issuer(),
                     grant,

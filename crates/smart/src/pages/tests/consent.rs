@@ -129,6 +129,18 @@ fn takes_the_consent_that_a_patient_has_given() {
     allow(&mut joan, &page, &[("until", "open")]);
     let grant = house.grants().remove(0);
     assert_eq!(grant.consents, ["Consent/share-app"]);
+    // Another one that permits more takes nothing away from what the first one says.
+    let wider = house.read("Consent/share-app").to_string().replace("share-app", "wider");
+    let mut wider: serde_json::Value = serde_json::from_str(&wider).expect("JSON");
+    let provision = wider["provision"].as_object_mut().expect("an object");
+    provision.remove("provision");
+    provision.insert("period".to_owned(), serde_json::json!({ "start": "2027-02-01" }));
+    house.hold(&wider.to_string());
+    let page = joan.get(&request(&[scope, ("prompt", "consent")]));
+    allow(&mut joan, &page, &[("until", "open")]);
+    let mut grants = house.grants();
+    grants.retain(|grant| grant.consents.len() > 1);
+    assert_eq!(grants.remove(0).consents, ["Consent/share-app", "Consent/wider"]);
     assert_eq!(grant.expires, Some(1_830_297_600_000), "with the Consent, at the end of 2027");
 
     // A patient without a keeper of the record, and an app with an organization.
