@@ -320,10 +320,10 @@ impl Session<'_> {
         }
         let snapshot = self.snapshot()?;
         let (act, sight) = match &history.scope {
-            HistoryScope::All => (Act::Search, self.sight(&*snapshot)?),
+            HistoryScope::All => (Act::Search, self.sight_of_events(&*snapshot)?),
             HistoryScope::Collection(resource_type) => {
                 self.access.permit(Act::Search, resource_type)?;
-                (Act::Search, self.sight(&*snapshot)?)
+                (Act::Search, self.sight_of(&*snapshot, resource_type == EVENT)?)
             }
             HistoryScope::Document(key) => {
                 self.access.permit(Act::Read, key.collection())?;
@@ -400,7 +400,10 @@ impl Session<'_> {
 
     /// What is there now, and what the caller may see; hidden is unknown.
     fn current(&self, snapshot: &dyn Snapshot, key: &Key) -> Result<Current, Outcome> {
-        let sight = self.sight(snapshot)?;
+        let sight = match key.collection() {
+            EVENT => self.sight_of_event(snapshot, key)?,
+            _ => self.sight(snapshot)?,
+        };
         let filter = sight.filter(Act::Read, key.collection());
         if filter.is_none() && !self.accounts() {
             let version = snapshot.read(key).map_err(fault::outcome)?.ok_or_else(|| unknown(key))?;

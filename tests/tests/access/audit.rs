@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flint_tests::{Bearer, Guarded, Holder};
 use serde_json::{Value, json};
 
@@ -77,6 +79,102 @@ fn the_patient_reads_who_saw_what() {
     assert!(!checked.contains("flint.example") && !checked.contains("\"error\""), "{checked}");
     let report = guarded.state().repository().verify_audit(None, |_, _| {}).expect("a store");
     assert!(report.damage.is_none() && report.records > 0, "{report:?}");
+}
+
+/// What each event about p1 names, and asked: `id: Condition/copd1 Condition?code=`, oldest first.
+fn named(reader: &Bearer<'_>, query: &str) -> Vec<String> {
+    let bundle = reader.get(&format!("/AuditEvent?{query}&_sort=date&_count=1000")).expect(200).json();
+    let events = bundle["entry"].as_array().cloned().unwrap_or_default();
+    assert_eq!(bundle["total"].as_u64().map(|total| total as usize), Some(events.len()));
+    events.iter().map(|entry| line_of_named(&entry["resource"])).collect()
+}
+
+fn line_of_named(event: &Value) -> String {
+    let entities = event["entity"].as_array().cloned().unwrap_or_default();
+    let data = entities.iter().filter_map(|entity| entity["what"]["reference"].as_str().map(str::to_owned));
+    let queries = entities.iter().filter_map(|entity| {
+        let query = STANDARD.decode(entity["query"].as_str()?).expect("base64");
+        Some(String::from_utf8(query).expect("text"))
+    });
+    let parts: Vec<_> = data.filter(|name| !name.starts_with("Patient/")).chain(queries).collect();
+    format!("{}: {}", event["id"].as_str().expect("an id"), parts.join(" "))
+}
+
+/// An app from which something is hidden sees the same events as any other app of the patient, but for those that name what is hidden,
+/// or was when it was deleted. What others asked is told to all apps without its values.
+#[test]
+fn an_app_sees_the_events_of_what_it_sees() {
+    let guarded = Guarded::surgery();
+    let [app, staff, over] = ["app", "staff", "expired consent"].map(|name| guarded.hold(&holder(name)));
+    let keeper = guarded.hold(&keeper());
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let own = guarded.hold(&own);
+    super::callers::end_consents(&keeper);
+    for (id, label) in [("gone-plain", json!([])), ("gone-hidden", json!([psychiatric()]))] {
+        let mut condition = keeper.get("/Condition/copd1").expect(200).json();
+        condition["id"] = json!(id);
+        condition["meta"] = if id == "gone-plain" { json!({}) } else { json!({ "security": label }) };
+        keeper.send(&format!("PUT /Condition/{id}"), condition).expect(201);
+        staff.get(&format!("/Condition/{id}")).expect(200);
+        keeper.call(&format!("DELETE /Condition/{id}")).send().expect(204);
+    }
+    staff.get("/Condition/copd1").expect(200);
+    staff.get("/Condition/sens1").expect(200);
+    staff.get("/Condition?patient=p1").expect(200);
+    own.get("/Condition?code=35489007").expect(200);
+    own.get("/Observation?focus=Condition/sens1").expect(200);
+    app.get("/Condition?code=35489007").expect(200);
+
+    let query = "patient=p1&_total=accurate";
+    let (all, seen) = (named(&own, query), named(&app, query));
+    let tells = |line: &&String| !["sens1", "gone-hidden"].iter().any(|hidden| line.contains(hidden));
+    let id = |line: &String| line.split(':').next().expect("an id").to_owned();
+    let hides = |line: &&String| !tells(line) && !line.contains("focus=");
+    let expected: Vec<_> = all.iter().filter(|line| !hides(line)).map(id).collect();
+    let at: Vec<_> = seen.iter().map(id).collect();
+    // The other app has asked for events of what is hidden, and that is not told either.
+    assert_eq!(at, expected, "{all:?} {seen:?}");
+    assert_eq!(named(&app, query).len(), expected.len() + 1, "what it asked itself is told");
+    assert!(seen.iter().all(|line| tells(&line)), "{seen:?}");
+    for told in ["Condition/gone-plain/_history/1", "Condition/gone-plain/_history/2", "Observation?focus="] {
+        assert!(seen.iter().any(|line| line.ends_with(&format!(" {told}"))), "{told}: {seen:?}");
+    }
+    // What it asked itself it knows, and nothing of what others asked.
+    assert!(seen.iter().any(|line| line.ends_with(": Condition?code=35489007")), "{seen:?}");
+    assert!(all.iter().any(|line| line.ends_with(" Condition?code=35489007")), "{all:?}");
+    assert!(all.iter().any(|line| line.ends_with(": Condition?code=")), "{all:?}");
+
+    // The other paths tell the same.
+    let hidden: Vec<_> = all.iter().filter(hides).map(id).collect();
+    assert!(hidden.len() >= 5, "{all:?}");
+    for id in &hidden {
+        own.get(&format!("/AuditEvent/{id}")).expect(200);
+        own.get(&format!("/AuditEvent/{id}/_history")).expect(200);
+        for path in ["", "/_history", "/_history/1"] {
+            app.get(&format!("/AuditEvent/{id}{path}")).expect(404);
+        }
+        assert_eq!(app.get(&format!("/AuditEvent?_id={id}&_total=accurate")).expect(200).json()["total"], 0);
+    }
+    for id in &expected {
+        let alone = app.get(&format!("/AuditEvent/{id}")).expect(200).json();
+        assert!(seen.contains(&line_of_named(&alone)));
+        assert!(alone["meta"]["security"].is_null());
+    }
+    for path in
+        ["/AuditEvent/_history?_count=1000", "/_history?_count=1000", "/Condition?_revinclude=AuditEvent:entity"]
+    {
+        let text = app.get(path).expect(200).text;
+        let count = text.matches("AuditEvent/id-").count();
+        assert!(tells(&&text) && hidden.iter().all(|id| !text.contains(id.as_str())), "{path} {count}");
+        assert!(expected.iter().any(|id| text.contains(id.as_str())), "{path} {count}");
+    }
+    // Whose consent is over sees nothing.
+    assert_eq!(over.get("/AuditEvent?_total=accurate").expect(200).json()["total"], 0);
+}
+
+/// The label of what is hidden from the app.
+fn psychiatric() -> Value {
+    json!({ "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY" })
 }
 
 /// What is refused within a Bundle is as much on record as what is refused alone.

@@ -9,7 +9,8 @@ use store::{Filter, Key, Snapshot};
 use super::grant::{FOLLOWED, about};
 use super::{Access, Act, Consented, Permission};
 use crate::consent::{Kind, Restrictions, is_public};
-use crate::{Requester, fault, trail};
+use crate::trail::EVENT;
+use crate::{Requester, fault};
 
 /// Of which resources of a type a caller may learn that they are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,18 @@ pub(crate) struct Sight {
     access: Access,
     /// What consents hide, with the filters that were made for this access; `None` where nobody asks for consents.
     consented: Option<Arc<Consented>>,
+    /// Which events of the audit are seen by patients themselves.
+    events: Events,
     registry: Arc<Registry>,
+}
+
+/// Which events of the audit somebody sees who asks as a patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// Nobody has looked which of them tell of what is hidden. It is so for all patients' apps, whether or not anything is hidden from them.
+    Untold,
+    /// Those that satisfy this; `None` for all.
+    Told(Option<Filter>),
 }
 
 /// References that tell that a resource is there: who may not see that may not see what has them. For third parties the first of them
@@ -36,7 +48,12 @@ const TELLING: [(&str, &[&str]); 1] = [("Provenance", &["target", "entity"])];
 impl Sight {
     /// `consented` is of this access, and was made with the same search parameters.
     pub(crate) fn new(access: Access, consented: Option<Arc<Consented>>, registry: Arc<Registry>) -> Sight {
-        Sight { access, consented, registry }
+        Sight { access, consented, events: Events::Untold, registry }
+    }
+
+    /// The same, where it is known which events are seen.
+    pub(crate) fn telling(self, events: Option<Filter>) -> Sight {
+        Sight { events: Events::Told(events), ..self }
     }
 
     /// Whether nothing is hidden, of whatever type.
@@ -50,6 +67,7 @@ impl Sight {
         let granted = || self.access.permission(act, resource_type).filter();
         match &self.consented {
             None => granted().map(Arc::new),
+            Some(consented) if resource_type == EVENT => both(granted(), self.events(consented)).map(Arc::new),
             Some(consented) => {
                 let make = || both(granted(), self.compiled(consented.restrictions(), resource_type));
                 consented.filter((Some(act), resource_type), make)
@@ -70,6 +88,9 @@ impl Sight {
     /// What the resources of a type satisfy that consents let be seen; `None` when it is all of them.
     pub(crate) fn consented(&self, resource_type: &str) -> Option<Arc<Filter>> {
         let consented = self.consented.as_ref().filter(|_| !is_public(resource_type))?;
+        if resource_type == EVENT {
+            return self.events(consented).map(Arc::new);
+        }
         consented.filter((None, resource_type), || self.compiled(consented.restrictions(), resource_type))
     }
 
@@ -83,18 +104,33 @@ impl Sight {
     ) -> Result<bool, Outcome> {
         let resource_type = name.split('/').next().unwrap_or_default();
         let Some(consented) = self.consented.as_ref().filter(|_| !is_public(resource_type)) else { return Ok(true) };
-        consented.tells(commits, name, || self.consented(resource_type).map_or(Ok(true), |filter| find(&filter)))
+        let find = || self.consented(resource_type).map_or(Ok(true), |filter| find(&filter));
+        match resource_type {
+            // What is told of events is of this one request.
+            EVENT => find(),
+            _ => consented.tells(commits, name, find),
+        }
+    }
+
+    /// Of events, those that patients see of what happened to their own records; nobody else but the record keeper sees any.
+    fn events(&self, consented: &Consented) -> Option<Filter> {
+        match &self.events {
+            Events::Told(events) if !self.is_third_party() => {
+                both(consented.restrictions().filter(&self.registry, EVENT), events.clone())
+            }
+            _ => Some(Filter::nothing()),
+        }
+    }
+
+    fn is_third_party(&self) -> bool {
+        self.access.requester().is_some_and(Requester::is_third_party)
     }
 
     /// The same, made anew.
     fn compiled(&self, restrictions: &Restrictions, resource_type: &str) -> Option<Filter> {
         let telling = TELLING.iter().find(|(name, _)| *name == resource_type);
-        let is_third_party = self.access.requester().is_some_and(Requester::is_third_party);
+        let is_third_party = self.is_third_party();
         let tells = telling.is_some() && is_third_party;
-        // Events name what was hidden also when it is gone, and nothing then tells that it was. Whether anything is hidden is not told either.
-        if resource_type == trail::EVENT && (is_third_party || restrictions.hide_anything()) {
-            return Some(Filter::nothing());
-        }
         if !restrictions.hide_anything() && !tells {
             return None;
         }

@@ -23,6 +23,7 @@ mod outstanding;
 mod pace;
 mod record;
 mod rule;
+mod shown;
 mod ticket;
 mod verify;
 

@@ -125,7 +125,7 @@ fn key(text: &str) -> Option<Option<Key>> {
 }
 
 /// A query with the values of its parameters and the ids in its path left out.
-fn names_of(query: &str) -> String {
+pub(super) fn names_of(query: &str) -> String {
     let (path, parameters) = query.split_once('?').map_or((query, None), |(path, rest)| (path, Some(rest)));
     let is_name = |at: usize, part: &str| at == 0 || part.starts_with(['$', '_']);
     let path: Vec<_> =

@@ -29,6 +29,7 @@ use crate::access::Sight;
 use crate::consent::Kind;
 use crate::search::Runner;
 use crate::session::parse_stored;
+use crate::trail::EVENT;
 use crate::{Changed, Session, fault};
 
 /// The type of those whose records there are.
@@ -79,15 +80,42 @@ impl Session<'_> {
         sight: &Sight,
         bodies: impl IntoIterator<Item = Body<'v>>,
     ) -> Result<(), Outcome> {
-        if sight.is_narrowed() {
-            let masks = Masks::new(self, snapshot, sight);
-            for Body { key, bytes, patients } in bodies {
-                if let Some(covered) = masks.covered(key, bytes, patients)? {
-                    *bytes = Bytes::from(covered.text);
-                }
+        if !sight.is_consented() {
+            return Ok(());
+        }
+        let masks = sight.is_narrowed().then(|| Masks::new(self, snapshot, sight));
+        for Body { key, bytes, patients } in bodies {
+            if key.collection() == EVENT
+                && let Some(less) = self.without_values(key, bytes)?
+            {
+                *bytes = less;
+            }
+            if let Some(masks) = &masks
+                && let Some(covered) = masks.covered(key, bytes, patients)?
+            {
+                *bytes = Bytes::from(covered.text);
             }
         }
         Ok(())
+    }
+
+    /// Those of these versions in which something is masked.
+    pub(crate) fn masked_among<'v>(
+        &self,
+        snapshot: &dyn Snapshot,
+        sight: &Sight,
+        versions: impl IntoIterator<Item = &'v Version>,
+    ) -> Result<Vec<Key>, Outcome> {
+        let masks = Masks::new(self, snapshot, sight);
+        let mut masked = Vec::new();
+        for version in versions {
+            if let Some(body) = &version.body
+                && masks.covered(&version.key, body, None)?.is_some()
+            {
+                masked.push(version.key.clone());
+            }
+        }
+        Ok(masked)
     }
 
     /// What was done, as far as the caller may see it now.

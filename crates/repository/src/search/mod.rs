@@ -70,14 +70,14 @@ impl Session<'_> {
         for resource_type in &query.types {
             self.access.permit(Act::Search, resource_type)?;
         }
-        if query.types.contains(&EVENT)
-            || query.applied.iter().any(|(name, value)| name.contains(EVENT) || value.contains(EVENT))
-        {
+        let has_events = query.types.contains(&EVENT)
+            || query.applied.iter().any(|(name, value)| name.contains(EVENT) || value.contains(EVENT));
+        if has_events {
             self.settle_audit()?;
         }
         let snapshot = self.snapshot()?;
         self.check_parameters(query, &*snapshot)?;
-        let mut runner = Runner::new(self, &*snapshot, self.sight(&*snapshot)?);
+        let mut runner = Runner::new(self, &*snapshot, self.sight_of(&*snapshot, has_events)?);
         let explains = request.explain && runner.sight().is_full();
         runner.plan = explains.then(RefCell::default);
         runner.seen = self.accounts().then(RefCell::default);
@@ -91,7 +91,7 @@ impl Session<'_> {
             Contained::True | Contained::Both => runner.search_contained(request)?,
         };
         let seen = runner.seen.take().map(RefCell::into_inner);
-        if runner.sight().is_narrowed() {
+        if runner.sight().is_consented() {
             let seen = seen.iter().flatten().map(|seen| (&seen.datum.key, &seen.patients));
             let patients: HashMap<_, _> = seen.collect();
             let shown = page.matches.iter_mut().chain(&mut page.included).filter_map(|version| {

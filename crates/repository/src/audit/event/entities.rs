@@ -8,6 +8,9 @@ use super::coding::{Coding, coding, push};
 use super::is_of_one;
 use crate::audit::{Act, Datum, Record};
 
+/// How the number of those ends that are not named.
+pub(in crate::audit) const MORE: &str = r#" more resources""#;
+
 pub(super) fn push_entities(text: &mut String, record: &Record) {
     let mut entities = Vec::new();
     let entity_type = "http://terminology.hl7.org/CodeSystem/audit-entity-type";
@@ -28,7 +31,7 @@ pub(super) fn push_entities(text: &mut String, record: &Record) {
     if record.more > 0 {
         let mut entity = r#"{"role":"#.to_owned();
         coding(ROLES, "4", "Domain Resource").push(&mut entity);
-        push(&mut entity, format_args!(r#","description":"{} more resources"}}"#, record.more));
+        push(&mut entity, format_args!(r#","description":"{}{MORE}}}"#, record.more));
         entities.push(entity);
     }
     if !record.request.is_empty() {

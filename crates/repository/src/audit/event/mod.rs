@@ -18,6 +18,7 @@ use store::Key;
 
 use self::agents::push_agents;
 use self::coding::{Kind, coding, kind, push};
+pub(super) use self::entities::MORE;
 use self::entities::push_entities;
 use super::{Act, Ending, Place, Record};
 use crate::transact::content::Content;
