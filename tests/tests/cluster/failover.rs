@@ -12,7 +12,7 @@ use crate::crash::check::check;
 use crate::crash::{PATIENT, fill, times};
 
 /// After which time writes go on: the members are told to elect a primary after four seconds without one.
-const ELECTED: Duration = Duration::from_secs(45);
+const ELECTED: Duration = Duration::from_secs(60);
 
 #[test]
 fn writes_go_on_with_another_primary() {
@@ -20,7 +20,7 @@ fn writes_go_on_with_another_primary() {
     fill(cluster.client(0));
     let mut writers = load::writers(53);
     let killed = cluster.database.primary();
-    let turn = Turn::new((60, 100), ELECTED, || cluster.database.member(killed).kill());
+    let turn = Turn::new((60, 60), ELECTED, || cluster.database.member(killed).kill());
     load::write(&mut writers, &cluster.clients(), &turn);
     assert_ne!(cluster.database.primary(), killed);
     cluster.clients().into_iter().for_each(|client| _ = check(client, &writers));
