@@ -1,14 +1,16 @@
-//! What is the same in every backend that searches: the order of hits, cursors, what rows say of a filter, and samples.
+//! What is the same in every backend that searches: the order of hits, cursors, the ends of a page, what rows say of a filter, and samples.
 
 mod judge;
 mod order;
 mod place;
 mod sample;
+mod stretch;
 
 pub(crate) use judge::by_rows;
-pub(crate) use order::{Direction, Gap, Order, Position, Side, Top};
+pub(crate) use order::{Direction, Gap, Order, Position, Top};
 pub(crate) use place::{Places, encode};
 pub(crate) use sample::{SAMPLE_SHARES, sample_member, samples_of, share};
+pub(crate) use stretch::{Stretch, end, entry};
 
 use crate::Index;
 

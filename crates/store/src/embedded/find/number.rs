@@ -4,11 +4,10 @@ use roaring::RoaringTreemap;
 
 use super::meet::{Meeting, Met};
 use super::node::Node;
-use super::page::Stretch;
-use super::scan::Reader;
+use super::scan::{Reader, Way};
 use super::simplify::FrequentRow;
 use crate::StoreError;
-use crate::find::Direction;
+use crate::find::{Direction, Stretch};
 
 impl Reader<'_> {
     /// The numbers of documents that satisfy `node`, found by going through those that may: the documents in all of `lists`, or all there
@@ -26,7 +25,7 @@ impl Reader<'_> {
         let mut found = Vec::new();
         if let Some((index, _)) = lists.first() {
             let is_met = node.is_of_rows();
-            let mut meeting = Meeting::new(self, lists, (from, to), stretch.way());
+            let mut meeting = Meeting::new(self, lists, (from, to), Way::from(stretch.direction));
             while found.len() < stretch.wanted {
                 match meeting.next(limit)? {
                     Met::At(number) if is_met || self.accepts(node, number, self.probe(number)?)? => found.push(number),
@@ -38,7 +37,7 @@ impl Reader<'_> {
             self.note("walk in order of creation", Some(*index), start, found.len() as u64);
             return Ok(Some(found));
         }
-        for document in self.documents(from, to, stretch.way())? {
+        for document in self.documents(from, to, Way::from(stretch.direction))? {
             let (number, current) = document?;
             if self.accepts(node, number, current.rows)? {
                 found.push(number);

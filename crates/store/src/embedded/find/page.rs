@@ -6,14 +6,14 @@ use super::guess::Guess;
 use super::node::Node;
 use super::number::numbers_of;
 use super::place::is_found_by_ranges;
-use super::scan::{Reader, Way};
+use super::scan::Reader;
 use super::set::PROBE_ROWS;
 use super::simplify::FrequentRow;
 use crate::document::PageRoom;
 use crate::embedded::tables::damaged;
 use crate::embedded::versions;
-use crate::find::{Direction, Gap, Order, Places, Position, Side, Top};
-use crate::{Count, Find, Found, Hit, Key, Match, Page, Row, StoreError};
+use crate::find::{Direction, Gap, Order, Places, Position, Stretch, Top, end, entry};
+use crate::{Count, Find, Found, Hit, Key, Match, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
@@ -33,32 +33,6 @@ pub(super) enum Members<'n> {
     Set(&'n RoaringTreemap),
     /// Each is checked when it is met.
     Node,
-}
-
-/// What part of the order is wanted: `wanted` positions beyond `gap` in a direction, in the order in which they are met.
-#[derive(Clone, Copy)]
-pub(super) struct Stretch<'s> {
-    pub(super) gap: Option<&'s Gap>,
-    pub(super) direction: Direction,
-    pub(super) wanted: usize,
-}
-
-impl Stretch<'_> {
-    pub(super) fn way(&self) -> Way {
-        match self.direction {
-            Direction::Forward => Way::Up,
-            Direction::Backward => Way::Down,
-        }
-    }
-
-    /// The numbers beyond the gap, where only numbers decide.
-    pub(super) fn numbers(&self) -> (u64, u64) {
-        match (self.gap.map(Gap::number), self.direction) {
-            (None, _) => (0, u64::MAX),
-            (Some(number), Direction::Forward) => (number, u64::MAX),
-            (Some(number), Direction::Backward) => (0, number),
-        }
-    }
 }
 
 pub(super) struct Search<'s, 't> {
@@ -155,11 +129,7 @@ impl<'s, 't> Search<'s, 't> {
 
     /// Where the page begins and which way it goes. A page that follows another keeps the order which that one had.
     fn enter(&mut self, find: &'s Find) -> Result<(Option<Gap>, Direction), StoreError> {
-        let (cursor, direction) = match &find.page {
-            Page::First => (None, Direction::Forward),
-            Page::After(cursor) => (Some(cursor), Direction::Forward),
-            Page::Before(cursor) => (Some(cursor), Direction::Backward),
-        };
+        let (cursor, direction) = entry(&find.page);
         let keys = find.sort.len();
         let places = if find.any_order && keys == 0 { Places::of(&find.filter) } else { None };
         let gap = cursor.map(|cursor| Gap::from_cursor(cursor, keys, places.is_some())).transpose()?;
@@ -211,30 +181,10 @@ impl<'s, 't> Search<'s, 't> {
         let mut positions = self.gather(Stretch { gap: gap.as_ref(), direction, wanted })?;
         let mut more = positions.len() > find.limit;
         positions.truncate(find.limit);
-        let mut hits = self.hits(&positions, find)?;
-        more |= hits.len() < positions.len();
-        positions.truncate(hits.len());
-        let behind = match (positions.first(), &gap) {
-            (_, None) => None,
-            (Some(first), _) => Some(Gap { position: first.clone(), side: entry(direction) }),
-            (None, Some(gap)) => Some(gap.clone()),
-        };
-        let ahead = positions.last().filter(|_| more);
-        let ahead = ahead.map(|last| Gap { position: last.clone(), side: entry(direction.reverse()) });
-        let behind = match behind {
-            Some(gap) if self.any_beyond(&gap, direction.reverse())? => Some(gap),
-            _ => None,
-        };
-        let (ahead, behind) = (ahead.map(|gap| gap.to_cursor()), behind.map(|gap| gap.to_cursor()));
-        (found.next, found.previous) = match direction {
-            Direction::Forward => (ahead, behind),
-            Direction::Backward => (behind, ahead),
-        };
-        if direction == Direction::Backward {
-            hits.reverse();
-        }
-        found.hits = hits;
-        Ok(())
+        found.hits = self.hits(&positions, find)?;
+        more |= found.hits.len() < positions.len();
+        positions.truncate(found.hits.len());
+        end(found, (gap.as_ref(), direction), &positions, more, |gap, direction| self.any_beyond(gap, direction))
     }
 
     fn any_beyond(&mut self, gap: &Gap, direction: Direction) -> Result<bool, StoreError> {
@@ -370,12 +320,4 @@ impl Reader<'_> {
 /// How many of `population` candidates a walk passes before the stretch is full, if `hits` are spread evenly.
 fn walk_of(population: u64, hits: u64, stretch: Stretch<'_>) -> u64 {
     population.saturating_mul(stretch.wanted as u64) / hits.max(1)
-}
-
-/// The side of the first position on the way in this direction from which one comes.
-fn entry(direction: Direction) -> Side {
-    match direction {
-        Direction::Forward => Side::Before,
-        Direction::Backward => Side::After,
-    }
 }

@@ -1,9 +1,8 @@
 //! Gathering a stretch of the order of places, see [`Places`](crate::find::Places).
 
 use super::node::{Node, part_within};
-use super::page::Stretch;
 use super::scan::{Reader, RowBound, Way, row_bounds};
-use crate::find::{Direction, Order, Position, encode};
+use crate::find::{Direction, Order, Position, Stretch, encode};
 use crate::{Match, StoreError};
 
 /// Whether ranges say all: the node is one, or each alternative is led by one or by a row.
@@ -52,7 +51,7 @@ impl Reader<'_> {
     ) -> Result<Vec<Position>, StoreError> {
         let start = self.touched();
         let mut found = Vec::new();
-        let way = stretch.way();
+        let way = Way::from(stretch.direction);
         let gap = stretch.gap.and_then(|gap| {
             let (at, value) = gap.position.values.first()?.as_deref()?.split_first()?;
             Some((usize::from(*at), value, gap.position.number))

@@ -14,6 +14,7 @@ use super::gather::Gathering;
 use super::guess::Guess;
 use crate::embedded::layout::{Current, Packed, push_row_key, split_row};
 use crate::embedded::tables::{RowOrder, View, damaged};
+use crate::find::Direction;
 use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE_MAX};
 
 /// How many rows are touched between looks at the clock.
@@ -78,6 +79,15 @@ impl<'t, C: Comparator> Iterator for Entries<'t, C> {
 pub(super) enum Way {
     Up,
     Down,
+}
+
+impl From<Direction> for Way {
+    fn from(direction: Direction) -> Way {
+        match direction {
+            Direction::Forward => Way::Up,
+            Direction::Backward => Way::Down,
+        }
+    }
 }
 
 impl<'t> Reader<'t> {

@@ -5,9 +5,9 @@ use std::ops::Bound;
 use super::merge::Merged;
 use super::node::{Node, part_within};
 use super::number::numbers_of;
-use super::page::{Members, Stretch};
+use super::page::Members;
 use super::scan::{Reader, Way, row_bounds};
-use crate::find::{Direction, Order, Position, Top};
+use crate::find::{Direction, Order, Position, Stretch, Top};
 use crate::{Index, Match, Range, StoreError};
 
 /// Rows of one value that a walk gathers before it asks the index for just those that it needs.
@@ -174,7 +174,7 @@ impl Walk<'_, '_> {
             _ => (0, u64::MAX),
         };
         let mut top = Top::new(self.order, self.stretch.direction, self.stretch.wanted - self.found.len());
-        let way = self.stretch.way();
+        let way = Way::from(self.stretch.direction);
         let indexes = &self.order.keys[0].indexes;
         let rows = indexes.iter().map(|index| self.reader.equal(*index, value, from, to, way));
         for row in Merged::new(rows.collect::<Result<_, _>>()?, way)? {

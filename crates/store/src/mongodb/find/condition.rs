@@ -182,7 +182,7 @@ impl Condition {
 }
 
 /// The texts of those alternatives that are single rows; the others.
-pub(super) fn single_rows(filters: &[Filter]) -> (BTreeSet<String>, Vec<&Filter>) {
+pub(super) fn single_rows<'f>(filters: impl IntoIterator<Item = &'f Filter>) -> (BTreeSet<String>, Vec<&'f Filter>) {
     let mut texts = BTreeSet::new();
     let mut others = Vec::new();
     for filter in filters {

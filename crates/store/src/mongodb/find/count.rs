@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use mongodb::bson::doc;
+
 use super::page::Search;
-use super::sieve::each;
+use super::reader::{Met, Query, Reader};
+use super::sieve::{Sieve, each, each_of};
+use crate::mongodb::layout::{self, SAMPLED};
 use crate::{Count, Counted, Find, Found, Page, StoreError, TooCostly};
 
 /// How long an estimate may take.
@@ -42,12 +46,12 @@ impl Search<'_, '_> {
         if count < limit || self.sieve.population.is_some() {
             return Ok(Counted::exactly(count));
         }
-        let mut about = 0;
-        if self.sieve.checks.is_empty() {
-            let query = self.sieve.query.clone();
-            about = self.reader.within(ESTIMATE_TIME, |reader| reader.estimate(query))?.unwrap_or(0);
-        }
-        Ok(Counted { count: about.max(count), exact: false })
+        let sieve = &mut self.sieve;
+        let about = self.reader.within(ESTIMATE_TIME, |reader| match sieve.checks.is_empty() {
+            true => reader.estimate(sieve.query.clone()),
+            false => estimate(reader, sieve),
+        })?;
+        Ok(Counted { count: about.unwrap_or(0).max(count), exact: false })
     }
 
     /// Each of them, as far as `limit`.
@@ -65,4 +69,16 @@ impl Search<'_, '_> {
         })?;
         Ok(count)
     }
+}
+
+/// About how many documents pass, going by those in the sample.
+fn estimate(reader: &mut Reader<'_>, sieve: &mut Sieve<'_>) -> Result<u64, StoreError> {
+    let filter = doc! { "$and": [layout::is_sampled(), sieve.query.clone()] };
+    let query = Query { is_of_sample: true, ..Query::new(filter, Met::projection()) };
+    let mut count = 0_u64;
+    each_of(reader, sieve, query, |_, _| {
+        count += 1;
+        Ok(true)
+    })?;
+    Ok(count.saturating_mul(SAMPLED))
 }

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use mongodb::bson::{Document, RawDocument, doc};
 
-use super::page::{BY_NUMBER, Search, Stretch};
+use super::page::{BY_NUMBER, Search, within};
 use super::reader::{Query, key, number};
 use crate::document::PageRoom;
-use crate::find::Position;
+use crate::find::{Position, Stretch};
 use crate::mongodb::layout::{self, DOCUMENTS};
 use crate::{Find, Hit, PAGE_BYTES_MAX, StoreError};
 
@@ -46,7 +46,7 @@ impl Search<'_, '_> {
         let query = Query {
             by_number: Some(stretch.is_backward()),
             limit: Some(stretch.wanted),
-            ..Query::new(stretch.within(self.sieve.query.clone()), projection(find, find.bodies))
+            ..Query::new(within(&stretch, self.sieve.query.clone()), projection(find, find.bodies))
         };
         let mut cursor = self.reader.find(query)?;
         let (mut positions, mut hits) = (Vec::new(), Vec::new());

@@ -23,46 +23,59 @@ const NAMES_BYTES: usize = 3 << 20;
 /// How many values are looked for in one query.
 const CHUNK: usize = 1_000;
 
-/// [`Filter::LinksTo`] or [`Filter::LinkedFrom`] whose far side is large.
+/// How many candidates for a far side are looked at before anything is known of the near side, where each is checked here.
+const CHECKED_MAX: u64 = 1_000;
+
+/// [`Filter::LinksTo`] or [`Filter::LinkedFrom`].
 pub(super) struct Join<'f> {
     links: &'f [Index],
     names: &'f [Index],
     /// Whether candidates have the rows; otherwise the far side has them.
     is_to: bool,
-    far: Sieve<'f>,
+    filter: &'f Filter,
+    /// The far side made ready, once that is needed.
+    far: Option<Far<'f>>,
     /// Whether values in rows name a document of the far side, or candidates are named by one, by their links.
     known: HashMap<Vec<u8>, bool>,
 }
 
-/// A join made ready.
-pub(super) enum Joined<'f> {
-    Condition(Condition),
-    Join(Box<Join<'f>>),
+/// `None` where no document can be on the far side.
+type Far<'f> = Option<Box<Sieve<'f>>>;
+
+/// Makes the far side ready, if that was not yet done.
+fn far_of<'s, 'f>(
+    far: &'s mut Option<Far<'f>>,
+    filter: &'f Filter,
+    reader: &mut Reader<'_>,
+) -> Result<Option<&'s mut Sieve<'f>>, StoreError> {
+    let made = match far.take() {
+        Some(made) => made,
+        None => Sieve::new(reader, filter)?.map(Box::new),
+    };
+    Ok(far.insert(made).as_deref_mut())
 }
 
-impl<'f> Joined<'f> {
-    /// `None` for a filter that is no join.
-    pub(super) fn new(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<Option<Joined<'f>>, StoreError> {
-        let (links, names, far, is_to) = match filter {
-            Filter::LinksTo { links, names, to } => (links, names, to, true),
-            Filter::LinkedFrom { links, names, from } => (links, names, from, false),
-            _ => return Ok(None),
-        };
-        let Some(far) = Sieve::new(reader, far)? else { return Ok(Some(Joined::Condition(Condition::Nothing))) };
-        let mut join = Join { links, names, is_to, far, known: HashMap::new() };
-        Ok(Some(match join.condition(reader)? {
-            Some(condition) => Joined::Condition(condition),
-            None => Joined::Join(Box::new(join)),
-        }))
+impl<'f> Join<'f> {
+    /// Of documents whose rows in `links` name documents that satisfy `filter`, if `is_to`; otherwise of those that are so named.
+    pub(super) fn new(links: &'f [Index], names: &'f [Index], filter: &'f Filter, is_to: bool) -> Join<'f> {
+        Join { links, names, is_to, filter, far: None, known: HashMap::new() }
     }
-}
 
-impl Join<'_> {
-    /// `None` where the far side is large.
-    fn condition(&mut self, reader: &mut Reader<'_>) -> Result<Option<Condition>, StoreError> {
-        let start = reader.touched();
+    /// Those that are joined to the far side, where that is small; `None` where it is large.
+    pub(super) fn condition(&mut self, reader: &mut Reader<'_>) -> Result<Option<Condition>, StoreError> {
         let outer = std::mem::replace(&mut reader.index, self.links.first().copied());
-        let Join { links, names, is_to, far, .. } = self;
+        let condition = self.condition_of_few(reader);
+        reader.index = outer;
+        condition
+    }
+
+    fn condition_of_few(&mut self, reader: &mut Reader<'_>) -> Result<Option<Condition>, StoreError> {
+        let start = reader.touched();
+        let Join { links, names, is_to, far, filter, .. } = self;
+        let Some(far) = far_of(far, filter, reader)? else { return Ok(Some(Condition::Nothing)) };
+        if far.is_wide && (!far.leads || reader.count(far.query.clone(), CHECKED_MAX + 1)? > CHECKED_MAX) {
+            return Ok(None);
+        }
         let (asked, per_value) = if *is_to { (*names, links.len()) } else { (*links, 1 + names.len()) };
         let mut named = BTreeSet::new();
         let mut bytes = 0;
@@ -88,7 +101,6 @@ impl Join<'_> {
             Ok(is_small)
         })?;
         reader.note("follow links of", reader.index, start, seen as u64);
-        reader.index = outer;
         Ok(is_small.then(|| match is_to {
             true => Condition::having_one_of(texts(links, &named)),
             false => {
@@ -99,33 +111,22 @@ impl Join<'_> {
         }))
     }
 
-    /// Leaves the candidates that are joined to the far side, or those that are not.
-    pub(super) fn sift(
-        &mut self,
-        reader: &mut Reader<'_>,
-        negated: bool,
-        met: &mut Vec<Met>,
-    ) -> Result<(), StoreError> {
+    /// Which of the candidates are joined to the far side.
+    pub(super) fn accepts(&mut self, reader: &mut Reader<'_>, met: &[&Met]) -> Result<Vec<bool>, StoreError> {
         let outer = std::mem::replace(&mut reader.index, self.links.first().copied());
-        if self.is_to {
-            self.look_at_named(reader, met)?;
-        } else {
-            self.look_for_naming(reader, met)?;
-        }
+        let looked = if self.is_to { self.look_at_named(reader, met) } else { self.look_for_naming(reader, met) };
         reader.index = outer;
+        looked?;
         let is_known = |value: &[u8]| self.known.get(value).copied().unwrap_or(false);
-        met.retain(|met| {
-            let is_joined = match self.is_to {
-                true => self.links.iter().any(|index| values(&met.pairs(), *index).any(is_known)),
-                false => is_known(&met.key.to_link()),
-            };
-            is_joined != negated
-        });
-        Ok(())
+        let is_joined = |met: &&Met| match self.is_to {
+            true => self.links.iter().any(|index| values(&met.pairs(), *index).any(is_known)),
+            false => is_known(&met.key.to_link()),
+        };
+        Ok(met.iter().map(is_joined).collect())
     }
 
     /// Finds out about all values that candidates have in their rows.
-    fn look_at_named(&mut self, reader: &mut Reader<'_>, met: &[Met]) -> Result<(), StoreError> {
+    fn look_at_named(&mut self, reader: &mut Reader<'_>, met: &[&Met]) -> Result<(), StoreError> {
         let mut unknown = BTreeSet::new();
         for met in met {
             for index in self.links {
@@ -134,57 +135,60 @@ impl Join<'_> {
             }
         }
         let unknown: Vec<_> = unknown.into_iter().collect();
+        let Join { names, far, filter, known, .. } = self;
+        let Some(far) = far_of(far, filter, reader)? else { return Ok(()) };
         for chunk in unknown.chunks(CHUNK) {
             let chunk: BTreeSet<_> = chunk.iter().cloned().collect();
             let keys = chunk.iter().filter_map(|value| Key::from_link(value)).map(|key| key.to_string());
             let keys = Condition::having_key(keys.collect());
-            let named = Condition::any([keys, Condition::having_one_of(texts(self.names, &chunk))]);
-            let Some(query) = self.far_query(named) else { continue };
-            let (known, names) = (&mut self.known, self.names);
-            each_of(reader, &mut self.far, Query::new(query, Met::projection()), |_, met| {
+            let named = Condition::any([keys, Condition::having_one_of(texts(names, &chunk))]);
+            let Some(query) = far_query(far, named) else { continue };
+            each_of(reader, far, Query::new(query, Met::projection()), |_, met| {
                 known.insert(met.key.to_link(), true);
-                for index in names {
+                for index in *names {
                     known.extend(values(&met.pairs(), *index).map(|value| (value.to_vec(), true)));
                 }
                 Ok(true)
             })?;
             for value in chunk {
-                self.known.entry(value).or_insert(false);
+                known.entry(value).or_insert(false);
             }
         }
         Ok(())
     }
 
     /// Finds out about all candidates, each for itself: some may be named by very many.
-    fn look_for_naming(&mut self, reader: &mut Reader<'_>, met: &[Met]) -> Result<(), StoreError> {
+    fn look_for_naming(&mut self, reader: &mut Reader<'_>, met: &[&Met]) -> Result<(), StoreError> {
+        let Join { links, names, far, filter, known, .. } = self;
+        let Some(far) = far_of(far, filter, reader)? else { return Ok(()) };
         for met in met {
             let link = met.key.to_link();
-            if self.known.contains_key(&link) {
+            if known.contains_key(&link) {
                 continue;
             }
             let mut named = BTreeSet::from([link.clone()]);
-            for index in self.names {
+            for index in *names {
                 named.extend(values(&met.pairs(), *index).map(<[u8]>::to_vec));
             }
             let mut is_named = false;
-            if let Some(query) = self.far_query(Condition::having_one_of(texts(self.links, &named))) {
-                let limit = self.far.checks.is_empty().then_some(1);
+            if let Some(query) = far_query(far, Condition::having_one_of(texts(links, &named))) {
+                let limit = far.checks.is_empty().then_some(1);
                 let query = Query { limit, ..Query::new(query, Met::projection()) };
-                each_of(reader, &mut self.far, query, |_, _| {
+                each_of(reader, far, query, |_, _| {
                     is_named = true;
                     Ok(false)
                 })?;
             }
-            self.known.insert(link, is_named);
+            known.insert(link, is_named);
         }
         Ok(())
     }
+}
 
-    /// Those of the far side that satisfy a condition; `None` where there can be none.
-    fn far_query(&self, condition: Condition) -> Option<Document> {
-        let condition = condition.into_query()?;
-        Some(doc! { "$and": [condition, self.far.query.clone()] })
-    }
+/// Those of the far side that satisfy a condition; `None` where there can be none.
+fn far_query(far: &Sieve<'_>, condition: Condition) -> Option<Document> {
+    let condition = condition.into_query()?;
+    Some(doc! { "$and": [condition, far.query.clone()] })
 }
 
 /// The rows with these values in these indexes.

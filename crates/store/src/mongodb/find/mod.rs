@@ -1,7 +1,7 @@
 //! Searching: filters as queries of the database.
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
-//! here. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
+//! here, as a [`tree`]. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
 //! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, and [`count`] tells how many there are. A
 //! [`reader`] counts what that costs.
 //!
@@ -17,18 +17,20 @@ mod page;
 mod pattern;
 mod reader;
 mod sieve;
+mod tree;
 mod walk;
 
-use mongodb::bson::doc;
+use mongodb::bson::{RawDocument, doc};
 
 use self::page::Search;
-use self::reader::Reader;
+use self::reader::{Met, Reader};
 use self::sieve::Sieve;
+use self::tree::Tree;
 use super::homes::Known;
 use super::layout::{self, DOCUMENTS};
 use super::view::View;
-use crate::find::{Direction, Gap, Order, Places, by_rows};
-use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, Page, StoreError};
+use crate::find::{Direction, Gap, Order, Places, by_rows, entry};
+use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, StoreError};
 
 /// The current documents that satisfy a filter, in order, one page.
 /// What is known of homes is that of the moment which the view sees.
@@ -64,8 +66,9 @@ pub(super) fn examine(
     filter: &Filter,
     values: &[Index],
 ) -> Result<Option<Examined>, StoreError> {
-    let is_it = doc! { "_id": key.as_str() };
-    let Some(document) = view.find_one(DOCUMENTS, is_it.clone(), Some(doc! { "w": 0 }))? else { return Ok(None) };
+    let Some(document) = view.find_one(DOCUMENTS, doc! { "_id": key.as_str() }, Some(doc! { "w": 0 }))? else {
+        return Ok(None);
+    };
     let version = layout::version(&document)?;
     if version.body.is_none() {
         return Ok(Some(Examined { version, accepted: false, rows: Vec::new() }));
@@ -74,33 +77,36 @@ pub(super) fn examine(
     let pairs: Vec<_> = rows.iter().map(|row| (row.index, row.value.as_slice())).collect();
     let accepted = match by_rows(filter, &pairs) {
         Some(accepted) => accepted,
-        None => {
-            let known = Known::default();
-            let mut reader = Reader::new(view, &known, &Find::new(Filter::nothing(), 0));
-            let mut is_found = false;
-            if let Some(mut sieve) = Sieve::new(&mut reader, filter)? {
-                let query = doc! { "$and": [is_it, sieve.query.clone()] };
-                let query = reader::Query::new(query, reader::Met::projection());
-                sieve::each_of(&mut reader, &mut sieve, query, |_, _| {
-                    is_found = true;
-                    Ok(false)
-                })?;
-            }
-            is_found
-        }
+        None => satisfies(view, filter, &document)?,
     };
     rows.retain(|row| values.contains(&row.index));
     Ok(Some(Examined { version, accepted, rows }))
 }
 
+/// Whether a current document satisfies a filter that rests on more than its rows.
+fn satisfies(view: &mut View, filter: &Filter, document: &RawDocument) -> Result<bool, StoreError> {
+    let known = Known::default();
+    let mut reader = Reader::new(view, &known, &Find::new(Filter::nothing(), 0));
+    let met = Met::of_document(document)?;
+    if let Some(mut tree) = Tree::new(&known, filter) {
+        return Ok(tree.accepts(&mut reader, &[&met])? == [true]);
+    }
+    let mut is_found = false;
+    if let Some(mut sieve) = Sieve::new(&mut reader, filter)? {
+        let is_it = doc! { "_id": met.key.as_str() };
+        let query = reader::Query::new(doc! { "$and": [is_it, sieve.query.clone()] }, Met::projection());
+        sieve::each_of(&mut reader, &mut sieve, query, |_, _| {
+            is_found = true;
+            Ok(false)
+        })?;
+    }
+    Ok(is_found)
+}
+
 /// Where the page begins and which way it goes, and whether its order is that of places. A page that follows another keeps the order
 /// which that one had.
 fn enter(find: &Find, by_place: bool) -> Result<(Option<Gap>, Direction, bool), StoreError> {
-    let (cursor, direction) = match &find.page {
-        Page::First => return Ok((None, Direction::Forward, by_place)),
-        Page::After(cursor) => (cursor, Direction::Forward),
-        Page::Before(cursor) => (cursor, Direction::Backward),
-    };
+    let (Some(cursor), direction) = entry(&find.page) else { return Ok((None, Direction::Forward, by_place)) };
     let gap = Gap::from_cursor(cursor, find.sort.len(), by_place)?;
     let by_place = by_place && gap.position.values.len() > find.sort.len();
     Ok((Some(gap), direction, by_place))

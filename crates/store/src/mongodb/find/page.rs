@@ -10,7 +10,7 @@ use super::lane::{Lane, Way};
 use super::reader::{Met, Query, Reader, number};
 use super::sieve::{Sieve, each_of};
 use super::walk::Walk;
-use crate::find::{Direction, Gap, Order, Position, Side, Top};
+use crate::find::{Direction, Gap, Order, Position, Stretch, Top, end};
 use crate::{Filter, Find, Found, Index, Match, Range, StoreError};
 
 /// What is done in the order of creation, as a clause for people.
@@ -25,35 +25,21 @@ const WALK_TIME: Duration = Duration::from_millis(1_000);
 /// How many indexes are walked together.
 const LANES_MAX: usize = 200;
 
-/// What part of the order is wanted: `wanted` positions beyond `gap` in a direction, in the order in which they are met.
-#[derive(Clone, Copy)]
-pub(super) struct Stretch<'s> {
-    pub(super) gap: Option<&'s Gap>,
-    pub(super) direction: Direction,
-    pub(super) wanted: usize,
+/// Those that satisfy a query and whose numbers are beyond the gap of a stretch, where only numbers decide.
+pub(super) fn within(stretch: &Stretch<'_>, query: Document) -> Document {
+    match numbers(stretch) {
+        numbers if numbers.is_empty() => query,
+        numbers => doc! { "$and": [query, numbers] },
+    }
 }
 
-impl Stretch<'_> {
-    pub(super) fn is_backward(&self) -> bool {
-        self.direction == Direction::Backward
-    }
-
-    /// Those that satisfy a query and whose numbers are beyond the gap.
-    pub(super) fn within(&self, query: Document) -> Document {
-        match self.numbers() {
-            numbers if numbers.is_empty() => query,
-            numbers => doc! { "$and": [query, numbers] },
-        }
-    }
-
-    /// The numbers beyond the gap, where only numbers decide.
-    pub(super) fn numbers(&self) -> Document {
-        let number = self.gap.map(|gap| i64::try_from(gap.number()).unwrap_or(i64::MAX));
-        match (number, self.direction) {
-            (None, _) => doc! {},
-            (Some(number), Direction::Forward) => doc! { "n": { "$gte": number } },
-            (Some(number), Direction::Backward) => doc! { "n": { "$lt": number } },
-        }
+/// The numbers beyond the gap.
+pub(super) fn numbers(stretch: &Stretch<'_>) -> Document {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    match stretch.numbers() {
+        (0, u64::MAX) => doc! {},
+        (from, u64::MAX) => doc! { "n": { "$gte": number(from) } },
+        (_, to) => doc! { "n": { "$lt": number(to) } },
     }
 }
 
@@ -80,7 +66,7 @@ impl<'s, 'v> Search<'s, 'v> {
         let wanted = find.limit.saturating_add(1);
         let stretch = Stretch { gap: gap.as_ref(), direction, wanted };
         let is_plain = self.order.keys.is_empty() && self.order.places.is_empty() && self.sieve.checks.is_empty();
-        let (positions, mut hits, more) = match is_plain {
+        let (positions, hits, more) = match is_plain {
             true => self.hits_by_number(stretch, find)?,
             false => {
                 let mut positions = self.gather(stretch)?;
@@ -92,27 +78,8 @@ impl<'s, 'v> Search<'s, 'v> {
                 (positions, hits, more)
             }
         };
-        let behind = match (positions.first(), &gap) {
-            (_, None) => None,
-            (Some(first), _) => Some(Gap { position: first.clone(), side: entry(direction) }),
-            (None, Some(gap)) => Some(gap.clone()),
-        };
-        let ahead = positions.last().filter(|_| more);
-        let ahead = ahead.map(|last| Gap { position: last.clone(), side: entry(direction.reverse()) });
-        let behind = match behind {
-            Some(gap) if self.any_beyond(&gap, direction.reverse())? => Some(gap),
-            _ => None,
-        };
-        let (ahead, behind) = (ahead.map(|gap| gap.to_cursor()), behind.map(|gap| gap.to_cursor()));
-        (found.next, found.previous) = match direction {
-            Direction::Forward => (ahead, behind),
-            Direction::Backward => (behind, ahead),
-        };
-        if direction == Direction::Backward {
-            hits.reverse();
-        }
         found.hits = hits;
-        Ok(())
+        end(found, (gap.as_ref(), direction), &positions, more, |gap, direction| self.any_beyond(gap, direction))
     }
 
     fn any_beyond(&mut self, gap: &Gap, direction: Direction) -> Result<bool, StoreError> {
@@ -138,7 +105,7 @@ impl<'s, 'v> Search<'s, 'v> {
 
     /// In order of creation, those that satisfy this query and pass the sieve.
     fn by_number(&mut self, query: Document, stretch: Stretch<'_>) -> Result<Vec<Position>, StoreError> {
-        let filter = stretch.within(query);
+        let filter = within(&stretch, query);
         let is_whole = self.sieve.checks.is_empty();
         let query = Query {
             by_number: Some(stretch.is_backward()),
@@ -285,28 +252,21 @@ impl<'s, 'v> Search<'s, 'v> {
         Ok(found.len() < stretch.wanted)
     }
 
-    /// Whether less is read when all hits are put in order than when rows are walked until there are enough, were hits spread evenly.
+    /// Whether less is read when all that may be hits are put in order than when rows are walked until there are enough, were these spread
+    /// evenly.
     fn are_few(&mut self, wanted: usize) -> Result<bool, StoreError> {
         if let Some(are_few) = self.are_few {
             return Ok(are_few);
         }
-        let mut are_few = false;
-        if self.sieve.checks.is_empty() {
-            let query = Query { by_number: Some(true), limit: Some(1), ..Query::new(doc! {}, doc! { "n": 1 }) };
-            let mut cursor = self.reader.find(query)?;
-            let last = self.reader.next(&mut cursor)?.map(number).transpose()?.unwrap_or_default();
-            let most = last.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
-            are_few = self.count(most.saturating_add(1))? <= most;
-        }
-        Ok(*self.are_few.insert(are_few))
-    }
-}
-
-/// The side of the first position on the way in this direction from which one comes.
-fn entry(direction: Direction) -> Side {
-    match direction {
-        Direction::Forward => Side::Before,
-        Direction::Backward => Side::After,
+        let query = Query { by_number: Some(true), limit: Some(1), ..Query::new(doc! {}, doc! { "n": 1 }) };
+        let mut cursor = self.reader.find(query)?;
+        let last = self.reader.next(&mut cursor)?.map(number).transpose()?.unwrap_or_default();
+        let most = last.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
+        let count = match &self.sieve.population {
+            Some(population) => self.reader.count_all(population)?,
+            None => self.reader.count(self.sieve.query.clone(), most.saturating_add(1))?,
+        };
+        Ok(*self.are_few.insert(count <= most))
     }
 }
 

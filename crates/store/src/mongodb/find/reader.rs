@@ -45,6 +45,8 @@ pub(super) struct Query {
     pub(super) by_number: Option<bool>,
     /// A stretch of an index, in its order.
     pub(super) stretch: Option<IndexStretch>,
+    /// Of those in the sample, which the filter says too.
+    pub(super) is_of_sample: bool,
     pub(super) limit: Option<usize>,
     /// How many may be enough.
     pub(super) batch: usize,
@@ -61,7 +63,7 @@ pub(super) struct IndexStretch {
 impl Query {
     /// All that satisfy a filter, in no order.
     pub(super) fn new(filter: Document, projection: Document) -> Query {
-        Query { filter, projection, by_number: None, stretch: None, limit: None, batch: BATCH }
+        Query { filter, projection, by_number: None, stretch: None, is_of_sample: false, limit: None, batch: BATCH }
     }
 }
 
@@ -171,7 +173,7 @@ impl<'v> Reader<'v> {
     }
 
     pub(super) fn find(&mut self, query: Query) -> Result<Cursor, StoreError> {
-        let Query { filter, projection, by_number, stretch, limit, batch } = query;
+        let Query { filter, projection, by_number, stretch, is_of_sample, limit, batch } = query;
         let mut options = FindOptions::default();
         options.projection = Some(projection);
         options.max_time = self.time_left()?;
@@ -180,6 +182,7 @@ impl<'v> Reader<'v> {
         options.allow_disk_use = by_number.map(|_| true);
         options.batch_size = Some(limit.unwrap_or(batch).clamp(2, BATCH_MAX) as u32);
         options.limit = limit.and_then(|limit| i64::try_from(limit).ok());
+        options.hint = is_of_sample.then(|| Hint::Name(ROWS_SAMPLED.to_owned()));
         if let Some(IndexStretch { index, from, to }) = stretch {
             options.hint = Some(Hint::Name(index.to_owned()));
             (options.min, options.max) = (Some(from), Some(to));

@@ -3,9 +3,9 @@
 use mongodb::bson::{Document, doc};
 
 use super::condition::{Condition, single_rows};
-use super::joins::{Join, Joined};
+use super::joins::Join;
 use super::reader::{BATCH, Met, Population, Query, Reader};
-use crate::find::by_rows;
+use super::tree::Tree;
 use crate::mongodb::homes::Known;
 use crate::mongodb::text;
 use crate::{Filter, Index, Limit, Match, StoreError, TooCostly};
@@ -22,31 +22,35 @@ const SMALL: u64 = 64;
 /// How deep filters may nest: the database takes conditions of 100 levels, in documents of 200, two for each.
 const DEPTH_MAX: u32 = 80;
 
+/// How much all those parts may weigh together that the database checks and finds nothing by: of many alternatives it takes too long.
+const WEIGHT_MAX: usize = 12;
+
+/// How much a part may weigh by which the database finds.
+const LEADING_MAX: usize = 64;
+
+/// So few candidates are looked at one by one rather than that the far side of a join is found first.
+const NEAR_MAX: u64 = 100;
+
+/// How many rows are named by which to find what satisfies a part that is checked here.
+const TEXTS_MAX: usize = 10_000;
+
 /// Which documents satisfy a filter: all those that satisfy the query and pass each check.
 pub(super) struct Sieve<'f> {
     pub(super) query: Document,
-    pub(super) checks: Vec<Check<'f>>,
+    /// What is checked here, document by document.
+    pub(super) checks: Vec<Tree<'f>>,
     /// Whether these are all of some whose number is known.
     pub(super) population: Option<Population>,
     /// Rows that each of them has, as texts: those that are easily seen.
     rows: Vec<String>,
     /// Whether these are all documents with a row, which are counted without looking at one.
     pub(super) is_one_row: bool,
+    /// Whether the query finds by more than what the checks need of a row.
+    pub(super) leads: bool,
+    /// Whether many conditions are checked of each document that is found.
+    pub(super) is_wide: bool,
     /// What it is about first.
     pub(super) index: Option<Index>,
-}
-
-/// What is checked here, document by document.
-pub(super) struct Check<'f> {
-    kind: Kind<'f>,
-    /// Whether it must not hold.
-    negated: bool,
-}
-
-enum Kind<'f> {
-    /// What the document's rows tell.
-    Rows(&'f Filter),
-    Join(Box<Join<'f>>),
 }
 
 impl<'f> Sieve<'f> {
@@ -55,30 +59,48 @@ impl<'f> Sieve<'f> {
         let mut parts = Vec::new();
         add_parts(filter, &mut parts);
         let population = leave_out_implied(reader.known, &mut parts);
-        let rows: Vec<_> = parts.iter().filter_map(|part| single_row(part)).collect();
+        let rows: Vec<_> = parts.iter().filter_map(|part| single_row(reader.known, part)).collect();
         let is_one_row = parts.len() == 1 && rows.len() == 1;
         let index = parts.iter().find_map(|part| index(part));
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
+        let mut leads = false;
+        let mut weight = 0;
+        let mut is_wide = false;
+        let (joins, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_join(part));
         for part in parts {
-            let (inner, negated) = match part {
-                Filter::Not(inner) => (&**inner, true),
-                part => (part, false),
-            };
-            let (condition, kind) = ready(reader, inner)?;
-            match &kind {
-                None if negated => conditions.push(condition.not()),
-                // More documents fail the check than fail what the database can tell of it.
-                Some(_) if negated => {}
-                _ => conditions.push(condition),
-            }
-            checks.extend(kind.map(|kind| Check { kind, negated }));
+            let (condition, check) = ready(reader, part, &mut weight)?;
+            leads |= check.is_none() && population.is_none() && leads_by_rows(part);
+            is_wide |= Tree::new(reader.known, part).is_some_and(|tree| tree.weight() > WEIGHT_MAX);
+            conditions.push(condition);
+            checks.extend(check);
         }
+        let are_few = !joins.is_empty() && leads && are_few(reader, &conditions)?;
+        for part in joins {
+            let (condition, check) = match Tree::new(reader.known, part) {
+                Some(tree) if are_few => (Condition::Everything, Some(tree)),
+                _ => ready(reader, part, &mut weight)?,
+            };
+            leads |= check.is_none() && leads_by_rows(part);
+            conditions.push(condition);
+            checks.extend(check);
+        }
+        checks.sort_by_key(Tree::has_join);
+        is_wide |= !checks.is_empty();
         let condition = Condition::all(conditions);
         if condition.bytes() > QUERY_MAX {
             return Err(too_large(reader));
         }
-        Ok(condition.into_query().map(|query| Sieve { query, checks, population, rows, is_one_row, index }))
+        Ok(condition.into_query().map(|query| Sieve {
+            query,
+            checks,
+            population,
+            rows,
+            is_one_row,
+            leads,
+            is_wide,
+            index,
+        }))
     }
 
     /// Whether so few documents have one of the rows that looking at them takes no time, however late it is.
@@ -93,15 +115,24 @@ impl<'f> Sieve<'f> {
 
     /// Leaves those that pass each check.
     pub(super) fn sift(&mut self, reader: &mut Reader<'_>, met: &mut Vec<Met>) -> Result<(), StoreError> {
-        for Check { kind, negated } in &mut self.checks {
-            match kind {
-                Kind::Rows(filter) => {
-                    met.retain(|met| by_rows(filter, &met.pairs().collect::<Vec<_>>()).unwrap_or(false) != *negated);
-                }
-                Kind::Join(join) => join.sift(reader, *negated, met)?,
-            }
-        }
-        Ok(())
+        self.checks.iter_mut().try_for_each(|check| check.sift(reader, met))
+    }
+}
+
+/// Whether so few documents satisfy these conditions that each can be looked at.
+fn are_few(reader: &mut Reader<'_>, conditions: &[Condition]) -> Result<bool, StoreError> {
+    match Condition::all(conditions.iter().cloned()).into_query() {
+        Some(query) => Ok(reader.count(query, NEAR_MAX + 1)? <= NEAR_MAX),
+        None => Ok(true),
+    }
+}
+
+/// Whether a filter is about what documents are joined to, or not joined to.
+fn is_join(filter: &Filter) -> bool {
+    match filter {
+        Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => true,
+        Filter::Not(filter) => is_join(filter),
+        _ => false,
     }
 }
 
@@ -111,8 +142,13 @@ fn too_large(reader: &Reader<'_>) -> StoreError {
 }
 
 /// The text of the only row that can satisfy a filter.
-fn single_row(filter: &Filter) -> Option<String> {
+fn single_row(known: &Known, filter: &Filter) -> Option<String> {
     let (index, value) = match filter {
+        Filter::Any(filters) => {
+            let mut filters = filters.iter().filter(|filter| !is_nothing(known, filter));
+            let only = filters.next().filter(|_| filters.next().is_none())?;
+            return single_row(known, only);
+        }
         Filter::Match(wanted) => (wanted.index, wanted.range.one_value().filter(|value| wanted.accepts(value))?),
         Filter::OneOf { index, values } if values.len() == 1 => (*index, values[0].as_slice()),
         _ => return None,
@@ -157,20 +193,33 @@ fn leave_out_implied(known: &Known, parts: &mut Vec<&Filter>) -> Option<Populati
         parts.retain(|part| !is_always(part, home));
         return None;
     }
-    match (parts.as_slice(), homes.as_slice()) {
-        ([_], [Some(home)]) => Some(Population::Collection((*home).to_owned())),
-        _ => None,
-    }
+    // Each part is a row that all documents of a collection have.
+    let home = common(homes.into_iter())?.to_owned();
+    parts.truncate(1);
+    Some(Population::Collection(home))
 }
 
 /// The only collection whose documents can satisfy a filter, as far as is easily seen.
 fn home<'k>(known: &'k Known, filter: &Filter) -> Option<&'k str> {
     match filter {
         Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => known.home(*index),
-        Filter::Any(filters) => common(filters.iter().map(|filter| home(known, filter))),
+        Filter::Any(filters) => {
+            let filters = filters.iter().filter(|filter| !is_nothing(known, filter));
+            common(filters.map(|filter| home(known, filter)))
+        }
         Filter::All(filters) => filters.iter().find_map(|filter| home(known, filter)),
         Filter::LinksTo { links, .. } => common(links.iter().map(|index| known.home(*index))),
         Filter::Not(_) | Filter::Word { .. } | Filter::LinkedFrom { .. } => None,
+    }
+}
+
+/// Whether no document can satisfy a filter, as far as is easily seen: none has rows in the indexes that it needs.
+fn is_nothing(known: &Known, filter: &Filter) -> bool {
+    match filter {
+        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => !known.may_have(*index),
+        Filter::Any(filters) => filters.iter().all(|filter| is_nothing(known, filter)),
+        Filter::All(filters) => filters.iter().any(|filter| is_nothing(known, filter)),
+        _ => false,
     }
 }
 
@@ -180,16 +229,63 @@ fn common<'k>(mut homes: impl Iterator<Item = Option<&'k str>>) -> Option<&'k st
     homes.all(|home| home == Some(first)).then_some(first)
 }
 
-/// What the database can check of a filter, and the rest.
-fn ready<'f>(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<(Condition, Option<Kind<'f>>), StoreError> {
-    if let Filter::Match(wanted) = filter {
-        let (condition, is_whole) = Condition::matching(wanted);
-        return Ok((condition, (!is_whole).then_some(Kind::Rows(filter))));
+/// Whether documents that satisfy a filter are found by their rows or words, or by those of the far side of a join.
+fn leads_by_rows(filter: &Filter) -> bool {
+    match filter {
+        Filter::All(filters) => filters.iter().any(leads_by_rows),
+        Filter::Any(filters) => filters.iter().all(leads_by_rows),
+        Filter::Not(_) => false,
+        Filter::Match(_) | Filter::OneOf { .. } | Filter::Word { .. } => true,
+        Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => true,
     }
-    Ok(match Joined::new(reader, filter)? {
-        Some(Joined::Condition(condition)) => (condition, None),
-        Some(Joined::Join(join)) => (Condition::Everything, Some(Kind::Join(join))),
-        None => (condition_of(reader, filter, DEPTH_MAX)?, None),
+}
+
+/// What the database checks of a part of a filter, and the whole of it where that must be checked here. `weight` is that of all parts so far
+/// that the database checks and finds nothing by.
+fn ready<'f>(
+    reader: &mut Reader<'_>,
+    part: &'f Filter,
+    weight: &mut usize,
+) -> Result<(Condition, Option<Tree<'f>>), StoreError> {
+    // What rests on words is not checked here.
+    let Some(tree) = Tree::new(reader.known, part) else { return Ok((condition_of(reader, part, DEPTH_MAX)?, None)) };
+    let tree = match tree {
+        Tree::Everything => return Ok((Condition::Everything, None)),
+        Tree::Nothing => return Ok((Condition::Nothing, None)),
+        Tree::Join(join) => return ready_join(reader, join, false),
+        Tree::Not(tree) => match *tree {
+            Tree::Join(join) => return ready_join(reader, join, true),
+            tree => tree.not(),
+        },
+        Tree::Row(filter @ Filter::Match(wanted)) => {
+            let (condition, is_whole) = Condition::matching(wanted);
+            return Ok((condition, (!is_whole).then_some(Tree::Row(filter))));
+        }
+        tree => tree,
+    };
+    let is_checked_there = match leads_by_rows(part) {
+        true => tree.is_of_rows() || tree.weight() <= LEADING_MAX,
+        false => tree.is_of_queries() && *weight + tree.weight() <= WEIGHT_MAX,
+    };
+    if is_checked_there {
+        *weight += if leads_by_rows(part) { 0 } else { tree.weight() };
+        return Ok((condition_of(reader, part, DEPTH_MAX)?, None));
+    }
+    let texts = tree.texts().filter(|texts| texts.len() <= TEXTS_MAX);
+    Ok((texts.map_or(Condition::Everything, Condition::having_one_of), Some(tree)))
+}
+
+/// The same of a join, or of what is not joined.
+fn ready_join<'f>(
+    reader: &mut Reader<'_>,
+    mut join: Box<Join<'f>>,
+    negated: bool,
+) -> Result<(Condition, Option<Tree<'f>>), StoreError> {
+    Ok(match (join.condition(reader)?, negated) {
+        (Some(condition), false) => (condition, None),
+        (Some(condition), true) => (condition.not(), None),
+        (None, false) => (Condition::Everything, Some(Tree::Join(join))),
+        (None, true) => (Condition::Everything, Some(Tree::Join(join).not())),
     })
 }
 
@@ -204,7 +300,8 @@ fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<
             Condition::all(parts.collect::<Result<Vec<_>, _>>()?)
         }
         Filter::Any(filters) => {
-            let (texts, others) = single_rows(filters);
+            let known = reader.known;
+            let (texts, others) = single_rows(filters.iter().filter(|filter| !is_nothing(known, filter)));
             let mut parts = vec![Condition::having_one_of(texts)];
             for filter in others {
                 parts.push(condition_of(reader, filter, deeper)?);
@@ -212,23 +309,43 @@ fn condition_of(reader: &mut Reader<'_>, filter: &Filter, depth: u32) -> Result<
             Condition::any(parts)
         }
         Filter::Not(filter) => condition_of(reader, filter, deeper)?.not(),
+        Filter::OneOf { index, .. } | Filter::Match(Match { index, .. }) if !reader.known.may_have(*index) => {
+            Condition::Nothing
+        }
         Filter::OneOf { .. } => Condition::having_one_of(single_rows(std::slice::from_ref(filter)).0),
         Filter::Word { index, word } => Condition::having_word(*index, word),
-        Filter::Match(_) | Filter::LinksTo { .. } | Filter::LinkedFrom { .. } => match ready(reader, filter)? {
-            (condition, None) => condition,
-            (condition, Some(kind)) => {
-                let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
-                let checks = vec![Check { kind, negated: false }];
-                let index = index(filter);
-                let sieve = Sieve { query, checks, population: None, rows: Vec::new(), is_one_row: false, index };
-                numbers(reader, sieve)?
-            }
+        Filter::Match(wanted) => match Condition::matching(wanted) {
+            (condition, true) => condition,
+            (condition, false) => numbers(reader, condition, filter)?,
         },
+        Filter::LinksTo { links, names, to } => joined(reader, Join::new(links, names, to, true), filter)?,
+        Filter::LinkedFrom { links, names, from } => joined(reader, Join::new(links, names, from, false), filter)?,
     })
 }
 
-/// The documents that pass, each by its number.
-fn numbers(reader: &mut Reader<'_>, mut sieve: Sieve<'_>) -> Result<Condition, StoreError> {
+/// Those that are joined to a far side, as a condition.
+fn joined<'f>(reader: &mut Reader<'_>, mut join: Join<'f>, filter: &'f Filter) -> Result<Condition, StoreError> {
+    match join.condition(reader)? {
+        Some(condition) => Ok(condition),
+        None => numbers(reader, Condition::Everything, filter),
+    }
+}
+
+/// The documents that satisfy a filter, each by its number. The database finds them and more by a condition.
+fn numbers(reader: &mut Reader<'_>, condition: Condition, filter: &Filter) -> Result<Condition, StoreError> {
+    let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
+    let checks = Vec::from_iter(Tree::new(reader.known, filter));
+    let index = index(filter);
+    let mut sieve = Sieve {
+        query,
+        checks,
+        population: None,
+        rows: Vec::new(),
+        is_one_row: false,
+        leads: true,
+        is_wide: true,
+        index,
+    };
     let mut numbers = Vec::new();
     each(reader, &mut sieve, |reader, met| {
         numbers.push(met.number as i64);

@@ -11,15 +11,16 @@ use mongodb::bson::doc;
 
 use super::condition::Condition;
 use super::lane::{Lane, Passed, Stream, Way};
-use super::page::Stretch;
+use super::page::numbers;
 use super::reader::{Met, Query, Reader};
 use super::sieve::{Sieve, each_of};
-use crate::find::{Direction, Order, Position};
+use crate::find::{Direction, Order, Position, Stretch};
 use crate::mongodb::text;
 use crate::{Index, StoreError};
 
-/// Documents of one value that a walk keeps before it asks for just those that it needs.
+/// Documents of one value that a walk keeps before it asks for just those that it needs; at least so many more than are wanted.
 const GROUP_MAX: usize = 64;
+const GROUP_LEAST: usize = 8;
 
 /// How many documents a walk keeps before it gives up.
 const KEPT_MAX: usize = 200_000;
@@ -43,8 +44,17 @@ impl Walk<'_, '_> {
     ) -> Result<Option<Vec<Position>>, StoreError> {
         let mut found = Vec::new();
         if let Some((value, number)) = self.start() {
-            let number = self.is_in_order().then_some(number);
-            self.start_at(Bound::Included(value), number);
+            if self.stretch.direction == Direction::Backward && self.order.keys.len() <= 1 {
+                // Those of the same value are found by their numbers: on the way all of them would be met.
+                self.large_group(reader, sieve, &value, &mut found)?;
+                if found.len() >= self.stretch.wanted {
+                    return Ok(Some(found));
+                }
+                self.start_at(Bound::Excluded(value), None);
+            } else {
+                let number = self.is_in_order().then_some(number);
+                self.start_at(Bound::Included(value), number);
+            }
         }
         loop {
             let group = match self.stretch(reader, sieve, &mut found)? {
@@ -141,7 +151,7 @@ impl Walk<'_, '_> {
             }
             kept.push(Kept { order: self.order, direction: self.stretch.direction, position });
             group = if group.0 == value { (value, group.1 + 1) } else { (value, 1) };
-            if group.1 > GROUP_MAX && self.order.keys.len() <= 1 {
+            if group.1 > GROUP_MAX.min(GROUP_LEAST + wanted) && self.order.keys.len() <= 1 {
                 return Ok(Pause::Large(group.0.into()));
             }
             if kept.len() > KEPT_MAX {
@@ -188,7 +198,7 @@ impl Walk<'_, '_> {
         if let Some(gap) = self.stretch.gap
             && self.value_of(&gap.position) == Some(value)
         {
-            parts.push(self.stretch.numbers());
+            parts.push(numbers(&self.stretch));
         }
         let query = Query::new(doc! { "$and": parts }, Met::projection());
         let backward = self.stretch.direction == Direction::Backward;
