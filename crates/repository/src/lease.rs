@@ -12,7 +12,7 @@ use store::{Batch, Clock, Millis, Precondition, Store, StoreError, Write};
 use crate::fault;
 
 /// Before the name of a job.
-const LEASES: &str = "lease/";
+pub(crate) const LEASES: &str = "lease/";
 
 /// For how long a job is taken: another process has it no later than this, and a look, after its last one ended.
 const TERM: Millis = 10_000;
@@ -66,7 +66,7 @@ impl Leases {
 }
 
 /// Who has it, and until when; `None` of what no process wrote.
-fn parse(value: &[u8]) -> Option<(&str, Millis)> {
+pub(crate) fn parse(value: &[u8]) -> Option<(&str, Millis)> {
     let (place, until) = std::str::from_utf8(value).ok()?.split_once(' ')?;
     Some((place, until.parse().ok()?))
 }

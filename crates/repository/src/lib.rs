@@ -15,6 +15,7 @@ mod lease;
 mod library;
 mod lookup;
 mod mask;
+pub mod moving;
 mod names;
 mod note;
 mod once;

@@ -15,6 +15,14 @@ pub(crate) fn open(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
+/// Opens the store that is there to be read only, be it served meanwhile or not.
+pub(crate) fn open_beside(config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    match &config.store {
+        None => Ok(Arc::new(Embedded::open_beside(&config.data)?)),
+        Some(url) => database_beside(url),
+    }
+}
+
 /// Whether there is anything where the store is to be.
 pub(crate) fn exists(config: &Config) -> Result<bool, StoreError> {
     match &config.store {
@@ -37,12 +45,22 @@ fn open_database(url: &str, config: &Config) -> Result<Arc<dyn Store>, StoreErro
 }
 
 #[cfg(feature = "mongodb")]
+fn database_beside(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(Arc::new(store::MongoDb::open_beside(url)?))
+}
+
+#[cfg(feature = "mongodb")]
 fn database_exists(url: &str) -> Result<bool, StoreError> {
     store::MongoDb::exists(url)
 }
 
 #[cfg(not(feature = "mongodb"))]
 fn open_database(_url: &str, _config: &Config) -> Result<Arc<dyn Store>, StoreError> {
+    Err(no_driver())
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn database_beside(_url: &str) -> Result<Arc<dyn Store>, StoreError> {
     Err(no_driver())
 }
 

@@ -13,6 +13,7 @@ mod backend;
 mod body;
 mod capability;
 mod config;
+mod copy;
 mod http;
 mod import;
 mod interaction;

@@ -89,7 +89,7 @@ pub(crate) fn rate(resources: u64, elapsed: Duration) -> String {
     rate_of("resources", resources, elapsed)
 }
 
-fn rate_of(noun: &str, count: u64, elapsed: Duration) -> String {
+pub(crate) fn rate_of(noun: &str, count: u64, elapsed: Duration) -> String {
     let rate = count as f64 / elapsed.as_secs_f64().max(0.001);
     format!("{count} {noun}, {rate:.0}/s")
 }

@@ -18,6 +18,7 @@ use crate::backend;
 use crate::body::Budget;
 use crate::capability::Statement;
 use crate::config::{Auth, Config, Directory, Limits};
+use crate::copy;
 use crate::page::Signer;
 use crate::progress::Progress;
 use crate::remote::Remote;
@@ -55,6 +56,7 @@ impl State {
     pub fn open(config: Config, base_url: String) -> Result<State, StoreError> {
         let definitions = Definitions::r4();
         let store = backend::open(&config)?;
+        copy::refuse_unfinished(&*store)?;
         let pages = Signer::open(store.as_ref())?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,

@@ -5,7 +5,8 @@ mod commands {
     mod app;
     /// A folder with a store and files, and the program run on them.
     mod bench;
-
+    /// Stores that are moved.
+    mod copy;
     /// What goes out comes in again.
     mod export;
     /// What is imported, and how it is told.

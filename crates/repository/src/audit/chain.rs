@@ -21,7 +21,7 @@ pub(super) const PENDING: &[u8] = b"audit/pending/";
 
 /// The stored value with the mark of the last frame of the journal that is chained; where several processes have the store, the place of each
 /// follows.
-const JOURNALED: &[u8] = b"audit/journaled";
+pub(crate) const JOURNALED: &[u8] = b"audit/journaled";
 
 /// How many accounts of writes one block takes at most.
 const PENDING_MAX: usize = 1024;

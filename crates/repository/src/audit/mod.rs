@@ -32,6 +32,7 @@ mod tests;
 
 pub use account::{Account, Act, DATA_MAX, Datum, Ending, QUERY_MAX, Subject};
 pub use block::{Head, Place};
+pub(crate) use chain::JOURNALED;
 pub use event::EXTENSION;
 pub use ledger::Ledger;
 pub use pace::STRANGERS_MAX;

@@ -148,6 +148,11 @@ pub(super) fn read_jobs(snapshot: &dyn Snapshot) -> Result<Vec<Job>, Outcome> {
     parse_jobs(text(snapshot, JOBS)?)
 }
 
+/// Whether some resources are to be indexed anew.
+pub(crate) fn is_indexing(snapshot: &dyn Snapshot) -> Result<bool, Outcome> {
+    Ok(!read_jobs(snapshot)?.is_empty())
+}
+
 /// The jobs of a stored value.
 pub(super) fn parse_jobs(text: Option<String>) -> Result<Vec<Job>, Outcome> {
     let jobs = text.unwrap_or_default().lines().map(Job::read).collect::<Option<_>>();

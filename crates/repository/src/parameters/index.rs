@@ -241,6 +241,10 @@ impl Repository {
         let begun = format!("0 to {format}");
         if stored != begun {
             let mut jobs = read_jobs(&*snapshot)?;
+            // The rows of all go with the form: also of what was indexed already, and where another engine's cursor stands.
+            for job in &mut jobs {
+                (job.done, job.after) = (0, None);
+            }
             for (name, count) in types {
                 let at = jobs.iter().position(|job| job.resource_type == *name && !job.containers);
                 let waiting = at.map(|at| jobs.remove(at).waiting).unwrap_or_default();

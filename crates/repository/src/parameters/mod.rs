@@ -18,14 +18,14 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use catalogue::Generation;
+pub(crate) use catalogue::{Generation, is_indexing};
 pub(crate) use change::Keeper;
 pub(crate) use index::Work;
 pub(crate) use live::Live;
 pub use state::ParameterState;
 
 /// The stored value that counts the changes of the catalogue.
-const GENERATION: &[u8] = b"search/generation";
+pub(crate) const GENERATION: &[u8] = b"search/generation";
 
 /// The stored value with the parameters in use.
 const PARAMETERS: &[u8] = b"search/parameters";
@@ -34,4 +34,4 @@ const PARAMETERS: &[u8] = b"search/parameters";
 const JOBS: &[u8] = b"search/jobs";
 
 /// The stored value with the form of all rows.
-const ROWS_FORMAT: &[u8] = b"search/rows-format";
+pub(crate) const ROWS_FORMAT: &[u8] = b"search/rows-format";

@@ -1,6 +1,7 @@
-use store::{Batch, Write};
+use store::{Batch, Cursor, Write};
 
-use super::ROWS_FORMAT;
+use super::catalogue::{Job, read_jobs, write_jobs};
+use super::{JOBS, ROWS_FORMAT};
 use crate::testing::{House, post_unless, put};
 use crate::{Access, Acts, ParameterState, Permission, Requester, Rights};
 
@@ -117,6 +118,30 @@ fn rows_of_another_form_are_made_anew() {
     assert_eq!(told(&house).last(), Some(&(3, 3)));
     assert_eq!(told(&house), []);
     assert_eq!(found(&house, "eyes=blue"), 1);
+}
+
+/// As a store has it that was moved from another engine, whose cursors mean nothing here.
+#[test]
+fn what_was_begun_elsewhere_is_begun_again() {
+    let house = House::new();
+    let contained = patient("p", "blue");
+    let observation = format!(
+        r##"{{"resourceType":"Observation","id":"o","status":"final","code":{{"text":"x"}},"contained":[{contained}],"subject":{{"reference":"#p"}}}}"##
+    );
+    house.hold(&[&observation, &patient("ann", "blue"), EYES]);
+    let store = house.repository.store();
+    let jobs = read_jobs(&*store.snapshot().expect("a snapshot")).expect("jobs");
+    let begun = jobs.into_iter().map(|job| Job { done: 1, after: Some(Cursor(b"elsewhere".to_vec())), ..job });
+    let begun: Vec<_> = begun.collect();
+    assert!(begun.iter().any(|job| job.containers));
+    let writes = vec![
+        Write::Set { name: JOBS.to_vec(), value: write_jobs(&begun) },
+        Write::Release { name: ROWS_FORMAT.to_vec() },
+    ];
+    store.commit(Batch { preconditions: Vec::new(), writes }).expect("committed");
+    house.repository.index_outdated(|_, _| {}).expect("a store that works");
+    assert_eq!(found(&house, "eyes=blue"), 1);
+    assert_eq!(house.search("Observation", "subject:Patient.eyes=blue").expect("a search").matches.len(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod app;
 mod audit;
 mod backup;
+mod copy;
 mod export;
 mod import;
 mod keys;
@@ -40,6 +41,8 @@ enum Command {
     Backup(backup::Backup),
     /// Make a store of a backup.
     Restore(backup::Restore),
+    /// Move a store between a directory and a database, with its history.
+    Copy(copy::Copy),
     /// Apps and systems that may ask for tokens.
     App(app::App),
     /// People who may sign in.
@@ -115,6 +118,7 @@ pub fn run() -> ExitCode {
         Command::Export(export) => export.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Copy(copy) => copy.run(),
         Command::App(app) => app.run(),
         Command::User(user) => user.run(),
         Command::Keys(keys) => keys.run(),

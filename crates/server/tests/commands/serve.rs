@@ -36,6 +36,19 @@ impl Serving {
         rest(self.send(&format!("GET {path}"), ""))
     }
 
+    pub(crate) fn put(&self, path: &str, resource: &str) -> String {
+        let head = format!("Content-Type: application/fhir+json\r\nContent-Length: {}\r\n", resource.len());
+        let mut stream = self.send(&format!("PUT {path}"), &head);
+        stream.write_all(resource.as_bytes()).expect("sent");
+        rest(stream)
+    }
+
+    /// Has it end by itself.
+    pub(crate) fn stop(self) {
+        self.signal("TERM");
+        assert_eq!(self.code(), Some(0));
+    }
+
     fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.expect("the program kill").success());
