@@ -33,5 +33,5 @@ pub fn leased_until(snapshot: &dyn Snapshot) -> Result<Option<Millis>, Outcome> 
     Ok(leases.iter().filter_map(|(_, value)| parse(value)).map(|(_, until)| until).max())
 }
 
-/// After so long another process has taken over what one has left: it looks every five seconds.
+/// After so long another process has taken over what one has left: it looks every one or two seconds, and may be busy.
 pub const TAKEN_OVER: Millis = 7_000;
