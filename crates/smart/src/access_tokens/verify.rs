@@ -2,12 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use fhir::Outcome;
 use serde_json::Value;
 
-use super::cache::{Cache, Kept};
 use super::verified::Stamp;
 use super::{OwnClaims, Verified, revoked_name};
 use crate::desk::Desk;
@@ -57,28 +55,26 @@ impl From<Invalid> for Refused {
 }
 
 impl Desk<'_> {
-    /// What a bearer token grants now. One that was seen before costs a hash, and one look into the vault if there was
-    /// a commit since.
+    /// What a bearer token grants now. One that was seen before costs a comparison, and one look into the vault if there was a commit since.
     pub fn verify(&self, token: &str) -> Result<Arc<Verified>, Refused> {
-        let name = Cache::name(token);
         let cache = &self.server.verified;
         // Read before anything that a revocation changes: what is found then is at least as young.
         let commits = self.vault().commits();
-        if let Some(verified) = cache.find_unchanged(&name, commits, self.now) {
+        if let Some(verified) = cache.find_unchanged(token, commits, self.now) {
             return Ok(verified);
         }
         let epoch = epoch::current(self.vault())?;
-        if let Some(verified) = cache.find(&name, &epoch, commits, self.now) {
+        if let Some(verified) = cache.find(token, &epoch, commits, self.now) {
             return Ok(verified);
         }
         let verified = match self.examine(token) {
             Ok(verified) => Arc::new(verified),
             Err(refused) => {
-                cache.forget(&name);
+                cache.forget(token);
                 return Err(refused);
             }
         };
-        cache.keep(name, Kept { verified: verified.clone(), epoch, commits: AtomicU64::new(commits) }, self.now);
+        cache.keep(token, verified.clone(), epoch, commits, self.now);
         Ok(verified)
     }
 
@@ -87,7 +83,7 @@ impl Desk<'_> {
         if self.server.setup.issuers.is_empty() {
             return false;
         }
-        let known = self.server.verified.find_unchanged(&Cache::name(token), self.vault().commits(), self.now);
+        let known = self.server.verified.find_unchanged(token, self.vault().commits(), self.now);
         known.is_none() && jose::issuer_of(token).is_some_and(|issuer| issuer != self.server.issuer)
     }
 

@@ -58,8 +58,11 @@ fn refuses_tokens_that_are_forged_or_for_something_else() {
         ("nothing", String::new()),
         ("too long", "a.".repeat(20_000)),
     ];
+    // What was seen and counted helps none that only looks like it, and no other drives it out.
+    assert!(house.counts(good));
     for (what, token) in cases {
         assert!(!house.counts(&token), "{what}");
+        assert!(house.counts(good), "after {what}");
     }
 }
 
