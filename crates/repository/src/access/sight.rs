@@ -102,8 +102,8 @@ impl Sight {
         name: &str,
         find: impl FnOnce(&Filter) -> Result<bool, Outcome>,
     ) -> Result<bool, Outcome> {
+        let Some(consented) = &self.consented else { return Ok(true) };
         let resource_type = name.split('/').next().unwrap_or_default();
-        let Some(consented) = self.consented.as_ref().filter(|_| !is_public(resource_type)) else { return Ok(true) };
         let find = || self.consented(resource_type).map_or(Ok(true), |filter| find(&filter));
         match resource_type {
             // What is told of events is of this one request.

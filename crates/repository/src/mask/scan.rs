@@ -3,7 +3,7 @@
 use fhir::Definitions;
 use fhir::narrative::is_letter;
 use fhir::reference::is_id;
-use memchr::memchr3_iter;
+use memchr::memchr3;
 
 /// What was found.
 pub(super) struct Found<'t> {
@@ -16,22 +16,34 @@ pub(super) struct Found<'t> {
 /// The names in a minified JSON text. `base_url` is this server's own, without a final `/`.
 pub(super) fn names<'t>(text: &'t [u8], base_url: &str) -> Found<'t> {
     let mut found = Found { names: Vec::new(), is_complete: true };
+    let authority = base_url.find("//");
+    let is_own = |at: usize| {
+        let begin = authority.and_then(|authority| at.checked_sub(authority));
+        begin.is_none_or(|begin| text[begin..].starts_with(base_url.as_bytes()))
+    };
     let mut start = 0;
-    for at in memchr3_iter(b'/', b'\\', b'&', text) {
-        if at < start {
-            continue;
-        }
+    while let Some(at) = text.get(start..).and_then(|rest| memchr3(b'/', b'\\', b'&', rest)) {
+        let at = start + at;
+        start = at + 1;
         match text[at] {
-            b'\\' => {
-                found.is_complete &= !hides_name(&text[at + 1..]);
+            // Most slashes by far are those of code systems' addresses.
+            b'/' if text.get(start) == Some(&b'/') && !is_own(at) => start = end_of_address(text, at + 2),
+            b'/' => found.names.extend(name(text, at, base_url)),
+            b'&' => found.is_complete &= !is_letter(&text[start..]),
+            _ => {
+                found.is_complete &= !hides_name(&text[start..]);
                 // What is escaped begins nothing else.
                 start = at + 2;
             }
-            b'&' => found.is_complete &= !is_letter(&text[at + 1..]),
-            _ => found.names.extend(name(text, at, base_url)),
         }
     }
     found
+}
+
+/// Where the rest of another server's address ends, at the latest: no name begins before that, nor this server's address, which has a colon.
+fn end_of_address(text: &[u8], from: usize) -> usize {
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    from + text[from..].iter().take_while(|byte| is_inside(byte)).count()
 }
 
 /// Whether an escape stands for a character of a name, or the quote before one, that need not be escaped so.
@@ -80,7 +92,7 @@ mod tests {
 
     #[test]
     fn finds_names_where_they_may_begin() {
-        let cases: [(&str, &[&str]); 15] = [
+        let cases: [(&str, &[&str]); 19] = [
             (r#"{"subject":{"reference":"Patient/ann"}}"#, &["Patient/ann"]),
             (r#"{"div":"<a href=\" Task/1\"/>"}"#, &["Task/1"]),
             (r#"{"div":"<a href=\"\n\tTask/1\"/>"}"#, &["Task/1"]),
@@ -89,6 +101,10 @@ mod tests {
             (r#"{"reference":"http://other.example/fhir/Patient/a"}"#, &[]),
             (r#"{"url":"http://hl7.org/fhir/StructureDefinition/x"}"#, &[]),
             (r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode"}"#, &[]),
+            (r#"{"a":"http://a.example/b http://localhost/fhir/Task/1"}"#, &["Task/1"]),
+            (r#"{"a":"http://a.example/?b=http://localhost/fhir/Task/1"}"#, &["Task/1"]),
+            (r#"{"a":"http://a.example//http://localhost/fhir/Task/1"}"#, &["Task/1"]),
+            (r#"{"a":"http://","b":"Task/1","c":"//","d":"http:///Task/2 Task/3"}"#, &["Task/1", "Task/3"]),
             (r#"{"url":"Binary/1","a":["Group/2"]}"#, &["Binary/1", "Group/2"]),
             (r#"{"div":"<div><a href=\"Task/1\">a</a><img src='Media/2'/></div>"}"#, &["Task/1", "Media/2"]),
             (r#"{"reference":"Patients/1","b":"patient/1","c":"Patient/"}"#, &[]),
