@@ -21,7 +21,7 @@ impl Key {
     pub fn new(collection: &str, id: &str) -> Option<Key> {
         let fits = collection.len() + 1 + id.len() <= Key::MAX;
         let valid = fits && !collection.is_empty() && !id.is_empty() && !collection.contains('/');
-        valid.then(|| Key { text: format!("{collection}/{id}").into(), slash: collection.len() })
+        valid.then(|| Key { text: [collection, "/", id].concat().into(), slash: collection.len() })
     }
 
     /// A key from `collection/id`.

@@ -107,24 +107,29 @@ impl Reader<'_> {
     /// How many documents have a value whose number is kept, but for some that are left out: what is not counted one by one is not read.
     /// `None` where the node is no such thing, or those to be left out are many.
     fn count_but_for(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
-        let Node::All(parts) = node else { return Ok(None) };
-        let (mut value, mut out) = (None, Vec::new());
-        for part in parts {
-            match part {
-                Node::Not(part) => out.push((**part).clone()),
-                Node::Equal(index, of) if value.is_none() => value = Some((*index, *of)),
-                _ => return Ok(None),
-            }
-        }
-        let Some((index, value)) = value else { return Ok(None) };
+        let Some(((index, value), out)) = value_but_for(node) else { return Ok(None) };
         let Some(all) = self.view.kept_count(index, value)? else { return Ok(None) };
-        let out = Node::any(out.into_iter());
+        let out = Node::any(out.into_iter().cloned());
         let most = all.saturating_mul(PROBE_ROWS);
         if !self.is_source(&out) || self.guess(&out)?.rows > most {
             return Ok(None);
         }
         let Some(out) = self.set(&out, most.saturating_mul(2))? else { return Ok(None) };
         Ok(Some(all - self.having_among(&out, index, value)?.len()))
+    }
+
+    /// The least number of documents that have a value but for some, where those that may be left out are fewer than the others.
+    pub(super) fn most_of(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {
+        let Some(((index, value), out)) = value_but_for(node) else { return Ok(None) };
+        let Some(mut most) = self.view.kept_count(index, value)? else { return Ok(None) };
+        let least = most / 2;
+        for part in out {
+            if !part.is_found_by_rows() {
+                return Ok(None);
+            }
+            most = most.saturating_sub(self.guess(part)?.hits);
+        }
+        Ok((most > least).then_some(most))
     }
 
     /// What holds for all that satisfy the node, and is found by rows: the rarest part of a conjunction.
@@ -283,6 +288,20 @@ impl Reader<'_> {
     pub(super) fn is_single(&self, index: Index) -> Result<bool, StoreError> {
         Ok(homes::read(self.view.txn, self.view.tables, index)?.is_some_and(|home| !home.repeats))
     }
+}
+
+/// The value that a conjunction asks for, if it asks for one alone, and what it leaves out.
+fn value_but_for<'n, 'f>(node: &'n Node<'f>) -> Option<((Index, &'f [u8]), Vec<&'n Node<'f>>)> {
+    let Node::All(parts) = node else { return None };
+    let (mut value, mut out) = (None, Vec::new());
+    for part in parts {
+        match part {
+            Node::Not(part) => out.push(&**part),
+            Node::Equal(index, of) if value.is_none() => value = Some((*index, *of)),
+            _ => return None,
+        }
+    }
+    Some((value?, out))
 }
 
 /// The ranges of one index, none of which shares a value with another, that a node amounts to.

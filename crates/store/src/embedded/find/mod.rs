@@ -45,9 +45,14 @@ pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Fo
     page::Search::new(reader, &node, implied, Order { keys: &find.sort, places: Vec::new() }).run(find)
 }
 
+/// About as many rows as most documents have: a list of them seldom grows beyond.
+const ROWS: usize = 64;
+
 /// Whether the current document with this number and these rows satisfies a filter.
 pub(super) fn accepts(view: View<'_>, number: u64, rows: Packed<'_>, filter: &Filter) -> Result<bool, StoreError> {
-    if let Some(accepted) = by_rows(filter, &rows.collect::<Vec<_>>()) {
+    let mut list = Vec::with_capacity(ROWS);
+    list.extend(rows);
+    if let Some(accepted) = by_rows(filter, &list) {
         return Ok(accepted);
     }
     let reader = scan::Reader::new(view, &Find::new(Filter::nothing(), 0));

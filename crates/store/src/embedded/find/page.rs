@@ -113,7 +113,10 @@ impl<'s, 't> Search<'s, 't> {
         let hits = match &self.set {
             Some(set) => set.len(),
             None if is_precise || guess.rows <= GUESSED => guess.hits,
-            None => self.estimate()?,
+            None => match self.reader.most_of(self.node)? {
+                Some(most) => most,
+                None => self.estimate()?,
+            },
         };
         Ok(hits.max(1))
     }
