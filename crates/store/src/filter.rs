@@ -109,7 +109,8 @@ pub struct Find {
     /// Most significant first. Documents without a row in a key's indexes come last in either direction; of several rows an ascending key takes
     /// the smallest, a descending one the largest. Ties, and searches without keys, are in order of creation.
     pub sort: Vec<SortKey>,
-    /// Without keys: any order will do that stays the same from page to page.
+    /// Without keys: any order will do that stays the same from page to page, be it another in each store, and for the same filter with a part more.
+    /// What is found by a range of many values alone mostly comes in order of these.
     pub any_order: bool,
     /// Which part of the hits.
     pub page: Page,

@@ -25,8 +25,7 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
         ));
         urls.push(format!("/{name}?_security=PSY&_total=accurate"));
         urls.push(format!("/{name}?_security:not=R&_total=accurate"));
-        // In an order: one that is not asked for may be another where a store has more than this to find by.
-        urls.push(format!("/{name}?_lastUpdated=ge2027-03-02&_total=accurate&_sort=_id"));
+        urls.push(format!("/{name}?_lastUpdated=ge2027-03-02&_total=accurate"));
         let id = some_id(world, name, dice);
         urls.push(format!("/{name}?_id={id}&_total=accurate"));
         urls.push(format!("/{name}/{id}?_summary=true"));
@@ -102,7 +101,7 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
             "performer:Practitioner.identifier=urn:gmc|G0&_include=*&_total=accurate",
             "encounter.subject:Patient.family=Family0&_total=accurate",
             "_revinclude=Provenance:target&_revinclude=Observation:*&_count=3",
-            "value-quantity=gt2&_total=accurate&_sort=_id",
+            "value-quantity=gt2&_total=accurate",
             "_has:Provenance:target:agent=Practitioner/dr1&_total=accurate",
             "_content=penicillin&_sort=_id&_total=accurate",
             "combo-code=b&_total=accurate",

@@ -40,7 +40,7 @@ impl Search<'_, '_> {
 
     /// Each of them where there are no more than `rows`.
     fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
-        let rows = if self.sieve.is_one_row { rows.saturating_mul(KEYS) } else { rows };
+        let rows = if self.sieve.is_of_rows { rows.saturating_mul(KEYS) } else { rows };
         let limit = rows.saturating_add(1).min(self.reader.left());
         let count = self.count(limit)?;
         if count < limit || self.sieve.population.is_some() {

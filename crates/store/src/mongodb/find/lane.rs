@@ -74,7 +74,7 @@ impl Lane {
     }
 
     /// `None` where it is empty.
-    fn stretch(&self, way: Way) -> Option<IndexStretch> {
+    pub(super) fn stretch(&self, way: Way) -> Option<IndexStretch> {
         let at = |value: &Vec<u8>, number| (text::of_row(self.index, value), number);
         let start = self.number.map_or(Place::Before, Place::At);
         let (start_of, end_of) = match way {

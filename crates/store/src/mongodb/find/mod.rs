@@ -1,7 +1,7 @@
 //! Searching: filters as queries of the database.
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
-//! here, as a [`tree`]. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
+//! here, as a [`tree`]; a range of few [`values`] becomes their rows. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
 //! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, and [`count`] tells how many there are. A
 //! [`reader`] counts what that costs.
 //!
@@ -18,6 +18,7 @@ mod pattern;
 mod reader;
 mod sieve;
 mod tree;
+mod values;
 mod walk;
 
 use mongodb::bson::{RawDocument, doc};
@@ -48,6 +49,8 @@ pub(super) fn find(view: &mut View, known: &Known, find: &Find) -> Result<Found,
     if reader.is_late() && sieve.is_small(&mut reader)? {
         reader.take_time();
     }
+    // A page that follows another keeps the order which that one had.
+    let by_place = by_place && (gap.is_some() || !sieve.is_of_rows);
     let places = if by_place { ranges.iter().collect() } else { Vec::new() };
     let mut search = Search::new(reader, sieve, &find.filter, Order { keys: &find.sort, places });
     if find.limit > 0 {

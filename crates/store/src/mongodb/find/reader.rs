@@ -213,12 +213,12 @@ impl<'v> Reader<'v> {
         Ok(count)
     }
 
-    /// The same, however late it is.
-    pub(super) fn count_always(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
+    /// Does something that takes no time to speak of, however late it is.
+    pub(super) fn always<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
         let until = self.until.take();
-        let count = self.count(filter, limit);
+        let result = work(self);
         self.until = until;
-        count
+        result
     }
 
     /// About how many documents satisfy a filter, going by those in the sample.

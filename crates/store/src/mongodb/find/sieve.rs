@@ -1,11 +1,14 @@
 //! A filter made ready: what the database checks, and what is left to check here.
 
+use std::collections::BTreeSet;
+
 use mongodb::bson::{Document, doc};
 
 use super::condition::{Condition, single_rows};
 use super::joins::Join;
 use super::reader::{BATCH, Met, Population, Query, Reader};
 use super::tree::Tree;
+use super::values;
 use crate::mongodb::homes::Known;
 use crate::mongodb::text;
 use crate::{Filter, Index, Limit, Match, StoreError, TooCostly};
@@ -43,8 +46,8 @@ pub(super) struct Sieve<'f> {
     pub(super) population: Option<Population>,
     /// Rows that each of them has, as texts: those that are easily seen.
     rows: Vec<String>,
-    /// Whether these are all documents with a row, which are counted without looking at one.
-    pub(super) is_one_row: bool,
+    /// Whether these are all documents with one of some rows, which are counted without looking at one.
+    pub(super) is_of_rows: bool,
     /// Whether the query finds by more than what the checks need of a row.
     pub(super) leads: bool,
     /// Whether many conditions are checked of each document that is found.
@@ -59,9 +62,14 @@ impl<'f> Sieve<'f> {
         let mut parts = Vec::new();
         add_parts(filter, &mut parts);
         let population = leave_out_implied(reader.known, &mut parts);
-        let rows: Vec<_> = parts.iter().filter_map(|part| single_row(reader.known, part)).collect();
-        let is_one_row = parts.len() == 1 && rows.len() == 1;
         let index = parts.iter().find_map(|part| index(part));
+        if let [part] = parts.as_slice()
+            && let Some(rows) = values::rows_of(reader, part)?
+        {
+            return Ok(Sieve::of_rows(rows, index));
+        }
+        let rows: Vec<_> = parts.iter().filter_map(|part| single_row(reader.known, part)).collect();
+        let is_of_rows = parts.len() == 1 && rows.len() == 1;
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
         let mut leads = false;
@@ -96,17 +104,32 @@ impl<'f> Sieve<'f> {
             checks,
             population,
             rows,
-            is_one_row,
+            is_of_rows,
             leads,
             is_wide,
             index,
         }))
     }
 
+    /// Documents with one of these rows.
+    fn of_rows(texts: BTreeSet<String>, index: Option<Index>) -> Option<Sieve<'f>> {
+        let rows = if texts.len() == 1 { texts.iter().cloned().collect() } else { Vec::new() };
+        Condition::having_one_of(texts).into_query().map(|query| Sieve {
+            query,
+            checks: Vec::new(),
+            population: None,
+            rows,
+            is_of_rows: true,
+            leads: true,
+            is_wide: false,
+            index,
+        })
+    }
+
     /// Whether so few documents have one of the rows that looking at them takes no time, however late it is.
     pub(super) fn is_small(&self, reader: &mut Reader<'_>) -> Result<bool, StoreError> {
         for row in &self.rows {
-            if reader.count_always(doc! { "r": row }, SMALL)? < SMALL {
+            if reader.always(|reader| reader.count(doc! { "r": row }, SMALL))? < SMALL {
                 return Ok(true);
             }
         }
@@ -341,7 +364,7 @@ fn numbers(reader: &mut Reader<'_>, condition: Condition, filter: &Filter) -> Re
         checks,
         population: None,
         rows: Vec::new(),
-        is_one_row: false,
+        is_of_rows: false,
         leads: true,
         is_wide: true,
         index,
