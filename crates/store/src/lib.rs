@@ -112,7 +112,8 @@ pub trait Snapshot: Send {
     /// The value of a claim or setting.
     fn value(&self, name: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Claims and settings whose names begin with `prefix` and come after `after`, in order of name, at most `limit`: names and values.
+    /// Claims and settings whose names begin with `prefix` and come after `after`, in order of name: names and values. At most `limit`, fewer
+    /// where one more would bring them over [`PAGE_BYTES_MAX`]: only where there are none does nothing follow.
     fn values(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<NamedValue>, StoreError>;
 }
 

@@ -7,6 +7,7 @@ use heed::{RoTxn, WithoutTls};
 use super::tables::{Files, Tables, View, damaged};
 use super::versions::{self, newest, newest_with_rows};
 use super::{documents, find, history};
+use crate::document::PageRoom;
 use crate::prepare::NAME_MAX;
 use crate::{
     Cursor, Documents, Examined, Filter, Find, Found, Head, History, HistoryPage, Index, Key, LogPage, NamedValue, Row,
@@ -104,9 +105,10 @@ impl Snapshot for EmbeddedSnapshot<'_> {
         }
         let entries = self.tables.values.range(&self.txn, &(low, Bound::Unbounded))?;
         let mut values = Vec::new();
+        let mut room = PageRoom::default();
         for entry in entries.take(limit) {
             let (name, value) = entry?;
-            if !name.starts_with(prefix) {
+            if !name.starts_with(prefix) || !room.takes_length(name.len() + value.len()) {
                 break;
             }
             values.push((name.to_vec(), value.to_vec()));

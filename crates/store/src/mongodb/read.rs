@@ -7,6 +7,7 @@ use mongodb::options::FindOptions;
 use super::layout::{self, DOCUMENTS, Kept, VALUES, VERSIONS};
 use super::text;
 use super::view::View;
+use crate::document::PageRoom;
 use crate::prepare::NAME_MAX;
 use crate::{Head, Key, NamedValue, StoreError, Version};
 
@@ -74,7 +75,7 @@ pub(super) fn values(view: &mut View, names: &[&[u8]]) -> Result<Vec<NamedValue>
     Ok(found)
 }
 
-/// Claims and settings whose names begin with `prefix` and come after `after`, in order of name.
+/// Claims and settings whose names begin with `prefix` and come after `after`, in order of name, as many as have room on one page.
 pub(super) fn values_from(
     view: &mut View,
     prefix: &[u8],
@@ -91,9 +92,10 @@ pub(super) fn values_from(
     let options = FindOptions::builder().sort(doc! { "_id": 1 }).limit(limit as i64).build();
     let mut cursor = view.find(VALUES, doc! { "_id": low }, options)?;
     let mut values = Vec::new();
+    let mut room = PageRoom::default();
     while let Some(document) = view.next(&mut cursor)? {
         let (name, value) = named(document)?;
-        if !name.starts_with(prefix) {
+        if !name.starts_with(prefix) || !room.takes_length(name.len() + value.len()) {
             break;
         }
         values.push((name, value));

@@ -2,11 +2,12 @@
 
 use super::Make;
 use super::support::{MORNING, TestClock, all_of, put, read, row, write, written};
-use crate::{Filter, Find, History, HistoryScope, Index, PAGE_BYTES_MAX, Page, Store, StoreError};
+use crate::{Filter, Find, History, HistoryScope, Index, PAGE_BYTES_MAX, Page, Store, StoreError, Write};
 
 pub(super) fn contract(make: Make<'_>) {
     ends_pages_of_large_documents(make);
     gives_a_larger_one_a_page_for_itself(make);
+    ends_pages_of_large_values(make);
 }
 
 fn ends_pages_of_large_documents(make: Make<'_>) {
@@ -32,6 +33,20 @@ fn gives_a_larger_one_a_page_for_itself(make: Make<'_>) {
     }
     shows_pages(&*store, &["a b", "c", "d", "e"], "d");
     lists_pages(&*store, &["e", "d", "c b", "a"]);
+}
+
+fn ends_pages_of_large_values(make: Make<'_>) {
+    let store = make(TestClock::new(MORNING));
+    for name in ["v/a", "v/b", "v/c", "v/d", "v/e", "v/f", "w"] {
+        written(&*store, vec![Write::Set { name: name.into(), value: vec![b'x'; PAGE_BYTES_MAX / 5 - 16] }]);
+    }
+    let snapshot = store.snapshot().expect("a snapshot");
+    let cases = [(None, 9, "v/a v/b v/c v/d v/e"), (None, 2, "v/a v/b"), (Some("v/e"), 9, "v/f"), (Some("v/f"), 9, "")];
+    for (after, limit, expected) in cases {
+        let values = snapshot.values(b"v/", after.map(str::as_bytes), limit).expect("values");
+        let names: Vec<_> = values.iter().map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        assert_eq!(names.join(" "), expected, "{after:?} {limit}");
+    }
 }
 
 /// Page by page, and back from the last.
