@@ -26,6 +26,9 @@ pub(crate) const JOURNALED: &[u8] = b"audit/journaled";
 /// How many accounts of writes one block takes at most.
 const PENDING_MAX: usize = 1024;
 
+/// And how many bytes of them, unless it is a single one: with a whole journal a block must stay below the 16 MB that a value may have.
+const PENDING_BYTES: usize = 8 << 20;
+
 /// With so many accounts out of the journal a block takes no more frames.
 const BLOCK_ACCOUNTS: usize = 4096;
 
@@ -136,10 +139,20 @@ struct Left {
 
 impl Left {
     fn read(snapshot: &dyn Snapshot) -> Result<Left, Outcome> {
-        let (names, mut accounts): (Vec<_>, Vec<_>) =
-            snapshot.values(PENDING, None, PENDING_MAX).map_err(fault::outcome)?.into_iter().unzip();
-        accounts.retain(|account| is_whole(account));
-        Ok(Left { is_all: names.len() < PENDING_MAX, names, accounts })
+        let values = snapshot.values(PENDING, None, PENDING_MAX).map_err(fault::outcome)?;
+        let is_last = values.len() < PENDING_MAX;
+        let mut left = Left { names: Vec::new(), accounts: Vec::new(), is_all: is_last };
+        let mut bytes = 0;
+        for (name, account) in values {
+            bytes += account.len();
+            if bytes > PENDING_BYTES && !left.names.is_empty() {
+                left.is_all = false;
+                break;
+            }
+            left.names.push(name);
+            left.accounts.extend(is_whole(&account).then_some(account));
+        }
+        Ok(left)
     }
 }
 

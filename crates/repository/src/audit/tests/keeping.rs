@@ -12,7 +12,7 @@ use store::{Committed, Frame, Journal, Mark, Snapshot, Statistics, Store, StoreE
 use super::super::make::MADE;
 use super::*;
 use crate::audit::block::Block;
-use crate::audit::record;
+use crate::audit::{DATA_MAX, QUERY_MAX, record};
 use crate::{Repository, Setup};
 
 /// The data of all records, in the order of the chain.
@@ -155,6 +155,25 @@ fn chains_more_than_one_block_takes() {
     let report = house.verified(None);
     assert_eq!((report.records, report.pending, report.damage), (2501, 0, None));
     assert_eq!(chained(&house).last().map(String::as_str), Some("Basic/last"));
+}
+
+/// A store may hold no value of more than 16 MB.
+#[test]
+fn makes_no_block_of_too_many_bytes() {
+    let house = House::without_maker();
+    let long = format!("Basic/{}", "x".repeat(60));
+    let subjects = ["ann", "bob"].map(|name| about(Some(&format!("Patient/{name}")), &[(long.as_str(), 1); DATA_MAX]));
+    let (requester, query) = (staff(), "x".repeat(QUERY_MAX));
+    let accounts = vec![Account { query: &query, ..account(Act::Update, &requester, &subjects) }; 1000];
+    house.write(house.repository.ledger().writes(&accounts));
+    house.repository.ledger().wake();
+    house.repository.ledger().flush().expect("chained");
+    let report = house.verified(None);
+    assert_eq!((report.records, report.pending, report.damage), (3_000, 0, None));
+    let snapshot = house.repository.store().snapshot().expect("a snapshot");
+    let length = |sequence| snapshot.value(&Block::name(sequence)).expect("readable").expect("there").len();
+    let lengths: Vec<_> = (1..=report.head.sequence).map(length).collect();
+    assert!(lengths.len() > 1 && lengths.iter().all(|length| *length < 12 << 20), "{lengths:?}");
 }
 
 /// What somebody else put among the accounts of writes is thrown away and holds nothing up.
