@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State as Shared};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE,
-};
+use hyper::header::{AUTHORIZATION, CONNECTION, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::audit::Ticket;
@@ -26,6 +24,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::State;
 use crate::authorization::{authorization, peer};
 use crate::config::Directory;
+use crate::health::{health, metrics};
 use crate::interaction::{Expected, Interaction};
 use crate::intruders;
 use crate::local::{check_host, check_origin, is_local_origin};
@@ -66,30 +65,6 @@ pub fn app(state: Arc<State>) -> Router {
         .fallback(fhir)
         .layer(cors)
         .with_state(state)
-}
-
-async fn health(Shared(state): Shared<Arc<State>>) -> Response {
-    match state.repository.store().snapshot() {
-        Ok(_) => "ok\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the store cannot be read");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store cannot be read\n").into_response()
-        }
-    }
-}
-
-/// The figures; with authentication on, for programs on this machine.
-async fn metrics(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
-    let (head, _) = request.into_parts();
-    if state.authority.is_on() && !peer(&state, &head).is_loopback() {
-        return (StatusCode::FORBIDDEN, "figures are told on the server's own machine\n").into_response();
-    }
-    match state.repository.store().statistics() {
-        Ok(statistics) => state.metrics.observe(&statistics),
-        Err(error) => tracing::error!(%error, "the store cannot be measured"),
-    }
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, kind)], state.metrics.encode()).into_response()
 }
 
 async fn fhir(Shared(state): Shared<Arc<State>>, request: Request) -> Response {
@@ -233,7 +208,8 @@ impl Exchange {
         };
         let origin = self.origin(state, head);
         let work = Work { state: state.clone(), form: self.form.clone(), access, origin, once, call };
-        if work.call.interaction.is_quick() && self.form.wanted.format == Format::Json && !state.is_sweep_due() {
+        let is_quick = work.call.interaction.is_quick() && self.form.wanted.format == Format::Json;
+        if is_quick && !state.is_remote && !state.is_sweep_due() {
             return Ok(work.run().accounted().await?);
         }
         let may_write = work.call.interaction.may_write();
@@ -361,9 +337,10 @@ impl Work {
     }
 }
 
-/// The rights of a caller. Where keys of another issuer may have to be fetched, that waits on a thread of its own: nobody else waits with it.
+/// The rights of a caller. Where keys of another issuer may have to be fetched, or the store is elsewhere, that waits on a thread of its own: nobody
+/// else waits with it.
 async fn access(state: &Arc<State>, authorization: Option<&str>) -> Result<Access, Outcome> {
-    if !state.authority.may_wait(&state.repository, authorization) {
+    if !state.is_remote && !state.authority.may_wait(&state.repository, authorization) {
         return state.authority.access(&state.repository, authorization);
     }
     let (shared, authorization) = (state.clone(), authorization.map(str::to_owned));

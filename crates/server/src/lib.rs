@@ -14,6 +14,7 @@ mod body;
 mod capability;
 mod config;
 mod copy;
+mod health;
 mod http;
 mod import;
 mod interaction;

@@ -47,6 +47,10 @@ pub struct State {
     /// Requests that are not answered yet.
     pub(crate) requests: AtomicUsize,
     pub(crate) bodies: Budget,
+    /// Whether asking the store waits for another machine, which no thread does that serves others.
+    pub(crate) is_remote: bool,
+    /// The turn of who looks whether a store elsewhere is there.
+    pub(crate) glance: Arc<Semaphore>,
     /// Turns on the threads for searches and writes.
     pub(crate) turns: Arc<Semaphore>,
 }
@@ -57,6 +61,7 @@ impl State {
         let definitions = Definitions::r4();
         let store = backend::open(&config)?;
         copy::refuse_unfinished(&*store)?;
+        let is_remote = store.is_remote();
         let pages = Signer::open(store.as_ref())?;
         let authority = match config.auth {
             Auth::Off => Authority::Off,
@@ -104,6 +109,8 @@ impl State {
             metrics: Metrics::new(),
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),
+            is_remote,
+            glance: Arc::new(Semaphore::new(1)),
             turns: Arc::new(Semaphore::new(config.limits.threads)),
             services,
             indexes: config.indexes,

@@ -59,6 +59,11 @@ pub trait Store: Send + Sync + 'static {
         ""
     }
 
+    /// Whether reading waits for another machine: not a matter of microseconds, and nothing for a thread that has others to serve.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The journal of this process, for what must be durable sooner than a commit is: opened once, with what was left in it after `done`.
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError>;
 

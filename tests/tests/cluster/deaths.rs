@@ -100,3 +100,36 @@ fn without_the_database_nobody_is_let_in_or_turned_out() {
     within(BACK, || client.get("/Patient/ann").status == 200);
     within(BACK, || keeper.ask_token(cluster.client(0), KEEPER).status == 200);
 }
+
+/// More than there are threads for requests.
+const WAITING: usize = 100;
+
+/// Within this time it is told that the database is away, although requests wait for it for longer.
+const TOLD: Duration = Duration::from_secs(5);
+
+/// However many wait for the database, the server is there for others.
+#[test]
+fn without_the_database_a_server_still_answers_for_itself() {
+    let Some(cluster) = Cluster::start_with(1, 1, "&serverSelectionTimeoutMS=8000", AUTH_ON) else { return };
+    let keeper = System::register(&cluster.url, &["--custodian", "--scope", KEEPER]);
+    let client = Client::new(cluster.client(0).base_url()).bearing(&keeper.token(cluster.client(0), KEEPER));
+    let other = Client::patient(client.base_url(), TOLD);
+    let origin = client.base_url().trim_end_matches("/fhir");
+    let health = || other.get(&format!("{origin}/health"));
+    assert_eq!(health().expect(200).text, "ok\n");
+    cluster.database.member(0).kill();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| at_once((0..WAITING).map(|_| client.call("GET /Patient/none")).collect()));
+        let is_waiting = |text: &str| {
+            let in_progress = text.lines().find_map(|line| line.strip_prefix("flint_requests_in_progress "));
+            in_progress.is_some_and(|number| number.parse().is_ok_and(|number: usize| number == WAITING))
+        };
+        within(TOLD, || is_waiting(&other.get(&format!("{origin}/metrics")).expect(200).text));
+        assert_eq!(health().expect(503).text, "the store cannot be read\n");
+        other.get("/Nothing").expect(404);
+        assert!(!waiting.is_finished());
+        for reply in waiting.join().expect("no panic") {
+            reply.expect(503).facts(&[("retry-after", "1"), ("/issue/0/code", "transient")]);
+        }
+    });
+}

@@ -28,7 +28,8 @@ impl Serve {
         let config = settings.resolve()?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
-            .max_blocking_threads(config.limits.threads)
+            // One more looks at the store for `/health`.
+            .max_blocking_threads(config.limits.threads + 1)
             .build()?;
         runtime.block_on(crate::serve(config))?;
         Ok(())

@@ -123,6 +123,10 @@ impl Store for MongoDb {
         self.local.as_ref().map_or("", |local| &local.place)
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn journal(&self, done: Mark) -> Result<(Journal, Vec<Frame>), StoreError> {
         Journal::open(&self.local()?.directory.join(journal::FILE), done)
     }
