@@ -93,7 +93,8 @@ fn a_proxy_sees_by_the_consent_that_names_him() {
     proxy.get("/Condition/copd1").expect(200);
     proxy.get("/Patient/p2").expect(404);
     let inactive = json!({ "op": "replace", "path": "/status", "value": "inactive" });
-    let reason = json!({ "op": "add", "path": "/extension", "value": [{
+    // As NHS England's examples have it: a list at the end of one that is not there yet.
+    let reason = json!({ "op": "add", "path": "/extension/-", "value": [{
         "url": "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason",
         "valueCodeableConcept": { "coding": [{
             "system": "https://fhir.nhs.uk/England/CodeSystem/England-ConsentStatusReason",

@@ -120,7 +120,10 @@ impl Operation {
         match &self.action {
             Action::Add(value) => {
                 touch(value, path.depth(), &mut 0)?;
-                path.add(target, value.clone())
+                match target.get("resourceType") {
+                    Some(_) => path.add_to_resource(target, value.clone()),
+                    None => path.add(target, value.clone()),
+                }
             }
             Action::Remove => path.remove(target).map(drop),
             Action::Replace(value) => {
@@ -272,6 +275,25 @@ mod tests {
         for (patch, expected) in cases {
             assert_eq!(patched(patient, patch).as_deref(), Ok(expected), "{patch}");
         }
+    }
+
+    #[test]
+    fn adds_to_the_lists_of_a_resource() {
+        let cases = [
+            ("/a/-", "3", r#""a":[1,2,3]"#),
+            ("/a/-", "[3,4]", r#""a":[1,2,3,4]"#),
+            ("/a/-", "[]", r#""a":[1,2]"#),
+            ("/a/0", "[3]", r#""a":[[3],1,2]"#),
+            ("/b/-", "3", r#""a":[1,2],"b":[3]"#),
+            ("/b/-", "[3,4]", r#""a":[1,2],"b":[3,4]"#),
+        ];
+        for (path, value, expected) in cases {
+            let patch = format!(r#"[{{"op":"add","path":"{path}","value":{value}}}]"#);
+            let added = patched(r#"{"resourceType":"X","a":[1,2]}"#, &patch);
+            assert_eq!(added, Ok(format!(r#"{{"resourceType":"X",{expected}}}"#)), "{path} {value}");
+        }
+        let refused = patched(r#"{"resourceType":"X"}"#, r#"[{"op":"add","path":"/b/c/-","value":1}]"#);
+        assert!(refused.is_err_and(|text| text.ends_with("`/b/c/-` leads through a place that does not exist")));
     }
 
     #[test]

@@ -68,6 +68,24 @@ impl Pointer {
         Ok(())
     }
 
+    /// [`Pointer::add`] on a resource. FHIR has no empty lists, so one that is not there can be added to; and it has no lists of lists, so a list
+    /// that is added to the end of another is all of its items, which is how NHS England's clients send them.
+    pub(super) fn add_to_resource(&self, root: &mut Value, value: Value) -> Result<(), String> {
+        let Some((_, list)) = self.tokens.split_last().filter(|(last, _)| *last == "-") else {
+            return self.add(root, value);
+        };
+        if walk(root, list).is_none()
+            && let Some((name, parents)) = list.split_last()
+            && let Some(parent @ Value::Object(_)) = walk(root, parents)
+        {
+            parent.set(name, Value::Array(Vec::new()));
+        }
+        match value {
+            Value::Array(items) => items.into_iter().try_for_each(|item| self.add(root, item)),
+            value => self.add(root, value),
+        }
+    }
+
     /// Takes the value away from the place.
     pub(super) fn remove(&self, root: &mut Value) -> Result<Value, String> {
         let Some((last, parents)) = self.tokens.split_last() else {
