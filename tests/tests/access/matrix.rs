@@ -343,7 +343,7 @@ impl Row {
 }
 
 /// All that an answer tells, but for what differs between any two requests: the id asked for, ids and times given out.
-fn told(reply: &Reply, id: &str) -> String {
+pub(super) fn told(reply: &Reply, id: &str) -> String {
     // The length is that of the text, in which ids have one digit or more.
     let passing = ["content-length", "date", "x-request-id", "last-modified"];
     let headers = reply.headers().iter().filter(|(name, _)| !passing.contains(&name.as_str()));

@@ -4,6 +4,8 @@
 mod audit;
 /// Every kind of token.
 mod callers;
+/// Conditional interactions: they match only what the caller may see.
+mod conditional;
 /// Consents: what patients decided about their records holds from the next request on.
 mod consent;
 /// What is open without a token, and what is not.
@@ -26,3 +28,5 @@ mod matrix;
 mod provider;
 /// What scopes grant, and what no scope does.
 mod scopes;
+/// What there is one of at a time: a hidden one refuses no other.
+mod unique;

@@ -4,8 +4,9 @@
 //! - Slots cannot tell: two bookings of one patient in two slots write nothing in common. So each person and day has a value that lists the
 //!   times taken, and whoever books somebody rewrites it: of two at once the second is made anew and sees the first.
 //! - A guard is where to look, and the appointment is the truth: an entry whose appointment does not take the time any more refuses nobody.
+//! - What patients hide of their appointments refuses nobody who may not know of it: a refusal would tell when they are where.
 
-use fhir::{Instant, IssueType, Outcome};
+use fhir::{Instant, Outcome};
 use repository::{Key, Transaction};
 
 use super::actor::{self, ACTORS_MAX, Actor, Kind, NAME_MAX};
@@ -73,7 +74,11 @@ pub(super) fn keep(
     for actor in is.actors.iter().take(ACTORS_MAX) {
         let stays = was.as_ref().is_some_and(|was| was.time == is.time && was.actors.contains(actor));
         if refuses && !stays && !is_over {
-            refuse_taken(transaction, settings, owner, actor, &is.time)?;
+            for (other, time) in elsewhere(transaction, settings, owner, actor, &is.time)? {
+                if actor.kind == Kind::Practitioner || transaction.is_told(&other)? {
+                    return Err(refusal(transaction, actor, &other, &time)?);
+                }
+            }
         }
         for day in is.time.days() {
             let is_listed = change(transaction, actor, day, owner, Some(&is.time))?;
@@ -162,10 +167,8 @@ pub(super) fn is_free(
         return Ok(false);
     }
     for actor in &presence.actors {
-        match refuse_taken(transaction, settings, owner, actor, &presence.time) {
-            Ok(()) => {}
-            Err(outcome) if outcome.worst().is_some_and(|issue| issue.code == IssueType::Conflict) => return Ok(false),
-            Err(outcome) => return Err(outcome),
+        if !elsewhere(transaction, settings, owner, actor, &presence.time)?.is_empty() {
+            return Ok(false);
         }
     }
     Ok(true)
@@ -181,14 +184,16 @@ pub(super) fn of_schedule(transaction: &mut Transaction<'_>, slot: &Key) -> Resu
     Ok(actors)
 }
 
-/// Refuses a time at which the person is elsewhere. Several may see one practitioner in one slot, and nobody has two seats in it.
-fn refuse_taken(
+/// The other appointments that keep the person from being there at a time, and their times. Several may see one practitioner in one slot, and nobody
+/// has two seats in it.
+fn elsewhere(
     transaction: &mut Transaction<'_>,
     settings: &Settings,
     owner: &Key,
     actor: &Actor,
     time: &Time,
-) -> Result<(), Outcome> {
+) -> Result<Vec<(Key, Time)>, Outcome> {
+    let mut others = Vec::new();
     let mut seen: Vec<Key> = Vec::new();
     for day in time.days() {
         for taken in read(transaction, actor, day)? {
@@ -201,12 +206,12 @@ fn refuse_taken(
                 continue;
             }
             if let Some(other) = standing(transaction, &taken.owner, actor)?.filter(|other| other.overlaps(time)) {
-                return Err(refusal(transaction, actor, &taken.owner, &other)?);
+                others.push((taken.owner.clone(), other));
             }
             seen.push(taken.owner);
         }
     }
-    Ok(())
+    Ok(others)
 }
 
 /// The time of the person that an appointment takes, if it still does.

@@ -7,7 +7,7 @@ use super::order::Order;
 use super::refusal::Reason;
 
 /// Lets an order hold its plan while it is open, and give it back when it ends. An open order that came by import beside another one goes on
-/// without the claim.
+/// without the claim, and so does one by who may not know of the other: a refusal would tell that it is there. The plan's count bounds both.
 pub(super) fn follow(
     transaction: &mut Transaction<'_>,
     order: &Key,
@@ -23,8 +23,9 @@ pub(super) fn follow(
         transaction.release(name(plan));
     }
     let Some(plan) = &wanted else { return Ok(()) };
-    let is_others = holder(transaction, plan)?.is_some_and(|holder| holder != *order);
-    if is_others && (transaction.is_import() || held == wanted) {
+    if let Some(other) = holder(transaction, plan)?.filter(|holder| holder != order)
+        && (transaction.is_import() || held == wanted || !transaction.is_told(&other)?)
+    {
         return Ok(());
     }
     let refusal = Reason::Ordered.refuse(plan, "Task.focus");

@@ -1,8 +1,8 @@
 //! Sharing: what patients decide about their records, and what overrides it. What consents mean for access is the repository's.
 //!
 //! Invariants:
-//! - Nobody has two live proxy consents for one patient.
-//! - A patient has one consent for each policy and purpose of an opt-out; it changes, and is not written again.
+//! - Nobody has two live proxy consents for one patient, as far as who writes them may know.
+//! - A patient has one consent for each policy and purpose of an opt-out, as far as who writes it may know; it changes, and is not written again.
 
 mod agreement;
 mod apps;

@@ -12,8 +12,10 @@ const NAME_MAX: usize = 500;
 /// The names that a consent has, of those that one consent has at a time.
 type Names = fn(&mut Transaction<'_>, Agreement<'_>) -> Result<Vec<String>, Outcome>;
 
-/// Lets a consent hold the names that it is to have instead of those that it had; one that another has refuses the write for this reason. An
-/// import leaves it to who has it.
+/// Lets a consent hold the names that it is to have instead of those that it had; one that another has refuses the write for this reason.
+///
+/// The other keeps the name, and nothing is refused, where the write is an import, where the consent had the name before, and where the caller
+/// may not know of the other: a refusal would tell that it is there.
 pub(super) fn hold(
     transaction: &mut Transaction<'_>,
     planned: &Planned,
@@ -26,26 +28,29 @@ pub(super) fn hold(
         None => Ok(Vec::new()),
     });
     let (before, wanted) = (before?, wanted?);
-    for name in before.into_iter().filter(|name| !wanted.contains(name)) {
-        if holder(transaction, &name)?.as_deref() == Some(owner.as_str()) {
-            transaction.release(name.into_bytes());
+    for name in before.iter().filter(|name| !wanted.contains(name)) {
+        if holder(transaction, name)?.as_ref() == Some(owner) {
+            transaction.release(name.clone().into_bytes());
         }
     }
     for name in wanted {
         let is_import = transaction.is_import();
-        let mut held = holder(transaction, &name)?;
-        if let Some(other) = held.as_deref().filter(|other| *other != owner.as_str())
+        let mut held = holder(transaction, &name)?.filter(|held| held != owner);
+        if let Some(other) = &held
             && !has(transaction, other, &name, names)?
         {
             transaction.release(name.clone().into_bytes());
             held = None;
         }
         match held {
-            Some(other) if other != owner.as_str() && is_import => {}
-            Some(other) if other != owner.as_str() => return Err(reason.refuse(told(transaction, other)?, "Consent")),
-            _ if name.len() > NAME_MAX && is_import => {}
-            _ if name.len() > NAME_MAX => return Err(Reason::Name.refuse(name.len(), "Consent")),
-            _ => {
+            Some(_) if is_import || before.contains(&name) => {}
+            Some(other) if transaction.is_told(&other)? => {
+                return Err(reason.refuse(told(transaction, other)?, "Consent"));
+            }
+            Some(_) => {}
+            None if name.len() > NAME_MAX && is_import => {}
+            None if name.len() > NAME_MAX => return Err(Reason::Name.refuse(name.len(), "Consent")),
+            None => {
                 let refusal = reason.refuse("another", "Consent");
                 transaction.claim(name.into_bytes(), owner.as_str().as_bytes().to_vec(), refusal)?;
             }
@@ -55,22 +60,21 @@ pub(super) fn hold(
 }
 
 /// Whether another consent still has a name: people get other NHS numbers, and what they had is somebody else's.
-fn has(transaction: &mut Transaction<'_>, other: &str, name: &str, names: Names) -> Result<bool, Outcome> {
-    let Some(other) = Key::parse(other) else { return Ok(false) };
-    let Some(content) = transaction.read(&other)? else { return Ok(false) };
+fn has(transaction: &mut Transaction<'_>, other: &Key, name: &str, names: Names) -> Result<bool, Outcome> {
+    let Some(content) = transaction.read(other)? else { return Ok(false) };
     Ok(names(transaction, Agreement::new(&content))?.iter().any(|one| one == name))
 }
 
-/// Another consent, for who may know it.
-fn told(transaction: &Transaction<'_>, other: String) -> Result<String, Outcome> {
-    let may_know = Key::parse(&other).map_or(Ok(false), |key| transaction.may_read(&key))?;
-    Ok(if may_know { other } else { "another".to_owned() })
+/// Another consent, for who may read it.
+fn told(transaction: &Transaction<'_>, other: Key) -> Result<String, Outcome> {
+    Ok(if transaction.may_read(&other)? { other.to_string() } else { "another".to_owned() })
 }
 
-fn holder(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<String>, Outcome> {
+/// The consent that has a name.
+fn holder(transaction: &mut Transaction<'_>, name: &str) -> Result<Option<Key>, Outcome> {
     if name.len() > NAME_MAX {
         return Ok(None);
     }
     let held = transaction.claimed(name.as_bytes())?;
-    Ok(held.map(|held| String::from_utf8_lossy(&held).into_owned()))
+    Ok(held.and_then(|held| Key::parse(std::str::from_utf8(&held).ok()?)))
 }

@@ -21,7 +21,8 @@ const LOOKS_MAX: usize = 50;
 const TAKES_PLACE: [&str; 5] = ["booked", "checked-in", "arrived", "fulfilled", "noshow"];
 
 /// An appointment with a service that needs triage names in `supportingInformation` a GuidanceResponse about its patient, which ended with
-/// success, not too long ago, and by which no other appointment was booked. `basedOn` and `reasonReference` cannot name one in R4.
+/// success, not too long ago, and by which no other appointment was booked that the caller may know of. `basedOn` and `reasonReference` cannot
+/// name one in R4.
 ///
 /// What was booked once is not asked again, unless it moves to other slots. An import, and what the record keeper tells of bookings made
 /// elsewhere, is not asked either.
@@ -58,6 +59,9 @@ impl Rule for Guided {
             transaction.release(place.clone());
         }
         let Some(key) = used else { return Ok(()) };
+        if holder(transaction, &key)?.is_some_and(|holder| holder != planned.key) {
+            return Ok(());
+        }
         let refusal = Reason::UsedBefore.refuse(&key, SUPPORTING);
         transaction.claim(name(&key), planned.key.as_str().as_bytes().to_vec(), refusal)?;
         transaction.exchange(place, Some(name(&key)))
@@ -103,7 +107,9 @@ impl Guided {
         if !root.get("status").is_some_and(|status| status.is_str("success")) {
             return Ok(Some(Reason::NotFinished));
         }
-        if holder(transaction, &name(key))?.is_some_and(|holder| holder != owner.as_str()) {
+        if let Some(other) = holder(transaction, key)?.filter(|holder| holder != owner)
+            && transaction.is_told(&other)?
+        {
             return Ok(Some(Reason::UsedBefore));
         }
         let now = Instant::from_millis(transaction.now());
@@ -194,6 +200,8 @@ fn place(appointment: &Key) -> Vec<u8> {
     format!("triage/of/{}", appointment.id()).into_bytes()
 }
 
-fn holder(transaction: &mut Transaction<'_>, name: &[u8]) -> Result<Option<String>, Outcome> {
-    Ok(transaction.claimed(name)?.map(|held| String::from_utf8_lossy(&held).into_owned()))
+/// The appointment that was booked by a triage.
+fn holder(transaction: &mut Transaction<'_>, guidance: &Key) -> Result<Option<Key>, Outcome> {
+    let held = transaction.claimed(&name(guidance))?;
+    Ok(held.and_then(|held| Key::parse(std::str::from_utf8(&held).ok()?)))
 }
