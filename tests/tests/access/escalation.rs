@@ -135,3 +135,28 @@ fn no_app_takes_back_what_narrows_apps() {
     assert_eq!(status("whole", "active"), 403);
     assert_eq!(delete("whole"), 204);
 }
+
+/// A permit is also what an organization is shown no more than: ending it is not for whom it narrows.
+#[test]
+fn nobody_ends_what_narrows_itself() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    let system = guarded.hold(&Holder { organization: "Organization/app1", ..holder("system") });
+    let app = guarded.hold(&app());
+    let class = |name: &str| json!({ "system": "http://hl7.org/fhir/resource-types", "code": name });
+    let few = ["Patient", "AllergyIntolerance", "Consent"].map(class);
+    let narrow = |actor: Value| json!({ "type": "permit", "actor": actor, "class": few });
+    keeper.send("PUT /Consent/narrow", consent("narrow", narrow(to("Organization/app1")))).expect(201);
+    keeper.send("PUT /Consent/share-app", consent("share-app", narrow(to("Organization/app1")))).expect(200);
+    system.get("/AllergyIntolerance/all1").expect(200);
+    for caller in [&system, &app] {
+        let patch = r#"[{"op":"replace","path":"/status","value":"inactive"}]"#;
+        let call = caller.call("PATCH /Consent/narrow").body("application/json-patch+json", patch);
+        let told = call.send().expect(403).text;
+        assert!(told.contains("without it that may be more"), "{told}");
+        caller.call("DELETE /Consent/narrow").send().expect(403);
+    }
+    system.get("/Condition/copd1").expect(404);
+    keeper.send("PUT /Consent/other", consent("other", narrow(to("Organization/gp1")))).expect(201);
+    app.call("DELETE /Consent/other").send().expect(204);
+}

@@ -13,7 +13,8 @@ const DECIDING: [&str; 7] =
     ["status", "scope", "patient", "policyRule", "provision", "modifierExtension", "implicitRules"];
 
 /// Apps and systems neither permit anything to themselves, nor lift what is denied to them or to an app, nor change what a patient permits:
-/// what they have they get where people sign in, and what is permitted they only end. The practice and the record keeper do all of it.
+/// what they have they get where people sign in, and what is permitted they only end. What is permitted to themselves they do not even end, for
+/// where no permit counts they may be shown more. The practice and the record keeper do all of it.
 #[derive(Debug)]
 pub(crate) struct Apps;
 
@@ -34,8 +35,12 @@ impl Rule for Apps {
         }
         let asker = Asker::new(requester, transaction);
         let denies_app = |said: &Said<'_>| !said.permits && asker.is_denied(said);
-        if before.is_some_and(|it| is(it, "active") && said(it).iter().any(denies_app)) {
+        let was_active = before.filter(|before| is(before, "active")).map(said).unwrap_or_default();
+        if was_active.iter().any(denies_app) {
             return Err(Reason::Lifted.refuse(&planned.key, "Consent.provision"));
+        }
+        if was_active.iter().any(|said| said.permits && asker.is_meant(said)) {
+            return Err(Reason::Narrowing.refuse(&planned.key, "Consent.status"));
         }
         let Some(after) = after.filter(|after| is(after, "active")) else { return Ok(()) };
         let was_agreed = |before: &Document| !is(before, "draft") && !is(before, "proposed");
@@ -144,6 +149,12 @@ impl<'a> Asker<'a> {
             Some(Name::Key(key)) => !is_person(key) || self.is_own(&Name::Key(key.clone())),
             Some(Name::Identifier { .. }) | None => true,
         })
+    }
+
+    /// Whether a permit is what this system or organization sees by.
+    fn is_meant(&self, permit: &Said<'_>) -> bool {
+        let Some(actors) = &permit.actors else { return self.is_system };
+        actors.iter().flat_map(|actor| self.named(*actor)).flatten().any(|name| self.is_own(&name))
     }
 
     fn is_own(&self, name: &Name) -> bool {

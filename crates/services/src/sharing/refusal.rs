@@ -21,6 +21,7 @@ pub(super) enum Reason {
     Performers,
     Lifted,
     Permitted,
+    Narrowing,
     OwnPermit,
     Name,
     Identity,
@@ -78,6 +79,11 @@ impl Reason {
                 Forbidden,
                 "ACCESS_DENIED",
                 "{} says what the patient permits: an app ends it by status `inactive`, and changes nothing else",
+            ),
+            Reason::Narrowing => (
+                Forbidden,
+                "ACCESS_DENIED",
+                "{} says what is shared with who asks, and without it that may be more: the patient ends it on the page of apps, or the practice",
             ),
             Reason::OwnPermit => (
                 Forbidden,
