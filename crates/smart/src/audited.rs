@@ -53,6 +53,7 @@ impl PersonEvents for Audited {
                 (client.as_str(), patient.as_deref(), &consents[..])
             }
             PersonAct::Withdrawn { client, patient, .. } => (client.as_str(), patient.as_deref(), &[][..]),
+            PersonAct::DecisionEnded { consent } => ("", None, std::slice::from_ref(consent)),
             PersonAct::Refused { client } | PersonAct::RequestRefused { client, .. } => {
                 (client.as_str(), None, &[][..])
             }
@@ -96,7 +97,7 @@ fn told(act: &PersonAct) -> (Act, Ending, &'static str) {
         PersonAct::Granted { .. } => (Act::Authorize, Ending::Success, ""),
         PersonAct::Refused { .. } => (Act::Authorize, Ending::Refused, "access_denied"),
         PersonAct::RequestRefused { error, .. } => (Act::Authenticate, Ending::Refused, error),
-        PersonAct::Withdrawn { .. } => (Act::Revoke, Ending::Success, ""),
+        PersonAct::Withdrawn { .. } | PersonAct::DecisionEnded { .. } => (Act::Revoke, Ending::Success, ""),
     }
 }
 

@@ -50,6 +50,10 @@ pub enum PersonAct {
         grant: String,
         patient: Option<String>,
     },
+    /// A patient ended a consent of their own.
+    DecisionEnded {
+        consent: String,
+    },
 }
 
 /// Takes what the audit keeps.

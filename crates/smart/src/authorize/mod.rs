@@ -28,6 +28,7 @@ use crate::{Client, Clients};
 
 pub(crate) use grants::{Granted, is_same, lasting};
 pub use launch::Launch;
+pub(crate) use sharing::grant_system;
 
 pub(crate) use words::words;
 

@@ -110,7 +110,7 @@ fn own_identifier(client: &Client, issuer: &str) -> String {
 }
 
 /// The system of the identifiers that name the grant which a Consent was written for.
-fn grant_system(issuer: &str) -> String {
+pub(crate) fn grant_system(issuer: &str) -> String {
     format!("{issuer}/grants")
 }
 

@@ -1,5 +1,7 @@
 //! The management endpoint, <https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html#metadata>: people see which apps may use which record, and
-//! stop them. A patient sees all of their record, whoever allowed it; everybody sees what they allowed themselves.
+//! stop them. A patient sees all of their record, whoever allowed it, and what else they decided; everybody sees what they allowed themselves.
+
+mod decisions;
 
 use std::collections::BTreeMap;
 
@@ -31,9 +33,13 @@ impl Visit<'_> {
         }
     }
 
-    /// `POST /auth/manage`: stops an app, with all that reads as one with the grant that is named.
+    /// `POST /auth/manage`: stops an app, with all that reads as one with the grant that is named, or ends a consent.
     pub(crate) fn withdraw(&self) -> Result<Reply, Stop> {
         let person = self.check_signed_in_form()?;
+        if !self.field("consent").is_empty() {
+            let ended = self.end_decision(&person, self.field("consent"))?;
+            return Ok(self.manage(&person, ended.map(|title| format!("This counts no more: {title}.")))?);
+        }
         let grants = self.visible(&person)?;
         let Some(named) = grants.iter().find(|grant| grant.id == self.field("grant")) else {
             return Ok(self.manage(&person, None)?);
@@ -86,7 +92,8 @@ impl Visit<'_> {
         for grants in together.values().take(ENTRIES_MAX) {
             entries.extend(self.entry(person, grants)?);
         }
-        let view = ManageView { frame: self.frame(Some(person)), done, entries, is_cut };
+        let decisions = self.decisions(person)?;
+        let view = ManageView { frame: self.frame(Some(person)), done, entries, is_cut, decisions };
         Ok(self.page(200, &view, &[]))
     }
 

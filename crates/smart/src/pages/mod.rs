@@ -24,8 +24,8 @@ use crate::server::split_origin;
 
 pub(crate) use reply::{redirect, target_source};
 pub(crate) use view::{
-    AppView, ChoiceView, ConsentView, EntryView, Frame, GroupView, Link, ManageView, MessageView, PatientView,
-    PeriodView, Problem, SearchView, SignInView,
+    AppView, ChoiceView, ConsentView, DecisionView, EntryView, Frame, GroupView, Link, ManageView, MessageView,
+    PatientView, PeriodView, Problem, SearchView, SignInView,
 };
 pub(crate) use visit::{SignedIn, Visit, first};
 

@@ -137,6 +137,18 @@ pub(crate) struct ManageView {
     pub(crate) entries: Vec<EntryView>,
     /// Whether there are more.
     pub(crate) is_cut: bool,
+    pub(crate) decisions: Vec<DecisionView>,
+}
+
+/// What a patient decided.
+pub(crate) struct DecisionView {
+    pub(crate) title: String,
+    pub(crate) what: String,
+    pub(crate) purposes: Option<String>,
+    pub(crate) since: Option<String>,
+    pub(crate) until: String,
+    /// The id of the Consent.
+    pub(crate) consent: String,
 }
 
 /// An app that may see a record.

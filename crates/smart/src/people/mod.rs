@@ -17,7 +17,7 @@ use crate::secret::Random;
 
 pub(crate) use attempts::{Attempts, Failures};
 pub(crate) use ceiling::{ceiling, is_proven};
-pub(crate) use known::{NHS_NUMBER, Record, day_in_words, end_of, local, start_of, string};
+pub(crate) use known::{NHS_NUMBER, Record, date_in_words, day_in_words, end_of, local, start_of, string};
 pub(crate) use password::Hasher;
 pub use password::{PASSWORD_BYTES_MAX, PASSWORD_CHARACTERS_MIN, hash_password};
 

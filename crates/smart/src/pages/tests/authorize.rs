@@ -50,7 +50,8 @@ fn refuses_as_oauth_says() {
     house.add_client(Client { grant_types: vec!["client_credentials".to_owned()], ..client("system") });
     let mut joan = house.signed_in("joan");
     let long = "n".repeat(2_049);
-    let cases: [(&[(&str, &str)], &str); 27] = [
+    let wide = "patient/Observation.rs ".repeat(400);
+    let cases: [(&[(&str, &str)], &str); 28] = [
         (&[("response_type", "")], "invalid_request"),
         (&[("response_type", "token")], "unsupported_response_type"),
         (&[("response_type", "code id_token")], "unsupported_response_type"),
@@ -73,6 +74,7 @@ fn refuses_as_oauth_says() {
         (&[("scope", "system/*.rs")], "invalid_scope"),
         (&[("scope", "unheard of")], "invalid_scope"),
         (&[("scope", "user/Observation.rs")], "invalid_scope"),
+        (&[("scope", &wide)], "invalid_scope"),
         (&[("prompt", "none login")], "invalid_request"),
         (&[("prompt", "sometimes")], "invalid_request"),
         (&[("max_age", "-1")], "invalid_request"),

@@ -145,3 +145,82 @@ fn grants_whose_tokens_are_over_are_cleared() {
     assert_eq!(house.repository.vault().list("granted/account/", None, 9).expect("a list").len(), 2);
     assert_eq!(house.read("Consent/new-1")["status"], "active");
 }
+
+/// A Consent of p1's that denies something to an organization, which no app lifts.
+fn dissent(id: &str, performer: &str) -> String {
+    serde_json::json!({
+        "resourceType": "Consent", "id": id, "status": "active",
+        "scope": { "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy" }] },
+        "category": [{ "coding": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "INFA" }] }],
+        "patient": { "reference": "Patient/p1" }, "dateTime": "2027-02-01T10:00:00Z", "performer": [{ "reference": performer }],
+        "policy": [{ "uri": "http://example.org/policy" }],
+        "provision": { "type": "deny", "actor": [{ "role": { "coding": [{ "code": "IRCP" }] }, "reference": { "reference": "Organization/gp1", "display": "<b>nobody</b>" } }],
+            "purpose": [{ "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "TREAT" }] }
+    })
+    .to_string()
+}
+
+/// Ends a consent from the page of whoever is signed in; what the page says was done.
+fn end(house: &House, name: &str, consent: &str) -> bool {
+    let mut browser = house.signed_in(name);
+    let page = browser.get("/auth/manage");
+    let csrf = page.form("/auth/sign-out").into_iter().find(|(name, _)| name == "csrf").expect("a token");
+    let form = vec![csrf, ("consent".to_owned(), consent.to_owned())];
+    let reply = browser.post("/auth/manage", form, Some("https://ehr.example"));
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.text().contains("This counts no more")
+}
+
+#[test]
+fn patients_see_and_end_what_they_decided() {
+    let house = House::new();
+    house.hold(&dissent("own", "Patient/p1"));
+    house.hold(&dissent("of-practice", "Practitioner/dr1"));
+    let page = house.signed_in("joan").get("/auth/manage").text();
+    for text in [
+        "Not shared with Millbrook Surgery</h2>",
+        "<dd>Your care</dd>",
+        "Shared with Breath Well App Ltd</h2>",
+        "with exceptions",
+        "31 December 2027",
+        "Shared with somebody who acts for you (spouse)</h2>",
+        "Not shared with others</h2>",
+        "<dd>Research and planning</dd>",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("nobody") && page.matches("Not shared with Millbrook Surgery</h2>").count() == 1, "{page}");
+    for name in ["peter", "omar", "ada"] {
+        assert!(!house.signed_in(name).get("/auth/manage").text().contains("decided"), "{name}");
+        assert!(!end(&house, name, "own"), "{name}");
+    }
+    for consent in ["of-practice", "organ", "none", "../own", "own?"] {
+        assert!(!end(&house, "joan", consent), "{consent}");
+    }
+    house.told();
+    for consent in ["own", "share-app", "share-husband", "ndop"] {
+        assert!(end(&house, "joan", consent), "{consent}");
+        let consent = format!("Consent/{consent}");
+        assert_eq!(house.read(&consent)["status"], "inactive", "{consent}");
+        assert!(house.told().contains(&PersonAct::DecisionEnded { consent }));
+    }
+    let reason = &house.read("Consent/share-husband")["extension"][0]["valueCodeableConcept"]["coding"][0]["code"];
+    assert_eq!(reason, "ROLE_DEACTIVATED_PATIENT_REQUEST");
+    for consent in ["of-practice", "organ"] {
+        assert_eq!(house.read(&format!("Consent/{consent}"))["status"], "active", "{consent}");
+    }
+    assert!(!house.signed_in("joan").get("/auth/manage").text().contains("decided"));
+}
+
+/// Nor does anybody end them who is not proven to be the patient.
+#[test]
+fn decisions_are_for_who_is_proven_to_be_the_patient() {
+    let house = House::new();
+    let people = People::new(house.repository.vault());
+    people
+        .change("joan", &crate::system_random(), |account| account.vot = Some("P5.Cp.Cd".to_owned()))
+        .expect("changed");
+    assert!(!house.signed_in("joan").get("/auth/manage").text().contains("decided"));
+    assert!(!end(&house, "joan", "ndop"));
+    assert_eq!(house.read("Consent/ndop")["status"], "active");
+}
