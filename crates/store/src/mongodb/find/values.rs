@@ -27,11 +27,7 @@ pub(super) fn rows_of(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option
         Filter::Any(filters) => filters.as_slice(),
         filter => std::slice::from_ref(filter),
     };
-    let range = |filter| match filter {
-        &Filter::Match(ref wanted) => Some(wanted),
-        _ => None,
-    };
-    let Some(matches) = alternatives.iter().map(range).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    let Some(matches) = alternatives.iter().map(matching).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let matches = matches.into_iter().filter(|wanted| reader.known.may_have(wanted.index));
     let (single, ranges): (Vec<_>, Vec<_>) = matches.partition(|wanted| wanted.range.one_value().is_some());
     if ranges.is_empty() || ranges.len() > RANGES_MAX {
@@ -47,6 +43,13 @@ pub(super) fn rows_of(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option
     let fitting = values.filter(|(_, value, wanted)| wanted.accepts(value));
     texts.extend(fitting.map(|(index, value, _)| text::of_row(index, value)));
     Ok(Some(texts))
+}
+
+fn matching(filter: &Filter) -> Option<&Match> {
+    match filter {
+        Filter::Match(wanted) => Some(wanted),
+        _ => None,
+    }
 }
 
 /// The values of rows in a range, whether or not they pass the test; `None` when there are more than [`VALUES_MAX`].
