@@ -7,6 +7,7 @@ mod load;
 mod news;
 mod node;
 mod races;
+mod rights;
 mod system;
 mod takeover;
 

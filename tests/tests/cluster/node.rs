@@ -59,13 +59,18 @@ impl Node {
             Some((running, Client::new(&format!("http://{address}/fhir"))))
         };
         let Some((running, client)) = (0..TRIES).find_map(start) else {
-            panic!("the server does not start: {}", log(directory.path()));
+            panic!("the server does not start: {}", log(directory.path(), LOG_LINES));
         };
         Node { url: url.to_owned(), arguments, directory, running: Mutex::new(Some(running)), client }
     }
 
     pub(super) fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// All that it has written to its log.
+    pub(super) fn log(&self) -> String {
+        log(self.directory.path(), usize::MAX)
     }
 
     /// Kills it with SIGKILL, and waits until it is gone.
@@ -115,14 +120,14 @@ impl Drop for Running {
 impl Drop for Node {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the log of {}:\n{}", self.client.base_url(), log(self.directory.path()));
+            eprintln!("the log of {}:\n{}", self.client.base_url(), log(self.directory.path(), LOG_LINES));
         }
     }
 }
 
-/// The end of a server's log.
-fn log(directory: &Path) -> String {
+/// So many lines from the end of a server's log.
+fn log(directory: &Path, most: usize) -> String {
     let log = std::fs::read_to_string(directory.join("log")).unwrap_or_default();
     let lines: Vec<_> = log.lines().collect();
-    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+    lines[lines.len().saturating_sub(most)..].join("\n")
 }

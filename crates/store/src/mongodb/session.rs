@@ -110,7 +110,7 @@ impl Standing {
 mod tests {
     use super::*;
     use crate::mongodb::connection::PATIENCE;
-    use crate::testing::Mongod;
+    use crate::testing::{Mongod, ReplicaSet};
 
     /// Writes one more document in the session's transaction.
     fn go_on(connection: &Connection, session: &mut ClientSession) {
@@ -122,7 +122,15 @@ mod tests {
     fn ends_what_stands_still_and_nothing_else() {
         let Some(mongod) = Mongod::shared() else { return };
         let url = mongod.new_database();
-        let connection = Connection::open(&url, PATIENCE).unwrap();
+        ends_what_stands_still(&url);
+        mongod.drop_database(&url);
+        // All that a user needs for it is the role `readWrite` on the database.
+        let Some((_guarded, url)) = ReplicaSet::guarded() else { return };
+        ends_what_stands_still(&url);
+    }
+
+    fn ends_what_stands_still(url: &str) {
+        let connection = Connection::open(url, PATIENCE).unwrap();
         connection.wait(async { connection.database().create_collection("others").await }).unwrap();
         let begin = |mut session: ClientSession| {
             connection.wait(async { session.start_transaction().await }).unwrap();
@@ -147,6 +155,5 @@ mod tests {
         assert!(commit(&mut still).is_err());
         commit(&mut going).unwrap();
         commit(&mut other).unwrap();
-        mongod.drop_database(&url);
     }
 }

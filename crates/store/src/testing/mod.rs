@@ -19,7 +19,7 @@ mod words;
 
 pub use self::compare::find_alike;
 #[cfg(feature = "mongodb")]
-pub use self::mongod::{Mongod, ReplicaSet};
+pub use self::mongod::{Mongod, PASSWORD, ReplicaSet};
 pub use self::random::Random;
 pub use self::support::TestClock;
 

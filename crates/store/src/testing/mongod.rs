@@ -1,8 +1,10 @@
 //! MongoDB servers for tests, on this machine, for as long as the process lives: one for all tests, or a replica set of one's own whose members
 //! can be killed.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write as _};
 use std::net::TcpListener;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +21,9 @@ use mongodb::error::Result as DriverResult;
 const PROGRAM: &str = "FLINT_MONGOD";
 
 const REPLICA_SET: &str = "tests";
+
+/// Of the users of a server that wants one. A URL says it in percent encoding.
+pub const PASSWORD: &str = "se$cret";
 
 /// How often a port is tried: another process may take a free one before the server does.
 const TRIES: usize = 5;
@@ -88,15 +93,16 @@ impl Mongod {
 
     /// A server that is no replica set; `None` like [`Mongod::shared`].
     pub fn stand_alone() -> Option<Mongod> {
-        Some(Mongod::start(Path::new(&std::env::var_os(PROGRAM)?), &[]))
+        Some(Mongod::start(Path::new(&std::env::var_os(PROGRAM)?), &[], false))
     }
 
-    fn start(program: &Path, arguments: &[&str]) -> Mongod {
-        let start = |_| Mongod::try_start(program, arguments).expect("a program and a directory for it");
+    /// `is_guarded` says that it lets nobody in without a name and a password.
+    fn start(program: &Path, arguments: &[&str], is_guarded: bool) -> Mongod {
+        let start = |_| Mongod::try_start(program, arguments, is_guarded).expect("a program and a directory for it");
         (0..TRIES).find_map(start).expect("a server that does not end as soon as it is started")
     }
 
-    fn try_start(program: &Path, arguments: &[&str]) -> io::Result<Option<Mongod>> {
+    fn try_start(program: &Path, arguments: &[&str], is_guarded: bool) -> io::Result<Option<Mongod>> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let directory = std::env::temp_dir().join(format!("flint-mongod-{}-{port}", std::process::id()));
         std::fs::create_dir(&directory)?;
@@ -106,6 +112,11 @@ impl Mongod {
         command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--nounixsocket"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        if is_guarded {
+            let key = directory.join("key");
+            File::options().write(true).create_new(true).mode(0o600).open(&key)?.write_all(b"onlyForTests")?;
+            command.arg("--keyFile").arg(key);
+        }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let (Some(orders), Some(log)) = (child.stdin.take(), child.stdout.take()) else { return Ok(None) };
         let (say, said) = channel();
@@ -201,10 +212,40 @@ impl ReplicaSet {
             println!("{PROGRAM} is not set: skipped");
             return None;
         };
-        let start = |_| Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET]);
+        let start = |_| Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET], false);
         let set = ReplicaSet { members: (0..members).map(start).collect() };
         set.initiate().expect("servers that work");
         Some(set)
+    }
+
+    /// One server that lets in whoever has a name and a password, and the URL of a database by which a user comes in who has the role `readWrite`
+    /// there and no other; `None` like [`ReplicaSet::start`].
+    pub fn guarded() -> Option<(ReplicaSet, String)> {
+        let program = std::env::var_os(PROGRAM)?;
+        let member = Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET], true);
+        let set = ReplicaSet { members: vec![member] };
+        set.initiate().expect("servers that work");
+        let host = set.members[0].host();
+        let user = |name: &str, role: &str, database: &str| {
+            doc! { "createUser": name, "pwd": PASSWORD, "roles": [{ "role": role, "db": database }] }
+        };
+        let url = move |name: &str, database: &str| {
+            let password = PASSWORD.replace('$', "%24");
+            format!("mongodb://{name}:{password}@{host}/{database}?replicaSet={REPLICA_SET}&authSource=admin")
+        };
+        let (anybody, administrator) = (set.database("admin"), url("administrator", "admin"));
+        let made = on_driver(async move {
+            // Until there is a user, whoever is on this machine may make one.
+            for (url, user) in [
+                (anybody, user("administrator", "root", "admin")),
+                (administrator, user("flint", "readWrite", "store")),
+            ] {
+                Client::with_uri_str(url).await?.database("admin").run_command(user).await?;
+            }
+            Ok(())
+        });
+        made.expect("servers that work");
+        Some((set, url("flint", "store")))
     }
 
     /// One of them.

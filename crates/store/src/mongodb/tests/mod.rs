@@ -3,6 +3,7 @@
 mod costs;
 mod finds;
 mod opening;
+mod rights;
 mod sharding;
 mod sharing;
 mod trouble;
