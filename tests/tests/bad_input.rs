@@ -1,4 +1,5 @@
 use flint_tests::Flint;
+use serde_json::json;
 
 #[test]
 fn reads_gzip_only() {
@@ -82,4 +83,40 @@ fn survives_a_panic() {
     flint.get("/Patient").expect(200).facts(&[("/total", "0")]);
     let ann = r#"{"resourceType":"Patient","id":"ann"}"#;
     flint.call("PUT /Patient/ann").body("application/json", ann).send().expect(201);
+}
+
+/// What a database may take for its own language is text like any other.
+#[test]
+fn keeps_and_finds_the_signs_of_query_languages() {
+    let flint = Flint::start();
+    let signs =
+        ["$ne", "$where", "$", "a.b", ".", "{\"$gt\":\"\"}", "[$regex]", ".*", "\\", "%", "';drop", "\u{e4}\u{100}"];
+    let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for (at, sign) in signs.iter().enumerate() {
+        let escaped =
+            ["\\", "$", "|", ","].iter().fold((*sign).to_owned(), |text, it| text.replace(it, &format!("\\{it}")));
+        let key = format!("Patient/p.{at}");
+        let patient = json!({"resourceType": "Patient", "id": format!("p.{at}"), "name": [{"family": sign}],
+            "identifier": [{"system": sign, "value": sign}]});
+        flint.call(&format!("PUT /{key}")).header("Idempotency-Key", &encoded(sign)).json(&patient).send().expect(201);
+        assert_eq!(flint.get(&format!("/{key}")).expect(200).pointer("/name/0/family"), *sign);
+        let value = encoded(&escaped);
+        for query in
+            [format!("identifier={value}%7C{value}"), format!("identifier={value}"), format!("family:exact={value}")]
+        {
+            assert_eq!(flint.get(&format!("/Patient?{query}")).expect(200).keys("match"), [key.as_str()], "{query}");
+        }
+    }
+    // A member of a resource has no such name, and no text has such a character.
+    for member in ["$set", "a.b", "$", ""] {
+        flint.send("POST /Basic", json!({"resourceType": "Basic", "code": {"text": "x"}, member: "x"})).expect(422);
+    }
+    flint.send("POST /Basic", json!({"resourceType": "Basic", "code": {"text": "a\u{0}b"}})).expect(422);
+    for query in ["identifier=a%00", "identifier=%00%7C%00", "family=a%00b", "_id=$ne", "_id=a%00"] {
+        flint.get(&format!("/Patient?{query}")).expect(200).facts(&[("/total", "0")]);
+    }
+    flint.get("/Patient?family=%00").expect(400);
+    for id in ["$where", "a%00", "%24ne"] {
+        flint.get(&format!("/Patient/{id}")).expect(404);
+    }
 }

@@ -182,3 +182,29 @@ fn refuses_what_is_no_batch() {
     }
     flint.send("POST /", bundle("transaction", &[])).expect(200).facts(&[("/entry", "-")]);
 }
+
+/// Many changes are one like few are.
+#[test]
+fn takes_thousands_of_entries_or_none() {
+    const ENTRIES: usize = 5_000;
+    let flint = Flint::start();
+    let mut entries: Vec<_> = (0..ENTRIES)
+        .map(|at| {
+            let code = json!({"coding": [{"system": "urn:x", "code": format!("c{}", at % 10)}]});
+            entry(&format!("PUT Basic/b{at}"), json!({"resourceType": "Basic", "id": format!("b{at}"), "code": code}))
+        })
+        .collect();
+    let taken = bundle("transaction", &entries);
+    entries.push(json!({"request": {"method": "DELETE", "url": "Basic?code=urn:x|c1&_id=none&none=none"}}));
+    flint.send("POST /", bundle("transaction", &entries)).expect(400);
+    flint.get("/Basic/_history?_count=0").expect(200).facts(&[("/total", "0")]);
+    let status = format!("/entry/{}/response/status", ENTRIES - 1);
+    flint.send("POST /", taken.clone()).expect(200).facts(&[(&status, "201*")]);
+    flint.get("/Basic?code=urn:x|c1&_summary=count").expect(200).facts(&[("/total", &(ENTRIES / 10).to_string())]);
+    // The same again, now as updates that change nothing, and one that fails when all others are done: what it rests on has another version.
+    entries.truncate(ENTRIES);
+    entries.push(json!({"request": {"method": "DELETE", "url": "Basic/b0", "ifMatch": "W/\"7\""}}));
+    entries.remove(0);
+    flint.send("POST /", bundle("transaction", &entries)).expect(412);
+    flint.get("/Basic/_history?_count=0").expect(200).facts(&[("/total", &ENTRIES.to_string())]);
+}
