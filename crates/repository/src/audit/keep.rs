@@ -16,6 +16,9 @@ const WAITING_MAX: usize = 16 << 20;
 /// How many accounts one frame of the journal holds at most.
 const FRAME_MAX: usize = 512;
 
+/// And how many bytes of them, unless it is a single one: the journal has room for some such frames.
+const FRAME_BYTES: usize = 1 << 20;
+
 /// How long accounts that are fewer than the last time wait for the next one: readers who were answered together come back one after
 /// another. They wait no longer than the last flush took.
 const GATHER: Duration = Duration::from_micros(300);
@@ -115,16 +118,21 @@ impl Core {
     }
 
     fn append(&self, journal: &mut Journal, accounts: Vec<Vec<u8>>) -> Result<(), Outcome> {
-        let mut accounts = accounts.into_iter();
-        loop {
-            let frame: Vec<_> = accounts.by_ref().take(FRAME_MAX).collect();
-            if frame.is_empty() {
-                return Ok(());
+        let mut accounts = accounts.into_iter().peekable();
+        while let Some(first) = accounts.next() {
+            let mut bytes = first.len();
+            let mut frame = vec![first];
+            while frame.len() < FRAME_MAX
+                && let Some(next) = accounts.next_if(|next| bytes + next.len() <= FRAME_BYTES)
+            {
+                bytes += next.len();
+                frame.push(next);
             }
             let mark = self.append_frame(journal, &frame)?;
             lock(&self.waiting).add(mark, frame);
             self.chain_due.notify_one();
         }
+        Ok(())
     }
 
     /// Writes a frame, behind the others, or at the start where all of them are chained. Waits for that where there is no room.
@@ -134,7 +142,8 @@ impl Core {
             if waiting.fails || waiting.ended {
                 return Err(unkept());
             }
-            if waiting.is_chained() {
+            let is_empty = waiting.is_chained();
+            if is_empty {
                 journal.restart();
             }
             drop(waiting);
@@ -144,6 +153,10 @@ impl Core {
             })?;
             if let Some(mark) = kept {
                 return Ok(mark);
+            }
+            if is_empty {
+                tracing::error!("an account is too large for the journal of the audit");
+                return Err(unkept());
             }
             waiting = lock(&self.waiting);
             if waiting.is_chained() {

@@ -157,13 +157,32 @@ fn chains_more_than_one_block_takes() {
     assert_eq!(chained(&house).last().map(String::as_str), Some("Basic/last"));
 }
 
+/// As much as an account says of two patients.
+fn two_at_length() -> [Subject; 2] {
+    let long = format!("Basic/{}", "x".repeat(60));
+    ["ann", "bob"].map(|name| about(Some(&format!("Patient/{name}")), &[(long.as_str(), 1); DATA_MAX]))
+}
+
+/// Together they are more than the journal has room for.
+#[test]
+fn keeps_many_long_accounts_at_once() {
+    let house = House::without_maker();
+    let (requester, subjects) = (staff(), two_at_length());
+    house.repository.ledger().append(&vec![account(Act::Read, &requester, &subjects); 1000]).wait().expect("kept");
+    house.repository.ledger().flush().expect("chained");
+    let report = house.verified(None);
+    assert_eq!((report.records, report.pending, report.damage), (2_000, 0, None));
+    // One alone that is larger than all of it.
+    let all: Vec<_> = (0..200).flat_map(|_| two_at_length()).flat_map(|one| std::iter::repeat_n(one, 5)).collect();
+    assert!(house.repository.ledger().append(&[account(Act::Read, &requester, &all)]).wait().is_err());
+    assert_eq!(house.verified(None).records, 2_000);
+}
+
 /// A store may hold no value of more than 16 MB.
 #[test]
 fn makes_no_block_of_too_many_bytes() {
     let house = House::without_maker();
-    let long = format!("Basic/{}", "x".repeat(60));
-    let subjects = ["ann", "bob"].map(|name| about(Some(&format!("Patient/{name}")), &[(long.as_str(), 1); DATA_MAX]));
-    let (requester, query) = (staff(), "x".repeat(QUERY_MAX));
+    let (requester, subjects, query) = (staff(), two_at_length(), "x".repeat(QUERY_MAX));
     let accounts = vec![Account { query: &query, ..account(Act::Update, &requester, &subjects) }; 1000];
     house.write(house.repository.ledger().writes(&accounts));
     house.repository.ledger().wake();
