@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use scale::Scale;
-use workload::{access, booking, search};
+use workload::{access, booking, mongodb, search};
 
 /// Measures Flint beside the limits of this machine.
 #[derive(Parser)]
@@ -107,6 +107,24 @@ enum Command {
         #[arg(long)]
         stores: Option<PathBuf>,
     },
+    /// A store in MongoDB: writes beside the driver alone, searches beside the embedded store, and what the database goes through.
+    Mongodb {
+        /// The database's program, 5.0 or later.
+        #[arg(long, env = "FLINT_MONGOD")]
+        mongod: PathBuf,
+        /// How many resources are searched, at least.
+        #[arg(long, default_value_t = 100_000)]
+        resources: u64,
+        /// The same seed makes the same data.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Where to write the figures as JSON as well.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// Measures only what has this in its name.
+        #[arg(long)]
+        only: Option<String>,
+    },
     /// Internal: serves a file's bytes from a bare handler.
     #[command(hide = true)]
     Bare { file: PathBuf, port: u16 },
@@ -138,6 +156,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, hidden, stores })
         }
         Command::Booking { slots, stores } => booking::run(&booking::Options { flint, slots, time: duration, stores }),
+        Command::Mongodb { mongod, resources, seed, json, only } => {
+            mongodb::run(&mongodb::Options { flint, mongod, bundles, resources, seed, time: duration, json, only })
+        }
         Command::Bare { file, port } => workload::read::serve_bare(&file, port),
     }
 }

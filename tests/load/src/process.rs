@@ -26,10 +26,19 @@ impl Process {
         Process::serve(binary, data, "on")
     }
 
+    /// The same as [`Process::flint`], for a store in a database.
+    pub(crate) fn over(binary: &Path, url: &str, data: &Path) -> Result<Process, Box<dyn std::error::Error>> {
+        Process::start_serving(binary, data, &["--auth", "off", "--store", url])
+    }
+
     fn serve(binary: &Path, data: &Path, auth: &str) -> Result<Process, Box<dyn std::error::Error>> {
+        Process::start_serving(binary, data, &["--auth", auth])
+    }
+
+    fn start_serving(binary: &Path, data: &Path, arguments: &[&str]) -> Result<Process, Box<dyn std::error::Error>> {
         let address = free_address()?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--auth", auth, "--listen", &address.to_string(), "--data"]).arg(data);
+        command.args(["serve", "--listen", &address.to_string(), "--data"]).arg(data).args(arguments);
         Process::start(command, address, "/fhir/metadata")
     }
 
@@ -64,11 +73,7 @@ impl Process {
 
     /// User and system CPU time used so far.
     pub(crate) fn cpu(&self) -> Duration {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        // Linux reports in units of 1/100 s on every platform it runs on.
-        Duration::from_millis(ticks * 10)
+        cpu_of_process(self.child.id())
     }
 
     /// CPU time used so far by the threads of these names, which do not end.
@@ -95,6 +100,15 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// User and system CPU time that a process has used so far.
+pub(crate) fn cpu_of_process(id: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    // Linux reports in units of 1/100 s on every platform it runs on.
+    Duration::from_millis(ticks * 10)
 }
 
 /// CPU time used so far by the thread that calls.

@@ -25,6 +25,9 @@ const REPLICA_SET: &str = "tests";
 /// Of the users of a server that wants one. A URL says it in percent encoding.
 pub const PASSWORD: &str = "se$cret";
 
+/// The gigabytes in which a server of tests keeps what it uses.
+const CACHE: f64 = 0.25;
+
 /// How often a port is tried: another process may take a free one before the server does.
 const TRIES: usize = 5;
 
@@ -93,23 +96,24 @@ impl Mongod {
 
     /// A server that is no replica set; `None` like [`Mongod::shared`].
     pub fn stand_alone() -> Option<Mongod> {
-        Some(Mongod::start(Path::new(&std::env::var_os(PROGRAM)?), &[], false))
+        Some(Mongod::start(Path::new(&std::env::var_os(PROGRAM)?), CACHE, &[], false))
     }
 
     /// `is_guarded` says that it lets nobody in without a name and a password.
-    fn start(program: &Path, arguments: &[&str], is_guarded: bool) -> Mongod {
-        let start = |_| Mongod::try_start(program, arguments, is_guarded).expect("a program and a directory for it");
+    fn start(program: &Path, cache: f64, arguments: &[&str], is_guarded: bool) -> Mongod {
+        let start =
+            |_| Mongod::try_start(program, cache, arguments, is_guarded).expect("a program and a directory for it");
         (0..TRIES).find_map(start).expect("a server that does not end as soon as it is started")
     }
 
-    fn try_start(program: &Path, arguments: &[&str], is_guarded: bool) -> io::Result<Option<Mongod>> {
+    fn try_start(program: &Path, cache: f64, arguments: &[&str], is_guarded: bool) -> io::Result<Option<Mongod>> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let directory = std::env::temp_dir().join(format!("flint-mongod-{}-{port}", std::process::id()));
         std::fs::create_dir(&directory)?;
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&directory).arg(program);
         command.args(["--bind_ip", "127.0.0.1", "--port", &port.to_string()]).args(arguments);
-        command.args(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64", "--nounixsocket"]);
+        command.args(["--wiredTigerCacheSizeGB", &cache.to_string(), "--oplogSize", "64", "--nounixsocket"]);
         command.args(["--setParameter", "enableTestCommands=1"]);
         command.args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         if is_guarded {
@@ -212,17 +216,22 @@ impl ReplicaSet {
             println!("{PROGRAM} is not set: skipped");
             return None;
         };
-        let start = |_| Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET], false);
+        Some(ReplicaSet::of(Path::new(&program), CACHE, members))
+    }
+
+    /// The same with this program, each server with so many gigabytes to keep what it uses.
+    pub fn of(program: &Path, cache: f64, members: usize) -> ReplicaSet {
+        let start = |_| Mongod::start(program, cache, &["--replSet", REPLICA_SET], false);
         let set = ReplicaSet { members: (0..members).map(start).collect() };
         set.initiate().expect("servers that work");
-        Some(set)
+        set
     }
 
     /// One server that lets in whoever has a name and a password, and the URL of a database by which a user comes in who has the role `readWrite`
     /// there and no other; `None` like [`ReplicaSet::start`].
     pub fn guarded() -> Option<(ReplicaSet, String)> {
         let program = std::env::var_os(PROGRAM)?;
-        let member = Mongod::start(Path::new(&program), &["--replSet", REPLICA_SET], true);
+        let member = Mongod::start(Path::new(&program), CACHE, &["--replSet", REPLICA_SET], true);
         let set = ReplicaSet { members: vec![member] };
         set.initiate().expect("servers that work");
         let host = set.members[0].host();

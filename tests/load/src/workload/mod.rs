@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod booking;
 pub(crate) mod create;
 pub(crate) mod import;
+pub(crate) mod mongodb;
 pub(crate) mod read;
 pub(crate) mod search;
 pub(crate) mod start;

@@ -14,7 +14,7 @@ use crate::workload::drive;
 const VARIANTS: usize = 16;
 
 /// Searches of a kind, ready to be sent.
-pub(super) struct Prepared {
+pub(in crate::workload) struct Prepared {
     requests: Vec<Vec<u8>>,
     /// How long each answer is, where it is known to stay the same.
     lengths: Vec<Option<usize>>,
@@ -24,8 +24,15 @@ pub(super) struct Prepared {
     pub(super) total: Option<u64>,
 }
 
+impl Prepared {
+    /// A request for each variant.
+    pub(in crate::workload) fn requests(&self) -> &[Vec<u8>] {
+        &self.requests
+    }
+}
+
 /// The middle one of these.
-pub(super) fn median<T: Copy + Ord>(mut values: Vec<T>) -> Option<T> {
+pub(in crate::workload) fn median<T: Copy + Ord>(mut values: Vec<T>) -> Option<T> {
     values.sort_unstable();
     values.get(values.len() / 2).copied()
 }
@@ -63,7 +70,7 @@ fn ask(connection: &mut Connection, search: &Search) -> Result<Answer, String> {
 }
 
 /// Sends the variants in turn, on one connection, for some time and at least once each.
-pub(super) fn repeat(process: &Process, prepared: &Prepared, time: Duration) -> Result<Measured, String> {
+pub(in crate::workload) fn repeat(process: &Process, prepared: &Prepared, time: Duration) -> Result<Measured, String> {
     let mut connection = Connection::open(process.address).map_err(|error| error.to_string())?;
     let mut latencies = Vec::new();
     let before = process.cpu();

@@ -1,7 +1,7 @@
 //! Searches at several sizes of the same data, side by side: what ten times the data costs.
 
 pub(super) mod answer;
-mod measure;
+pub(super) mod measure;
 pub(super) mod queries;
 mod table;
 
@@ -77,14 +77,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let mut wrong = Vec::new();
     let is_asked = |query: &&Query| options.only.as_ref().is_none_or(|only| query.name.contains(only));
     for query in PAGES.iter().filter(is_asked) {
-        match compare(&mut table, query, &sites, time, |search| search) {
+        match measure(&mut table, query, &sites, time, |search| search) {
             Ok(prepared) if query.mixed => mixed.iter_mut().zip(prepared).for_each(|(all, one)| all.push(one)),
             Ok(_) => {}
             Err(error) => wrong.push(format!("{}: {error}", query.name)),
         }
     }
     for query in COUNTS.iter().filter(is_asked) {
-        let compared = compare(&mut table, query, &sites, time, |search| search.with("_summary", "count"));
+        let compared = measure(&mut table, query, &sites, time, |search| search.with("_summary", "count"));
         wrong.extend(compared.err().map(|error| format!("{}: {error}", query.name)));
     }
     table.print();
@@ -105,17 +105,30 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Measures one search at all sizes, turn and turn about.
-fn compare(
+/// Measures one search at all sizes.
+fn measure(
     table: &mut Table,
     query: &Query,
     sites: &[Site],
     time: Duration,
     change: impl Fn(queries::Search) -> queries::Search,
 ) -> Result<Vec<Prepared>, Box<dyn std::error::Error>> {
-    let prepare = |site: &Site, count| {
-        let mut connection = Connection::open(site.process.address).map_err(|error| error.to_string())?;
-        prepare(query, &site.facts, &mut connection, count, &change)
+    let sites: Vec<_> = sites.iter().map(|site| (&site.facts, &site.process)).collect();
+    let (at, prepared) = compare(query, &sites, time, change)?;
+    table.add(query.name, at);
+    Ok(prepared)
+}
+
+/// Measures one search at servers that have these facts, turn and turn about.
+pub(super) fn compare(
+    query: &Query,
+    sites: &[(&Facts, &Process)],
+    time: Duration,
+    change: impl Fn(queries::Search) -> queries::Search,
+) -> Result<(Vec<At>, Vec<Prepared>), Box<dyn std::error::Error>> {
+    let prepare = |(facts, process): &(&Facts, &Process), count| {
+        let mut connection = Connection::open(process.address).map_err(|error| error.to_string())?;
+        prepare(query, facts, &mut connection, count, &change)
     };
     // Pages of one length are compared: where the smallest has few matches, others are asked for no more.
     let matches = prepare(&sites[0], PAGE)?.total;
@@ -123,8 +136,8 @@ fn compare(
     let prepared: Vec<_> = sites.iter().map(|site| prepare(site, count)).collect::<Result<_, _>>()?;
     let mut measured: Vec<Vec<Measured>> = sites.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
-        for ((site, prepared), measured) in sites.iter().zip(&prepared).zip(&mut measured) {
-            measured.push(repeat(&site.process, prepared, time / ROUNDS)?);
+        for (((_, process), prepared), measured) in sites.iter().zip(&prepared).zip(&mut measured) {
+            measured.push(repeat(process, prepared, time / ROUNDS)?);
         }
     }
     let at = measured.into_iter().zip(&prepared).map(|(rounds, prepared)| At {
@@ -135,8 +148,7 @@ fn compare(
         rows: prepared.rows,
         total: prepared.total,
     });
-    table.add(query.name, at.collect());
-    Ok(prepared)
+    Ok((at.collect(), prepared))
 }
 
 impl Site {
@@ -200,8 +212,19 @@ pub(super) fn stored(
 
 /// Imports a file into a store that no server has open.
 pub(super) fn import(flint: &Path, data: &Path, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    import_with(flint, data, file, &[])
+}
+
+/// The same with further arguments.
+pub(super) fn import_with(
+    flint: &Path,
+    data: &Path,
+    file: &Path,
+    arguments: &[&str],
+) -> Result<(), Box<dyn std::error::Error>> {
     let mut command = Command::new(flint);
-    command.arg("import").arg("--data").arg(data).arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg("import").arg("--data").arg(data).arg(file).args(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let status = command.status()?;
     match status.success() {
         true => Ok(()),

@@ -6,8 +6,8 @@ use crate::connection::{get, post_form};
 use crate::scale::{Encounter, Facts, Observation, Patient, Random};
 
 /// One search, in as many variants as wanted.
-pub(super) struct Query {
-    pub(super) name: &'static str,
+pub(in crate::workload) struct Query {
+    pub(in crate::workload) name: &'static str,
     /// Whether it is part of the search mix.
     pub(super) mixed: bool,
     make: fn(&Facts, &mut Random) -> Search,
@@ -72,7 +72,7 @@ const fn mixed(name: &'static str, make: fn(&Facts, &mut Random) -> Search) -> Q
 
 impl Query {
     /// A variant, with so many matches on a page.
-    pub(super) fn make(&self, facts: &Facts, random: &mut Random, count: u64) -> Search {
+    pub(in crate::workload) fn make(&self, facts: &Facts, random: &mut Random, count: u64) -> Search {
         (self.make)(facts, random).with("_count", &count.to_string())
     }
 }
@@ -83,7 +83,7 @@ const WEIGHT: &str = "29463-7";
 pub(crate) const DAY: i64 = 86_400_000;
 
 /// Searches for one page, each measured alone. The mixed ones are those of the public search mix.
-pub(super) const PAGES: &[Query] = &[
+pub(in crate::workload) const PAGES: &[Query] = &[
     page("identifier", |facts, random| {
         Search::new("Patient", &[("identifier", &random.pick(&facts.patients).token())], 1)
     }),
@@ -233,7 +233,7 @@ pub(super) const PAGES: &[Query] = &[
 ];
 
 /// Searches whose matches are only counted, and how fast that goes.
-pub(super) const COUNTS: &[Query] = &[
+pub(in crate::workload) const COUNTS: &[Query] = &[
     page("count by code", |facts, _| {
         let token = format!("{LOINC}|{HEIGHT}");
         observations(facts, &[("code", &token)], |other| is_code(facts, other, HEIGHT))

@@ -26,14 +26,14 @@ pub(super) struct Table {
 }
 
 /// What one search costs at one size.
-pub(super) struct At {
+pub(in crate::workload) struct At {
     /// Of the median request.
-    pub(super) time: Duration,
+    pub(in crate::workload) time: Duration,
     /// Of the server, for each request.
-    pub(super) cpu: Duration,
+    pub(in crate::workload) cpu: Duration,
     /// Index rows touched.
-    pub(super) rows: Option<u64>,
-    pub(super) total: Option<u64>,
+    pub(in crate::workload) rows: Option<u64>,
+    pub(in crate::workload) total: Option<u64>,
 }
 
 /// What is measured at one size alone.
