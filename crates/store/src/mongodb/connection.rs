@@ -2,11 +2,11 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocumentBuf, Timestamp, doc};
 use mongodb::error::{Error, ErrorKind, Result as DriverResult};
 use mongodb::options::{
     Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, SelectionCriteria, SessionOptions,
@@ -18,6 +18,8 @@ use tokio::time::timeout;
 use super::error::{Failed, code, of_driver};
 use super::homes::Known;
 use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
+use super::look::Looks;
+use super::recent::Recent;
 use super::wait::Threads;
 use crate::StoreError;
 
@@ -67,6 +69,8 @@ pub(super) struct Connection {
     commits: AtomicI64,
     /// What is known of homes, after so many changes of them.
     known: Mutex<(i64, Arc<Known>)>,
+    recent: Mutex<Recent>,
+    looks: Looks,
 }
 
 impl Connection {
@@ -114,6 +118,8 @@ impl Connection {
             selection,
             commits: AtomicI64::new(0),
             known: Mutex::default(),
+            recent: Mutex::default(),
+            looks: Looks::default(),
         })
     }
 
@@ -132,6 +138,16 @@ impl Connection {
         answer.map_err(|_| Failed::Late(self.patience.answer))?.map_err(Failed::Driver)
     }
 
+    /// The same, where nothing of the caller is needed for it.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        asked: impl Future<Output = DriverResult<T>> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let patience = self.patience.answer;
+        let answer = self.threads.run(async move { timeout(patience, asked).await });
+        answer.map_err(|_| Failed::Late(patience))?.map_err(Failed::Driver)
+    }
+
     pub(super) fn database(&self) -> &Database {
         &self.database
     }
@@ -140,9 +156,20 @@ impl Connection {
         self.database.collection(name)
     }
 
-    /// A session whose reads all see the database as it is at the first of them: what a majority of the servers has.
-    pub(super) fn snapshot_session(&self) -> Result<ClientSession, StoreError> {
-        self.session(SessionOptions::builder().snapshot(true).build())
+    /// A session for the whole of a snapshot that sees the database at this moment.
+    pub(super) fn snapshot_session(&self, time: Timestamp) -> Result<ClientSession, StoreError> {
+        self.session(SessionOptions::builder().snapshot(true).snapshot_time(time).build())
+    }
+
+    /// A session whose reads all see the database as it is at the first of them, which is that of the state: what a majority of the servers has.
+    pub(super) fn look(&self) -> Result<(ClientSession, State), StoreError> {
+        let (client, state) = (self.client.clone(), self.collection(STATE));
+        let (session, found) = self.ask(async move {
+            let mut session = client.start_session().snapshot(true).await?;
+            let found = state.find_one(doc! { "_id": STATE_ID }).session(&mut session).await?;
+            Ok((session, found))
+        })?;
+        Ok((session, State::of_document(&found.ok_or_else(|| layout::damaged(STATE))?)?))
     }
 
     /// A session for transactions that are durable and serializable once they are committed.
@@ -193,9 +220,24 @@ impl Connection {
         Ok(found?)
     }
 
-    /// Whether a state is at least as young as all that this process has heard of; takes note of it.
-    pub(super) fn is_recent(&self, state: &State) -> bool {
-        self.commits.fetch_max(state.commits, Ordering::AcqRel) <= state.commits
+    /// How many commits this process has heard of.
+    pub(super) fn heard(&self) -> i64 {
+        self.commits.load(Ordering::Acquire)
+    }
+
+    /// Takes note of a state.
+    pub(super) fn hear(&self, state: &State) {
+        self.commits.fetch_max(state.commits, Ordering::AcqRel);
+    }
+
+    /// Looks at the state, with which snapshots begin.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.looks
+    }
+
+    /// The values that this process knows.
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What this process knows of homes, if it is what there was after so many changes.

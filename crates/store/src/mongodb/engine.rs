@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{RawDocumentBuf, doc, rawdoc};
 
 use super::connection::Connection;
-use super::group::Group;
+use super::group::{Finished, Group};
 use super::homes::Homes;
 use super::layout::{self, STATE, STATE_ID, State};
 use super::session::{self, Watch};
@@ -63,31 +63,33 @@ impl MongoEngine {
             self.is_stuck = false;
         }
         self.view.begin()?;
-        let (answers, state) = self.write_group(batches, is_contended).inspect_err(|_| self.view.abort())?;
-        match state {
-            Some(state) => {
+        let (answers, finished) = self.write_group(batches, is_contended).inspect_err(|_| self.view.abort())?;
+        match finished {
+            Some(Finished { state, values }) => {
                 self.commit(until)?;
                 self.state = Some(state);
+                let values = values.iter().map(|(name, value)| (name.as_slice(), value.value.as_deref()));
+                self.connection.recent().advance(state.commits, values);
                 // Before anybody is answered: whoever knows of the commit has snapshots with it.
-                self.connection.is_recent(&state);
+                self.connection.hear(&state);
             }
             None => self.confirm(is_contended, until)?,
         }
         Ok(answers)
     }
 
-    /// What becomes of each batch, and the state when that is committed; none when all were refused.
+    /// What becomes of each batch, and what is so when that is committed; none when all were refused.
     fn write_group(
         &mut self,
         batches: &[Prepared],
         is_contended: bool,
-    ) -> Result<(Vec<Answer>, Option<State>), StoreError> {
+    ) -> Result<(Vec<Answer>, Option<Finished>), StoreError> {
         let (state, commits) = match self.state {
             _ if is_contended => self.take_state()?,
             Some(state) => (state, state.commits),
             None => self.read_state()?,
         };
-        let mut group = Group::begin(&mut self.view, &mut self.homes, state, batches)?;
+        let mut group = Group::begin(&mut self.view, &mut self.homes, state, batches, is_contended)?;
         let mut answers = Vec::with_capacity(batches.len());
         for Prepared { batch, .. } in batches {
             let answer = match group.check(batch) {
@@ -97,11 +99,11 @@ impl MongoEngine {
             };
             answers.push(answer);
         }
-        let state = match answers.iter().any(Result::is_ok) {
+        let finished = match answers.iter().any(Result::is_ok) {
             true => Some(group.finish(commits)?),
             false => None,
         };
-        Ok((answers, state))
+        Ok((answers, finished))
     }
 
     /// The state, and at how many commits it is in the database.
@@ -137,6 +139,13 @@ impl MongoEngine {
             self.view.abort();
             self.view.begin()?;
             self.read_state()?;
+        } else if let Some(known) = self.state
+            && self.read_state().inspect_err(|_| self.view.abort())?.0 != known
+        {
+            // They rest on what this process remembers, and others have written since.
+            self.view.abort();
+            self.view.again = Again::Contended;
+            return Err(StoreError::Engine("others have written since the last group".to_owned()));
         }
         self.commit(until)
     }

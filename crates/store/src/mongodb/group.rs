@@ -2,11 +2,11 @@
 //! what came of it is written at once.
 
 use mongodb::bson::{RawArrayBuf, RawDocumentBuf, rawdoc};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::homes::{Homes, Known};
 use super::layout::{self, DOCUMENTS, Kept, STATE, STATE_ID, State, VALUES, VERSIONS};
-use super::needs::Needs;
+use super::needs::{self, Needs};
 use super::updates::{Updates, run};
 use super::view::View;
 use super::{find, read, text};
@@ -21,7 +21,9 @@ pub(super) struct Group<'g> {
     homes: &'g mut Homes,
     state: State,
     documents: FxHashMap<Key, Entry>,
-    values: FxHashMap<Vec<u8>, Value>,
+    /// Those that are taken for not being there, and were not read.
+    assumed: FxHashSet<Key>,
+    values: Values,
     /// Versions that are not newest any more, and not written yet.
     versions: Vec<RawDocumentBuf>,
     /// What is to be added to the counters of a collection: documents and versions.
@@ -48,44 +50,86 @@ enum Change {
 }
 
 /// A claim or setting that the group has to do with.
-struct Value {
-    value: Option<Vec<u8>>,
+pub(super) struct Value {
+    pub(super) value: Option<Vec<u8>>,
     changed: bool,
 }
 
+/// By name.
+pub(super) type Values = FxHashMap<Vec<u8>, Value>;
+
+/// What is so once a group is committed.
+pub(super) struct Finished {
+    pub(super) state: State,
+    /// The claims and settings that it has to do with.
+    pub(super) values: Values,
+}
+
 impl<'g> Group<'g> {
-    /// Within the transaction that `view` has begun, and that sees `state`.
+    /// Within the transaction that `view` has begun, and that sees `state`. What is made is taken for not being there; `is_contended` says that the
+    /// database has refused something, which may have been this: then it is read.
     pub(super) fn begin(
         view: &'g mut View,
         homes: &'g mut Homes,
         state: State,
         batches: &[Prepared],
+        is_contended: bool,
     ) -> Result<Group<'g>, StoreError> {
         let mut group = Group {
             view,
             homes,
             state,
             documents: FxHashMap::default(),
+            assumed: FxHashSet::default(),
             values: FxHashMap::default(),
             versions: Vec::new(),
             counters: FxHashMap::default(),
         };
-        group.read(&Needs::of(batches))?;
+        group.read(&Needs::of(batches), is_contended)?;
         Ok(group)
     }
 
-    fn read(&mut self, needs: &Needs) -> Result<(), StoreError> {
-        for (keys, bodies) in [(needs.whole(), true), (needs.heads(), false)] {
-            self.documents.extend(keys.iter().map(|key| ((*key).clone(), Entry::default())));
-            for found in read::newest(self.view, &keys, bodies)? {
-                let key = found.version.key.clone();
-                self.documents.insert(key, Entry { newest: Some(found), stored: true, change: Change::Nothing });
-            }
+    fn read(&mut self, needs: &Needs, is_contended: bool) -> Result<(), StoreError> {
+        self.documents.extend(needs.documents().map(|key| (key.clone(), Entry::default())));
+        let mut heads = needs.heads();
+        match is_contended {
+            true => heads.extend(needs.made()),
+            false => self.assumed.extend(needs.made().into_iter().cloned()),
         }
-        let names = needs.names();
-        self.homes.read(self.view, self.state.homes, needs.collections())?;
-        self.values.extend(names.iter().map(|name| (name.to_vec(), Value { value: None, changed: false })));
-        for (name, value) in read::values(self.view, &names)? {
+        self.read_documents(&needs.whole(), true)?;
+        self.read_documents(&heads, false)?;
+        self.homes.read(self.view, self.state.homes, needs.documents().map(Key::collection))?;
+        self.read_values(needs.names())
+    }
+
+    fn read_documents(&mut self, keys: &[&Key], bodies: bool) -> Result<(), StoreError> {
+        for found in read::newest(self.view, keys, bodies)? {
+            let key = found.version.key.clone();
+            self.documents.insert(key, Entry { newest: Some(found), stored: true, change: Change::Nothing });
+        }
+        Ok(())
+    }
+
+    /// Reads those that a batch makes and that were taken for not being there; whether one of them is.
+    fn read_assumed(&mut self, batch: &Batch) -> Result<bool, StoreError> {
+        let made: Vec<_> =
+            batch.writes.iter().filter_map(needs::made).filter(|key| self.assumed.remove(*key)).collect();
+        // What this group has made is refused by the database if it was there.
+        let open: Vec<_> = made.into_iter().filter(|key| self.entry(key).is_ok_and(|it| it.newest.is_none())).collect();
+        self.read_documents(&open, false)?;
+        Ok(open.iter().any(|key| self.entry(key).is_ok_and(|it| it.newest.is_some())))
+    }
+
+    fn read_values(&mut self, names: Vec<&[u8]>) -> Result<(), StoreError> {
+        let mut unknown = Vec::new();
+        for name in names {
+            let known = self.view.recent().value(self.state.commits, name);
+            if known.is_none() {
+                unknown.push(name);
+            }
+            self.values.insert(name.to_vec(), Value { value: known.flatten(), changed: false });
+        }
+        for (name, value) in read::values(self.view, &unknown)? {
             self.values.insert(name, Value { value: Some(value), changed: false });
         }
         Ok(())
@@ -93,7 +137,14 @@ impl<'g> Group<'g> {
 
     /// Whether everything that a batch asks for holds after the batches applied so far.
     pub(super) fn check(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        check(self, batch)?;
+        match check(self, batch) {
+            // What a refusal rests on is not written, and so nothing else would tell.
+            Err(error) if error.is_refusal() => match self.read_assumed(batch)? {
+                true => check(self, batch)?,
+                false => return Err(error),
+            },
+            checked => checked?,
+        }
         for write in &batch.writes {
             if let Write::Reindex { key, rows, words, .. } = write {
                 let body = self.entry(key)?.newest.as_ref().map_or(0, |newest| newest.body_length);
@@ -185,7 +236,7 @@ impl<'g> Group<'g> {
 
     /// Writes all that was applied, and the state after it. The state in the database must be at so many commits, or the group rests on what
     /// is not so any more.
-    pub(super) fn finish(mut self, commits: i64) -> Result<State, StoreError> {
+    pub(super) fn finish(mut self, commits: i64) -> Result<Finished, StoreError> {
         self.settle()?;
         self.state.homes = self.homes.finish(self.view)?;
         self.state.commits += 1;
@@ -199,7 +250,7 @@ impl<'g> Group<'g> {
             updates.push(self.view, rawdoc! { "q": { "_id": id }, "u": u, "upsert": true })?;
         }
         updates.flush(self.view)?;
-        Ok(self.state)
+        Ok(Finished { state: self.state, values: self.values })
     }
 
     /// Writes what was applied, so that a search in this transaction sees it.
@@ -222,8 +273,8 @@ impl<'g> Group<'g> {
             updates.push(self.view, statement)?;
         }
         updates.flush(self.view)?;
-        self.view.insert(DOCUMENTS, &made)?;
-        self.view.insert(VERSIONS, &std::mem::take(&mut self.versions))?;
+        self.view.insert(DOCUMENTS, made)?;
+        self.view.insert(VERSIONS, std::mem::take(&mut self.versions))?;
         self.settle_values()
     }
 
@@ -266,7 +317,7 @@ impl Facts for Group<'_> {
 
     fn find(&mut self, find: &Find) -> Result<Found, StoreError> {
         self.settle()?;
-        find::find(self.view, &Known::default(), find)
+        find::find(self.view, &Known::default(), self.state.documents(), find)
     }
 }
 

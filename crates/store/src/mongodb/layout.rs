@@ -55,6 +55,9 @@ pub(super) const STATE_ID: &str = "state";
 /// What the `_id` of a collection's counters begins with.
 pub(super) const COUNTERS: &str = "collection/";
 
+/// What follows the `_id` of the counters of every collection.
+pub(super) const COUNTERS_END: &str = "collection0";
+
 /// What the `_id` of a note of a session begins with.
 pub(super) const SESSIONS: &str = "session/";
 
@@ -122,6 +125,11 @@ pub(super) struct State {
 
 impl State {
     pub(super) const FIRST: State = State { commits: 0, next_number: 1, next_sequence: 1, time: 0, homes: 0 };
+
+    /// How many documents there ever were.
+    pub(super) fn documents(self) -> u64 {
+        u64::try_from(self.next_number - 1).unwrap_or_default()
+    }
 
     pub(super) fn to_raw(self) -> RawDocumentBuf {
         let State { commits, next_number, next_sequence, time, homes } = self;

@@ -4,7 +4,7 @@
 //! - A commit is checked for misuse ([`prepare`](crate::prepare)), waits in line ([`writer`](crate::writer)), and is applied with others in
 //!   one transaction ([`engine`]): what all of them [need](needs) is read at once, and what comes of them is written with few commands
 //!   ([`group`], [`updates`]). All transactions of all processes change the one state, so that of two at the same time one is tried again.
-//! - A [`snapshot`] is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
+//! - A [`snapshot`] begins with a [`look`] at the state, and is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
 //! - What a killed process leaves in the database is ended by its successor, or by whom it hinders: [`session`].
 //! - The driver is asynchronous, and this interface is not: [`wait`].
 
@@ -17,8 +17,10 @@ mod group;
 mod history;
 mod homes;
 mod layout;
+mod look;
 mod needs;
 mod read;
+mod recent;
 mod session;
 mod snapshot;
 mod text;

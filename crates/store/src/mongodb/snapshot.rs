@@ -2,13 +2,9 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
-
-use mongodb::bson::doc;
 
 use super::connection::Connection;
-use super::layout::{self, STATE, STATE_ID, State};
+use super::layout::State;
 use super::view::View;
 use super::{documents, find, history, read};
 use crate::prepare::NAME_MAX;
@@ -17,38 +13,22 @@ use crate::{
     Snapshot, StoreError, Version,
 };
 
-/// How often a snapshot is taken anew that is older than what this process knows, and how long it waits before: after an election, a
-/// server that does not know of it yet may answer.
-const TRIES: u32 = 20;
-const PAUSE: Duration = Duration::from_millis(100);
-
 pub(super) struct MongoSnapshot {
     /// Taken for as long as one call takes.
     view: RefCell<View>,
-    commits: i64,
-    /// How often the homes had changed.
-    homes: i64,
+    state: State,
 }
 
 impl MongoSnapshot {
     pub(super) fn take(connection: &Arc<Connection>) -> Result<MongoSnapshot, StoreError> {
-        for _ in 0..TRIES {
-            let mut view = View::new(connection.clone(), connection.snapshot_session()?);
-            // The first read: all others see the database as this one does.
-            let found = view.find_one(STATE, doc! { "_id": STATE_ID }, None)?;
-            let state = State::of_document(&found.ok_or_else(|| layout::damaged(STATE))?)?;
-            if connection.is_recent(&state) {
-                return Ok(MongoSnapshot { view: RefCell::new(view), commits: state.commits, homes: state.homes });
-            }
-            thread::sleep(PAUSE);
-        }
-        Err(StoreError::Unreachable("the database does not have all that it has committed".to_owned()))
+        let (session, state) = connection.looks().take(connection)?;
+        Ok(MongoSnapshot { view: RefCell::new(View::new(connection.clone(), session)), state })
     }
 }
 
 impl Snapshot for MongoSnapshot {
     fn commits(&self) -> u64 {
-        self.commits as u64
+        self.state.commits as u64
     }
 
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
@@ -77,8 +57,8 @@ impl Snapshot for MongoSnapshot {
 
     fn find(&self, find: &Find) -> Result<Found, StoreError> {
         let view = &mut self.view.borrow_mut();
-        let known = view.known(self.homes)?;
-        find::find(view, &known, find)
+        let known = view.known(self.state.homes)?;
+        find::find(view, &known, self.state.documents(), find)
     }
 
     fn documents(&self, collection: &str, after: Option<&Cursor>, limit: usize) -> Result<Documents, StoreError> {
@@ -89,7 +69,14 @@ impl Snapshot for MongoSnapshot {
         if name.is_empty() || name.len() > NAME_MAX {
             return Ok(None);
         }
-        read::value(&mut self.view.borrow_mut(), name)
+        let view = &mut self.view.borrow_mut();
+        let known = view.recent().value(self.state.commits, name);
+        if let Some(value) = known {
+            return Ok(value);
+        }
+        let value = read::value(view, name)?;
+        view.recent().note(self.state.commits, name, value.as_deref());
+        Ok(value)
     }
 
     fn values(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<NamedValue>, StoreError> {

@@ -1,17 +1,19 @@
 //! Reading, and what a commit writes, within one session of the driver: a snapshot's, or the writer's with what it has written so far.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::{ClientSession, SessionCursor};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::connection::Connection;
 use super::error::{Failed, is_in_the_way};
 use super::homes::Known;
+use super::recent::Recent;
 use crate::StoreError;
 
 /// What a query gives, piece by piece.
@@ -25,7 +27,7 @@ const ABORTING: Duration = Duration::from_secs(1);
 
 pub(super) struct View {
     connection: Arc<Connection>,
-    session: ClientSession,
+    session: Arc<Mutex<ClientSession>>,
     /// Whether the same may work when it is tried again from the beginning, after the last error.
     pub(super) again: Again,
 }
@@ -42,7 +44,7 @@ pub(super) enum Again {
 
 impl View {
     pub(super) fn new(connection: Arc<Connection>, session: ClientSession) -> View {
-        View { connection, session, again: Again::Never }
+        View { connection, session: Arc::new(Mutex::new(session)), again: Again::Never }
     }
 
     /// What is known of homes after so many changes of them, which this view sees.
@@ -55,6 +57,11 @@ impl View {
         Ok(known)
     }
 
+    /// The values that this process knows.
+    pub(super) fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.connection.recent()
+    }
+
     /// The documents of a collection that satisfy a condition.
     pub(super) fn find(
         &mut self,
@@ -62,9 +69,11 @@ impl View {
         filter: Document,
         options: FindOptions,
     ) -> Result<Cursor, StoreError> {
-        let collection = self.connection.collection(collection);
-        let find = collection.find(filter).with_options(options);
-        let result = self.connection.answer(async { find.session(&mut self.session).await });
+        let (collection, session) = (self.connection.collection(collection), self.session.clone());
+        let result = self.connection.ask(async move {
+            let find = collection.find(filter).with_options(options);
+            find.session(&mut *session.lock().await).await
+        });
         result.map_err(|failed| self.failed(failed))
     }
 
@@ -87,15 +96,18 @@ impl View {
         pipeline: Vec<Document>,
         options: AggregateOptions,
     ) -> Result<Cursor, StoreError> {
-        let collection = self.connection.collection(collection);
-        let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
-        let result = self.connection.answer(async { aggregate.session(&mut self.session).await });
+        let (collection, session) = (self.connection.collection(collection), self.session.clone());
+        let result = self.connection.ask(async move {
+            let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
+            aggregate.session(&mut *session.lock().await).await
+        });
         result.map_err(|failed| self.failed(failed))
     }
 
     /// The next piece of what a query gives; `None` at its end.
     pub(super) fn next<'p>(&mut self, cursor: &'p mut Cursor) -> Result<Option<&'p RawDocument>, StoreError> {
-        let result = self.connection.answer(cursor.advance(&mut self.session));
+        // Seldom asks the server: most of what it gives is there already.
+        let result = self.connection.answer(async { cursor.advance(&mut *self.session.lock().await).await });
         match result.map_err(|failed| self.failed(failed))? {
             true => Ok(Some(cursor.current())),
             false => Ok(None),
@@ -104,31 +116,35 @@ impl View {
 
     /// Runs a command of the database; what it answers.
     pub(super) fn command(&mut self, command: RawDocumentBuf) -> Result<Document, StoreError> {
-        let command = self.connection.database().run_raw_command(command);
-        let result = self.connection.answer(async { command.session(&mut self.session).await });
+        let (database, session) = (self.connection.database().clone(), self.session.clone());
+        let result = self
+            .connection
+            .ask(async move { database.run_raw_command(command).session(&mut *session.lock().await).await });
         result.map_err(|failed| self.failed(failed))
     }
 
-    pub(super) fn insert(&mut self, collection: &str, documents: &[RawDocumentBuf]) -> Result<(), StoreError> {
+    pub(super) fn insert(&mut self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<(), StoreError> {
         if documents.is_empty() {
             return Ok(());
         }
-        let collection = self.connection.collection(collection);
-        let insert = collection.insert_many(documents);
-        let result = self.connection.answer(async { insert.session(&mut self.session).await });
+        let (collection, session) = (self.connection.collection(collection), self.session.clone());
+        let result = self
+            .connection
+            .ask(async move { collection.insert_many(documents).session(&mut *session.lock().await).await });
         result.map(drop).map_err(|failed| self.failed(failed))
     }
 
     /// Begins a transaction. Until it ends, all that is done here is part of it.
     pub(super) fn begin(&mut self) -> Result<(), StoreError> {
         self.again = Again::Never;
-        let result = self.connection.answer(async { self.session.start_transaction().await });
+        let result = self.connection.answer(async { self.session.lock().await.start_transaction().await });
         result.map_err(|failed| self.failed(failed))
     }
 
     /// Makes what was written since [`View::begin`] durable and visible. `None` when it is not known whether it is: ask again.
     pub(super) fn commit(&mut self) -> Result<Option<()>, StoreError> {
-        match self.connection.answer(async { self.session.commit_transaction().await }) {
+        let session = self.session.clone();
+        match self.connection.ask(async move { session.lock().await.commit_transaction().await }) {
             Ok(()) => Ok(Some(())),
             Err(Failed::Driver(error)) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => Ok(None),
             Err(Failed::Late(_)) => Ok(None),
@@ -139,7 +155,8 @@ impl View {
     /// Forgets what was written since [`View::begin`].
     pub(super) fn abort(&mut self) {
         // The server forgets it anyway, sooner or later, and has often done so already. One that is away is not waited for.
-        drop(self.connection.wait(async { timeout(ABORTING, self.session.abort_transaction()).await }));
+        let abort = async { self.session.lock().await.abort_transaction().await };
+        drop(self.connection.wait(async { timeout(ABORTING, abort).await }));
     }
 
     fn failed(&mut self, failed: Failed) -> StoreError {

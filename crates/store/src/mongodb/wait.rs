@@ -1,6 +1,7 @@
 //! Waiting for the driver, which is asynchronous, on threads that may or may not be those of another runtime.
 
 use std::future::Future;
+use std::panic;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -11,7 +12,7 @@ use tokio::task;
 
 use crate::StoreError;
 
-/// The threads on which the driver keeps its connections. What callers wait for is driven on their own threads.
+/// The threads on which the driver keeps its connections.
 pub(super) struct Threads(Option<Runtime>);
 
 const THREADS: usize = 2;
@@ -25,7 +26,17 @@ impl Threads {
         Ok(Threads(Some(runtime)))
     }
 
-    /// Waits until the future is there. On a thread of another runtime, that runtime goes on with its other tasks meanwhile.
+    /// Waits for what a future gives, which runs next to the driver's own tasks: it asks these for a connection, and for what comes over it, and
+    /// from a caller's thread each such answer would wake that thread once.
+    pub(super) fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = self.0.as_ref().expect("threads that run until they are dropped");
+        match self.wait(runtime.spawn(future)) {
+            Ok(output) => output,
+            Err(error) => panic::resume_unwind(error.into_panic()),
+        }
+    }
+
+    /// Waits until the future is there, which the caller's thread drives. On a thread of another runtime, that runtime goes on with its other tasks meanwhile.
     pub(super) fn wait<F: Future>(&self, future: F) -> F::Output {
         let is_worker = Handle::try_current().is_ok_and(|other| other.runtime_flavor() == RuntimeFlavor::MultiThread);
         let wait = || {
@@ -77,6 +88,7 @@ mod tests {
     fn waits_on_any_thread() {
         let threads = Threads::start().expect("threads");
         assert_eq!(threads.wait(answer(&threads)), 42);
+        assert_eq!(threads.run(async { 42 }), 42);
         let other = Builder::new_current_thread().build().expect("a runtime");
         assert_eq!(other.block_on(async { threads.wait(answer(&threads)) }), 42);
         let other = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");

@@ -22,8 +22,10 @@ impl Search<'_, '_> {
         let on_page = found.hits.len() as u64;
         let is_all = find.limit > 0 && find.page == Page::First && found.next.is_none();
         let start = self.reader.touched();
+        let counted = self.candidates.filter(|_| self.sieve.checks.is_empty());
         let total = match find.total {
             Count::None => return Ok(None),
+            Count::Exact | Count::Within(_) if counted.is_some() => Counted::exactly(counted.unwrap_or_default()),
             Count::Exact | Count::Within(_) if is_all => Counted::exactly(on_page),
             Count::Exact => Counted::exactly(self.count(u64::MAX)?),
             // The page is there already, whatever its total would cost.

@@ -34,8 +34,8 @@ use crate::find::{Direction, Gap, Order, Places, by_rows, entry};
 use crate::{Count, Counted, Examined, Filter, Find, Found, Index, Key, Match, StoreError};
 
 /// The current documents that satisfy a filter, in order, one page.
-/// What is known of homes is that of the moment which the view sees.
-pub(super) fn find(view: &mut View, known: &Known, find: &Find) -> Result<Found, StoreError> {
+/// What is known of homes, and how many documents there ever were, is that of the moment which the view sees.
+pub(super) fn find(view: &mut View, known: &Known, documents: u64, find: &Find) -> Result<Found, StoreError> {
     let mut reader = Reader::new(view, known, find);
     let ranges = ranges(find);
     let (gap, direction, by_place) = enter(find, !ranges.is_empty())?;
@@ -52,7 +52,9 @@ pub(super) fn find(view: &mut View, known: &Known, find: &Find) -> Result<Found,
     // A page that follows another keeps the order which that one had.
     let by_place = by_place && (gap.is_some() || !sieve.is_of_rows);
     let places = if by_place { ranges.iter().collect() } else { Vec::new() };
-    let mut search = Search::new(reader, sieve, &find.filter, Order { keys: &find.sort, places });
+    let order = Order { keys: &find.sort, places };
+    let filter = &find.filter;
+    let mut search = Search { reader, sieve, filter, order, documents, are_few: None, candidates: None };
     if find.limit > 0 {
         search.page(find, (gap, direction), &mut found)?;
     }

@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 
 use super::condition::Condition;
 use super::lane::{Lane, Way};
-use super::reader::{Met, Query, Reader, number};
+use super::reader::{Met, Query, Reader};
 use super::sieve::{Sieve, each_of};
 use super::walk::Walk;
 use crate::find::{Direction, Gap, Order, Position, Stretch, Top, end};
@@ -46,17 +46,17 @@ pub(super) fn numbers(stretch: &Stretch<'_>) -> Document {
 pub(super) struct Search<'s, 'v> {
     pub(super) reader: Reader<'v>,
     pub(super) sieve: Sieve<'s>,
-    filter: &'s Filter,
-    order: Order<'s>,
+    pub(super) filter: &'s Filter,
+    pub(super) order: Order<'s>,
+    /// How many documents there ever were, at most.
+    pub(super) documents: u64,
     /// Whether hits are so few that they are put in order, once that is known.
-    are_few: Option<bool>,
+    pub(super) are_few: Option<bool>,
+    /// How many satisfy the sieve's query, once that is known.
+    pub(super) candidates: Option<u64>,
 }
 
-impl<'s, 'v> Search<'s, 'v> {
-    pub(super) fn new(reader: Reader<'v>, sieve: Sieve<'s>, filter: &'s Filter, order: Order<'s>) -> Self {
-        Search { reader, sieve, filter, order, are_few: None }
-    }
-
+impl Search<'_, '_> {
     pub(super) fn page(
         &mut self,
         find: &Find,
@@ -258,14 +258,12 @@ impl<'s, 'v> Search<'s, 'v> {
         if let Some(are_few) = self.are_few {
             return Ok(are_few);
         }
-        let query = Query { by_number: Some(true), limit: Some(1), ..Query::new(doc! {}, doc! { "n": 1 }) };
-        let mut cursor = self.reader.find(query)?;
-        let last = self.reader.next(&mut cursor)?.map(number).transpose()?.unwrap_or_default();
-        let most = last.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
+        let most = self.documents.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
         let count = match &self.sieve.population {
             Some(population) => self.reader.count_all(population)?,
             None => self.reader.count(self.sieve.query.clone(), most.saturating_add(1))?,
         };
+        self.candidates = Some(count).filter(|count| *count <= most);
         Ok(*self.are_few.insert(count <= most))
     }
 }

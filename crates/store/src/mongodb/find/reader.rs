@@ -6,7 +6,7 @@ use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::options::{AggregateOptions, FindOptions, Hint};
 
 use crate::mongodb::homes::Known;
-use crate::mongodb::layout::{self, COUNTERS, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
+use crate::mongodb::layout::{self, COUNTERS, COUNTERS_END, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
 use crate::mongodb::view::{Cursor, View};
 use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
 
@@ -233,7 +233,7 @@ impl<'v> Reader<'v> {
     /// How many current documents there are in all, or in one collection.
     pub(super) fn count_all(&mut self, of: &Population) -> Result<u64, StoreError> {
         let is_counter = match of {
-            Population::Everything => doc! { "documents": { "$gt": 0 } },
+            Population::Everything => doc! { "_id": { "$gte": COUNTERS, "$lt": COUNTERS_END } },
             Population::Collection(name) => doc! { "_id": format!("{COUNTERS}{name}") },
         };
         let sum = doc! { "$group": { "_id": null, "count": { "$sum": "$documents" } } };

@@ -3,6 +3,8 @@
 use std::ops::Bound;
 use std::time::Instant;
 
+use mongodb::bson::{Document, doc};
+
 use super::*;
 use crate::{Count, Counted, Filter, Find, Found, Limit, Match, Range, SortKey, Test, TooCostly};
 
@@ -93,31 +95,57 @@ struct Cost {
 
 /// What is found, and what that cost the database.
 fn measured(store: &Temporary, find: &Find) -> (Found, Cost) {
-    let connection = &store.store().connection;
-    let profile = |level: i32| connection.command(mongodb::bson::doc! { "profile": level, "slowms": 0 }).unwrap();
-    drop(connection.command(mongodb::bson::doc! { "drop": "system.profile" }));
     let snapshot = store.snapshot().unwrap();
-    profile(2);
-    let found = snapshot.find(find).unwrap();
-    profile(0);
+    let (found, operations) = profiled(store, || snapshot.find(find).unwrap());
     let mut cost = Cost { documents: 0, keys: 0, scanned: false };
-    let operations = connection.collection("system.profile").clone_with_type::<mongodb::bson::Document>();
-    let operations: Vec<_> = connection.wait(async {
-        let mut cursor = operations.find(mongodb::bson::doc! {}).await.unwrap();
+    for operation in &operations {
+        cost.scanned |= operation.get_str("planSummary").is_ok_and(|plan| plan.contains("COLLSCAN"));
+        if operation.get_str("ns").is_ok_and(|collection| collection.ends_with(".documents")) {
+            let number = |name: &str| operation.get(name).and_then(|it| it.as_i64().or(it.as_i32().map(i64::from)));
+            cost.documents += number("docsExamined").unwrap_or_default();
+            cost.keys += number("keysExamined").unwrap_or_default();
+        }
+    }
+    assert!(!operations.is_empty());
+    (found, cost)
+}
+
+/// What `work` gives, and what the database did meanwhile.
+fn profiled<T>(store: &Temporary, work: impl FnOnce() -> T) -> (T, Vec<Document>) {
+    let connection = &store.store().connection;
+    let profile = |level: i32| connection.command(doc! { "profile": level, "slowms": 0 }).unwrap();
+    drop(connection.command(doc! { "drop": "system.profile" }));
+    profile(2);
+    let done = work();
+    profile(0);
+    let operations = connection.collection("system.profile").clone_with_type::<Document>();
+    let of_others = doc! { "ns": { "$not": { "$regex": "system.profile$" } } };
+    let operations = connection.wait(async {
+        let mut cursor = operations.find(of_others).await.unwrap();
         let mut operations = Vec::new();
         while cursor.advance().await.unwrap() {
             operations.push(cursor.deserialize_current().unwrap());
         }
         operations
     });
-    for operation in operations.iter().filter(|it| it.get_str("ns").is_ok_and(|ns| ns.ends_with(".documents"))) {
-        let number = |name: &str| operation.get(name).and_then(|it| it.as_i64().or(it.as_i32().map(i64::from)));
-        cost.documents += number("docsExamined").unwrap_or_default();
-        cost.keys += number("keysExamined").unwrap_or_default();
-        cost.scanned |= operation.get_str("planSummary").is_ok_and(|plan| plan.contains("COLLSCAN"));
-    }
-    assert!(!operations.is_empty());
-    (found, cost)
+    (done, operations)
+}
+
+/// The server has put its generation of search parameters before each commit, and a create names nothing that was there.
+#[test]
+fn reads_nothing_before_it_makes_documents() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    let make = |number: u32| {
+        let value = Precondition::Value { name: b"generation".to_vec(), value: None };
+        let absent = Precondition::Version { key: key(&format!("P/{number}")), version: 0 };
+        let writes = (0..3).map(|at| put(&format!("P/{}", number + at), 1, "")).collect();
+        store.commit(Batch { preconditions: vec![value, absent], writes }).unwrap();
+    };
+    make(10);
+    let (_, operations) = profiled(&store, || make(20));
+    let kinds: Vec<_> = operations.iter().map(|operation| operation.get_str("op").unwrap()).collect();
+    assert!(kinds.contains(&"insert") && !kinds.iter().any(|kind| ["query", "getmore"].contains(kind)), "{kinds:?}");
 }
 
 #[test]

@@ -36,6 +36,28 @@ fn each_sees_what_the_other_has_committed() {
     assert_eq!(first.statistics().unwrap().documents, [("P".to_owned(), 1)]);
 }
 
+/// What a writer knows of its own last commit is not taken for what is so when others have written since.
+#[test]
+fn nothing_rests_on_what_was_before() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let (first, second, _) = two(mongod);
+    let set = |value: &str| Write::Set { name: b"n".to_vec(), value: value.into() };
+    let at = |value: &str| Precondition::Value { name: b"n".to_vec(), value: Some(value.into()) };
+    let commit_at = |at, writes| first.commit(Batch { preconditions: vec![at], writes }).map(drop);
+    commit(&first, vec![set("a")]).unwrap();
+    commit(&second, vec![set("b"), put("P/2", 1, "")]).unwrap();
+    assert_eq!(commit_at(at("b"), vec![put("P/1", 1, "")]), Ok(()));
+    assert_eq!(commit_at(at("b"), vec![put("P/1", 2, "")]), Ok(()));
+    commit(&second, vec![set("c")]).unwrap();
+    assert_eq!(commit_at(at("b"), vec![put("P/1", 3, "")]), Err(StoreError::Conflict(0)));
+    assert_eq!(first.snapshot().unwrap().value(b"n"), Ok(Some(b"c".to_vec())));
+    // Nor is made what is there already.
+    let absent = Precondition::Version { key: key("P/2"), version: 0 };
+    assert_eq!(commit_at(absent, vec![put("P/2", 1, "")]), Err(StoreError::Conflict(0)));
+    assert!(matches!(commit(&first, vec![put("P/2", 1, "")]), Err(StoreError::Misuse(_))));
+    assert_eq!(commit_at(at("c"), vec![put("P/3", 1, ""), put("P/1", 3, "")]), Ok(()));
+}
+
 /// Of two who change one document in turns nobody is refused more often than the other one has changed it: who reads again reads the change.
 #[test]
 fn who_was_refused_reads_why() {
