@@ -45,7 +45,7 @@ impl State {
 const JOB: &str = "sweep";
 
 /// How often it is looked for holds that other processes made.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 
 impl State {
     /// Takes over what other processes changed, where there are others. Whether to sweep: it is this process's job.

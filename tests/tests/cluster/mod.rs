@@ -11,12 +11,15 @@ mod rights;
 mod system;
 mod takeover;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use fhir::Instant;
 use flint_tests::Client;
+use serde_json::{Value, json};
 use store::testing::ReplicaSet;
 
 use self::node::Node;
+use crate::crash::times;
 
 /// The pause between two questions whether something is so: others need the processor.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -55,10 +58,19 @@ impl Cluster {
     }
 }
 
+/// An appointment that holds one of the slots for a patient until a moment.
+fn held(patient: &str, slot: u64, until: Instant) -> Value {
+    let [start, end] = times(slot);
+    json!({"resourceType": "Appointment", "status": "pending", "start": start, "end": end,
+        "extension": [{"url": "https://flint.example/fhir/StructureDefinition/held-until", "valueInstant": until.to_string()}],
+        "slot": [{"reference": format!("Slot/slot-{slot}")}],
+        "participant": [{"actor": {"reference": patient}, "status": "accepted"}]})
+}
+
 /// Asks until it is so. Fails the test when that takes longer than `limit`.
 #[track_caller]
 fn within(limit: Duration, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     loop {
         // What was asked before the limit counts, however late the answer comes.
         let asked = begun.elapsed();

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use fhir::Instant;
 use flint_tests::Client;
 use serde_json::{Value, json};
+use store::{Clock, SystemClock};
 
 use super::node::run;
 use super::system::{AUTH_ON, BASE_URL, System};
-use super::{Cluster, within};
+use super::{Cluster, held, within};
+use crate::crash::fill;
 use crate::packages::{GZIP, package, profile};
 use crate::search_parameter::{parameter, patient};
 
@@ -48,6 +51,34 @@ fn packages_come_and_go() {
         within(KNOWN, || put().status == 422);
         client.call("POST /$package-remove?package=p.example@1.0.0").send().expect(200);
         within(KNOWN, || put().status == 200);
+    }
+}
+
+/// Each hold that nobody books ends a second after the one before, so that one of them ends just after a look for such.
+const HOLDS: i64 = 6;
+
+/// Whichever server sees to it: it is another one that was asked for the hold.
+#[test]
+fn holds_end_in_time_wherever_they_were_made() {
+    let Some(cluster) = Cluster::start(2, 1) else { return };
+    fill(cluster.client(0));
+    let begun = SystemClock.now();
+    let mut ends = Vec::new();
+    for (at, second) in [0, 1].into_iter().flat_map(|at| (0..HOLDS).map(move |second| (at, second))) {
+        let (slot, until) = (at as i64 * HOLDS + second, begun + 8_000 + 1_000 * second);
+        // Who has a hold gets no other one.
+        let (id, client) = (format!("p{slot}"), cluster.client(at));
+        let patient = json!({"resourceType": "Patient", "id": id});
+        client.call(&format!("PUT /Patient/{id}")).json(&patient).send().expect(201);
+        let hold = held(&format!("Patient/{id}"), slot as u64, Instant::from_millis(until));
+        client.call("POST /Appointment").json(&hold).send().expect(201);
+        ends.push((until, slot, 1 - at));
+    }
+    ends.sort_unstable();
+    for (until, slot, other) in ends {
+        let left = Duration::from_millis((until - SystemClock.now() + KNOWN.as_millis() as i64).max(0) as u64);
+        let is_free = || cluster.client(other).get(&format!("/Slot/slot-{slot}")).pointer("/status") == "free";
+        within(left, is_free);
     }
 }
 

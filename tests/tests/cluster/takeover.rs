@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::node::Node;
 use super::system::{AUTH_ON, System};
-use super::{Cluster, within};
-use crate::crash::{PATIENT, fill, times};
+use super::{Cluster, held, within};
+use crate::crash::{PATIENT, fill};
 use crate::search_parameter::{parameter, patient};
 
 /// Within this time another server does what a killed one did.
@@ -71,12 +71,7 @@ fn another_server_does_the_jobs_of_a_killed_one() {
     let before = database.holders();
     cluster.nodes.push(Node::start(&cluster.url, AUTH_ON));
 
-    let [start, end] = times(0);
-    let until = fhir::Instant::from_millis(SystemClock.now() + HELD.as_millis() as i64);
-    let hold = json!({"resourceType": "Appointment", "status": "pending", "start": start, "end": end,
-        "extension": [{"url": "https://flint.example/fhir/StructureDefinition/held-until", "valueInstant": until.to_string()}],
-        "slot": [{"reference": "Slot/slot-0"}],
-        "participant": [{"actor": {"reference": PATIENT}, "status": "accepted"}]});
+    let hold = held(PATIENT, 0, fhir::Instant::from_millis(SystemClock.now() + HELD.as_millis() as i64));
     first.call("POST /Appointment").json(&hold).send().expect(201);
     first.call("PUT /Patient/ann").json(&patient("ann", "blue")).send().expect(201);
     assert_eq!(database.read("Slot/slot-0")["status"], "busy-tentative");
