@@ -135,3 +135,32 @@ fn the_audit_tells_nothing_of_what_is_hidden() {
     }
     assert!(guarded.hold(&joan).get("/AuditEvent").expect(200).text.contains("Condition/sens1"));
 }
+
+/// An estimate goes by what is hidden as well, so it is for who sees everything; others count.
+#[test]
+fn no_total_is_estimated_from_what_is_hidden() {
+    let guarded = Guarded::start_with(|config| {
+        config.load.push(flint_tests::example("seed-transaction.json"));
+        config.limits.count_rows = 100;
+    });
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+    // More than a search finds before it thinks about how.
+    for first in [0, 500, 1000] {
+        let observation = |at: usize| {
+            let time = format!("2026-{:02}-{:02}T{:02}:{:02}:00Z", 1 + at / 300, 1 + at / 60 % 5, at % 24, at % 60);
+            let observation = json!({ "resourceType": "Observation", "status": "final", "code": { "text": "x" },
+                "subject": { "reference": "Patient/p1" }, "effectiveDateTime": time });
+            json!({ "resource": observation, "request": { "method": "POST", "url": "Observation" } })
+        };
+        let entries: Vec<_> = (first..first + 500).map(observation).collect();
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": entries });
+        keeper.send("POST /", bundle).expect(200);
+    }
+    let url = "/Observation?date=ge2020&_count=2";
+    keeper.get(url).expect(200).facts(&[("/_total/extension/0/valueBoolean", "true")]);
+    for query in ["", "&_total=estimate"] {
+        let page = app.get(&format!("{url}{query}")).expect(200).facts(&[("/total", "-"), ("/_total", "-")]);
+        assert!(page.link("next").is_some(), "{}", page.text);
+    }
+    app.get(&format!("{url}&_total=accurate")).expect(200).facts(&[("/total", "1504"), ("/_total", "-")]);
+}

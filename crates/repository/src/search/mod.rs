@@ -173,12 +173,14 @@ impl<'a> Runner<'a> {
         self.show(&found.hits);
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
+        // An estimate goes by what the caller does not see as well: beside what is found it would tell of that.
+        let sees_all = !self.sight.is_narrowed() && query.types.iter().all(|name| self.sight.sees_all(name));
         Ok(SearchPage {
             matches: found.hits.into_iter().filter_map(|hit| hit.version).collect(),
             included,
             next: found.next,
             previous: found.previous,
-            total: found.total,
+            total: found.total.filter(|total| total.exact || sees_all),
             includes_cut,
             ..SearchPage::default()
         })

@@ -180,7 +180,7 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
         }
         urls.push(format!("/{within}/{id}/*?_type=Condition,Observation&_total=accurate"));
     }
-    urls.push(format!("/?_type={listed}&_total=accurate&_count=7&_sort=_id"));
+    urls.push(format!("/?_type={listed}&_total=accurate&_count=7"));
     urls.push(format!("/?_type={listed}&_summary=count"));
     urls.push(format!("/?_type={listed}&_security=HIV&_sort=-_lastUpdated&_count=5"));
     urls
