@@ -160,6 +160,12 @@ impl<'a> Runner<'a> {
     /// One page of the resources of their own, which nothing contains.
     fn search_own(&self, query: &Query, page: Page, limit: usize, total: Count) -> Result<SearchPage, Outcome> {
         let filter = self.visible(Act::Search, &query.types, self.filter(&query.criterion)?);
+        let sees_all = !self.sight.is_narrowed() && query.types.iter().all(|name| self.sight.sees_all(name));
+        let total = match total {
+            // An estimate goes by what the caller does not see as well: beside what is found it would tell of that.
+            Count::Within(rows) if !sees_all => Count::IfWithin(rows),
+            total => total,
+        };
         self.stage.set("search");
         let found = self.find(Find {
             sort: query.sort.clone(),
@@ -173,14 +179,12 @@ impl<'a> Runner<'a> {
         self.show(&found.hits);
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
-        // An estimate goes by what the caller does not see as well: beside what is found it would tell of that.
-        let sees_all = !self.sight.is_narrowed() && query.types.iter().all(|name| self.sight.sees_all(name));
         Ok(SearchPage {
             matches: found.hits.into_iter().filter_map(|hit| hit.version).collect(),
             included,
             next: found.next,
             previous: found.previous,
-            total: found.total.filter(|total| total.exact || sees_all),
+            total: found.total,
             includes_cut,
             ..SearchPage::default()
         })

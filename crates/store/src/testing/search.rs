@@ -326,11 +326,14 @@ fn finds_like_the_model(make: Make<'_>, seed: u64, documents: u64, queries: u32)
         }
         let count = snapshot.find(&Find { limit: 0, total: Count::Exact, ..find.clone() }).expect("a count");
         assert_eq!(count.total, Some(Counted::exactly(expected.len() as u64)), "{context}");
-        let within = Count::Within(random.below(2 * documents));
+        let rows = random.below(2 * documents);
+        let within = Count::Within(rows);
         let about = snapshot.find(&Find { total: within, explain: true, ..find.clone() }).expect("a page");
         let total = about.total.expect("it was asked for");
         assert!(total.count == expected.len() as u64 || !total.exact, "{context}");
         assert!(total.exact || about.next.is_some() && total.count > about.hits.len() as u64, "{context}");
+        let if_within = snapshot.find(&Find { total: Count::IfWithin(rows), ..find.clone() }).expect("a page");
+        assert_eq!(if_within.total, about.total.filter(|total| total.exact), "{context}");
         assert!(count.hits.is_empty() && count.next.is_none() && count.previous.is_none(), "{context}");
     }
 }

@@ -51,23 +51,22 @@ impl Search<'_, '_> {
         Ok(Counted::exactly(self.whole()?.len()))
     }
 
-    /// The number of all hits, exact where that takes at most so many rows. `shown` are already found, and `more` says whether there
-    /// are others.
-    pub(super) fn count_within(&mut self, rows: u64, shown: u64, more: bool) -> Result<Counted, StoreError> {
+    /// The number of all hits where that takes at most so many rows. `shown` are already found, and `more` says whether there are others.
+    pub(super) fn count_within(&mut self, rows: u64, shown: u64, more: bool) -> Result<Option<Counted>, StoreError> {
         if !more {
-            return Ok(Counted::exactly(shown));
+            return Ok(Some(Counted::exactly(shown)));
         }
         if let Some(known) = self.known_count()? {
-            return Ok(known);
+            return Ok(Some(known));
         }
         let start = self.reader.touched();
         if self.guess()?.rows <= rows
             && let Some(count) = self.reader.attempt(None, rows, |reader| reader.count_all(self.node))?
         {
             self.reader.note("count", self.node.index(), start, count);
-            return Ok(Counted::exactly(count));
+            return Ok(Some(Counted::exactly(count)));
         }
-        Ok(Counted { count: self.estimate()?.max(shown + 1), exact: false })
+        Ok(None)
     }
 
     /// The number of all hits where it is known already or kept.

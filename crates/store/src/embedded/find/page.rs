@@ -13,7 +13,7 @@ use crate::document::PageRoom;
 use crate::embedded::tables::damaged;
 use crate::embedded::versions;
 use crate::find::{Direction, Gap, Order, Places, Position, Stretch, Top, end, entry};
-use crate::{Count, Find, Found, Hit, Key, Match, Row, StoreError};
+use crate::{Count, Counted, Find, Found, Hit, Key, Match, Row, StoreError};
 
 /// Filters whose documents are found within this many rows are turned into a set before anything else.
 const SMALL: u64 = 1024;
@@ -70,9 +70,13 @@ impl<'s, 't> Search<'s, 't> {
         if find.limit > 0 {
             self.page(find, entry, &mut found)?;
         }
-        if let Count::Within(rows) = find.total {
+        if let Count::Within(rows) | Count::IfWithin(rows) = find.total {
             let more = find.limit == 0 || found.next.is_some() || found.previous.is_some();
-            found.total = Some(self.count_within(rows, found.hits.len() as u64, more)?);
+            let shown = found.hits.len() as u64;
+            found.total = self.count_within(rows, shown, more)?;
+            if found.total.is_none() && matches!(find.total, Count::Within(_)) {
+                found.total = Some(Counted { count: self.estimate()?.max(shown + 1), exact: false });
+            }
         }
         found.rows = self.reader.touched();
         found.plan = self.reader.into_plan();

@@ -25,28 +25,39 @@ impl Search<'_, '_> {
         let counted = self.candidates.filter(|_| self.sieve.checks.is_empty());
         let total = match find.total {
             Count::None => return Ok(None),
-            Count::Exact | Count::Within(_) if counted.is_some() => Counted::exactly(counted.unwrap_or_default()),
-            Count::Exact | Count::Within(_) if is_all => Counted::exactly(on_page),
+            _ if counted.is_some() => Counted::exactly(counted.unwrap_or_default()),
+            _ if is_all => Counted::exactly(on_page),
             Count::Exact => Counted::exactly(self.count(u64::MAX)?),
-            // The page is there already, whatever its total would cost.
-            Count::Within(rows) if find.limit > 0 => match self.count_within(rows) {
-                Err(StoreError::TooCostly(TooCostly { .. })) => Counted { count: 0, exact: false },
-                counted => counted?,
-            },
-            Count::Within(rows) => self.count_within(rows)?,
+            Count::Within(rows) | Count::IfWithin(rows) => {
+                let is_estimated = matches!(find.total, Count::Within(_));
+                let counted = match self.count_within(rows, is_estimated) {
+                    // The page is there already, whatever its total would cost.
+                    Err(StoreError::TooCostly(TooCostly { .. })) if find.limit > 0 => {
+                        Counted { count: 0, exact: false }
+                    }
+                    counted => counted?,
+                };
+                if !counted.exact && !is_estimated {
+                    return Ok(None);
+                }
+                counted
+            }
         };
         self.reader.note(if total.exact { "count" } else { "estimate" }, None, start, total.count);
         let least = if total.exact { 0 } else { on_page.saturating_add(1) };
         Ok(Some(Counted { count: total.count.max(least), ..total }))
     }
 
-    /// Each of them where there are no more than `rows`.
-    fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
+    /// Each of them where there are no more than `rows`; otherwise about, or at least, how many.
+    fn count_within(&mut self, rows: u64, is_estimated: bool) -> Result<Counted, StoreError> {
         let rows = if self.sieve.is_of_rows { rows.saturating_mul(KEYS) } else { rows };
         let limit = rows.saturating_add(1).min(self.reader.left());
         let count = self.count(limit)?;
         if count < limit || self.sieve.population.is_some() {
             return Ok(Counted::exactly(count));
+        }
+        if !is_estimated {
+            return Ok(Counted { count, exact: false });
         }
         let sieve = &mut self.sieve;
         let about = self.reader.within(ESTIMATE_TIME, |reader| match sieve.checks.is_empty() {
