@@ -290,7 +290,7 @@ impl Reader<'_> {
 }
 
 /// The value that a conjunction asks for, if it asks for one alone, and what it leaves out.
-fn value_but_for<'n, 'f>(node: &'n Node<'f>) -> Option<((Index, &'f [u8]), Vec<&'n Node<'f>>)> {
+fn value_but_for<'n, 'f>(node: &'n Node<'f>) -> Option<(FrequentRow<'f>, Vec<&'n Node<'f>>)> {
     let Node::All(parts) = node else { return None };
     let (mut value, mut out) = (None, Vec::new());
     for part in parts {
