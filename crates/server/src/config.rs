@@ -542,6 +542,8 @@ mod tests {
         assert_eq!((config.dialect, config.services), (Dialect::R4, services::Settings::default()));
         let overlap = settings("[services]\npatient-overlap = 'allow'").expect("good").services;
         assert_eq!((overlap.patient_overlap, overlap.practitioner_overlap), (Overlap::Allow, Overlap::Refuse));
+        let hidden = settings("[services]\nhidden-overlap = 'refuse'").expect("good").services;
+        assert_eq!((overlap.hidden_overlap, hidden.hidden_overlap), (Overlap::Allow, Overlap::Refuse));
         let toml = "[services]\nrepeat-count = 'total'\nrepeat-count-of = { 'https://ehr.example' = 'fhir' }";
         let repeats = settings(toml).expect("good").services;
         assert_eq!(repeats.repeat_count, RepeatCount::Total);

@@ -12,7 +12,9 @@ use services::{Overlap, RepeatCount, Settings};
 pub(crate) struct ServiceSettings {
     /// Whether a patient may have two appointments at one time through different slots [default: refuse]
     patient_overlap: Option<OverlapPolicy>,
-    /// The same for practitioners [default: refuse]
+    /// Whether an appointment that the patient hides from who books refuses another one as well [default: allow]
+    hidden_overlap: Option<OverlapPolicy>,
+    /// Whether practitioners may have two appointments at one time [default: refuse]
     practitioner_overlap: Option<OverlapPolicy>,
     /// What `numberOfRepeatsAllowed` of a repeat plan counts: repeats besides the first issue, or all issues [default: fhir]
     repeat_count: Option<RepeatCountPolicy>,
@@ -63,6 +65,7 @@ impl From<ServiceSettings> for Settings {
         let default = Settings::default();
         Settings {
             patient_overlap: given.patient_overlap.map_or(default.patient_overlap, Into::into),
+            hidden_overlap: given.hidden_overlap.map_or(default.hidden_overlap, Into::into),
             practitioner_overlap: given.practitioner_overlap.map_or(default.practitioner_overlap, Into::into),
             repeat_count: given.repeat_count.map_or(default.repeat_count, Into::into),
             repeat_count_of: given.repeat_count_of.map_or(default.repeat_count_of, |of| {

@@ -29,7 +29,9 @@ impl Services {
 pub struct Settings {
     /// Whether a patient may have two appointments at one time through different slots.
     pub patient_overlap: Overlap,
-    /// The same for practitioners.
+    /// Whether an appointment that the patient hides from who books refuses another one as well, which tells that there is one.
+    pub hidden_overlap: Overlap,
+    /// Whether practitioners may have two at one time.
     pub practitioner_overlap: Overlap,
     /// What `numberOfRepeatsAllowed` of a repeat plan counts.
     pub repeat_count: RepeatCount,
@@ -65,6 +67,7 @@ impl Default for Settings {
     fn default() -> Settings {
         Settings {
             patient_overlap: Overlap::Refuse,
+            hidden_overlap: Overlap::Allow,
             practitioner_overlap: Overlap::Refuse,
             repeat_count: RepeatCount::Fhir,
             repeat_count_of: BTreeMap::new(),

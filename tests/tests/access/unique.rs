@@ -1,5 +1,6 @@
 use flint_tests::{Bearer, Guarded, Holder, example};
 use serde_json::{Value, json};
+use services::Overlap;
 
 use super::callers::{holder, keeper};
 
@@ -99,10 +100,9 @@ fn a_hidden_order_refuses_no_other() {
     }
 }
 
-/// Where patients are at some time, and by which triage they have booked, is told by nothing that they hide.
-#[test]
-fn a_hidden_appointment_refuses_no_other() {
-    let guarded = Guarded::surgery();
+/// A practice with a second doctor, that is booked by triage; a booking by the patient, and the two that the app tries beside it: at the same time, and
+/// later by the same triage.
+fn beside(guarded: &Guarded) -> [Value; 2] {
     let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&app()));
     let joan = guarded.hold(&holder("patient"));
     for elsewhere in [
@@ -126,20 +126,39 @@ fn a_hidden_appointment_refuses_no_other() {
         "subject": { "reference": "Patient/p1" } });
     let triage = keeper.send("POST /GuidanceResponse", guidance).expect(201).pointer("/id");
     joan.send("POST /Appointment", booking("s0900", "09:00", "09:10", &triage)).expect(201);
+    // What the first one has stays its own.
+    joan.send("POST /Appointment", booking("s0910", "09:10", "09:20", &triage)).expect(422);
     let mut there = booking("t0900", "09:00", "09:10", &triage);
     there["participant"] = json!([{ "actor": { "reference": "Patient/p1" }, "status": "accepted" }]);
     let next = booking("s0910", "09:10", "09:20", &triage);
     let busy = app.send("POST /Appointment", there.clone()).expect(409);
-    assert!(busy.text.contains("`Patient/p1` has another appointment"), "{}", busy.text);
+    assert!(busy.text.contains("`Patient/p1` has another appointment at that time, from"), "{}", busy.text);
     let used = app.send("POST /Appointment", next.clone()).expect(422);
     assert!(used.text.contains("another appointment was booked by the triage"), "{}", used.text);
     hide(&keeper, "Organization/app1", &["Appointment"]);
-    for booking in [there, next] {
-        let id = app.send("POST /Appointment", booking).expect(201).pointer("/id");
-        let patch = r#"[{"op":"replace","path":"/status","value":"cancelled"}]"#;
-        let call = joan.call(&format!("PATCH /Appointment/{id}")).body("application/json-patch+json", patch);
-        call.send().expect(200);
+    [there, next]
+}
+
+/// Where patients are at some time, and by which triage they have booked, is told by nothing that they hide.
+#[test]
+fn a_hidden_appointment_refuses_no_other() {
+    let guarded = Guarded::surgery();
+    for booking in beside(&guarded) {
+        guarded.hold(&app()).send("POST /Appointment", booking).expect(201);
     }
-    // What the first one has stays its own.
-    joan.send("POST /Appointment", booking("s0910", "09:10", "09:20", &triage)).expect(422);
+}
+
+/// Where that is the policy nobody is booked twice, whatever they hide, and no more of it is told than that.
+#[test]
+fn a_hidden_appointment_refuses_another_where_that_is_the_policy() {
+    let guarded = Guarded::start_with(|config| {
+        config.load.push(example("seed-transaction.json"));
+        config.services.hidden_overlap = Overlap::Refuse;
+    });
+    let [there, next] = beside(&guarded);
+    let app = guarded.hold(&app());
+    let busy = app.send("POST /Appointment", there).expect(409);
+    assert!(busy.text.contains("`Patient/p1` has another appointment"), "{}", busy.text);
+    assert!(!busy.text.contains("from 2027"), "{}", busy.text);
+    app.send("POST /Appointment", next).expect(201);
 }

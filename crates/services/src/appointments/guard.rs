@@ -4,7 +4,8 @@
 //! - Slots cannot tell: two bookings of one patient in two slots write nothing in common. So each person and day has a value that lists the
 //!   times taken, and whoever books somebody rewrites it: of two at once the second is made anew and sees the first.
 //! - A guard is where to look, and the appointment is the truth: an entry whose appointment does not take the time any more refuses nobody.
-//! - What patients hide of their appointments refuses nobody who may not know of it: a refusal would tell when they are where.
+//! - What patients hide of their appointments refuses nobody who may not know of it: a refusal would tell when they are where, to somebody who
+//!   only tries. [`Settings::hidden_overlap`] may decide otherwise.
 
 use fhir::{Instant, Outcome};
 use repository::{Key, Transaction};
@@ -75,7 +76,8 @@ pub(super) fn keep(
         let stays = was.as_ref().is_some_and(|was| was.time == is.time && was.actors.contains(actor));
         if refuses && !stays && !is_over {
             for (other, time) in elsewhere(transaction, settings, owner, actor, &is.time)? {
-                if actor.kind == Kind::Practitioner || transaction.is_told(&other)? {
+                let is_told = actor.kind == Kind::Practitioner || settings.hidden_overlap == Overlap::Refuse;
+                if is_told || transaction.is_told(&other)? {
                     return Err(refusal(transaction, actor, &other, &time)?);
                 }
             }
