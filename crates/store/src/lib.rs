@@ -76,6 +76,11 @@ pub trait Snapshot: Send {
     /// [`Store::commits`] of what it sees: snapshots with the same number see the same.
     fn commits(&self) -> u64;
 
+    /// The same of the documents of one collection alone: snapshots with the same number see the same of them. May grow without a change.
+    fn commits_of(&self, _collection: &str) -> u64 {
+        self.commits()
+    }
+
     /// The newest version of a document, a deletion included; `None` when there never was one.
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError>;
 

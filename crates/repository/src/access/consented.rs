@@ -24,13 +24,8 @@ pub(crate) struct Consented {
     told: RwLock<Told>,
 }
 
-/// Of which names it was found whether the requester may know of what they name.
-#[derive(Default)]
-struct Told {
-    /// [`store::Snapshot::commits`] of what that was found in.
-    commits: u64,
-    names: HashMap<Box<str>, bool>,
-}
+/// Of which names it was found whether the requester may know of what they name, and the number of commits of what that was found in.
+type Told = HashMap<Box<str>, (u64, bool)>;
 
 /// Of how many names that is kept.
 const NAMES_MAX: usize = 10_000;
@@ -82,7 +77,7 @@ impl Consented {
         known.unwrap_or_else(|| self.keep((act, resource_type), make().map(Arc::new)))
     }
 
-    /// Whether the requester may know of what is named, which `find` finds out in a snapshot with so many commits when nobody has asked before.
+    /// Whether the requester may know of what is named, which `find` finds out when nobody has asked since so many commits.
     pub(super) fn tells(
         &self,
         commits: u64,
@@ -91,17 +86,17 @@ impl Consented {
     ) -> Result<bool, Outcome> {
         {
             let told = self.told.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(known) = told.names.get(name).filter(|_| told.commits == commits) {
+            if let Some((_, known)) = told.get(name).filter(|(since, _)| *since == commits) {
                 return Ok(*known);
             }
         }
         let found = find()?;
         let mut told = self.told.write().unwrap_or_else(PoisonError::into_inner);
-        if told.commits < commits || told.names.len() >= NAMES_MAX {
-            *told = Told { commits, ..Told::default() };
-        }
-        if told.commits == commits {
-            told.names.insert(name.into(), found);
+        if told.get(name).is_none_or(|(since, _)| *since < commits) {
+            if told.len() >= NAMES_MAX {
+                told.clear();
+            }
+            told.insert(name.into(), (commits, found));
         }
         Ok(found)
     }

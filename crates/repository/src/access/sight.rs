@@ -94,11 +94,10 @@ impl Sight {
         consented.filter((None, resource_type), || self.compiled(consented.restrictions(), resource_type))
     }
 
-    /// Whether the caller may know of what is named, as consents say. `find` looks, in a snapshot with so many commits, whether the filter of its type
-    /// lets it be seen.
+    /// Whether the caller may know of what is named, as consents say. `find` looks in the snapshot whether the filter of its type lets it be seen.
     pub(crate) fn tells(
         &self,
-        commits: u64,
+        snapshot: &dyn Snapshot,
         name: &str,
         find: impl FnOnce(&Filter) -> Result<bool, Outcome>,
     ) -> Result<bool, Outcome> {
@@ -108,7 +107,8 @@ impl Sight {
         match resource_type {
             // What is told of events is of this one request.
             EVENT => find(),
-            _ => consented.tells(commits, name, find),
+            _ if is_joined(resource_type) => consented.tells(snapshot.commits(), name, find),
+            _ => consented.tells(snapshot.commits_of(resource_type), name, find),
         }
     }
 
@@ -196,6 +196,11 @@ impl Sight {
         *self.access.permission(Act::Search, resource_type) == Permission::Whole
             && self.consented(resource_type).is_none()
     }
+}
+
+/// Whether it may depend on others than the resources of this type themselves which of them consents hide.
+fn is_joined(resource_type: &str) -> bool {
+    FOLLOWED.iter().any(|(name, _)| *name == resource_type) || TELLING.iter().any(|(name, _)| *name == resource_type)
 }
 
 /// What satisfies both, `None` being all there is.

@@ -8,7 +8,7 @@
 //!   it no place is refused.
 //!
 //! It costs nothing where consents hide nothing from the caller. Else the bytes are looked through for what may be a name, each name is
-//! asked for once between two commits, and only what names something hidden is parsed.
+//! asked for once between two commits that change resources of its type, and only what names something hidden is parsed.
 
 mod cover;
 mod restore;
@@ -213,7 +213,7 @@ impl<'a> Masks<'a> {
 
     /// Whether the caller may know of what is there, or was, under this name.
     fn tells(&self, name: &str) -> Result<bool, Outcome> {
-        self.sight.tells(self.snapshot.commits(), name, |filter| match Key::parse(name) {
+        self.sight.tells(self.snapshot, name, |filter| match Key::parse(name) {
             Some(key) => Ok(self.is_own(name) || self.lets_see(&key, filter)?),
             None => Ok(true),
         })

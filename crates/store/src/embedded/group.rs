@@ -1,6 +1,6 @@
 //! A group of batches in one engine transaction: each is checked as a whole and only then applied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use heed::{PutFlags, RwTxn};
 use rustc_hash::FxBuildHasher;
@@ -24,6 +24,8 @@ pub(super) struct Group<'e> {
     state: State,
     /// The counters that have changed since they were last put into their table.
     collections: HashMap<String, Collection, FxBuildHasher>,
+    /// Those whose documents have changed.
+    changed: HashSet<String, FxBuildHasher>,
     rows: RowChanges,
     homes: &'e mut Homes,
     /// How many documents had their words written.
@@ -34,8 +36,9 @@ impl<'e> Group<'e> {
     pub(super) fn begin(files: &'e Files, homes: &'e mut Homes) -> Result<Group<'e>, StoreError> {
         let txn = files.env.write_txn()?;
         let state = View { txn: &txn, tables: &files.tables }.state()?;
-        let collections = HashMap::default();
-        Ok(Group { txn, tables: &files.tables, state, collections, rows: RowChanges::default(), homes, indexed: 0 })
+        let (collections, changed) = (HashMap::default(), HashSet::default());
+        let rows = RowChanges::default();
+        Ok(Group { txn, tables: &files.tables, state, collections, changed, rows, homes, indexed: 0 })
     }
 
     fn view(&self) -> View<'_> {
@@ -115,6 +118,7 @@ impl<'e> Group<'e> {
         flags: PutFlags,
     ) -> Result<(), StoreError> {
         let Newest { number, version, sequence, .. } = newest;
+        self.change(key.collection());
         let at = number.to_be_bytes();
         let current = Current::encode(version, sequence, key.as_str(), &rows);
         let before = self.tables.current.get(&self.txn, &at)?;
@@ -127,6 +131,13 @@ impl<'e> Group<'e> {
         self.replace_words(number, words, flags)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), &rows)?;
         self.homes.note(&mut self.txn, self.tables, key.collection(), words)
+    }
+
+    /// Notes that documents of this collection change.
+    fn change(&mut self, collection: &str) {
+        if !self.changed.contains(collection) {
+            self.changed.insert(collection.to_owned());
+        }
     }
 
     fn replace_words(&mut self, number: u64, words: &[Row], flags: PutFlags) -> Result<(), StoreError> {
@@ -153,6 +164,7 @@ impl<'e> Group<'e> {
         let key = &version.key;
         let newest = self.newest(key)?.ok_or_else(|| damaged("documents"))?;
         let number = newest.number;
+        self.change(key.collection());
         let view = View { txn: &self.txn, tables: self.tables };
         self.rows.replace(number, view.current(number)?.map(|current| current.rows), &[]);
         self.tables.current.delete(&mut self.txn, &number.to_be_bytes())?;
@@ -213,6 +225,7 @@ impl<'e> Group<'e> {
         self.settle()?;
         words::keep_up(&mut self.txn, self.tables, &mut self.state, self.indexed)?;
         self.tables.meta.put(&mut self.txn, b"state", &self.state.encode())?;
+        self.tables.latest.note(self.txn.id(), self.changed.iter().map(String::as_str));
         Ok(self.txn.commit()?)
     }
 }

@@ -3,7 +3,7 @@
 //! - [`layout`] is the on-disk format, [`tables`] opens it.
 //! - A commit is checked for misuse ([`prepare`]), waits in line ([`writer`](crate::writer)), and is applied with others ([`engine`]) in
 //!   one transaction ([`group`]), whose index rows are written in key order ([`changes`]); [`homes`] notes which collection each index
-//!   belongs to.
+//!   belongs to, and [`latest`] which commit changed a collection last.
 //! - [`words`] finds documents by the words of their text.
 //! - [`backup`](mod@backup) copies a store that another process has open.
 //! - A [`snapshot`] is an engine read transaction; [`history`], [`find`] and [`documents`] read from it.
@@ -16,6 +16,7 @@ mod find;
 mod group;
 mod history;
 mod homes;
+mod latest;
 mod layout;
 mod snapshot;
 mod tables;

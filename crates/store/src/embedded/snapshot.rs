@@ -34,6 +34,10 @@ impl Snapshot for EmbeddedSnapshot<'_> {
         self.txn.id() as u64
     }
 
+    fn commits_of(&self, collection: &str) -> u64 {
+        self.view().commit_of(collection.as_bytes()) as u64
+    }
+
     fn read(&self, key: &Key) -> Result<Option<Version>, StoreError> {
         let newest = newest(self.view(), key)?;
         newest.map(|newest| versions::read(self.view(), newest.sequence)).transpose()

@@ -11,6 +11,7 @@ use heed::{
 };
 
 use super::find::Lists;
+use super::latest::Latest;
 use super::layout::{self, Collection, Current, Document, FORMAT, State, Stored};
 use crate::fields::Fields;
 use crate::{Index, StoreError, directory};
@@ -55,7 +56,8 @@ pub(super) struct Tables {
     pub(super) counts: Table,
     pub(super) log: Table,
     pub(super) values: Table,
-    /// What was found of these, until the next commit.
+    pub(super) latest: Latest,
+    /// What was found, until the documents change in which it was.
     pub(super) lists: Lists,
 }
 
@@ -145,7 +147,7 @@ fn open_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
     })?;
     let CommitOrAbort::Commit(named) = opened;
-    Ok(Tables::of(named))
+    Ok(Tables::of(named, Latest::since(env.info().last_txn_id)))
 }
 
 /// The same of what is there, and makes nothing.
@@ -158,7 +160,7 @@ fn find_tables(env: &Env<WithoutTls>, directory: &Path) -> Result<Tables, StoreE
         Ok::<_, StoreError>(CommitOrAbort::<_, std::convert::Infallible>::Commit(tables))
     })?;
     let CommitOrAbort::Commit(named) = opened;
-    Ok(Tables::of(named))
+    Ok(Tables::of(named, Latest::unknown()))
 }
 
 type Opened<'e> = Database<'e, Bytes, Bytes>;
@@ -226,7 +228,7 @@ fn named<'e>(meta: Opened<'e>, open: &mut impl Open<'e>) -> Result<Named<Opened<
 }
 
 impl Tables {
-    fn of(named: Named<Table, RowTable>) -> Tables {
+    fn of(named: Named<Table, RowTable>, latest: Latest) -> Tables {
         let (meta, collections, documents, versions, current, rows, samples, of_words, homes, counts, log, values) =
             named;
         let (words, postings, fresh) = of_words;
@@ -245,6 +247,7 @@ impl Tables {
             counts,
             log,
             values,
+            latest,
             lists: Lists::default(),
         }
     }
@@ -336,6 +339,11 @@ impl<'t> View<'t> {
             Some((name.to_owned(), Collection::decode(record)?))
         };
         entries.map(|entry| decode(entry?).ok_or_else(|| damaged("collections"))).collect()
+    }
+
+    /// A commit since which the documents of a collection are as they are here.
+    pub(super) fn commit_of(self, collection: &[u8]) -> usize {
+        self.tables.latest.of(collection, self.txn.id())
     }
 
     /// How many rows have exactly this value, when that is kept.

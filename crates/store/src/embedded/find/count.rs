@@ -12,7 +12,7 @@ use super::set::PROBE_ROWS;
 use super::simplify::{FrequentRow, covered, home};
 use crate::embedded::homes;
 use crate::find::{SAMPLE_SHARES, share};
-use crate::{Counted, Index, Match, StoreError};
+use crate::{Counted, Filter, Index, Match, StoreError};
 
 /// How many documents of a sample tell enough.
 const ENOUGH: u64 = 64;
@@ -35,10 +35,22 @@ const FEW: u64 = 8;
 
 impl Search<'_, '_> {
     /// The number of all hits, each counted unless that is known.
-    pub(super) fn count(&mut self) -> Result<Counted, StoreError> {
+    pub(super) fn count(&mut self, filter: &Filter) -> Result<Counted, StoreError> {
         if let Some(known) = self.known_count()? {
             return Ok(known);
         }
+        let Some(commit) = self.reader.totals_of(self.node)? else { return self.count_anew() };
+        let (lists, start) = (&self.reader.view.tables.lists, self.reader.touched());
+        if let Some(total) = lists.total(commit, filter) {
+            self.reader.note("count as before", None, start, total);
+            return Ok(Counted::exactly(total));
+        }
+        let counted = self.count_anew()?;
+        lists.keep_total(commit, filter, counted.count, self.reader.touched() - start);
+        Ok(counted)
+    }
+
+    fn count_anew(&mut self) -> Result<Counted, StoreError> {
         let start = self.reader.touched();
         if let Some(count) = self.reader.count_ranges(self.node)? {
             self.reader.note("count a range of", self.node.index(), start, count);
@@ -103,6 +115,14 @@ impl Search<'_, '_> {
 }
 
 impl Reader<'_> {
+    /// Since which commit totals of the node are right: all that satisfy it are of one collection, and nothing of others decides that they do.
+    fn totals_of(&self, node: &Node<'_>) -> Result<Option<usize>, StoreError> {
+        if !self.is_committed || self.level().is_some() || node.is_joined() {
+            return Ok(None);
+        }
+        Ok(home(self.view, node)?.map(|home| self.view.commit_of(home)))
+    }
+
     /// How many documents have a value whose number is kept, but for some that are left out: what is not counted one by one is not read.
     /// `None` where the node is no such thing, or those to be left out are many.
     fn count_but_for(&self, node: &Node<'_>) -> Result<Option<u64>, StoreError> {

@@ -2,7 +2,6 @@
 
 use roaring::RoaringTreemap;
 
-use super::lists::Lists;
 use super::meet::SEEK_ROWS;
 use super::node::{Links, Node};
 use super::scan::{Reader, Way};
@@ -64,7 +63,7 @@ impl Reader<'_> {
             Node::Nothing => Guess::same(0),
             Node::Equal(index, value) => Guess::same(self.guess_value(*index, value)?),
             Node::OneOf(index, values) => {
-                if let Some(known) = self.known_list(*index, values) {
+                if let Some(known) = self.known_list(*index, values)? {
                     return Ok(Guess::same(known));
                 }
                 let step = values.len().div_ceil(VALUES_LOOKED_UP);
@@ -99,9 +98,9 @@ impl Reader<'_> {
     }
 
     /// How many documents have one of these values, where that was found out before.
-    fn known_list(&self, index: Index, values: &[&[u8]]) -> Option<u64> {
-        let known = self.view.tables.lists.find(self.commit?, &Lists::name(index, values))?;
-        Some(known.len())
+    fn known_list(&self, index: Index, values: &[&[u8]]) -> Result<Option<u64>, StoreError> {
+        let Some((commit, name)) = self.kept_list(index, values)? else { return Ok(None) };
+        Ok(self.view.tables.lists.set(commit, &name).map(|known| known.len()))
     }
 
     /// About how many documents have this row; those of a rare value are counted, up to [`RARE`].

@@ -37,7 +37,7 @@ use crate::{Filter, Find, Found, StoreError};
 /// `is_committed` says that the view is that of a snapshot, and not of a commit in the making.
 pub(super) fn find(view: View<'_>, is_committed: bool, find: &Find) -> Result<Found, StoreError> {
     let mut reader = scan::Reader::new(view, find);
-    reader.commit = is_committed.then(|| view.txn.id());
+    reader.is_committed = is_committed;
     let words = word::WordReader::new(&reader);
     let node = node::Node::new(&find.filter, &|index, wanted| words.documents(index, wanted))?;
     let node = values::with_values(&reader, node)?;

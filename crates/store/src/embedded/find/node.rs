@@ -215,6 +215,18 @@ impl<'f> Node<'f> {
         }
     }
 
+    /// Whether other documents decide which ones satisfy this.
+    pub(super) fn is_joined(&self) -> bool {
+        match self {
+            Node::LinksTo(..) | Node::LinkedFrom(..) => true,
+            Node::All(nodes) | Node::Any(nodes) => nodes.iter().any(Node::is_joined),
+            Node::Not(node) => node.is_joined(),
+            Node::Everything | Node::Nothing | Node::Equal(..) | Node::OneOf(..) | Node::Match(_) | Node::Word(..) => {
+                false
+            }
+        }
+    }
+
     /// The parts that all must hold.
     pub(super) fn conjunction(&self) -> &[Node<'f>] {
         match self {

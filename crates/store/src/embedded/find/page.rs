@@ -65,7 +65,7 @@ impl<'s, 't> Search<'s, 't> {
             self.set = self.small_set()?;
         }
         if find.total == Count::Exact {
-            found.total = Some(self.count()?);
+            found.total = Some(self.count(&find.filter)?);
         }
         if find.limit > 0 {
             self.page(find, entry, &mut found)?;

@@ -28,8 +28,8 @@ pub(super) struct Reader<'t> {
     pub(super) view: View<'t>,
     /// The sample that sets are made of; `None` for all documents. What is looked up of a document is the same in both.
     level: Option<u8>,
-    /// The engine's number of the last commit that it sees; `None` where it also sees what is not committed.
-    pub(super) commit: Option<usize>,
+    /// Whether it sees nothing but what is committed.
+    pub(super) is_committed: bool,
     touched: Cell<u64>,
     /// How many rows may be touched, and the limit that was set for the whole search.
     rows_max: u64,
@@ -95,7 +95,7 @@ impl<'t> Reader<'t> {
         Reader {
             view,
             level: None,
-            commit: None,
+            is_committed: false,
             touched: Cell::new(0),
             rows_max: find.rows_max,
             limit: find.rows_max,
@@ -115,7 +115,7 @@ impl<'t> Reader<'t> {
     fn part(&self, level: Option<u8>, rows: u64) -> Reader<'t> {
         Reader {
             view: self.view,
-            commit: self.commit,
+            is_committed: self.is_committed,
             level,
             touched: Cell::new(0),
             rows_max: rows.min(self.rows_max - self.touched()),

@@ -5,10 +5,11 @@ use std::cmp::Ordering;
 use roaring::RoaringTreemap;
 
 use super::gather::Gathering;
-use super::lists::Lists;
+use super::lists::{Lists, Name};
 use super::meet::SEEK_ROWS;
 use super::node::Node;
 use super::scan::{Reader, Way};
+use super::simplify::of_index;
 use crate::find::{sample_member, share};
 use crate::{Index, StoreError};
 
@@ -57,20 +58,25 @@ impl Reader<'_> {
         Ok(self.set(node, u64::MAX)?.expect("no set takes more rows than there can be"))
     }
 
-    /// Those with one of these values, as they were found before if nothing was committed since.
+    /// Those with one of these values, as they were found before if no document of their collection has changed since.
     fn listed(&self, index: Index, values: &[&[u8]], budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
-        let Some(commit) = self.commit.filter(|_| self.level().is_none()) else {
-            return self.having(index, values, budget);
-        };
-        let (lists, name) = (&self.view.tables.lists, Lists::name(index, values));
-        if let Some(known) = lists.find(commit, &name) {
+        let kept = if self.level().is_none() { self.kept_list(index, values)? } else { None };
+        let Some((commit, name)) = kept else { return self.having(index, values, budget) };
+        let lists = &self.view.tables.lists;
+        if let Some(known) = lists.set(commit, &name) {
             return Ok(Some(RoaringTreemap::clone(&known)));
         }
         let set = self.having(index, values, budget)?;
         if let Some(set) = &set {
-            lists.keep(commit, name, set);
+            lists.keep_set(commit, name, set);
         }
         Ok(set)
+    }
+
+    /// Since which commit, and by which name, the set of those with one of these values may be kept.
+    pub(super) fn kept_list(&self, index: Index, values: &[&[u8]]) -> Result<Option<(usize, Name)>, StoreError> {
+        let home = if self.is_committed { of_index(self.view, index)? } else { None };
+        Ok(home.map(|home| (self.view.commit_of(home), Lists::name(index, values))))
     }
 
     fn everything(&self, budget: u64) -> Result<Option<RoaringTreemap>, StoreError> {
