@@ -97,6 +97,9 @@ enum Command {
         /// A folder that keeps the store for the next run, with the same version of the server [default: none is kept]
         #[arg(long)]
         stores: Option<PathBuf>,
+        /// Measures only the searches whose names contain this, and nothing besides.
+        #[arg(long)]
+        only: Option<String>,
     },
     /// Bookings beside plain creates, the search for free slots, and the rush when slots are released.
     Booking {
@@ -152,9 +155,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Command::Search { sizes, seed, json, stores, only } => {
             search::run(&search::Options { flint, bundles, sizes, seed, time: duration, json, stores, only })
         }
-        Command::Access { resources, seed, json, hidden, stores } => {
-            access::run(&access::Options { flint, bundles, resources, seed, time: duration, json, hidden, stores })
-        }
+        Command::Access { resources, seed, json, hidden, stores, only } => access::run(&access::Options {
+            flint,
+            bundles,
+            resources,
+            seed,
+            time: duration,
+            json,
+            hidden,
+            stores,
+            only,
+        }),
         Command::Booking { slots, stores } => booking::run(&booking::Options { flint, slots, time: duration, stores }),
         Command::Mongodb { mongod, resources, seed, json, only } => {
             mongodb::run(&mongodb::Options { flint, mongod, bundles, resources, seed, time: duration, json, only })

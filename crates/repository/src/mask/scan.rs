@@ -2,7 +2,7 @@
 
 use fhir::Definitions;
 use fhir::narrative::is_letter;
-use fhir::reference::is_id;
+use fhir::reference::{ID_MAX, id_bytes};
 use memchr::memchr3;
 
 /// What was found.
@@ -77,11 +77,13 @@ fn name<'t>(text: &'t [u8], slash: usize, base_url: &str) -> Option<&'t str> {
         b'/' => text[..start - 1].ends_with(base_url.as_bytes()),
         _ => false,
     };
-    let is_of_id = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-    let end = slash + 1 + text[slash + 1..].iter().take_while(is_of_id).count();
-    let name = std::str::from_utf8(text.get(start..end)?).ok().filter(|_| begins)?;
-    let (resource_type, id) = name.split_once('/')?;
-    (is_id(id) && Definitions::r4().is_resource_type(resource_type)).then_some(name)
+    let resource_type = std::str::from_utf8(text.get(start..slash)?).ok().filter(|_| begins)?;
+    if !Definitions::r4().is_resource_type(resource_type) {
+        return None;
+    }
+    let id = id_bytes(&text[slash + 1..]);
+    let is_id = (1..=ID_MAX).contains(&id);
+    std::str::from_utf8(&text[start..=slash + id]).ok().filter(|_| is_id)
 }
 
 #[cfg(test)]

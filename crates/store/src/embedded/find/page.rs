@@ -290,12 +290,11 @@ impl<'s, 't> Search<'s, 't> {
     }
 
     fn hit(&self, position: &Position, find: &Find) -> Result<Hit, StoreError> {
-        let view = self.reader.view;
-        let current = view.current(position.number)?.ok_or_else(|| damaged("current"))?;
+        let current = self.reader.current(position.number)?;
         let asked = current.rows.filter(|(index, _)| find.values.contains(index));
         let rows = asked.map(|(index, value)| Row { index, value: value.to_vec() }).collect();
         let version = match find.bodies {
-            true => Some(versions::read(view, current.sequence)?),
+            true => Some(versions::read(self.reader.view, current.sequence)?),
             false => None,
         };
         Ok(Hit { key: Key::parse(current.key).ok_or_else(|| damaged("current"))?, version, rows })

@@ -20,6 +20,9 @@ use crate::{Find, Index, Limit, Match, Range, Step, StoreError, TooCostly, VALUE
 /// How many rows are touched between looks at the clock.
 const CLOCK_ROWS: u64 = 1024;
 
+/// How many of the documents that were looked at are remembered.
+const PROBED_MAX: usize = 1024;
+
 /// So many values are a long list.
 const LIST: usize = 64;
 
@@ -39,6 +42,8 @@ pub(super) struct Reader<'t> {
     next_look: Cell<u64>,
     /// What was done, where that is wanted.
     plan: Option<RefCell<Vec<Step>>>,
+    /// Documents that were looked at, up to [`PROBED_MAX`]: those of the page are looked at again.
+    probed: RefCell<FxHashMap<u64, Current<'t>>>,
     /// What samples said about ranges, so that each is looked at once.
     pub(super) ranges: Rc<RefCell<FxHashMap<Match, Guess>>>,
 }
@@ -102,6 +107,7 @@ impl<'t> Reader<'t> {
             until: find.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: find.explain.then(RefCell::default),
+            probed: RefCell::default(),
             ranges: Rc::default(),
         }
     }
@@ -123,6 +129,7 @@ impl<'t> Reader<'t> {
             until: self.until,
             next_look: Cell::new(CLOCK_ROWS),
             plan: None,
+            probed: RefCell::default(),
             ranges: self.ranges.clone(),
         }
     }
@@ -355,7 +362,20 @@ impl<'t> Reader<'t> {
     /// One current document's rows.
     pub(super) fn probe(&self, number: u64) -> Result<Packed<'t>, StoreError> {
         self.touch_document()?;
-        Ok(self.view.current(number)?.ok_or_else(|| damaged("current"))?.rows)
+        let current = self.view.current(number)?.ok_or_else(|| damaged("current"))?;
+        let mut probed = self.probed.borrow_mut();
+        if probed.len() < PROBED_MAX {
+            probed.insert(number, current);
+        }
+        Ok(current.rows)
+    }
+
+    /// One current document, for the page.
+    pub(super) fn current(&self, number: u64) -> Result<Current<'t>, StoreError> {
+        match self.probed.borrow().get(&number) {
+            Some(current) => Ok(*current),
+            None => self.view.current(number)?.ok_or_else(|| damaged("current")),
+        }
     }
 }
 

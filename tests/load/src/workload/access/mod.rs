@@ -40,6 +40,8 @@ pub(crate) struct Options {
     pub(crate) hidden: Option<usize>,
     /// Where the store is kept for the next run.
     pub(crate) stores: Option<PathBuf>,
+    /// Measures only the searches with this in their names.
+    pub(crate) only: Option<String>,
 }
 
 /// How often those who are compared take turns.
@@ -65,25 +67,36 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         table::print_hidden(&hidden::measure(&mut Site::guarded(&setup, PERCENTS[0])?, count)?);
         return Ok(());
     }
+    if let Some(only) = &options.only {
+        let mut guarded = guarded(&setup, &keys)?;
+        table::print_searches(&searches::measure(&mut guarded, &facts, options.time, only)?);
+        return Ok(());
+    }
     // Measured in a store of its own, whose audit nothing is written to afterwards.
     let copy = setup.copy(PERCENTS[1], "alone")?;
     let alone = alone::measure(&copy.data, &patient, &keys)?;
     let mut open = Site::open(&setup)?;
-    let mut guarded = PERCENTS.iter().map(|percent| Site::guarded(&setup, *percent)).collect::<Result<Vec<_>, _>>()?;
-    for site in &mut guarded {
-        site.check(&keys)?;
-    }
+    let mut guarded = guarded(&setup, &keys)?;
     let reads = reads::measure(&mut open, &mut guarded, &keys, options.time)?;
     let (resources, patients) = (facts.resources, facts.patients.len());
     let mut report = Report { resources, patients, alone, reads, searches: Vec::new() };
     report.print_reads();
-    report.searches = searches::measure(&mut guarded, &facts, options.time)?;
-    report.print_searches();
+    report.searches = searches::measure(&mut guarded, &facts, options.time, "")?;
+    table::print_searches(&report.searches);
     report.print_verdict();
     if let Some(path) = &options.json {
         std::fs::write(path, report.json().to_string())?;
     }
     Ok(())
+}
+
+/// Those with consents.
+fn guarded(setup: &SiteSetup<'_>, keys: &[Key]) -> Result<Vec<Site>, Failure> {
+    let mut guarded = PERCENTS.iter().map(|percent| Site::guarded(setup, *percent)).collect::<Result<Vec<_>, _>>()?;
+    for site in &mut guarded {
+        site.check(keys)?;
+    }
+    Ok(guarded)
 }
 
 /// A patient, by its place, and what of the record is read: the first with enough observations.

@@ -71,18 +71,6 @@ impl Report {
         }
     }
 
-    pub(super) fn print_searches(&self) {
-        print!("\n{:<22}", "searches");
-        PERCENTS.iter().for_each(|percent| print!(" | custodian  staff, {percent:>2} %  ratio"));
-        println!();
-        for Searched { name, at } in &self.searches {
-            print!("{name:<22}");
-            at.iter()
-                .for_each(|Costs { custodian, staff, ratio }| print!(" | {custodian:>9.1} {staff:>12.1} {ratio:>6.2}"));
-            println!();
-        }
-    }
-
     pub(super) fn print_verdict(&self) {
         println!("\nheld to the limits");
         for (name, value, limit, holds) in self.verdict() {
@@ -141,5 +129,17 @@ impl Report {
             "alone": {"plain_us": self.alone.plain, "askers": askers.collect::<Vec<_>>()},
             "searches": searches.collect::<Vec<_>>(), "limits": limits.collect::<Vec<_>>(),
         })
+    }
+}
+
+pub(super) fn print_searches(searches: &[Searched]) {
+    print!("\n{:<22}", "searches");
+    PERCENTS.iter().for_each(|percent| print!(" | custodian  staff, {percent:>2} %  ratio"));
+    println!();
+    for Searched { name, at } in searches {
+        print!("{name:<22}");
+        at.iter()
+            .for_each(|Costs { custodian, staff, ratio }| print!(" | {custodian:>9.1} {staff:>12.1} {ratio:>6.2}"));
+        println!();
     }
 }
