@@ -27,6 +27,8 @@ mod demand;
 mod dialect;
 /// Directories of services: places, organisations, ratings.
 mod directory;
+/// `$everything`: a patient's record, page by page.
+mod everything;
 /// The official examples of R4, where they are present.
 mod examples;
 /// `_explain`: what a search did.

@@ -263,6 +263,11 @@ impl Session<'_> {
         }
     }
 
+    /// The patient whose record is all that the caller may see, if it is.
+    pub fn only_patient(&self) -> Option<&Key> {
+        self.access.only_patient()
+    }
+
     /// Refuses whoever may not do this with any resource of the type.
     pub fn permit(&self, act: Act, resource_type: &str) -> Result<(), Outcome> {
         self.access.permit(act, resource_type)
@@ -277,6 +282,16 @@ impl Session<'_> {
     pub fn read(&self, key: &Key) -> Result<Version, Outcome> {
         self.access.permit(Act::Read, key.collection())?;
         self.read_from(&*self.snapshot()?, key)
+    }
+
+    /// Refuses, as [`Session::read`] does, what the caller cannot read now; shows nothing of it.
+    pub fn permit_read_of(&self, key: &Key) -> Result<(), Outcome> {
+        self.access.permit(Act::Read, key.collection())?;
+        let Current { version, .. } = self.current(&*self.snapshot()?, key)?;
+        match &version.body {
+            Some(_) => Ok(()),
+            None => Err(deleted(&version)),
+        }
     }
 
     /// [`Session::read`] on a snapshot that is there already.

@@ -26,24 +26,25 @@ pub(crate) fn criterion(
         let text = format!("{resource_type} is not in the {} compartment", compartment.code);
         return Err(Outcome::new(IssueType::NotFound, text));
     }
-    let value = local_value(compartment.code, &compartment.id);
-    let codes = codes(registry, compartment.code, resource_type).iter().filter(|code| **code != "{def}");
-    let indexes: Vec<_> = codes.map(|code| row::parameter_index(resource_type, code)).collect();
-    let filter = row::any(indexes.iter().map(|index| Filter::equal(*index, value.clone())).collect());
-    let key = Key::new(compartment.code, &compartment.id);
-    let naming = match key {
-        Some(key) => Criterion::Named(Box::new(Named {
-            name: Name::Key(key),
-            resource_type,
-            indexes,
-            filter,
-            is_unequal: false,
-        })),
-        None => Criterion::Filter(filter),
+    let indexes = registry.compartment_indexes(compartment.code, resource_type);
+    let naming = match Key::new(compartment.code, &compartment.id) {
+        Some(key) => naming(key, resource_type, indexes),
+        None => {
+            let value = local_value(compartment.code, &compartment.id);
+            let equal = indexes.iter().map(|index| Filter::equal(*index, value.clone()));
+            Criterion::Filter(row::any(equal.collect()))
+        }
     };
     let itself = (resource_type == compartment.code)
         .then(|| Criterion::Filter(identity(row::parameter_index(resource_type, "_id"), &compartment.id)));
     Ok(Criterion::any([naming].into_iter().chain(itself).collect()))
+}
+
+/// The resources of a type with a reference to this one in one of the indexes.
+pub(crate) fn naming(key: Key, resource_type: &'static str, indexes: Vec<Index>) -> Criterion {
+    let equal = indexes.iter().map(|index| Filter::equal(*index, key.to_link()));
+    let filter = row::any(equal.collect());
+    Criterion::Named(Box::new(Named { name: Name::Key(key), resource_type, indexes, filter, is_unequal: false }))
 }
 
 /// The codes of the parameters that put a type into the compartment.
@@ -55,7 +56,7 @@ pub(crate) fn codes<'r>(registry: &'r Registry, compartment: &str, resource_type
 }
 
 /// The type of those whom records are about.
-const PATIENT: &str = "Patient";
+pub(crate) const PATIENT: &str = "Patient";
 
 /// Parameters that name the patient a resource is about, also where R4's compartment leaves the type out, as it does with Task.
 const SUBJECTS: [&str; 2] = ["patient", "subject"];

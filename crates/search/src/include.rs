@@ -1,5 +1,7 @@
 //! `_include` and `_revinclude`, <https://hl7.org/fhir/R4/search.html#include>.
 
+use store::Index;
+
 use crate::compile::parameter;
 use crate::parameter::Indexed;
 use crate::refusal::Refusal;
@@ -65,13 +67,13 @@ fn include(registry: &Registry, name: &str, iterate: bool, value: &str) -> Resul
     let mut targets = registry.site().definitions.resource_types().to_vec();
     targets.retain(|target| followed.iter().any(|parameter| parameter.leads_to(target)));
     targets.retain(|target| target_type.is_none_or(|wanted| wanted == *target));
-    let names = targets.into_iter().filter_map(|target| Some((target, canonical::name(registry, target)?))).collect();
+    let names = names(registry, &targets);
     Ok(Include {
         reverse: name == "_revinclude",
         iterate,
         source_type: Some(source_type),
         references,
-        target_type,
+        target_types: target_type.into_iter().collect(),
         names,
     })
 }
@@ -84,8 +86,33 @@ fn every_reference(registry: &Registry, iterate: bool, types: &[&'static str]) -
     let of_all = all.iter().flat_map(|source| all_references(registry, source));
     let leading = of_all.filter(|parameter| targets.iter().any(|target| parameter.leads_to(target)));
     let references = leading.map(|parameter| parameter.index).collect();
-    let names = targets.iter().filter_map(|target| Some((*target, canonical::name(registry, target)?))).collect();
-    Include { reverse: true, iterate, source_type: None, references, target_type: None, names }
+    Include {
+        reverse: true,
+        iterate,
+        source_type: None,
+        references,
+        target_types: Vec::new(),
+        names: names(registry, targets),
+    }
+}
+
+/// What resources of some types refer to of some others.
+pub(crate) fn between(registry: &Registry, sources: &[&'static str], targets: &[&'static str]) -> Include {
+    let of_sources = sources.iter().flat_map(|source| all_references(registry, source));
+    let leading = of_sources.filter(|parameter| targets.iter().any(|target| parameter.leads_to(target)));
+    Include {
+        reverse: false,
+        iterate: false,
+        source_type: None,
+        references: leading.map(|parameter| parameter.index).collect(),
+        target_types: targets.to_vec(),
+        names: names(registry, targets),
+    }
+}
+
+/// The types among these that have canonical URLs, with the index of those.
+fn names(registry: &Registry, targets: &[&'static str]) -> Vec<(&'static str, Index)> {
+    targets.iter().filter_map(|target| Some((*target, canonical::name(registry, target)?))).collect()
 }
 
 fn all_references<'r>(registry: &'r Registry, resource_type: &str) -> impl Iterator<Item = &'r Indexed> {
@@ -106,12 +133,12 @@ mod tests {
             "_include=Observation:subject&_include:iterate=Patient:organization:Organization&_revinclude=Provenance:target&_include=Slot:*",
             Handling::Strict,
         );
-        let include = |reverse, iterate, source_type, code: &str, target_type| Include {
+        let include = |reverse, iterate, source_type, code: &str, target_type: Option<_>| Include {
             reverse,
             iterate,
             source_type: Some(source_type),
             references: vec![parameter_index(source_type, code)],
-            target_type,
+            target_types: target_type.into_iter().collect(),
             names: Vec::new(),
         };
         let mut includes = query.expect("valid").includes;

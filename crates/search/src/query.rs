@@ -39,6 +39,8 @@ pub struct Query {
     /// Which resources: already holds the types and the compartment.
     pub criterion: Criterion,
     pub sort: Vec<SortKey>,
+    /// What satisfies this, one resource that does not satisfy `criterion`, is a match before all others, whatever their order.
+    pub first: Option<Criterion>,
     /// The order goes by what resources name, others than the patients whom they are about: it tells of what is named.
     pub sorts_by_names: bool,
     pub includes: Vec<Include>,
@@ -96,12 +98,12 @@ pub struct Include {
     /// `_revinclude`: from others to the matches.
     pub reverse: bool,
     pub iterate: bool,
-    /// The type that holds the reference; `None` for every type, which only a `_revinclude` asks for.
+    /// The type that holds the reference; `None` for every type.
     pub source_type: Option<&'static str>,
     /// The reference indexes to follow (several for `*`).
     pub references: Vec<Index>,
-    /// Only targets of this type.
-    pub target_type: Option<&'static str>,
+    /// Only targets of these types; of every type where there are none.
+    pub target_types: Vec<&'static str>,
     /// The types with canonical URLs that the references may lead to, each with the index of those names.
     pub names: Vec<(&'static str, Index)>,
 }
@@ -144,6 +146,7 @@ impl Query {
             types,
             criterion: Criterion::Filter(Filter::nothing()),
             sort: Vec::new(),
+            first: None,
             sorts_by_names: false,
             includes: Vec::new(),
             count: None,
@@ -156,6 +159,13 @@ impl Query {
             warnings: Vec::new(),
             applied: Vec::new(),
         }
+    }
+}
+
+impl Include {
+    /// Whether it leads to resources of a type.
+    pub fn leads_to(&self, resource_type: &str) -> bool {
+        self.target_types.is_empty() || self.target_types.contains(&resource_type)
     }
 }
 

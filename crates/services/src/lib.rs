@@ -3,6 +3,7 @@
 mod appointments;
 mod definition;
 mod demand;
+mod everything;
 mod fhirpath;
 mod inputs;
 mod london;
@@ -22,7 +23,7 @@ mod validate;
 
 pub use appointments::Swept;
 pub use definition::call;
-pub use operation::{Gives, Invocation, Operation, Sent, Subject};
+pub use operation::{Answered, Gives, Invocation, Operation, Sent, Subject};
 pub use settings::{Overlap, RepeatCount, Services, Settings};
 pub use terminology::EXPANSION_INPUTS;
 
@@ -84,6 +85,7 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &triage::ProcessMessage,
     &publish::BulkPublish,
     &demand::Demand,
+    &everything::Everything,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,

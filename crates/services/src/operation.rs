@@ -7,6 +7,7 @@ use fhir::json::Document;
 use fhir::place::{Text, place};
 use fhir::{Issue, Outcome};
 use repository::{Key, Session};
+use search::Query;
 
 use crate::Services;
 
@@ -43,8 +44,22 @@ pub trait Operation: Sync {
     fn takes(&self) -> &'static [&'static str] {
         &[]
     }
+    /// The search whose page is the answer, for an operation that is one; the others are [`Operation::run`]. With inputs that were checked; called by
+    /// [`crate::call`] alone.
+    fn search(&self, _session: &Session<'_>, _invocation: &Invocation) -> Result<Option<Query>, Outcome> {
+        Ok(None)
+    }
     /// Does it, with inputs that were checked; the answer is what [`Operation::gives`] says. Called by [`crate::call`] alone.
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
+}
+
+/// What comes of a call.
+#[derive(Clone, Debug)]
+pub enum Answered {
+    /// What [`Operation::gives`] says.
+    Bytes(Bytes),
+    /// A page of this search.
+    Search(Box<Query>),
 }
 
 /// What the bytes of an answer are.

@@ -61,6 +61,8 @@ const REASON: &str =
 const OPEN: [u16; 13] = [403, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200];
 const ALL: [u16; 13] = [200; 13];
 const SEEN: [u16; 13] = [403, 404, 404, 404, 200, 200, 200, 404, 200, 200, 200, 404, 200];
+/// Of the patient's record as a whole, whatever is hidden in it.
+const RECORD: [u16; 13] = [403, 404, 200, 404, 200, 200, 200, 404, 200, 200, 200, 404, 200];
 const CHANGED: [u16; 13] = [403, 404, 404, 404, 200, 200, 200, 404, 200, 403, 200, 404, 200];
 const GONE: [u16; 13] = [403, 204, 204, 204, 204, 204, 204, 204, 204, 403, 204, 204, 204];
 /// Whoever does not see the patient may not refer to the patient: 422.
@@ -166,8 +168,12 @@ const ROWS: &[Row] = &[
     row("$populate Questionnaire", "POST /Questionnaire/$populate", FORM_ABOUT, SEEN),
     row("$populate Questionnaire/id", "POST /Questionnaire/it/$populate", NONE, OPEN),
     row("$extract QuestionnaireResponse", "POST /QuestionnaireResponse/$extract", ANSWERS, ALL),
-    row("$extract QuestionnaireResponse/id", "GET /QuestionnaireResponse/it/$extract", "", [403, 404, 200, 404, 200, 200, 200, 404, 200, 200, 200, 404, 200]),
+    row("$extract QuestionnaireResponse/id", "GET /QuestionnaireResponse/it/$extract", "", RECORD),
     row("$process-message", "POST /$process-message", MESSAGE, [403, 403, 403, 403, 403, 403, 403, 403, 200, 403, 200, 200, 200]),
+    row("$everything Patient/id", "GET /Patient/p1/$everything", "", RECORD),
+    row("$everything Patient/id", "POST /Patient/p1/$everything", r#"{"resourceType":"Parameters","parameter":[{"name":"_type","valueCode":"Condition"}]}"#, RECORD),
+    row("$everything Patient/id", "GET /Patient/p1/$everything?_type=Condition&_since=2030-01-01T00:00:00Z", "", RECORD),
+    row("$everything Patient", "GET /Patient/$everything", "", [403, 200, 200, 404, 200, 200, 200, 404, 200, 200, 200, 200, 200]),
     row("$bulk-publish", "GET /$bulk-publish", "", ALL),
     row("$demand HealthcareService", "GET /HealthcareService/$demand?start=2027-03-08&end=2027-03-08", "", STAFF),
     row("$demand HealthcareService/id", "GET /HealthcareService/svc1/$demand?start=2027-03-08&end=2027-03-08", "", STAFF),

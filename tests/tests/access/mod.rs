@@ -14,6 +14,8 @@ mod directory;
 mod emergency;
 /// Who may write consents gains nothing by it.
 mod escalation;
+/// `$everything`: what is hidden is in none of it.
+mod everything;
 /// What the hunt found, one by one.
 mod hidden;
 /// Other issuers: their tokens count by the keys that they publish, and no others.

@@ -17,6 +17,7 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-break-glass.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-bulk-publish.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-demand.json"),
+    include_str!("../../../../profiles/nhs/definitions/OperationDefinition-everything.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-extract.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-fhirpath.json"),
     include_str!("../../../../profiles/nhs/definitions/OperationDefinition-package-add.json"),

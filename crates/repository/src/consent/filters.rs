@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use fhir::Instant;
-use search::{Registry, Span};
+use search::{Registry, Span, dates};
 use store::{Filter, Index};
 
 use super::data::Data;
 use super::provision::{Code, Datum, Listed, Meaning, Moments, What};
-use super::tables::{ACT_CODE, AUTHORS, CODES, CONFIDENTIALITY, DATES, NORMAL, RELATING, RESTRICTED, SENSITIVE};
+use super::tables::{ACT_CODE, AUTHORS, CODES, CONFIDENTIALITY, NORMAL, RELATING, RESTRICTED, SENSITIVE};
 
 /// The resources of a type that an expression means.
 pub(super) fn filter(registry: &Registry, resource_type: &str, data: &Data) -> Filter {
@@ -144,19 +144,15 @@ impl Judge<'_> {
     fn period(&self, period: Option<Moments>) -> Filter {
         let Some((start, end)) = period else { return self.unknown() };
         let span: Span = (Instant(start), Instant(end));
-        let Some((_, dates)) = DATES.iter().find(|(name, _)| *name == self.resource_type) else {
-            return self.registry.committed(self.resource_type, span);
-        };
-        let each = |filter: fn(&Registry, &str, &str, Span) -> Option<Filter>| {
-            let filters = dates.iter().filter_map(move |date| filter(self.registry, self.resource_type, date, span));
-            any(filters)
+        let (registry, resource_type) = (self.registry, self.resource_type);
+        let Some(touching) = registry.touching(resource_type, span) else {
+            return registry.committed(resource_type, span);
         };
         match self.is_cautious {
-            false => each(Registry::dated_within),
-            true => any([
-                each(Registry::dated_across),
-                not(each(|registry, resource_type, date, _| registry.dated_at_all(resource_type, date))),
-            ]),
+            false => {
+                any(dates(resource_type).iter().filter_map(|date| registry.dated_within(resource_type, date, span)))
+            }
+            true => touching,
         }
     }
 

@@ -59,67 +59,6 @@ pub(super) const AUTHORS: [&str; 22] = [
     "participant",
 ];
 
-/// The dates that say when the data of a type are from, where there are any: else it is when they were last updated.
-pub(super) const DATES: [(&str, &[&str]); 57] = [
-    ("Account", &["period"]),
-    ("AdverseEvent", &["date"]),
-    ("AllergyIntolerance", &["date", "onset"]),
-    ("Appointment", &["date"]),
-    ("AuditEvent", &["date"]),
-    ("Basic", &["created"]),
-    ("CarePlan", &["date"]),
-    ("CareTeam", &["date"]),
-    ("ChargeItem", &["occurrence"]),
-    ("Claim", &["created"]),
-    ("ClaimResponse", &["created"]),
-    ("ClinicalImpression", &["date"]),
-    ("Communication", &["sent", "received"]),
-    ("CommunicationRequest", &["authored"]),
-    ("Composition", &["date"]),
-    ("Condition", &["onset-date", "recorded-date"]),
-    ("Consent", &["date"]),
-    ("Contract", &["issued"]),
-    ("CoverageEligibilityRequest", &["created"]),
-    ("CoverageEligibilityResponse", &["created"]),
-    ("DetectedIssue", &["identified"]),
-    ("DeviceRequest", &["authored-on"]),
-    ("DiagnosticReport", &["date", "issued"]),
-    ("DocumentManifest", &["created"]),
-    ("DocumentReference", &["date", "period"]),
-    ("Encounter", &["date"]),
-    ("EpisodeOfCare", &["date"]),
-    ("ExplanationOfBenefit", &["created"]),
-    ("FamilyMemberHistory", &["date"]),
-    ("Flag", &["date"]),
-    ("Goal", &["start-date"]),
-    ("ImagingStudy", &["started"]),
-    ("Immunization", &["date"]),
-    ("ImmunizationEvaluation", &["date"]),
-    ("ImmunizationRecommendation", &["date"]),
-    ("Invoice", &["date"]),
-    ("List", &["date"]),
-    ("MeasureReport", &["date", "period"]),
-    ("Media", &["created"]),
-    ("MedicationAdministration", &["effective-time"]),
-    ("MedicationDispense", &["whenhandedover", "whenprepared"]),
-    ("MedicationRequest", &["authoredon"]),
-    ("MedicationStatement", &["effective"]),
-    ("NutritionOrder", &["datetime"]),
-    ("Observation", &["date"]),
-    ("Procedure", &["date"]),
-    ("Provenance", &["recorded", "when"]),
-    ("QuestionnaireResponse", &["authored"]),
-    ("RequestGroup", &["authored"]),
-    ("ResearchSubject", &["date"]),
-    ("RiskAssessment", &["date"]),
-    ("Schedule", &["date"]),
-    ("ServiceRequest", &["authored", "occurrence"]),
-    ("Specimen", &["collected"]),
-    ("SupplyRequest", &["date"]),
-    ("Task", &["authored-on"]),
-    ("VisionPrescription", &["datewritten"]),
-];
-
 /// The parameter for what a resource is about, where it is not called `code`.
 pub(super) const CODES: [(&str, &str); 6] = [
     ("Appointment", "service-type"),
@@ -136,17 +75,10 @@ mod tests {
     use search::Registry;
 
     use super::*;
-    use crate::consent::kind::Kind;
 
     #[test]
     fn every_parameter_is_there() {
         let registry = Registry::new(Definitions::r4(), "http://localhost/fhir");
-        for (resource_type, dates) in DATES {
-            assert!(matches!(Kind::of(&registry, resource_type), Kind::Record(_)), "{resource_type}");
-            for date in dates {
-                assert!(registry.dated_at_all(resource_type, date).is_some(), "{resource_type}.{date}");
-            }
-        }
         for (resource_type, code) in CODES {
             assert!(registry.coded(resource_type, code, None, "x").is_some(), "{resource_type}.{code}");
         }

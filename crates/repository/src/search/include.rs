@@ -113,13 +113,13 @@ impl Runner<'_> {
     }
 
     fn one_forward(&self, include: &Include, hits: &[Hit], seen: &BTreeSet<Key>) -> Option<Filter> {
-        let of_type = |key: &Key| include.target_type.is_none_or(|wanted| key.collection() == wanted);
         let mut keys = BTreeSet::new();
         let mut urls = BTreeSet::new();
-        for hit in hits.iter().filter(|hit| Some(hit.key.collection()) == include.source_type) {
+        let is_source = |hit: &&Hit| include.source_type.is_none_or(|wanted| hit.key.collection() == wanted);
+        for hit in hits.iter().filter(is_source) {
             for row in hit.rows.iter().filter(|row| include.references.contains(&row.index)) {
                 match self.session.registry().target(&row.value) {
-                    Some(key) if of_type(&key) && !seen.contains(&key) => drop(keys.insert(key)),
+                    Some(key) if include.leads_to(key.collection()) && !seen.contains(&key) => drop(keys.insert(key)),
                     Some(_) => {}
                     None => drop(urls.insert(row.value.as_slice())),
                 }
@@ -142,9 +142,8 @@ impl Runner<'_> {
     }
 
     fn one_reverse(&self, include: &Include, hits: &[Hit]) -> Vec<Filter> {
-        let of_type = |hit: &&Hit| include.target_type.is_none_or(|wanted| hit.key.collection() == wanted);
         let mut values = BTreeSet::new();
-        for hit in hits.iter().filter(of_type) {
+        for hit in hits.iter().filter(|hit| include.leads_to(hit.key.collection())) {
             let names = hit.rows.iter().filter(|row| include.names.iter().any(|(_, index)| *index == row.index));
             values.extend(names.map(|row| row.value.clone()));
             values.insert(hit.key.to_link());

@@ -3,6 +3,7 @@
 //! What the access hides takes part in nothing: not in matches and totals, not on either side of a join, not in includes.
 
 mod contained;
+mod first;
 mod include;
 mod join;
 mod terms;
@@ -167,7 +168,7 @@ impl<'a> Runner<'a> {
             total => total,
         };
         self.stage.set("search");
-        let found = self.find(Find {
+        let find = Find {
             sort: query.sort.clone(),
             any_order: true,
             page,
@@ -175,7 +176,14 @@ impl<'a> Runner<'a> {
             bodies: true,
             values: self.with_patients(include::values(&query.includes), &query.types),
             ..Find::new(filter, limit)
-        })?;
+        };
+        let found = match &query.first {
+            Some(first) => {
+                let first = self.visible(Act::Search, &query.types, self.filter(first)?);
+                self.find_with_first(first, find)?
+            }
+            None => self.find(find)?,
+        };
         self.show(&found.hits);
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;

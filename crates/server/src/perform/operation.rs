@@ -4,9 +4,9 @@ use bytes::Bytes;
 use fhir::{IssueType, Outcome};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use services::{Gives, Invocation};
+use services::{Answered, Gives, Invocation, Operation, Subject};
 
-use super::{Call, Caller, Conditions, Payload};
+use super::{Call, Caller, Conditions, Payload, search};
 use crate::interaction::Interaction;
 use crate::media::Media;
 use crate::respond::{Answer, Content, Refused};
@@ -27,12 +27,27 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
     };
     let (services, gives) = (caller.state.services.clone(), operation.gives(&call.parameters));
     let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw, services };
-    let session = caller.session.during(operation.code());
-    let bytes = services::call(operation, &session, &invocation)?;
+    let caller = Caller { session: caller.session.during(operation.code()), sent: caller.sent.clone(), ..*caller };
+    let bytes = match services::call(operation, &caller.session, &invocation)? {
+        Answered::Bytes(bytes) => bytes,
+        Answered::Search(query) => {
+            return search::answer(&caller, &query, &path(operation, &invocation.subject), &call.general);
+        }
+    };
     Ok(match gives {
         Gives::Resource => Answer::resource(bytes),
         Gives::File { media_type, max_age } => file(&call.conditions, bytes, media_type, max_age),
     })
+}
+
+/// Where an operation is called, below the base URL.
+fn path(operation: &dyn Operation, subject: &Subject) -> String {
+    let code = operation.code();
+    match subject {
+        Subject::System => format!("${code}"),
+        Subject::Type(name) => format!("{name}/${code}"),
+        Subject::Instance(key) => format!("{key}/${code}"),
+    }
 }
 
 /// A file under a tag of its content, or that the caller has it already.

@@ -10,26 +10,33 @@ use search::{Query, Scope, Summary, Total};
 use super::pages::{Pages, push_bytes, write_entries};
 use super::{Call, Caller};
 use crate::State;
+use crate::negotiate::General;
 use crate::project::View;
 use crate::respond::{Answer, Refused};
 
 pub(super) fn search(caller: &Caller<'_>, call: &Call, scope: &Scope) -> Result<Answer, Refused> {
-    let state = caller.state;
     // Those of a batch come after what it has changed.
     let session = caller.session.renewed();
-    let now = state.repository.now();
+    let now = session.now();
     let query = session.registry().search(scope, &call.parameters, call.preferences.handling, now)?;
-    let pages = Pages::new(caller, &path(scope), &query.applied, query.count, &call.general)?;
+    let caller = Caller { session, sent: caller.sent.clone(), ..*caller };
+    answer(&caller, &query, &path(scope), &call.general)
+}
+
+/// A page of a compiled search; `path` is that of its links.
+pub(super) fn answer(caller: &Caller<'_>, query: &Query, path: &str, general: &General) -> Result<Answer, Refused> {
+    let state = caller.state;
+    let pages = Pages::new(caller, path, &query.applied, query.count, general)?;
     let only_counts = query.summary == Summary::Count || pages.count == 0;
     let request = SearchRequest {
-        query: &query,
+        query,
         page: pages.position.page.clone(),
         limit: if only_counts { 0 } else { pages.count },
-        total: count(state, &query, only_counts, pages.position.total),
+        total: count(state, query, only_counts, pages.position.total),
         explain: query.explain,
     };
-    let page = session.search(&request)?;
-    Ok(Answer::resource(searchset(caller, &query, &pages, page, only_counts)))
+    let page = caller.session.search(&request)?;
+    Ok(Answer::resource(searchset(caller, query, &pages, page, only_counts)))
 }
 
 /// How to count: later pages carry what was counted for the first.

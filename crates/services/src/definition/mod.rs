@@ -16,13 +16,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use fhir::definitions::{Structure, StructureKind};
 use fhir::json::{Document, Node};
 use fhir::{Definitions, IssueType, Outcome, published};
 use repository::Session;
 
-use crate::{Gives, Invocation, OPERATIONS, Operation};
+use crate::{Answered, Gives, Invocation, OPERATIONS, Operation};
 
 /// What the definition of an operation says about its parameters.
 #[derive(Debug)]
@@ -63,10 +62,13 @@ static DEFINITIONS: LazyLock<HashMap<&'static str, Definition>> = LazyLock::new(
 });
 
 /// Does what is asked of an operation, with the inputs that its definition allows and no others.
-pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {
+pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invocation) -> Result<Answered, Outcome> {
     let definition = DEFINITIONS.get(operation.definition());
     if let Some(definition) = definition {
         given::check(definition, invocation)?;
+    }
+    if let Some(query) = operation.search(session, invocation)? {
+        return Ok(Answered::Search(Box::new(query)));
     }
     let answer = operation.run(session, invocation)?;
     if cfg!(debug_assertions)
@@ -80,7 +82,7 @@ pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invoc
             Outcome::new(IssueType::Exception, text)
         })?;
     }
-    Ok(answer)
+    Ok(Answered::Bytes(answer))
 }
 
 impl Definition {

@@ -180,6 +180,20 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
         }
         urls.push(format!("/{within}/{id}/*?_type=Condition,Observation&_total=accurate"));
     }
+    if has("Patient") {
+        for query in [
+            format!("_count={}", 1 + dice.below(9)),
+            "start=2027-01-10&end=2027-02-10&_count=20".to_owned(),
+            "_since=2027-03-02T00:00:00Z&_count=20".to_owned(),
+            "_type=Patient,Observation,Practitioner&_count=4".to_owned(),
+        ] {
+            urls.push(format!("/Patient/{patient}/$everything?{query}"));
+            // Whoever is limited to one patient gets that record, and the twin knows of nobody who asks.
+            if !asker.is_limited {
+                urls.push(format!("/Patient/$everything?{query}"));
+            }
+        }
+    }
     urls.push(format!("/?_type={listed}&_total=accurate&_count=7"));
     urls.push(format!("/?_type={listed}&_summary=count"));
     urls.push(format!("/?_type={listed}&_security=HIV&_sort=-_lastUpdated&_count=5"));
