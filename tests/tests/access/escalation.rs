@@ -26,7 +26,8 @@ fn without_id(mut consent: Value) -> Value {
     consent
 }
 
-fn app() -> Holder<'static> {
+/// The app of Organization/app1, which writes whatever its patient could.
+pub(super) fn app() -> Holder<'static> {
     Holder {
         scope: "patient/*.cruds",
         user: "Patient/p1",

@@ -1,19 +1,9 @@
-use flint_tests::{Bearer, Guarded, Holder, example};
+use flint_tests::{Bearer, Guarded, example};
 use serde_json::{Value, json};
 use services::Overlap;
 
 use super::callers::{holder, keeper};
-
-/// The app of Organization/app1, which writes whatever its patient could.
-fn app() -> Holder<'static> {
-    Holder {
-        scope: "patient/*.cruds",
-        user: "Patient/p1",
-        patient: "p1",
-        organization: "Organization/app1",
-        ..Holder::default()
-    }
-}
+use super::escalation::app;
 
 /// The patient hides all of these types from an organization.
 fn hide(keeper: &Bearer<'_>, organization: &str, types: &[&str]) {
