@@ -33,6 +33,8 @@ mod everything;
 mod examples;
 /// `_explain`: what a search did.
 mod explain;
+/// `$export`: what a caller may see, as files.
+mod export;
 /// `$fhirpath`.
 mod fhirpath;
 /// Histories and their pages.

@@ -22,7 +22,7 @@ use crate::once::Ongoing;
 use crate::parameters::{Live, Work};
 use crate::search::Runner;
 use crate::trail::{self, EVENT, Origin, Seen, Trail, What};
-use crate::{Access, Act, Requester, Rule, TerminologyServer, emergency, fault};
+use crate::{Access, Act, Requester, Rule, TerminologyServer, Vault, emergency, fault};
 
 /// How many versions a history may look at for one page of what is not hidden.
 const HISTORY_LOOKS_MAX: usize = 100_000;
@@ -211,6 +211,16 @@ impl Session<'_> {
     /// them, as nothing of that is in a patient's record.
     pub fn publicly(&self) -> Self {
         Session { access: Access::public(self.registry()), trail: None, ..self.clone() }
+    }
+
+    /// The same session for what is looked at and not shown: it leaves no account of what it reads.
+    pub fn unaccounted(&self) -> Self {
+        Session { trail: None, ..self.clone() }
+    }
+
+    /// What is kept beside the resources.
+    pub fn vault(&self) -> Vault<'_> {
+        self.repository.vault()
     }
 
     /// The same session for loading records of what happened elsewhere: rules keep their books but refuse nothing

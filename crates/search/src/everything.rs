@@ -8,11 +8,13 @@ use crate::registry::Registry;
 use crate::rules::Span;
 use crate::{Criterion, Query, Total, include, row};
 
+const GROUP: &str = "Group";
+
 /// What of whose record is asked for.
 #[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "`whose` says it")]
 pub struct Everything {
-    /// Whose; `None` for everybody's.
-    pub patient: Option<Key>,
+    pub whose: Whose,
     /// The types that match, of [`Registry::record_types`].
     pub matches: Vec<&'static str>,
     /// The types of which those come with the matches to which these refer.
@@ -23,7 +25,27 @@ pub struct Everything {
     pub since: Option<Instant>,
 }
 
+/// Whose records.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    /// The one of this patient, who comes first.
+    One(Key),
+    /// Those of the Patients that satisfy this, in no particular order.
+    Those(Criterion),
+}
+
 impl Registry {
+    /// The Patients that are members of a Group, whether or not they still are.
+    pub fn members(&self, group: &Key) -> Criterion {
+        Criterion::Has {
+            references: self.indexes(GROUP, "member").to_vec(),
+            names: Vec::new(),
+            target_type: PATIENT,
+            source_type: GROUP,
+            source: Box::new(Criterion::Filter(self.identity(group))),
+        }
+    }
+
     /// The types that can be part of a patient's record: those of R4's Patient compartment, and those that this leaves out although they name a
     /// patient as `patient` or `subject`, as Task does.
     pub fn record_types(&self) -> impl Iterator<Item = &'static str> {
@@ -41,35 +63,38 @@ impl Registry {
             criteria.extend(since.map(Criterion::Filter));
             Criterion::all(criteria)
         };
-        let patient = asked.patient.as_ref();
-        let each = asked.matches.iter().map(|name| matching(name, self.of_record(patient, name)));
+        let each = asked.matches.iter().map(|name| matching(name, self.of_record(&asked.whose, name)));
         let criterion = Criterion::any(each.collect());
-        let first = patient.filter(|_| asked.matches.contains(&PATIENT));
-        let first = first.map(|patient| matching(PATIENT, Criterion::Filter(self.identity(patient))));
+        let (first, total) = match &asked.whose {
+            // One record is soon counted.
+            Whose::One(patient) => (Some(self.identity(patient)), Total::Accurate),
+            Whose::Those(_) => (None, Total::Estimate),
+        };
+        let first = first.filter(|_| asked.matches.contains(&PATIENT));
+        let first = first.map(|patient| matching(PATIENT, Criterion::Filter(patient)));
         let includes = match asked.included.is_empty() {
             true => Vec::new(),
             false => vec![include::between(self, &asked.matches, &asked.included)],
         };
-        // One record is soon counted.
-        let total = if patient.is_some() { Total::Accurate } else { Total::Estimate };
         Query { criterion, first, includes, total, ..Query::new(asked.matches) }
     }
 
-    /// The resources of a type that are part of a patient's record, but for the Patient, or of anybody's.
-    fn of_record(&self, patient: Option<&Key>, resource_type: &'static str) -> Criterion {
-        let patients = || Criterion::Filter(row::of_type(PATIENT));
-        match (patient, resource_type) {
-            (Some(patient), PATIENT) => Criterion::all(vec![
+    /// The resources of a type that are part of these records, but for the one Patient.
+    fn of_record(&self, whose: &Whose, resource_type: &'static str) -> Criterion {
+        match (whose, resource_type) {
+            (Whose::One(patient), PATIENT) => Criterion::all(vec![
                 naming(patient.clone(), PATIENT, self.compartment_indexes(PATIENT, PATIENT)),
                 Criterion::Filter(self.identity(patient).not()),
             ]),
-            (Some(patient), _) => naming(patient.clone(), resource_type, self.patient_indexes(resource_type).to_vec()),
-            (None, PATIENT) => patients(),
-            (None, _) => Criterion::Chain {
+            (Whose::One(patient), _) => {
+                naming(patient.clone(), resource_type, self.patient_indexes(resource_type).to_vec())
+            }
+            (Whose::Those(patients), PATIENT) => patients.clone(),
+            (Whose::Those(patients), _) => Criterion::Chain {
                 references: self.patient_indexes(resource_type).to_vec(),
                 names: Vec::new(),
                 target_types: vec![PATIENT],
-                target: Box::new(patients()),
+                target: Box::new(Criterion::all(vec![Criterion::Filter(row::of_type(PATIENT)), patients.clone()])),
             },
         }
     }
@@ -84,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_record_is_what_is_about_the_patient() {
-        let ann = Key::parse("Patient/ann");
+        let ann = Key::parse("Patient/ann").expect("a key");
         let matches: Vec<_> = registry().record_types().collect();
         for name in ["Patient", "Observation", "Task", "AuditEvent", "Device"] {
             assert!(matches.contains(&name), "{name}");
@@ -93,7 +118,8 @@ mod tests {
             assert!(!matches.contains(&name), "{name}");
         }
         let included = vec!["Practitioner", "Questionnaire"];
-        let query = registry().everything(Everything { patient: ann, matches, included, span: None, since: None });
+        let query =
+            registry().everything(Everything { whose: Whose::One(ann), matches, included, span: None, since: None });
         assert_eq!(query.first.clone().and_then(Criterion::of_rows).map(|first| first.accepts(&rows(ANN))), Some(true));
         let [include] = &query.includes[..] else { panic!("{:?}", query.includes) };
         assert!(include.leads_to("Practitioner") && !include.leads_to("Location"));

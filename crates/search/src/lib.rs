@@ -47,7 +47,7 @@ pub use chain::CHAINS_MAX;
 pub use contained::ContainedResource;
 pub use dates::dates;
 pub use dialect::Dialect;
-pub use everything::Everything;
+pub use everything::{Everything, Whose};
 pub use named::{Name, Named};
 pub use nhs_number::{NHS_NUMBER, is_nhs_number};
 pub use parameter::VALUES_MAX;

@@ -1,5 +1,6 @@
 //! Filters for the program's own rules, by parameter instead of by query: all of them are judged by a resource's rows alone.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use fhir::Instant;
@@ -56,6 +57,13 @@ impl Registry {
     /// The index of the ids of a type.
     pub fn id_index(&self, resource_type: &str) -> Index {
         row::parameter_index(resource_type, "_id")
+    }
+
+    /// Resources of a type whose ids come after one, and not after another, in the order of `_sort=_id`.
+    pub fn ids_between(&self, resource_type: &str, after: Option<&str>, last: Option<&str>) -> Filter {
+        let low = after.map_or(Bound::Unbounded, |id| Bound::Excluded(identity_value(id)));
+        let high = last.map_or(Bound::Unbounded, |id| Bound::Included(identity_value(id)));
+        Filter::range(self.id_index(resource_type), low, high)
     }
 
     /// Resources with this code in a token parameter, whatever its system when none is given; `None` when the type has no such parameter.

@@ -13,7 +13,10 @@ use axum::response::Response;
 use axum::routing::{any, get};
 use bytes::Bytes;
 use fhir::{IssueType, Outcome};
-use hyper::header::{AUTHORIZATION, CONNECTION, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, WWW_AUTHENTICATE};
+use hyper::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LOCATION, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::audit::Ticket;
@@ -32,7 +35,7 @@ use crate::media::{Format, Wanted, content, wanted};
 use crate::negotiate::{General, Preferences, accepts_gzip};
 use crate::once::{IDEMPOTENCY_REPLAYED, once};
 use crate::perform::{Call, Caller, Conditions, Payload, perform};
-use crate::respond::{Answer, Form, Refused};
+use crate::respond::{Answer, Form, PROGRESS, Refused};
 use crate::telemetry::{REQUEST_ID, request_id};
 
 /// Where FHIR begins on this server.
@@ -53,7 +56,17 @@ pub fn app(state: Arc<State>) -> Router {
         .allow_origin(origins)
         .allow_methods(methods)
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([ETAG, LAST_MODIFIED, LOCATION, REQUEST_ID, WWW_AUTHENTICATE, IDEMPOTENCY_REPLAYED])
+        .expose_headers([
+            CONTENT_LOCATION,
+            ETAG,
+            LAST_MODIFIED,
+            LOCATION,
+            PROGRESS,
+            REQUEST_ID,
+            RETRY_AFTER,
+            WWW_AUTHENTICATE,
+            IDEMPOTENCY_REPLAYED,
+        ])
         .max_age(PREFLIGHT_AGE);
     // Interactions have a router of their own, which Bundle entries share: here they are all one.
     Router::new()

@@ -33,6 +33,8 @@ pub(crate) enum Interaction {
         operation: &'static dyn Operation,
         subject: Subject,
         posted: bool,
+        /// By DELETE.
+        ends: bool,
     },
 }
 
@@ -122,7 +124,7 @@ impl Interaction {
     /// Whether it may change something: then it is never given up halfway.
     pub(crate) fn may_write(&self) -> bool {
         match self {
-            Interaction::Operation { operation, .. } => operation.affects_state(),
+            Interaction::Operation { operation, ends, .. } => *ends || operation.affects_state(),
             Interaction::Capabilities
             | Interaction::Read(_)
             | Interaction::Vread(..)
@@ -265,11 +267,15 @@ impl Route<'_> {
             return Err(Outcome::new(IssueType::NotFound, text).into());
         };
         match *self.method {
-            Method::POST => Ok(Interaction::Operation { operation, subject, posted: true }),
+            Method::POST => Ok(Interaction::Operation { operation, subject, posted: true, ends: false }),
+            Method::DELETE if operation.can_end() => {
+                Ok(Interaction::Operation { operation, subject, posted: false, ends: true })
+            }
             Method::GET if !operation.affects_state() => {
-                Ok(Interaction::Operation { operation, subject, posted: false })
+                Ok(Interaction::Operation { operation, subject, posted: false, ends: false })
             }
             _ if operation.affects_state() => Err(self.not_allowed("POST")),
+            _ if operation.can_end() => Err(self.not_allowed("GET, HEAD, POST, DELETE")),
             _ => Err(self.not_allowed("GET, HEAD, POST")),
         }
     }

@@ -11,6 +11,8 @@ const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(crate) struct Preferences {
     pub(crate) returns: Option<Returns>,
     pub(crate) handling: Handling,
+    /// `respond-async`: to be answered later.
+    pub(crate) is_async: bool,
 }
 
 /// `Prefer: return=`: what a write answers with.
@@ -30,6 +32,7 @@ impl Preferences {
                     "return=minimal" => preferences.returns = Some(Returns::Minimal),
                     "return=representation" => preferences.returns = Some(Returns::Representation),
                     "return=OperationOutcome" => preferences.returns = Some(Returns::OperationOutcome),
+                    "respond-async" => preferences.is_async = true,
                     "handling=lenient" => preferences.handling = Handling::Lenient,
                     _ => {}
                 }
@@ -105,7 +108,10 @@ mod tests {
     #[test]
     fn reads_preferences() {
         let preferences = Preferences::of(&headers(PREFER, "return=minimal; handling=lenient, respond-async"));
-        assert_eq!(preferences, Preferences { returns: Some(Returns::Minimal), handling: Handling::Lenient });
+        assert_eq!(
+            preferences,
+            Preferences { returns: Some(Returns::Minimal), handling: Handling::Lenient, is_async: true }
+        );
         assert_eq!(Preferences::of(&headers(PREFER, "return=all")), Preferences::default());
     }
 

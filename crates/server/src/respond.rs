@@ -12,8 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::StatusCode;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION,
-    RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
 use repository::{Millis, Version};
 use services::Sent;
@@ -22,6 +22,9 @@ use smart::Refused as BearerRefused;
 use crate::media::{Format, Wanted};
 use crate::pretty::indent;
 use crate::telemetry::REQUEST_ID;
+
+/// How far what was asked for is, <https://hl7.org/fhir/uv/bulkdata/STU2/export.html#response---in-progress-status>.
+pub(crate) const PROGRESS: HeaderName = HeaderName::from_static("x-progress");
 
 /// What an interaction came to: an HTTP response, or an entry of a response Bundle.
 #[derive(Debug)]
@@ -32,6 +35,10 @@ pub(crate) struct Answer {
     pub(crate) modified: Option<Millis>,
     /// Relative to the base URL: `Patient/ann/_history/1`.
     pub(crate) location: Option<String>,
+    /// Where it is told how what was asked for goes, relative to the base URL.
+    pub(crate) told_at: Option<String>,
+    /// How far that is, for people: it is worth asking again.
+    pub(crate) progress: Option<String>,
     pub(crate) allow: Option<&'static str>,
 }
 
@@ -40,12 +47,12 @@ pub(crate) struct Answer {
 pub(crate) enum Content {
     Nothing,
     Resource(Bytes),
-    /// No resource, and the same for everybody.
+    /// No resource.
     File {
         bytes: Bytes,
         media_type: &'static str,
-        /// How long caches may keep it, in seconds.
-        max_age: u32,
+        /// How long everybody's caches may keep it, in seconds; `None` for what is the caller's own.
+        max_age: Option<u32>,
     },
     Outcome(Outcome),
 }
@@ -111,7 +118,16 @@ pub(crate) fn status(code: IssueType) -> StatusCode {
 impl Answer {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Answer {
-        Answer { status, content: Content::Nothing, etag: None, modified: None, location: None, allow: None }
+        Answer {
+            status,
+            content: Content::Nothing,
+            etag: None,
+            modified: None,
+            location: None,
+            told_at: None,
+            progress: None,
+            allow: None,
+        }
     }
 
     /// 200 with a resource that has no versions.
@@ -220,7 +236,8 @@ impl Form {
         }
         let vary = if compressible { "accept, accept-encoding" } else { "accept" };
         headers.insert(VARY, HeaderValue::from_static(vary));
-        let caching = file.and_then(|(_, max_age)| HeaderValue::try_from(format!("public, max-age={max_age}")).ok());
+        let max_age = file.and_then(|(_, max_age)| max_age);
+        let caching = max_age.and_then(|max_age| HeaderValue::try_from(format!("public, max-age={max_age}")).ok());
         headers.insert(CACHE_CONTROL, caching.unwrap_or(HeaderValue::from_static(CACHING)));
         if let Some(etag) = answer.etag {
             headers.insert(ETAG, etag);
@@ -234,6 +251,15 @@ impl Form {
             && let Ok(value) = HeaderValue::try_from(format!("{base_url}/{location}"))
         {
             headers.insert(LOCATION, value);
+        }
+        if let Some(told_at) = answer.told_at
+            && let Ok(value) = HeaderValue::try_from(format!("{base_url}/{told_at}"))
+        {
+            headers.insert(CONTENT_LOCATION, value);
+        }
+        if let Some(value) = answer.progress.and_then(|progress| HeaderValue::try_from(progress).ok()) {
+            headers.insert(PROGRESS, value);
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if answer.status == StatusCode::UNAUTHORIZED {
             let challenge =

@@ -1,14 +1,13 @@
 //! `$everything`: a patient's record as a search, <https://hl7.org/fhir/R4/patient-operation-everything.html>. It is paged, narrowed, masked and
 //! accounted for as any other.
 
-use bytes::Bytes;
 use fhir::outcome::quoted;
 use fhir::{DateTime, Instant, IssueType, Outcome};
 use repository::{Act, Session};
-use search::Query;
+use search::{Criterion, Query, Whose};
 
 use crate::inputs::Inputs;
-use crate::{Invocation, Operation, Subject};
+use crate::{Answered, Invocation, Operation, Subject};
 
 /// On a Patient that record; on the type that of the caller's patient, or everybody's for who is not limited to one.
 pub(crate) struct Everything;
@@ -37,7 +36,7 @@ impl Operation for Everything {
         false
     }
 
-    fn search(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Option<Query>, Outcome> {
+    fn answer(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Answered, Outcome> {
         let inputs = Inputs::of(invocation);
         let patient = match &invocation.subject {
             Subject::Instance(patient) => Some(patient),
@@ -49,7 +48,10 @@ impl Operation for Everything {
         }
         let (matches, included) = types(session, &inputs)?;
         let query = session.registry().everything(search::Everything {
-            patient: patient.cloned(),
+            whose: match patient {
+                Some(patient) => Whose::One(patient.clone()),
+                None => Whose::Those(Criterion::Filter(session.registry().all_of("Patient"))),
+            },
             matches,
             included,
             span: span(&inputs)?,
@@ -60,11 +62,8 @@ impl Operation for Everything {
             let texts = inputs.texts(name).into_iter();
             texts.map(|text| ((*name).to_owned(), text.into_owned())).collect::<Vec<_>>()
         };
-        Ok(Some(Query { count: inputs.number("_count")?, applied: names.iter().flat_map(given).collect(), ..query }))
-    }
-
-    fn run(&self, _session: &Session<'_>, _invocation: &Invocation) -> Result<Bytes, Outcome> {
-        Err(Outcome::new(IssueType::Exception, "a search was run as if it were none"))
+        let (count, applied) = (inputs.number("_count")?, names.iter().flat_map(given).collect());
+        Ok(Answered::Search(Box::new(Query { count, applied, ..query })))
     }
 }
 
@@ -85,8 +84,8 @@ fn types(session: &Session<'_>, inputs: &Inputs<'_>) -> Result<(Vec<&'static str
     if wanted.is_empty() {
         matches.retain(|name| *name != EVENT);
         let may_search = |name: &&'static str| session.permit(Act::Search, name).is_ok();
-        if matches.iter().any(|name| may_search(&name)) {
-            matches.retain(|name| may_search(&name));
+        if matches.iter().any(may_search) {
+            matches.retain(may_search);
         }
     }
     if matches.is_empty() {

@@ -4,6 +4,7 @@ mod appointments;
 mod definition;
 mod demand;
 mod everything;
+mod export;
 mod fhirpath;
 mod inputs;
 mod london;
@@ -86,6 +87,10 @@ pub static OPERATIONS: &[&'static dyn Operation] = &[
     &publish::BulkPublish,
     &demand::Demand,
     &everything::Everything,
+    &export::Export,
+    &export::PatientExport,
+    &export::GroupExport,
+    &export::ExportStatus,
     &packages::PackageAdd,
     &packages::PackageList,
     &packages::PackageRemove,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use fhir::json::Document;
 use fhir::place::{Text, place};
-use fhir::{Issue, Outcome};
+use fhir::{Issue, IssueType, Outcome};
 use repository::{Key, Session};
 use search::Query;
 
@@ -44,13 +44,18 @@ pub trait Operation: Sync {
     fn takes(&self) -> &'static [&'static str] {
         &[]
     }
-    /// The search whose page is the answer, for an operation that is one; the others are [`Operation::run`]. With inputs that were checked; called by
-    /// [`crate::call`] alone.
-    fn search(&self, _session: &Session<'_>, _invocation: &Invocation) -> Result<Option<Query>, Outcome> {
-        Ok(None)
+    /// Whether what it tells of can be ended, by DELETE at its URL.
+    fn can_end(&self) -> bool {
+        false
     }
-    /// Does it, with inputs that were checked; the answer is what [`Operation::gives`] says. Called by [`crate::call`] alone.
-    fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome>;
+    /// What comes of a call with inputs that were checked; for most operations [`Operation::run`] says it. Called by [`crate::call`] alone.
+    fn answer(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Answered, Outcome> {
+        self.run(session, invocation).map(Answered::Bytes)
+    }
+    /// Does it; for operations that answer with what [`Operation::gives`] says.
+    fn run(&self, _session: &Session<'_>, _invocation: &Invocation) -> Result<Bytes, Outcome> {
+        Err(Outcome::new(IssueType::Exception, "the operation has no bytes for an answer"))
+    }
 }
 
 /// What comes of a call.
@@ -60,6 +65,10 @@ pub enum Answered {
     Bytes(Bytes),
     /// A page of this search.
     Search(Box<Query>),
+    /// Taken on: how it goes is told here, below the base URL; nowhere if nothing is left to tell.
+    Accepted(Option<String>),
+    /// Not there yet; how far it is, for people.
+    Waiting(String),
 }
 
 /// What the bytes of an answer are.
@@ -67,12 +76,12 @@ pub enum Answered {
 pub enum Gives {
     /// A resource as minified JSON.
     Resource,
-    /// A file, which everybody's caches may keep for so many seconds.
+    /// A file, which everybody's caches may keep for a while.
     File {
         /// Of this media type.
         media_type: &'static str,
-        /// In seconds.
-        max_age: u32,
+        /// In seconds; `None` for what is the caller's own.
+        max_age: Option<u32>,
     },
 }
 
@@ -85,6 +94,10 @@ pub struct Invocation {
     pub parameters: Vec<(String, String)>,
     /// The resource in the body.
     pub resource: Option<Document>,
+    /// Whether the caller asks to be answered later: `Prefer: respond-async`.
+    pub is_async: bool,
+    /// Whether what the operation tells of is to be ended.
+    pub ends: bool,
     /// The body as it was sent, where the resource was in it.
     pub sent: Option<Sent>,
     /// The body, where it is of a media type that the operation takes as it is.

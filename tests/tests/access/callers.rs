@@ -33,12 +33,12 @@ pub(super) const BLIND: [&str; 5] =
     ["other patient", "hidden by consent", "expired consent", "ended proxy", "research"];
 
 /// The custodian's own system.
-pub(super) fn keeper() -> Holder<'static> {
+pub(crate) fn keeper() -> Holder<'static> {
     Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() }
 }
 
 /// Who has this name in [`CALLERS`]. All of them but the first may do everything that their scopes can say about Conditions.
-pub(super) fn holder(name: &str) -> Holder<'static> {
+pub(crate) fn holder(name: &str) -> Holder<'static> {
     let scope = "patient/*.cruds";
     let app = Holder {
         scope,

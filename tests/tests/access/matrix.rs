@@ -174,6 +174,10 @@ const ROWS: &[Row] = &[
     row("$everything Patient/id", "POST /Patient/p1/$everything", r#"{"resourceType":"Parameters","parameter":[{"name":"_type","valueCode":"Condition"}]}"#, RECORD),
     row("$everything Patient/id", "GET /Patient/p1/$everything?_type=Condition&_since=2030-01-01T00:00:00Z", "", RECORD),
     row("$everything Patient", "GET /Patient/$everything", "", [403, 200, 200, 404, 200, 200, 200, 404, 200, 200, 200, 200, 200]),
+    row("$export", "GET /$export?_type=Condition ; Prefer: respond-async", "", [403, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202]),
+    row("$export Patient", "GET /Patient/$export?_type=Condition ; Prefer: respond-async", "", [403, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202, 202]),
+    row("$export Group/id", "GET /Group/it/$export?_type=Condition ; Prefer: respond-async", "", [403, 404, 202, 404, 202, 202, 202, 404, 202, 202, 202, 404, 202]),
+    row("$export-status", "GET /$export-status?job=none", "", [404; 13]),
     row("$bulk-publish", "GET /$bulk-publish", "", ALL),
     row("$demand HealthcareService", "GET /HealthcareService/$demand?start=2027-03-08&end=2027-03-08", "", STAFF),
     row("$demand HealthcareService/id", "GET /HealthcareService/svc1/$demand?start=2027-03-08&end=2027-03-08", "", STAFF),
@@ -182,8 +186,9 @@ const ROWS: &[Row] = &[
     row("$package-remove", "POST /$package-remove?package=x@1", "", [403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 403, 404]),
 ];
 
-/// Definitions and answers for the operations on them, each with the id `it`.
-const DEFINITIONS: [(&str, &str); 6] = [
+/// What operations are on, each with the id `it`.
+const DEFINITIONS: [(&str, &str); 7] = [
+    ("Group", r#""type":"person","actual":true,"member":[{"entity":{"reference":"Patient/p1"}}]"#),
     ("Questionnaire", r#""url":"urn:q","status":"active""#),
     ("QuestionnaireResponse", ANSWERED),
     ("CodeSystem", r#""url":"urn:cs","status":"active","content":"complete","concept":[{"code":"a"}]"#),

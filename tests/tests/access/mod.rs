@@ -3,7 +3,7 @@
 /// The patient reads who saw and did what.
 mod audit;
 /// Every kind of token.
-mod callers;
+pub(crate) mod callers;
 /// Conditional interactions: they match only what the caller may see.
 mod conditional;
 /// Consents: what patients decided about their records holds from the next request on.

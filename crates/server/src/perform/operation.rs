@@ -12,7 +12,7 @@ use crate::media::Media;
 use crate::respond::{Answer, Content, Refused};
 
 pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
-    let Interaction::Operation { operation, subject, .. } = call.interaction else {
+    let Interaction::Operation { operation, subject, ends, .. } = call.interaction else {
         return Err(Outcome::new(IssueType::Exception, "what is no operation was run as one").into());
     };
     let (mut raw, sent) = (None, call.payload.sent());
@@ -26,12 +26,17 @@ pub(super) fn run(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> {
         payload => Some(payload.document()?),
     };
     let (services, gives) = (caller.state.services.clone(), operation.gives(&call.parameters));
-    let invocation = Invocation { subject, parameters: call.parameters, resource, sent, raw, services };
+    let is_async = call.preferences.is_async;
+    let invocation = Invocation { subject, parameters: call.parameters, resource, is_async, ends, sent, raw, services };
     let caller = Caller { session: caller.session.during(operation.code()), sent: caller.sent.clone(), ..*caller };
     let bytes = match services::call(operation, &caller.session, &invocation)? {
         Answered::Bytes(bytes) => bytes,
         Answered::Search(query) => {
             return search::answer(&caller, &query, &path(operation, &invocation.subject), &call.general);
+        }
+        Answered::Accepted(told_at) => return Ok(Answer { told_at, ..Answer::empty(StatusCode::ACCEPTED) }),
+        Answered::Waiting(progress) => {
+            return Ok(Answer { progress: Some(progress), ..Answer::empty(StatusCode::ACCEPTED) });
         }
     };
     Ok(match gives {
@@ -51,7 +56,7 @@ fn path(operation: &dyn Operation, subject: &Subject) -> String {
 }
 
 /// A file under a tag of its content, or that the caller has it already.
-fn file(conditions: &Conditions, bytes: Bytes, media_type: &'static str, max_age: u32) -> Answer {
+fn file(conditions: &Conditions, bytes: Bytes, media_type: &'static str, max_age: Option<u32>) -> Answer {
     let tag = format!("\"{}\"", &blake3::hash(&bytes).to_hex()[..TAG_LENGTH]);
     let is_known = conditions.if_none_match.as_ref().is_some_and(|tags| {
         tags.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == "*" || known == tag)

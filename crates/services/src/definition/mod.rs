@@ -67,22 +67,19 @@ pub fn call(operation: &dyn Operation, session: &Session<'_>, invocation: &Invoc
     if let Some(definition) = definition {
         given::check(definition, invocation)?;
     }
-    if let Some(query) = operation.search(session, invocation)? {
-        return Ok(Answered::Search(Box::new(query)));
-    }
-    let answer = operation.run(session, invocation)?;
+    let answered = operation.answer(session, invocation)?;
     if cfg!(debug_assertions)
         && operation.gives(&invocation.parameters) == Gives::Resource
-        && let Some(definition) = definition
+        && let (Some(definition), Answered::Bytes(answer)) = (definition, &answered)
     {
-        answered::check(definition, &answer).map_err(|fault| {
+        answered::check(definition, answer).map_err(|fault| {
             let text = format!("the answer of `${}` is not what its definition says: {fault}", operation.code());
             // Callers are not told causes, and tests have no log.
             eprintln!("{text}");
             Outcome::new(IssueType::Exception, text)
         })?;
     }
-    Ok(Answered::Bytes(answer))
+    Ok(answered)
 }
 
 impl Definition {

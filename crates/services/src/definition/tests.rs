@@ -79,6 +79,8 @@ fn called(query: &[(&str, &str)], body: Option<&str>, raw: Option<&str>) -> Invo
         subject: Subject::System,
         parameters: query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         resource: body.map(document),
+        is_async: false,
+        ends: false,
         sent: None,
         raw: raw.map(|raw| Bytes::copy_from_slice(raw.as_bytes())),
         services: Arc::new(Services::default()),

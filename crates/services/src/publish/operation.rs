@@ -45,7 +45,7 @@ impl Operation for BulkPublish {
             true => "application/fhir+ndjson",
             false => "application/json",
         };
-        Gives::File { media_type, max_age: MAX_AGE }
+        Gives::File { media_type, max_age: Some(MAX_AGE) }
     }
 
     fn run(&self, session: &Session<'_>, invocation: &Invocation) -> Result<Bytes, Outcome> {

@@ -29,7 +29,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use flint_tests::{Bearer, Flint, Guarded, Reply};
+use flint_tests::{Bearer, Call, Flint, Guarded, Reply};
 use serde_json::{Value, json};
 use server::{Config, References};
 
@@ -186,6 +186,9 @@ impl<'a> Hunter<'a> {
         for url in paths::histories(self.world, self.asker, dice) {
             wrong.extend(self.compare_history(&url));
         }
+        for url in paths::exports(self.asker) {
+            wrong.extend(self.compare_export(&url));
+        }
         for (key, versions) in self.world.all().iter().filter(|(key, _)| self.asker.may_ask(key)) {
             wrong.extend(self.compare(&format!("/{key}")));
             for version in 1..=versions.len() {
@@ -261,6 +264,16 @@ impl<'a> Hunter<'a> {
             }
         }
         Some(format!("{url} never ends"))
+    }
+
+    /// The files of both, their lines in any order.
+    fn compare_export(&self, url: &str) -> Option<String> {
+        if let Some(answered) = self.is_asked_to_sign_in(url) {
+            return answered;
+        }
+        let whole = exported(&|line| self.bearer.call(line), url, self.whole.flint().base_url());
+        let twin = exported(&|line| self.twin.call(line), url, self.twin.base_url());
+        (whole != twin).then(|| format!("{url}\n  whole: {whole:?}\n  twin:  {twin:?}"))
     }
 
     /// Whether both find the same in another order: where none is asked for it is the store's choice, by what is cheaper to read.
@@ -370,6 +383,20 @@ impl<'a> Hunter<'a> {
             _ => self.compare(&url),
         }
     }
+}
+
+/// The lines of all files of an export, in order.
+fn exported<'c>(call: &dyn Fn(&str) -> Call<'c>, url: &str, base_url: &str) -> Vec<String> {
+    let begun = call(&format!("GET {url}")).header("Prefer", "respond-async").send().expect(202);
+    let status = format!("GET {}", begun.header("content-location"));
+    let manifest = (0..PAGES_MAX).map(|_| call(&status).send()).find(|reply| reply.status != 202);
+    let manifest = manifest.expect("an end").expect(200).json();
+    let files = manifest["output"].as_array().expect("files").iter();
+    let files = files.map(|file| call(&format!("GET {}", file["url"].as_str().expect("a URL"))).send().expect(200));
+    let text: String = files.map(|file| unlabeled(&file.text).replace(base_url, "BASE")).collect();
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
 }
 
 /// All that an answer tells, but for what differs between two servers and two requests.

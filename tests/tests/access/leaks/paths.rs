@@ -200,6 +200,17 @@ pub(super) fn plain(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String
     urls
 }
 
+/// What is exported.
+pub(super) fn exports(asker: &Asker) -> Vec<String> {
+    let types = types(asker);
+    let mut urls = vec![format!("/$export?_type={}", types.join(","))];
+    if types.contains(&"Patient") {
+        urls.push("/Patient/$export".to_owned());
+        urls.push("/Patient/$export?_type=Patient,Condition&_typeFilter=Condition%3Fcode%3Da".to_owned());
+    }
+    urls
+}
+
 /// Histories, at an hour before anybody has asked for anything: the audit's events come later.
 pub(super) fn histories(world: &World, asker: &Asker, dice: &mut Dice) -> Vec<String> {
     let mut urls = Vec::new();

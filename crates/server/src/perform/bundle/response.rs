@@ -12,13 +12,13 @@ use crate::respond::{Answer, Content};
 
 /// Writes the entry that tells what one of the request came to.
 pub(super) fn write_entry(out: &mut String, caller: &Caller<'_>, answer: Answer) {
-    let Answer { status, content, etag, modified, location, .. } = answer;
+    let Answer { status, content, etag, modified, location, told_at, .. } = answer;
     out.push('{');
     if let Content::Resource(body) = &content {
         write_resource(out, caller, body, location.as_deref());
     }
     let _ = write!(out, r#""response":{{"status":"{status}""#);
-    if let Some(location) = location {
+    if let Some(location) = location.or(told_at) {
         let _ = write!(out, r#","location":{}"#, quote(&location));
     }
     if let Some(etag) = etag.as_ref().and_then(|etag| etag.to_str().ok()) {
