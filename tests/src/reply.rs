@@ -85,6 +85,17 @@ impl Reply {
         found.map(|resource| format!("{}/{}", text(&resource["resourceType"]), text(&resource["id"]))).collect()
     }
 
+    /// The resources in a file of NDJSON, all of one type, in order, `Type/id` each.
+    pub fn lines_of(&self, resource_type: &Value) -> Vec<String> {
+        let key = |line: &str| {
+            let resource: Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(resource["resourceType"], *resource_type, "{line}");
+            let text = |name: &str| resource[name].as_str().expect("text").to_owned();
+            format!("{}/{}", text("resourceType"), text("id"))
+        };
+        self.text.lines().map(key).collect()
+    }
+
     /// The URL of one of a Bundle's links.
     pub fn link(&self, relation: &str) -> Option<String> {
         let bundle = self.json();

@@ -35,11 +35,9 @@ fn files(call: &Make<'_>, manifest: &Value) -> BTreeSet<String> {
     for output in manifest["output"].as_array().expect("files") {
         let file = call(&format!("GET {}", output["url"].as_str().expect("a URL"))).send().expect(200);
         let file = file.facts(&[("content-type", "application/fhir+ndjson"), ("cache-control", "private, no-cache")]);
-        for line in file.text.lines() {
-            let resource: Value = serde_json::from_str(line).expect("JSON");
-            assert_eq!(resource["resourceType"], output["type"]);
-            let text = |name: &str| resource[name].as_str().expect("text").to_owned();
-            assert!(all.insert(format!("{}/{}", text("resourceType"), text("id"))), "twice: {line}");
+        for key in file.lines_of(&output["type"]) {
+            assert!(!all.contains(&key), "twice: {key}");
+            all.insert(key);
         }
     }
     all
