@@ -29,7 +29,8 @@ impl Services {
 pub struct Settings {
     /// Whether a patient may have two appointments at one time through different slots.
     pub patient_overlap: Overlap,
-    /// Whether an appointment that the patient hides from who books refuses another one as well, which tells that there is one.
+    /// Whether an appointment that the patient hides from who books refuses another one as well, which tells that there is one: by its time, or as
+    /// one place on the waiting list too many.
     pub hidden_overlap: Overlap,
     /// Whether practitioners may have two at one time.
     pub practitioner_overlap: Overlap,

@@ -152,3 +152,39 @@ fn a_hidden_appointment_refuses_another_where_that_is_the_policy() {
     assert!(!busy.text.contains("from 2027"), "{}", busy.text);
     app.send("POST /Appointment", next).expect(201);
 }
+
+/// An app, and its place on the waiting list of a patient who hides from it that there are five others.
+fn wait_beside_hidden(guarded: &Guarded) -> (Bearer<'_>, Value) {
+    let (keeper, app, joan) = (guarded.hold(&keeper()), guarded.hold(&app()), guarded.hold(&holder("patient")));
+    hide(&keeper, "Organization/app1", &["Appointment"]);
+    let place = json!({ "resourceType": "Appointment", "status": "waitlist",
+        "requestedPeriod": [{ "start": "2027-03-08", "end": "2027-03-12" }],
+        "participant": [{ "actor": { "reference": "Patient/p1" }, "status": "accepted" },
+            { "actor": { "reference": "Practitioner/dr1" }, "status": "accepted" }] });
+    for _ in 0..5 {
+        joan.send("POST /Appointment", place.clone()).expect(201);
+    }
+    joan.send("POST /Appointment", place.clone()).expect(422);
+    (app, place)
+}
+
+/// How many places on the list a patient has is told by no refusal, but that there are absurdly many.
+#[test]
+fn hidden_places_refuse_no_other() {
+    let guarded = Guarded::surgery();
+    let (app, place) = wait_beside_hidden(&guarded);
+    for _ in 5..50 {
+        app.send("POST /Appointment", place.clone()).expect(201);
+    }
+    app.send("POST /Appointment", place).expect(422);
+}
+
+#[test]
+fn hidden_places_refuse_another_where_that_is_the_policy() {
+    let guarded = Guarded::start_with(|config| {
+        config.load.push(example("seed-transaction.json"));
+        config.services.hidden_overlap = Overlap::Refuse;
+    });
+    let (app, place) = wait_beside_hidden(&guarded);
+    app.send("POST /Appointment", place).expect(422);
+}

@@ -7,16 +7,22 @@ use super::entry::has_waited;
 use crate::appointments::actor::{self, NAME_MAX};
 use crate::appointments::refusal::Reason;
 use crate::appointments::resource::Entry;
+use crate::{Overlap, Settings};
 
 /// How many appointments one patient waits for at a time: with more of them nobody else's turn would come.
 const PLACES_MAX: usize = 5;
 
+/// How many places of one patient are listed, whoever may know of them: so many are read when the next comes.
+const LISTED_MAX: usize = 10 * PLACES_MAX;
+
 /// Refuses a place on the list to nobody who comes, and to who has as many as one may have.
 ///
 /// Each patient has a list of the places under one name, so that two who come at the same time see one another. Who leaves is dropped from it
-/// when the next comes.
+/// when the next comes. Places that the patient hides from who comes are not counted, for the refusal would tell of them;
+/// [`Settings::hidden_overlap`] may decide otherwise.
 pub(super) fn take(
     transaction: &mut Transaction<'_>,
+    settings: &Settings,
     key: &Key,
     before: Option<Entry<'_>>,
     after: Entry<'_>,
@@ -40,16 +46,21 @@ pub(super) fn take(
             return Err(Reason::Name.refuse(name.len(), "Appointment.participant"));
         }
         let held = transaction.claimed(name.as_bytes())?.and_then(|held| String::from_utf8(held).ok());
-        let mut places = Vec::new();
+        let (mut places, mut counted) = (Vec::new(), 0);
         for other in held.unwrap_or_default().lines().filter_map(Key::parse) {
             if other != *key && waits(transaction, &other, &patient)? {
+                let is_told = settings.hidden_overlap == Overlap::Refuse || transaction.is_told(&other)?;
+                counted += usize::from(is_told);
                 places.push(other.to_string());
             }
         }
-        if places.len() < PLACES_MAX {
-            places.push(key.to_string());
-        } else if !transaction.is_import() {
-            return Err(Reason::Places.refuse(PLACES_MAX, "Appointment.participant"));
+        let full = [(counted, PLACES_MAX), (places.len(), LISTED_MAX)].into_iter().find(|(count, max)| count >= max);
+        match full {
+            None => places.push(key.to_string()),
+            Some((_, max)) if !transaction.is_import() => {
+                return Err(Reason::Places.refuse(max, "Appointment.participant"));
+            }
+            Some(_) => {}
         }
         transaction.exchange(name.into_bytes(), Some(places.join("\n").into_bytes()))?;
     }

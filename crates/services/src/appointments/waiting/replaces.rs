@@ -42,7 +42,8 @@ impl Rule for Waiting {
     fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
         let Some(after) = planned.after.as_deref() else { return Ok(()) };
         let before = planned.before.as_deref();
-        place::take(transaction, &planned.key, before.map(Entry::new), Entry::new(after))?;
+        let settings = &self.services.settings;
+        place::take(transaction, settings, &planned.key, before.map(Entry::new), Entry::new(after))?;
         if transaction.is_import() {
             return Ok(());
         }
