@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fhir::Definitions;
 use fhir::json::Document;
 use repository::audit::{Account, Act, Datum, Ending, Subject};
-use repository::{Implicit, Key, References, Repository, Requester, Setup, Validation, new_id};
+use repository::{EarlierVersions, Implicit, Key, References, Repository, Requester, Setup, Validation, new_id};
 use search::Registry;
 use store::{Clock, Embedded, SystemClock};
 
@@ -126,6 +126,7 @@ fn open(directory: &std::path::Path) -> Repository {
         references: References::Accept,
         validation: Validation::default(),
         consent: Implicit::default(),
+        earlier_versions: EarlierVersions::default(),
         terminology: None,
         search_time: Duration::from_secs(10),
     })

@@ -47,7 +47,7 @@ pub use parameters::ParameterState;
 pub use requester::{Name, Requester};
 pub use rule::{Planned, Rule};
 pub use search::{ContainedMatch, INCLUDES_MAX, SearchPage, SearchRequest};
-pub use session::{References, Repository, Session, Setup, Validation, new_id};
+pub use session::{EarlierVersions, References, Repository, Session, Setup, Validation, new_id};
 pub use trail::Origin;
 pub use transaction::Transaction;
 pub use vault::{Edit, Expected, Vault};

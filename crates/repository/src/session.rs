@@ -43,6 +43,7 @@ pub struct Setup {
     pub validation: Validation,
     /// What is seen of a patient who has said nothing about it.
     pub consent: Implicit,
+    pub earlier_versions: EarlierVersions,
     /// Who is asked about value sets and code systems that are not known here.
     pub terminology: Option<Arc<dyn TerminologyServer>>,
     /// How long one search may run, its joins and includes counted.
@@ -55,6 +56,16 @@ pub enum References {
     #[default]
     Check,
     Accept,
+}
+
+/// Whether callers whom consents bind see other versions of a resource than the current one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlierVersions {
+    /// Those that could be seen if they were current. Gaps in their numbers tell that others are hidden.
+    #[default]
+    Shown,
+    /// None, so that nothing tells how many of them are hidden.
+    Hidden,
 }
 
 /// What content must be like to be written.
@@ -321,7 +332,10 @@ impl Session<'_> {
         let not_found = || Outcome::new(IssueType::NotFound, format!("there is no version `{version}` of `{key}`"));
         let number = version_number(version).ok_or_else(not_found)?;
         let snapshot = self.snapshot()?;
-        let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
+        let Current { version: current, sight, patients } = self.current(&*snapshot, key)?;
+        if number != current.version && !self.shows_earlier(&sight) {
+            return Err(not_found());
+        }
         let mut version = snapshot.read_version(key, number).map_err(fault::outcome)?.ok_or_else(not_found)?;
         if !self.shows(&*snapshot, &sight, Act::Read, &version)? {
             return Err(not_found());
@@ -411,16 +425,21 @@ impl Session<'_> {
         version: &Version,
     ) -> Result<bool, Outcome> {
         let key = &version.key;
-        match sight.filter(act, key.collection()) {
-            None => Ok(true),
-            Some(filter) if *filter == Filter::nothing() => Ok(false),
-            Some(filter) => {
-                let examined = snapshot.examine(key, &filter, &[]).map_err(fault::outcome)?;
-                let Some(Examined { version: current, accepted, .. }) = examined else { return Ok(false) };
-                let is_there = accepted || current.body.is_none() && self.shows(snapshot, sight, act, &current)?;
-                Ok(is_there && self.shows(snapshot, sight, act, version)?)
-            }
+        let filter = sight.filter(act, key.collection());
+        let shows_earlier = self.shows_earlier(sight);
+        let filter = match filter.as_deref() {
+            None if shows_earlier => return Ok(true),
+            None => &Filter::everything(),
+            Some(filter) if *filter == Filter::nothing() => return Ok(false),
+            Some(filter) => filter,
+        };
+        let examined = snapshot.examine(key, filter, &[]).map_err(fault::outcome)?;
+        let Some(Examined { version: current, accepted, .. }) = examined else { return Ok(false) };
+        if current.version != version.version && !shows_earlier {
+            return Ok(false);
         }
+        let is_there = accepted || current.body.is_none() && self.shows(snapshot, sight, act, &current)?;
+        Ok(is_there && self.shows(snapshot, sight, act, version)?)
     }
 
     /// What is there now, and what the caller may see; hidden is unknown.
@@ -516,8 +535,16 @@ impl Session<'_> {
         self.setup().store.snapshot().map_err(fault::outcome)
     }
 
+    /// Whether a version may be shown that is not the current one.
+    fn shows_earlier(&self, sight: &Sight) -> bool {
+        self.setup().earlier_versions == EarlierVersions::Shown || !sight.is_consented()
+    }
+
     /// Whether anything in the scope of a history may be hidden.
     fn hides(&self, sight: &Sight, act: Act, scope: &HistoryScope) -> bool {
+        if !self.shows_earlier(sight) {
+            return true;
+        }
         let hides = |name: &str| sight.filter(act, name).is_some();
         match scope {
             HistoryScope::All => self.setup().definitions.resource_types().iter().any(|name| hides(name)),

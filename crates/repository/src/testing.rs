@@ -16,8 +16,8 @@ use store::{
 use tempfile::TempDir;
 
 use crate::{
-    Access, Change, ChangeKind, Changed, Count, Implicit, Patch, References, Refusal, Repository, SearchPage,
-    SearchRequest, Session, Setup, Target, Validation,
+    Access, Change, ChangeKind, Changed, Count, EarlierVersions, Implicit, Patch, References, Refusal, Repository,
+    SearchPage, SearchRequest, Session, Setup, Target, Validation,
 };
 
 /// Monday 2027-03-01, 12:00 UTC.
@@ -145,6 +145,7 @@ impl House {
             references,
             validation: Validation::default(),
             consent: Implicit::default(),
+            earlier_versions: EarlierVersions::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use fhir::Severity;
-use repository::{Implicit, References, Validation, new_id};
+use repository::{EarlierVersions, Implicit, References, Validation, new_id};
 use search::Dialect;
 use serde::Deserialize;
 use smart::oidc::Provider;
@@ -47,6 +47,8 @@ pub struct Config {
     pub validation: Validation,
     /// What third parties see of a patient who has said nothing about it.
     pub consent: Implicit,
+    /// Whether callers whom consents bind see other versions than the current one.
+    pub earlier_versions: EarlierVersions,
     /// What who shows no token may see.
     pub directory: Directory,
     /// Which clients' spellings are understood.
@@ -140,6 +142,7 @@ impl Default for Config {
             references: References::default(),
             validation: Validation::default(),
             consent: Implicit::default(),
+            earlier_versions: EarlierVersions::default(),
             directory: Directory::default(),
             dialect: Dialect::default(),
             services: services::Settings::default(),
@@ -175,6 +178,9 @@ pub struct Settings {
     /// What others than the patient see of a record whose patient has not said [default: permit]
     #[arg(long, env = "FLINT_CONSENT")]
     consent: Option<ConsentPolicy>,
+    /// What others than the record keeper see of versions that are not current any more [default: shown]
+    #[arg(long, env = "FLINT_EARLIER_VERSIONS")]
+    earlier_versions: Option<EarlierPolicy>,
     /// Whether the directory of services, and ratings of their places, may be read without a token [default: open]
     #[arg(long, env = "FLINT_DIRECTORY")]
     directory: Option<Directory>,
@@ -307,6 +313,25 @@ impl From<ConsentPolicy> for Implicit {
     }
 }
 
+/// The choices of [`EarlierVersions`], as settings name them.
+#[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum EarlierPolicy {
+    /// Those that may be seen; gaps in their numbers tell that others are hidden
+    Shown,
+    /// Nothing
+    Hidden,
+}
+
+impl From<EarlierPolicy> for EarlierVersions {
+    fn from(policy: EarlierPolicy) -> EarlierVersions {
+        match policy {
+            EarlierPolicy::Shown => EarlierVersions::Shown,
+            EarlierPolicy::Hidden => EarlierVersions::Hidden,
+        }
+    }
+}
+
 /// Which severities refuse a write, as settings name them.
 #[derive(Clone, Copy, Debug, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -399,6 +424,7 @@ impl Settings {
             auth: self.auth.or(other.auth),
             registration: self.registration.or(other.registration),
             consent: self.consent.or(other.consent),
+            earlier_versions: self.earlier_versions.or(other.earlier_versions),
             directory: self.directory.or(other.directory),
             proxy: if self.proxy.is_empty() { other.proxy } else { self.proxy },
             issuers: if self.issuers.is_empty() { other.issuers } else { self.issuers },
@@ -468,6 +494,7 @@ impl Settings {
             issuers: self.issuers.into_iter().map(Issuer::try_from).collect::<Result<_, _>>()?,
             providers: self.providers.into_iter().map(Provider::try_from).collect::<Result<_, _>>()?,
             consent: self.consent.map_or(Implicit::default(), Implicit::from),
+            earlier_versions: self.earlier_versions.map_or(EarlierVersions::default(), EarlierVersions::from),
             directory: self.directory.unwrap_or_default(),
             proxies: self.proxy,
             base_url,

@@ -43,7 +43,7 @@ pub use config::{Auth, Config, Directory, Limits, Settings};
 pub use http::app;
 pub use interaction::{ON_SYSTEM, ON_TYPES};
 pub use listen::{Indexing, Server, StartError, serve};
-pub use repository::{Implicit, References};
+pub use repository::{EarlierVersions, Implicit, References};
 pub use search::Dialect;
 pub use state::State;
 pub use store::{Clock, Millis};

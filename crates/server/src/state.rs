@@ -88,6 +88,7 @@ impl State {
             references: config.references,
             validation: config.validation,
             consent: config.consent,
+            earlier_versions: config.earlier_versions,
             terminology,
             search_time: config.limits.search_timeout,
         })

@@ -1,5 +1,6 @@
-use flint_tests::{Guarded, Holder};
+use flint_tests::{Guarded, Holder, example};
 use serde_json::{Value, json};
+use server::EarlierVersions;
 
 use super::callers::{holder, keeper};
 
@@ -40,6 +41,38 @@ fn what_was_deleted_stays_hidden() {
             history.text.contains(&format!("\"fullUrl\":\"{}/Condition/{key}\"", guarded.flint().base_url()))
         };
         assert!(!told("gone") && told("seen"), "{url}: {}", history.text);
+    }
+}
+
+/// Gaps in the numbers of versions tell that others are hidden, unless none but the current one is shown.
+#[test]
+fn earlier_versions_are_shown_as_the_policy_says() {
+    for (earlier_versions, status, shown) in
+        [(EarlierVersions::Shown, 200, ["3", "1"].as_slice()), (EarlierVersions::Hidden, 404, ["3"].as_slice())]
+    {
+        let guarded = Guarded::start_with(|config| {
+            config.load.push(example("seed-transaction.json"));
+            config.earlier_versions = earlier_versions;
+        });
+        let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+        for (labels, status) in [("", 201), (PSY, 200), ("", 200)] {
+            keeper.send("PUT /Condition/c", condition("c", labels)).expect(status);
+        }
+        app.get("/Condition/c/_history/3").expect(200);
+        app.get("/Condition/c/_history/2").expect(404);
+        app.get("/Condition/c/_history/1").expect(status);
+        keeper.get("/Condition/c/_history/1").expect(200);
+        for url in ["/Condition/c/_history", "/Condition/_history", "/_history"] {
+            let history = app.get(url).expect(200).json();
+            let of_it = |entry: &&Value| entry["resource"]["id"] == "c";
+            let entries = history["entry"].as_array().expect("entries").iter().filter(of_it);
+            let found: Vec<_> = entries.map(|entry| entry["resource"]["meta"]["versionId"].clone()).collect();
+            assert_eq!(found, shown, "{url}");
+        }
+        keeper.call("DELETE /Condition/c").send().expect(204);
+        app.get("/Condition/c").expect(410);
+        app.get("/Condition/c/_history/4").expect(410);
+        app.get("/Condition/c/_history/3").expect(status);
     }
 }
 

@@ -7,7 +7,9 @@ use fhir::IssueType::{self, BusinessRule, Duplicate, Required, Value};
 use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
-use repository::{Access, Change, Implicit, Key, Millis, Patch, References, Repository, Setup, Target, Validation};
+use repository::{
+    Access, Change, EarlierVersions, Implicit, Key, Millis, Patch, References, Repository, Setup, Target, Validation,
+};
 use store::{Clock, Embedded};
 use tempfile::TempDir;
 
@@ -41,6 +43,7 @@ impl Surgery {
             references: References::Accept,
             validation: Validation::default(),
             consent: Implicit::default(),
+            earlier_versions: EarlierVersions::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         });

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fhir::Definitions;
-use repository::{Implicit, References, Repository, Setup, Validation};
+use repository::{EarlierVersions, Implicit, References, Repository, Setup, Validation};
 use serde_json::{Value, json};
 use store::{Clock, Embedded, Millis};
 use tempfile::TempDir;
@@ -141,6 +141,7 @@ impl House {
             references: References::Accept,
             validation: Validation::default(),
             consent: Implicit::default(),
+            earlier_versions: EarlierVersions::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use fhir::Definitions;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use repository::{Access, Implicit, References, Repository, Setup, Validation, new_id};
+use repository::{Access, EarlierVersions, Implicit, References, Repository, Setup, Validation, new_id};
 use search::Registry;
 use services::packages;
 use store::{Embedded, SystemClock};
@@ -93,6 +93,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
         references: References::Check,
         validation: Validation::default(),
         consent: Implicit::default(),
+        earlier_versions: EarlierVersions::default(),
         terminology: None,
         search_time: Duration::from_secs(10),
     });

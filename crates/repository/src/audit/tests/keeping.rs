@@ -308,6 +308,7 @@ fn troubled(house: &House) -> (Repository, Arc<Troubled>) {
         references: setup.references,
         validation: setup.validation,
         consent: setup.consent,
+        earlier_versions: setup.earlier_versions,
         terminology: None,
         search_time: setup.search_time,
     });

@@ -9,8 +9,8 @@ use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use repository::{
-    Access, Change, Changed, History, HistoryScope, Implicit, Key, Millis, Patch, Planned, References, Repository,
-    Rule, Setup, Target, Transaction, Validation,
+    Access, Change, Changed, EarlierVersions, History, HistoryScope, Implicit, Key, Millis, Patch, Planned, References,
+    Repository, Rule, Setup, Target, Transaction, Validation,
 };
 use store::{Batch, Clock, Embedded, Store, Write};
 use tempfile::TempDir;
@@ -119,6 +119,7 @@ impl Surgery {
             references,
             validation: Validation::default(),
             consent: Implicit::default(),
+            earlier_versions: EarlierVersions::default(),
             terminology: None,
             search_time: Duration::from_secs(60),
         });

@@ -89,6 +89,7 @@ impl House {
                 references: References::Check,
                 validation: Validation::default(),
                 consent: repository::Implicit::default(),
+                earlier_versions: repository::EarlierVersions::default(),
                 terminology: None,
                 search_time: Duration::from_secs(60),
             })
