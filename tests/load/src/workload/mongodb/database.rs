@@ -1,7 +1,7 @@
 //! The database as its driver alone reaches it.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Acknowledgment, ReadConcern, SessionOptions, TransactionOptions, WriteConcern};
@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::Failure;
 use crate::process::cpu_of_process;
+use crate::workload::search::measure::median;
 
 /// How many threads the driver has, as in the server.
 const THREADS: usize = 2;
@@ -89,6 +90,23 @@ impl Database {
             }
             Ok(documents)
         })
+    }
+
+    /// How long it takes to read `count` documents of a store by their keys, in the median: no page of as many takes less.
+    pub(super) fn time_of_reading(&self, count: usize, time: Duration) -> Result<Duration, Failure> {
+        let documents = self.find("documents", doc! { "_id": { "$gte": "Observation/" } }, doc! { "_id": 1 }, 1_000)?;
+        let keys: Vec<_> = documents.iter().map(|document| document.get_str("_id")).collect::<Result<_, _>>()?;
+        let begun = Instant::now();
+        let mut times = Vec::new();
+        for keys in keys.chunks_exact(count).cycle().take_while(|_| begun.elapsed() < time) {
+            let asked = Instant::now();
+            let found = self.find("documents", doc! { "_id": { "$in": keys } }, doc! {}, 0)?;
+            times.push(asked.elapsed());
+            if found.len() != count {
+                return Err(format!("{} documents instead of {count}", found.len()).into());
+            }
+        }
+        median(times).ok_or_else(|| "the database holds too few documents".into())
     }
 
     pub(super) fn counters(&self) -> Result<Counters, Failure> {

@@ -41,6 +41,9 @@ pub(crate) struct Options {
     pub(crate) only: Option<String>,
 }
 
+/// How many documents the driver alone reads at once.
+const READS: [usize; 2] = [1, 20];
+
 /// In how many gigabytes the database keeps what it uses: all of it.
 const CACHE: f64 = 2.0;
 
@@ -68,7 +71,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Err(error) => wrong.push(format!("{}: {error}", query.name)),
         }
     }
+    for count in READS {
+        report.reads.push((count, sites.database.time_of_reading(count, options.time)?));
+    }
     report.print_searches();
+    report.print_reads();
     report.print_verdict();
     if let Some(path) = &options.json {
         std::fs::write(path, report.json().to_string())?;

@@ -50,6 +50,8 @@ pub(super) struct Report {
     pub(super) resources: u64,
     pub(super) writes: Vec<Written>,
     pub(super) searches: Vec<Searched>,
+    /// How long the driver alone takes to read so many documents by their keys.
+    pub(super) reads: Vec<(usize, Duration)>,
 }
 
 impl Written {
@@ -115,6 +117,12 @@ impl Report {
         }
     }
 
+    pub(super) fn print_reads(&self) {
+        for (count, time) in &self.reads {
+            println!("the driver alone reads {count} by key in {:.1} us", time.as_secs_f64() * 1e6);
+        }
+    }
+
     pub(super) fn print_verdict(&self) {
         println!("\nheld to the limits");
         for (name, value, limit, holds) in self.verdict() {
@@ -158,8 +166,10 @@ impl Report {
             .verdict()
             .into_iter()
             .map(|(name, value, limit, holds)| json!({"name": name, "value": value, "limit": limit, "holds": holds}));
+        let reads =
+            self.reads.iter().map(|(count, time)| json!({"documents": count, "driver_us": time.as_secs_f64() * 1e6}));
         json!({
-            "resources": self.resources, "writes": writes.collect::<Vec<_>>(), "searches": searches.collect::<Vec<_>>(),
+            "resources": self.resources, "reads": reads.collect::<Vec<_>>(), "writes": writes.collect::<Vec<_>>(), "searches": searches.collect::<Vec<_>>(),
             "limits": limits.collect::<Vec<_>>(),
         })
     }
