@@ -170,7 +170,8 @@ impl<'a> Runner<'a> {
         self.stage.set("search");
         let find = Find {
             sort: query.sort.clone(),
-            any_order: true,
+            // Which order is cheapest depends on how many rows there are, hidden ones too, and would tell of these.
+            any_order: sees_all,
             page,
             total,
             bodies: true,
