@@ -373,6 +373,14 @@ impl Range {
         Range { low: Bound::Included(prefix), high }
     }
 
+    /// Whether it is [`Range::prefix`] of something.
+    pub fn is_prefix(&self) -> bool {
+        match &self.low {
+            Bound::Included(low) => Range::prefix(low.clone()).high == self.high,
+            Bound::Excluded(_) | Bound::Unbounded => false,
+        }
+    }
+
     /// The only value in it, if its bounds say so.
     pub fn one_value(&self) -> Option<&[u8]> {
         match (&self.low, &self.high) {

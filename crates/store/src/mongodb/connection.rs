@@ -13,8 +13,11 @@ use mongodb::options::{
     TransactionOptions, WriteConcern,
 };
 use mongodb::{Client, ClientSession, Collection, Database};
+use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use super::crowds::Crowds;
 use super::error::{Failed, code, of_driver};
 use super::homes::Known;
 use super::layout::{self, COUNTERS, DOCUMENTS, STATE, STATE_ID, State, VALUES, VERSIONS};
@@ -71,7 +74,11 @@ pub(super) struct Connection {
     known: Mutex<(i64, Arc<Known>)>,
     recent: Mutex<Recent>,
     looks: Looks,
+    crowds: Crowds,
 }
+
+/// What was asked, and will be answered or given up.
+pub(super) struct Asked<T>(JoinHandle<Result<DriverResult<T>, Elapsed>>);
 
 impl Connection {
     /// Reaches the database of a URL, within `patience`. `Unusable` says why it cannot be a store.
@@ -120,6 +127,7 @@ impl Connection {
             known: Mutex::default(),
             recent: Mutex::default(),
             looks: Looks::default(),
+            crowds: Crowds::default(),
         })
     }
 
@@ -143,9 +151,22 @@ impl Connection {
         &self,
         asked: impl Future<Output = DriverResult<T>> + Send + 'static,
     ) -> Result<T, Failed> {
+        self.finish(self.begin(asked))
+    }
+
+    /// Asks while the caller does something else.
+    pub(super) fn begin<T: Send + 'static>(
+        &self,
+        asked: impl Future<Output = DriverResult<T>> + Send + 'static,
+    ) -> Asked<T> {
         let patience = self.patience.answer;
-        let answer = self.threads.run(async move { timeout(patience, asked).await });
-        answer.map_err(|_| Failed::Late(patience))?.map_err(Failed::Driver)
+        Asked(self.threads.begin(async move { timeout(patience, asked).await }))
+    }
+
+    /// Waits for what was asked.
+    pub(super) fn finish<T>(&self, asked: Asked<T>) -> Result<T, Failed> {
+        let answer = self.threads.finish(asked.0);
+        answer.map_err(|_| Failed::Late(self.patience.answer))?.map_err(Failed::Driver)
     }
 
     pub(super) fn database(&self) -> &Database {
@@ -252,6 +273,11 @@ impl Connection {
         if known.0 < changes {
             *known = (changes, homes);
         }
+    }
+
+    /// How many documents searches had.
+    pub(super) fn crowds(&self) -> &Crowds {
+        &self.crowds
     }
 
     /// What a pipeline says of the server that is asked, within bounds.

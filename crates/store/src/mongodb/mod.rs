@@ -9,6 +9,7 @@
 //! - The driver is asynchronous, and this interface is not: [`wait`].
 
 mod connection;
+mod crowds;
 mod documents;
 mod engine;
 mod error;

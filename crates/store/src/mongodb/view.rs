@@ -10,7 +10,8 @@ use mongodb::{ClientSession, SessionCursor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::connection::Connection;
+use super::connection::{Asked, Connection};
+use super::crowds::Crowds;
 use super::error::{Failed, is_in_the_way};
 use super::homes::Known;
 use super::recent::Recent;
@@ -18,6 +19,9 @@ use crate::StoreError;
 
 /// What a query gives, piece by piece.
 pub(super) type Cursor = SessionCursor<RawDocumentBuf>;
+
+/// What was asked beside all else.
+pub(super) type Aside = Asked<Option<RawDocumentBuf>>;
 
 /// Not found by an index of names but by its code: what was to be made is there already.
 const DUPLICATE_KEY: i32 = 11000;
@@ -102,6 +106,37 @@ impl View {
             aggregate.session(&mut *session.lock().await).await
         });
         result.map_err(|failed| self.failed(failed))
+    }
+
+    /// Asks for the first document that comes out of a pipeline, in another session that sees the same, while something else is done here. `None` in
+    /// a transaction, which no other session sees into.
+    pub(super) fn aside(
+        &self,
+        collection: &str,
+        pipeline: Vec<Document>,
+        options: AggregateOptions,
+    ) -> Result<Option<Aside>, StoreError> {
+        let Some(time) = self.session.try_lock().ok().and_then(|session| session.snapshot_time()) else {
+            return Ok(None);
+        };
+        let mut session = self.connection.snapshot_session(time)?;
+        let collection = self.connection.collection(collection);
+        Ok(Some(self.connection.begin(async move {
+            let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
+            let mut cursor = aggregate.session(&mut session).await?;
+            let found = cursor.advance(&mut session).await?;
+            Ok(found.then(|| cursor.current().to_owned()))
+        })))
+    }
+
+    /// What was asked aside.
+    pub(super) fn finish(&mut self, aside: Aside) -> Result<Option<RawDocumentBuf>, StoreError> {
+        self.connection.finish(aside).map_err(|failed| self.failed(failed))
+    }
+
+    /// How many documents searches had.
+    pub(super) fn crowds(&self) -> &Crowds {
+        self.connection.crowds()
     }
 
     /// The next piece of what a query gives; `None` at its end.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
-use tokio::task;
+use tokio::task::{self, JoinHandle};
 
 use crate::StoreError;
 
@@ -26,11 +26,15 @@ impl Threads {
         Ok(Threads(Some(runtime)))
     }
 
-    /// Waits for what a future gives, which runs next to the driver's own tasks: it asks these for a connection, and for what comes over it, and
-    /// from a caller's thread each such answer would wake that thread once.
-    pub(super) fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
-        let runtime = self.0.as_ref().expect("threads that run until they are dropped");
-        match self.wait(runtime.spawn(future)) {
+    /// Begins what runs next to the driver's own tasks: it asks these for a connection, and for what comes over it, and from a caller's thread each
+    /// such answer would wake that thread once. It goes on even if nobody waits for it.
+    pub(super) fn begin<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.0.as_ref().expect("threads that run until they are dropped").spawn(future)
+    }
+
+    /// Waits for what was begun.
+    pub(super) fn finish<T>(&self, begun: JoinHandle<T>) -> T {
+        match self.wait(begun) {
             Ok(output) => output,
             Err(error) => panic::resume_unwind(error.into_panic()),
         }
@@ -88,7 +92,7 @@ mod tests {
     fn waits_on_any_thread() {
         let threads = Threads::start().expect("threads");
         assert_eq!(threads.wait(answer(&threads)), 42);
-        assert_eq!(threads.run(async { 42 }), 42);
+        assert_eq!(threads.finish(threads.begin(async { 42 })), 42);
         let other = Builder::new_current_thread().build().expect("a runtime");
         assert_eq!(other.block_on(async { threads.wait(answer(&threads)) }), 42);
         let other = Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");

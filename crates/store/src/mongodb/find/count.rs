@@ -7,7 +7,9 @@ use mongodb::bson::doc;
 use super::page::Search;
 use super::reader::{Met, Query, Reader};
 use super::sieve::{Sieve, each, each_of};
+use crate::mongodb::crowds::Crowd;
 use crate::mongodb::layout::{self, SAMPLED};
+use crate::mongodb::view::Aside;
 use crate::{Count, Counted, Find, Found, Page, StoreError, TooCostly};
 
 /// How long an estimate may take.
@@ -16,7 +18,60 @@ const ESTIMATE_TIME: Duration = Duration::from_millis(500);
 /// How many keys of an index are read as fast as one document.
 const KEYS: u64 = 16;
 
+/// An estimate of so many times as many as are counted leaves no doubt that there are more.
+const DOUBT: u64 = 3;
+
+/// So many documents of the sample tell that much.
+const SAMPLE_LEAST: u64 = 32;
+
+/// What is counted for the total, while the page is read or before.
+#[derive(Default)]
+pub(super) struct Counting {
+    begun: Option<Begun>,
+    /// How far it will be counted; 0 where it may not be.
+    reach: u64,
+    /// What was counted, and how far.
+    counted: Option<(u64, u64)>,
+    /// What the sample says.
+    about: Option<u64>,
+}
+
+enum Begun {
+    /// As far as a limit.
+    Exactly(Aside, u64),
+    About(Aside),
+}
+
 impl Search<'_, '_> {
+    /// Begins to count while the page is read, where the last such search had more than a page.
+    pub(super) fn begin_counting(&mut self, find: &Find) -> Result<(), StoreError> {
+        let is_free = self.sieve.population.is_some() || !self.sieve.checks.is_empty();
+        if find.limit == 0 || find.page != Page::First || is_free {
+            return Ok(());
+        }
+        if let Count::Within(rows) | Count::IfWithin(rows) = find.total {
+            self.counting.reach = self.limit_within(rows);
+        }
+        let crowd = self.reader.crowd();
+        self.counting.begun = match find.total {
+            _ if crowd == Crowd::Page => None,
+            Count::None => None,
+            Count::Exact => self.begin_exact(u64::MAX)?,
+            Count::Within(_) if crowd == Crowd::Estimated && !self.sieve.is_of_rows => {
+                let query = self.sieve.query.clone();
+                let begun = self.reader.within(ESTIMATE_TIME, |reader| reader.begin_estimate(query))?;
+                begun.flatten().map(Begun::About)
+            }
+            Count::Within(_) | Count::IfWithin(_) => self.begin_exact(self.counting.reach)?,
+        };
+        Ok(())
+    }
+
+    fn begin_exact(&self, limit: u64) -> Result<Option<Begun>, StoreError> {
+        let begun = self.reader.begin_count(self.sieve.query.clone(), limit)?;
+        Ok(begun.map(|aside| Begun::Exactly(aside, limit)))
+    }
+
     /// The number asked for, once the page is there.
     pub(super) fn total(&mut self, find: &Find, found: &Found) -> Result<Option<Counted>, StoreError> {
         let on_page = found.hits.len() as u64;
@@ -26,8 +81,11 @@ impl Search<'_, '_> {
         let total = match find.total {
             Count::None => return Ok(None),
             _ if counted.is_some() => Counted::exactly(counted.unwrap_or_default()),
-            _ if is_all => Counted::exactly(on_page),
-            Count::Exact => Counted::exactly(self.count(u64::MAX)?),
+            _ if is_all => {
+                self.reader.note_crowd(self.sieve.index, Crowd::Page);
+                Counted::exactly(on_page)
+            }
+            Count::Exact => Counted::exactly(self.count_asked(u64::MAX)?),
             Count::Within(rows) | Count::IfWithin(rows) => {
                 let is_estimated = matches!(find.total, Count::Within(_));
                 let counted = match self.count_within(rows, is_estimated) {
@@ -43,6 +101,9 @@ impl Search<'_, '_> {
                 counted
             }
         };
+        if !is_all && find.limit > 0 {
+            self.reader.note_crowd(self.sieve.index, if total.exact { Crowd::Counted } else { Crowd::Estimated });
+        }
         self.reader.note(if total.exact { "count" } else { "estimate" }, None, start, total.count);
         let least = if total.exact { 0 } else { on_page.saturating_add(1) };
         Ok(Some(Counted { count: total.count.max(least), ..total }))
@@ -50,24 +111,69 @@ impl Search<'_, '_> {
 
     /// Each of them where there are no more than `rows`; otherwise about, or at least, how many.
     fn count_within(&mut self, rows: u64, is_estimated: bool) -> Result<Counted, StoreError> {
-        let rows = if self.sieve.is_of_rows { rows.saturating_mul(KEYS) } else { rows };
-        let limit = rows.saturating_add(1).min(self.reader.left());
-        let count = self.count(limit)?;
-        if count < limit || self.sieve.population.is_some() {
+        let limit = self.limit_within(rows);
+        if self.sieve.population.is_some() {
+            return Ok(Counted::exactly(self.count(limit)?));
+        }
+        if let Some(count) = self.many(limit)? {
+            return Ok(Counted { count, exact: false });
+        }
+        let count = self.count_asked(limit)?;
+        if count < limit {
             return Ok(Counted::exactly(count));
         }
         if !is_estimated {
             return Ok(Counted { count, exact: false });
         }
         let sieve = &mut self.sieve;
-        let about = self.reader.within(ESTIMATE_TIME, |reader| match sieve.checks.is_empty() {
-            true => reader.estimate(sieve.query.clone()),
-            false => estimate(reader, sieve),
-        })?;
+        let about = match self.counting.about {
+            Some(about) => Some(about),
+            None => self.reader.within(ESTIMATE_TIME, |reader| match sieve.checks.is_empty() {
+                true => reader.estimate(sieve.query.clone()),
+                false => estimate(reader, sieve),
+            })?,
+        };
         Ok(Counted { count: about.unwrap_or(0).max(count), exact: false })
     }
 
-    /// Each of them, as far as `limit`.
+    /// The number from which on it is estimated.
+    fn limit_within(&self, rows: u64) -> u64 {
+        let rows = if self.sieve.is_of_rows { rows.saturating_mul(KEYS) } else { rows };
+        rows.saturating_add(1).min(self.reader.left())
+    }
+
+    /// About how many, where the sample was asked and leaves no doubt that there are more than so many.
+    fn many(&mut self, limit: u64) -> Result<Option<u64>, StoreError> {
+        if let Some(Begun::About(aside)) = self.counting.begun.take_if(|begun| matches!(begun, Begun::About(_))) {
+            self.counting.about = self.reader.within(ESTIMATE_TIME, |reader| reader.finish_estimate(aside))?;
+        }
+        let least = limit.saturating_mul(DOUBT).max(SAMPLE_LEAST * SAMPLED);
+        Ok(self.counting.about.filter(|about| *about >= least))
+    }
+
+    /// Each of them, as far as `limit`, by what was counted or begun before where that reaches as far.
+    fn count_asked(&mut self, limit: u64) -> Result<u64, StoreError> {
+        let (reached, count) = match (self.counting.counted, self.counting.begun.take()) {
+            (Some((reached, count)), _) if limit <= reached || count < reached => (reached, count),
+            (_, Some(Begun::Exactly(aside, reach))) if limit <= reach => {
+                (reach, self.reader.finish_count(aside, reach)?)
+            }
+            _ => (limit, self.count(limit)?),
+        };
+        self.counting.counted = Some((reached, count));
+        Ok(count.min(limit))
+    }
+
+    /// How many there are, where no more than `limit`; else a larger number. The total is counted with it.
+    pub(super) fn count_before(&mut self, limit: u64) -> Result<u64, StoreError> {
+        let more = limit.saturating_add(1);
+        match self.many(limit)? {
+            Some(about) => Ok(about),
+            None => self.count_asked(more.max(self.counting.reach)),
+        }
+    }
+
+    /// Each of them, as far as `limit` where they must be counted.
     pub(super) fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
         if let Some(population) = &self.sieve.population {
             return self.reader.count_all(population);

@@ -9,7 +9,7 @@ use super::reader::{Query, key, number};
 use crate::document::PageRoom;
 use crate::find::{Position, Stretch};
 use crate::mongodb::layout::{self, DOCUMENTS};
-use crate::{Find, Hit, PAGE_BYTES_MAX, StoreError};
+use crate::{Find, Hit, Index, PAGE_BYTES_MAX, StoreError};
 
 /// How many hits are read at once.
 const READ: usize = 1_000;
@@ -17,9 +17,53 @@ const READ: usize = 1_000;
 /// Hits by their numbers, and how long their bodies are.
 type Read = HashMap<u64, (usize, Hit)>;
 
+/// What is shown of hits, read while they are looked for: no more than one page takes.
+pub(super) struct Carried {
+    values: Vec<Index>,
+    read: Read,
+    bytes: usize,
+}
+
+impl Carried {
+    pub(super) fn new(find: &Find) -> Carried {
+        Carried { values: find.values.clone(), read: Read::new(), bytes: 0 }
+    }
+
+    /// What must be read for it, and for what a search looks at.
+    pub(super) fn projection() -> Document {
+        doc! { "w": 0 }
+    }
+
+    pub(super) fn add(&mut self, document: &RawDocument) -> Result<(), StoreError> {
+        if self.bytes <= PAGE_BYTES_MAX {
+            let (length, hit) = hit(document, &self.values, true)?;
+            self.bytes += length;
+            self.read.insert(number(document)?, (length, hit));
+        }
+        Ok(())
+    }
+
+    /// The hits at these positions, as many as have room on one page; `None` where one was not read.
+    fn take(mut self, positions: &[Position]) -> Option<Vec<Hit>> {
+        let mut room = PageRoom::default();
+        let mut hits = Vec::with_capacity(positions.len());
+        for position in positions {
+            let (length, hit) = self.read.remove(&position.number)?;
+            if !room.takes_length(length) {
+                break;
+            }
+            hits.push(hit);
+        }
+        Some(hits)
+    }
+}
+
 impl Search<'_, '_> {
     /// The hits at these positions, as many as have room on one page.
     pub(super) fn hits(&mut self, positions: &[Position], find: &Find) -> Result<Vec<Hit>, StoreError> {
+        if let Some(hits) = self.reader.carried.take().and_then(|carried| carried.take(positions)) {
+            return Ok(hits);
+        }
         let mut positions = positions;
         let mut read = self.read(positions, find, find.bodies)?;
         if read.is_none() {
@@ -53,7 +97,7 @@ impl Search<'_, '_> {
         let mut room = PageRoom::default();
         let mut more = false;
         while let Some(document) = self.reader.next(&mut cursor)? {
-            let (length, hit) = hit(document, find, find.bodies)?;
+            let (length, hit) = hit(document, &find.values, find.bodies)?;
             more = hits.len() == find.limit || find.bodies && !room.takes_length(length);
             if more {
                 break;
@@ -75,7 +119,7 @@ impl Search<'_, '_> {
             let query = Query::new(doc! { "n": { "$in": numbers } }, projection.clone());
             let mut cursor = self.reader.find(Query { limit: Some(chunk.len()), ..query })?;
             while let Some(document) = self.reader.next(&mut cursor)? {
-                let (length, hit) = hit(document, find, bodies)?;
+                let (length, hit) = hit(document, &find.values, bodies)?;
                 bytes += length;
                 if bodies && bytes > PAGE_BYTES_MAX && !read.is_empty() {
                     return Ok(None);
@@ -98,10 +142,10 @@ fn projection(find: &Find, bodies: bool) -> Document {
 }
 
 /// A hit, and how long its body is.
-fn hit(document: &RawDocument, find: &Find, bodies: bool) -> Result<(usize, Hit), StoreError> {
+fn hit(document: &RawDocument, values: &[Index], bodies: bool) -> Result<(usize, Hit), StoreError> {
     let length = document.get_i32("z").map_err(|_| damaged())? as usize;
     let version = if bodies { Some(layout::version(document)?) } else { None };
-    let rows = layout::rows(document, Some(&find.values))?;
+    let rows = layout::rows(document, Some(values))?;
     Ok((length, Hit { key: key(document)?, version, rows }))
 }
 

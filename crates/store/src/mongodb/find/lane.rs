@@ -10,7 +10,8 @@ use std::ops::Bound;
 use mongodb::bson::{Bson, doc};
 
 use super::condition::after;
-use super::reader::{IndexStretch, Met, Query, Reader};
+use super::hits::Carried;
+use super::reader::{BATCH, IndexStretch, Met, Query, Reader};
 use super::sieve::Sieve;
 use crate::find::Position;
 use crate::mongodb::layout::{ROWS_DOWN, ROWS_UP, is_current};
@@ -20,6 +21,9 @@ use crate::{Index, Range, StoreError};
 
 /// How many documents are checked at once.
 const CHECKED: usize = 64;
+
+/// How many times as many documents the next piece of a lane has.
+const PIECES: usize = 2;
 
 /// Which way values go.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,35 +127,76 @@ impl From<Place> for Bson {
 /// A document on the way: the value at which it was met, and where it belongs.
 pub(super) type Passed = (Box<[u8]>, Position);
 
-/// A lane that is being walked.
+/// A lane that is being walked, piece by piece where nothing is checked here: a query that ends by itself leaves nothing to be closed.
 pub(super) struct Stream {
     lane: Lane,
     way: Way,
     cursor: Option<Cursor>,
     waiting: VecDeque<Passed>,
-    /// Where it is: value and number, which never go back.
+    /// The piece that is read: the lane, or what is left of it.
+    rest: Lane,
+    /// Where that is: value and number, which never go back.
     last: Option<(Box<[u8]>, u64)>,
+    /// How many documents the piece has at most; `None` where it is all that is left.
+    piece: Option<usize>,
+    /// How many of them were read.
+    read: usize,
+    /// Whether what is shown of hits is read with them.
+    carries: bool,
 }
 
 impl Stream {
-    /// `wanted` documents may be enough.
+    /// `wanted` documents may be enough. `carries` says that nearly all of them will be shown.
     pub(super) fn open(
         reader: &mut Reader<'_>,
         sieve: &Sieve<'_>,
         lane: &Lane,
         way: Way,
-        wanted: usize,
+        (wanted, carries): (usize, bool),
     ) -> Result<Stream, StoreError> {
-        reader.index = Some(lane.index);
-        let cursor = match lane.stretch(way) {
-            None => None,
-            Some(stretch) => {
-                let filter = doc! { "$and": [is_current(), sieve.query.clone()] };
-                let query = Query::new(filter, Met::projection());
-                Some(reader.find(Query { stretch: Some(stretch), batch: wanted.saturating_add(1), ..query })?)
-            }
+        let is_whole = sieve.checks.is_empty();
+        // One more shows which comes next.
+        let wanted = wanted.saturating_add(1);
+        let mut stream = Stream {
+            lane: lane.clone(),
+            way,
+            cursor: None,
+            waiting: VecDeque::new(),
+            rest: lane.clone(),
+            last: None,
+            piece: is_whole.then_some(wanted.min(BATCH)),
+            read: 0,
+            carries: carries && is_whole,
         };
-        Ok(Stream { lane: lane.clone(), way, cursor, waiting: VecDeque::new(), last: None })
+        stream.cursor = stream.query(reader, sieve, wanted)?;
+        Ok(stream)
+    }
+
+    /// What is in the piece; `None` where that is empty.
+    fn query(&self, reader: &mut Reader<'_>, sieve: &Sieve<'_>, batch: usize) -> Result<Option<Cursor>, StoreError> {
+        reader.index = Some(self.lane.index);
+        let Some(stretch) = self.rest.stretch(self.way) else { return Ok(None) };
+        let projection = match self.carries {
+            true => Carried::projection(),
+            false => Met::projection(),
+        };
+        let filter = doc! { "$and": [is_current(), sieve.query.clone()] };
+        let query = Query { stretch: Some(stretch), limit: self.piece, batch, ..Query::new(filter, projection) };
+        reader.find(query).map(Some)
+    }
+
+    /// Begins the next piece, if there is one.
+    fn go_on(&mut self, reader: &mut Reader<'_>, sieve: &Sieve<'_>) -> Result<(), StoreError> {
+        self.cursor = None;
+        let (Some(piece), Some((value, number))) = (self.piece, &self.last) else { return Ok(()) };
+        if self.read < piece {
+            return Ok(());
+        }
+        self.rest.start_at(self.way, Bound::Included(value.to_vec()), Some(number + 1));
+        let next = piece.saturating_mul(PIECES).min(BATCH);
+        (self.piece, self.read) = (Some(next), 0);
+        self.cursor = self.query(reader, sieve, next)?;
+        Ok(())
     }
 
     pub(super) fn peek(&self) -> Option<&Passed> {
@@ -175,15 +220,28 @@ impl Stream {
         {
             reader.index = Some(self.lane.index);
             let mut all = Vec::new();
-            while all.len() < batch
-                && let Some(document) = reader.next(cursor)?
-            {
+            let mut is_over = false;
+            while all.len() < batch {
+                let Some(document) = reader.next(cursor)? else {
+                    is_over = true;
+                    break;
+                };
+                self.read += 1;
                 let met = Met::of_document(document)?;
-                self.last = Some(follow(&self.lane, self.way, self.last.take(), &met)?);
+                let (value, number) = follow(&self.rest, self.way, self.last.take(), &met)?;
+                // What an earlier piece has shown comes again at a further row.
+                let is_new = self.lane.first(&met, self.way) == Some(&value);
+                self.last = Some((value, number));
+                if !is_new {
+                    continue;
+                }
+                if self.carries {
+                    reader.carry(document)?;
+                }
                 all.push(met);
             }
-            if all.is_empty() {
-                self.cursor = None;
+            if is_over {
+                self.go_on(reader, sieve)?;
             }
             all.retain(|met| place(&self.lane, met).is_some());
             sieve.sift(reader, &mut all)?;

@@ -2,7 +2,8 @@
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
 //! here, as a [`tree`]; a range of few [`values`] becomes their rows. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
-//! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, and [`count`] tells how many there are. A
+//! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, where the walk has not done so already, and [`count`]
+//! tells how many there are, in another session while the page is read where that is likely to be needed. A
 //! [`reader`] counts what that costs.
 //!
 //! Nothing but a search that has a time limit makes the database refuse a command: a search is also done within a commit, where a
@@ -54,7 +55,17 @@ pub(super) fn find(view: &mut View, known: &Known, documents: u64, find: &Find) 
     let places = if by_place { ranges.iter().collect() } else { Vec::new() };
     let order = Order { keys: &find.sort, places };
     let filter = &find.filter;
-    let mut search = Search { reader, sieve, filter, order, documents, are_few: None, candidates: None };
+    let mut search = Search {
+        reader,
+        sieve,
+        filter,
+        order,
+        documents,
+        are_few: None,
+        candidates: None,
+        counting: Default::default(),
+    };
+    search.begin_counting(find)?;
     if find.limit > 0 {
         search.page(find, (gap, direction), &mut found)?;
     }

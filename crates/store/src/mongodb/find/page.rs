@@ -6,6 +6,8 @@ use std::time::Duration;
 use mongodb::bson::{Document, doc};
 
 use super::condition::Condition;
+use super::count::Counting;
+use super::hits::Carried;
 use super::lane::{Lane, Way};
 use super::reader::{Met, Query, Reader};
 use super::sieve::{Sieve, each_of};
@@ -54,6 +56,7 @@ pub(super) struct Search<'s, 'v> {
     pub(super) are_few: Option<bool>,
     /// How many satisfy the sieve's query, once that is known.
     pub(super) candidates: Option<u64>,
+    pub(super) counting: Counting,
 }
 
 impl Search<'_, '_> {
@@ -69,6 +72,7 @@ impl Search<'_, '_> {
         let (positions, hits, more) = match is_plain {
             true => self.hits_by_number(stretch, find)?,
             false => {
+                self.reader.carried = find.bodies.then(|| Carried::new(find));
                 let mut positions = self.gather(stretch)?;
                 let met = positions.len();
                 positions.truncate(find.limit);
@@ -261,6 +265,7 @@ impl Search<'_, '_> {
         let most = self.documents.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
         let count = match &self.sieve.population {
             Some(population) => self.reader.count_all(population)?,
+            None if self.sieve.checks.is_empty() => self.count_before(most)?,
             None => self.reader.count(self.sieve.query.clone(), most.saturating_add(1))?,
         };
         self.candidates = Some(count).filter(|count| *count <= most);

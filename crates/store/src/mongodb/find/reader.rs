@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::options::{AggregateOptions, FindOptions, Hint};
 
+use super::hits::Carried;
+use crate::mongodb::crowds::Crowd;
 use crate::mongodb::homes::Known;
 use crate::mongodb::layout::{self, COUNTERS, COUNTERS_END, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
-use crate::mongodb::view::{Cursor, View};
+use crate::mongodb::view::{Aside, Cursor, View};
 use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
 
 /// How many documents come at once where it is not known how many will be needed.
@@ -35,6 +37,8 @@ pub(super) struct Reader<'v> {
     /// What is being read, for the text of a refusal.
     pub(super) index: Option<Index>,
     plan: Option<Vec<Step>>,
+    /// What was read of hits while they were looked for, where they are shown with their bodies.
+    pub(super) carried: Option<Carried>,
 }
 
 /// What is read of a collection, and how.
@@ -102,7 +106,17 @@ pub(super) fn key(document: &RawDocument) -> Result<Key, StoreError> {
 impl<'v> Reader<'v> {
     pub(super) fn new(view: &'v mut View, known: &'v Known, find: &Find) -> Reader<'v> {
         let plan = find.explain.then(Vec::new);
-        Reader { view, known, rows_max: find.rows_max, until: find.until, touched: 0, index: None, plan }
+        Reader { view, known, rows_max: find.rows_max, until: find.until, touched: 0, index: None, plan, carried: None }
+    }
+
+    /// Whether hits are wanted with their bodies by whoever looks for them.
+    pub(super) fn carries(&self) -> bool {
+        self.carried.is_some()
+    }
+
+    /// Keeps what is shown of a document.
+    pub(super) fn carry(&mut self, document: &RawDocument) -> Result<(), StoreError> {
+        self.carried.as_mut().map_or(Ok(()), |carried| carried.add(document))
     }
 
     /// How many rows were touched: each document that was read, and each one that was counted.
@@ -202,15 +216,50 @@ impl<'v> Reader<'v> {
 
     /// How many documents satisfy a filter, as far as `limit`: as many rows touched.
     pub(super) fn count(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
-        let mut pipeline = vec![doc! { "$match": filter }];
-        // Nothing is counted as fast as what has no limit.
-        if limit < UNLIMITED {
-            pipeline.push(doc! { "$limit": limit.max(1) as i64 });
-        }
-        pipeline.push(doc! { "$count": "count" });
-        let count = self.number_of(DOCUMENTS, pipeline, None)?.min(limit);
+        let count = self.number_of(DOCUMENTS, counting(filter, limit), None)?.min(limit);
         self.touch(count)?;
         Ok(count)
+    }
+
+    /// Begins to count while something else is read; `None` where that cannot be.
+    pub(super) fn begin_count(&self, filter: Document, limit: u64) -> Result<Option<Aside>, StoreError> {
+        self.view.aside(DOCUMENTS, counting(filter, limit), self.options(None)?)
+    }
+
+    /// Begins to estimate, likewise.
+    pub(super) fn begin_estimate(&self, filter: Document) -> Result<Option<Aside>, StoreError> {
+        self.view.aside(DOCUMENTS, estimating(filter), self.options(Some(ROWS_SAMPLED))?)
+    }
+
+    /// What [`Reader::count`] would have said.
+    pub(super) fn finish_count(&mut self, aside: Aside, limit: u64) -> Result<u64, StoreError> {
+        let count = self.finish(aside)?.min(limit);
+        self.touch(count)?;
+        Ok(count)
+    }
+
+    /// What [`Reader::estimate`] would have said.
+    pub(super) fn finish_estimate(&mut self, aside: Aside) -> Result<u64, StoreError> {
+        let count = self.finish(aside)?;
+        self.touch(count)?;
+        Ok(count.saturating_mul(SAMPLED))
+    }
+
+    fn finish(&mut self, aside: Aside) -> Result<u64, StoreError> {
+        let answer = self.view.finish(aside).map_err(|error| self.told(error))?;
+        answer.map_or(Ok(0), |answer| number_in(&answer))
+    }
+
+    /// How many documents the last search had that was about the same index first.
+    pub(super) fn crowd(&self) -> Crowd {
+        self.index.map_or(Crowd::Page, |index| self.view.crowds().of(index))
+    }
+
+    /// Takes note of it.
+    pub(super) fn note_crowd(&self, index: Option<Index>, crowd: Crowd) {
+        if let Some(index) = index {
+            self.view.crowds().note(index, crowd);
+        }
     }
 
     /// Does something that takes no time to speak of, however late it is.
@@ -223,9 +272,7 @@ impl<'v> Reader<'v> {
 
     /// About how many documents satisfy a filter, going by those in the sample.
     pub(super) fn estimate(&mut self, filter: Document) -> Result<u64, StoreError> {
-        let filter = doc! { "$and": [layout::is_sampled(), filter] };
-        let pipeline = vec![doc! { "$match": filter }, doc! { "$count": "count" }];
-        let count = self.number_of(DOCUMENTS, pipeline, Some(ROWS_SAMPLED))?;
+        let count = self.number_of(DOCUMENTS, estimating(filter), Some(ROWS_SAMPLED))?;
         self.touch(count)?;
         Ok(count.saturating_mul(SAMPLED))
     }
@@ -244,20 +291,47 @@ impl<'v> Reader<'v> {
 
     /// The `count` that comes out of a pipeline; 0 where nothing does.
     fn number_of(&mut self, collection: &str, pipeline: Vec<Document>, index: Option<&str>) -> Result<u64, StoreError> {
-        let mut options = AggregateOptions::default();
-        options.max_time = self.time_left()?;
-        options.hint = index.map(|index| Hint::Name(index.to_owned()));
+        let options = self.options(index)?;
         let mut cursor = self.view.aggregate(collection, pipeline, options).map_err(|error| self.told(error))?;
         let told = self.index;
         let Some(document) = self.view.next(&mut cursor).map_err(|error| at(error, told))? else { return Ok(0) };
-        let count = document.get("count").ok().flatten();
-        let count = count.and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
-        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| layout::damaged(DOCUMENTS))
+        number_in(document)
+    }
+
+    fn options(&self, index: Option<&str>) -> Result<AggregateOptions, StoreError> {
+        let mut options = AggregateOptions::default();
+        options.max_time = self.time_left()?;
+        options.hint = index.map(|index| Hint::Name(index.to_owned()));
+        Ok(options)
     }
 
     fn told(&self, error: StoreError) -> StoreError {
         at(error, self.index)
     }
+}
+
+/// The pipeline that counts the documents which satisfy a filter, as far as `limit`.
+fn counting(filter: Document, limit: u64) -> Vec<Document> {
+    let mut pipeline = vec![doc! { "$match": filter }];
+    // Nothing is counted as fast as what has no limit.
+    if limit < UNLIMITED {
+        pipeline.push(doc! { "$limit": limit.max(1) as i64 });
+    }
+    pipeline.push(doc! { "$count": "count" });
+    pipeline
+}
+
+/// The pipeline that counts those in the sample.
+fn estimating(filter: Document) -> Vec<Document> {
+    let filter = doc! { "$and": [layout::is_sampled(), filter] };
+    vec![doc! { "$match": filter }, doc! { "$count": "count" }]
+}
+
+/// The `count` that came out of a pipeline.
+fn number_in(document: &RawDocument) -> Result<u64, StoreError> {
+    let count = document.get("count").ok().flatten();
+    let count = count.and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
+    count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| layout::damaged(DOCUMENTS))
 }
 
 /// The same with what was being read.

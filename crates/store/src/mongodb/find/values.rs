@@ -1,5 +1,6 @@
-//! A filter that is a range of few values becomes their rows: documents with a row are counted by keys of the index alone, and come in order
-//! of creation. A token without its system is such a range, a code in each of the systems that have it.
+//! A filter for what begins so, where few values do, becomes their rows: documents with a row are counted by keys of the index alone, and come
+//! in order of creation. A token without its system is such a range, a code in each of the systems that have it. Other ranges, those of dates,
+//! mostly have many values, and nothing is asked of them.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -30,7 +31,8 @@ pub(super) fn rows_of(reader: &mut Reader<'_>, filter: &Filter) -> Result<Option
     let Some(matches) = alternatives.iter().map(matching).collect::<Option<Vec<_>>>() else { return Ok(None) };
     let matches = matches.into_iter().filter(|wanted| reader.known.may_have(wanted.index));
     let (single, ranges): (Vec<_>, Vec<_>) = matches.partition(|wanted| wanted.range.one_value().is_some());
-    if ranges.is_empty() || ranges.len() > RANGES_MAX {
+    let are_prefixes = ranges.iter().all(|wanted| wanted.range.is_prefix());
+    if ranges.is_empty() || ranges.len() > RANGES_MAX || !are_prefixes {
         return Ok(None);
     }
     let mut texts = BTreeSet::new();

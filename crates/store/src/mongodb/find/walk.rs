@@ -127,9 +127,11 @@ impl Walk<'_, '_> {
     ) -> Result<Pause, StoreError> {
         let wanted = self.stretch.wanted;
         let place = |lane: &Lane, met: &Met| self.passed(lane, met);
+        // Of several lanes most of what is read may not be needed.
+        let carries = reader.carries() && self.is_in_order() && self.lanes.len() == 1;
         let mut streams = Vec::with_capacity(self.lanes.len());
         for lane in &self.lanes {
-            let mut stream = Stream::open(reader, sieve, lane, self.way, wanted - found.len())?;
+            let mut stream = Stream::open(reader, sieve, lane, self.way, (wanted - found.len(), carries))?;
             stream.fill(reader, sieve, &place)?;
             streams.push(stream);
         }

@@ -209,6 +209,40 @@ fn looks_at_few_documents() {
     }
 }
 
+/// Each command is a way to the database and back.
+#[test]
+fn asks_little() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = filled(mongod);
+    let one = || Filter::equal(Index(3), 77_u64.to_be_bytes());
+    // The filter, the order, and how many commands a page takes with its total, after a search for the same.
+    let cases = [
+        ("one", one(), vec![], 1),
+        ("all of a kind", all(), vec![], 2),
+        ("a quarter", all().and(quarter("a")), vec![], 2),
+        ("a quarter, the latest", all().and(quarter("a")), by(5, true), 2),
+        ("half, the latest", all().and(half("odd")), by(5, true), 2),
+        ("a few, the latest", all().and(ten(7)), by(5, true), 3),
+        ("few dates", all().and(dates(900, 910)), vec![], 1),
+        ("dates", all().and(dates(900, 1_100)), vec![], 2),
+        ("many dates", all().and(dates(1_000, 9_000)), vec![], 2),
+        ("what begins so", all().and(halves("e")), vec![], 4),
+    ];
+    for (name, filter, sort, commands) in cases {
+        let total = Count::Within(500);
+        let find = Find { sort, total, any_order: true, bodies: true, ..Find::new(filter, 20) };
+        let snapshot = store.snapshot().unwrap();
+        let before = snapshot.find(&find).unwrap();
+        let (found, operations) = profiled(&store, || snapshot.find(&find).unwrap());
+        assert_eq!(operations.len(), commands, "{name}: {operations:?}");
+        let exact = |found: &Found| found.total.filter(|total| total.exact);
+        assert_eq!(exact(&found), exact(&before), "{name}");
+        assert!(found.hits.iter().all(|hit| hit.version.is_some()), "{name}");
+        let keys = |found: &Found| found.hits.iter().map(|hit| hit.key.clone()).collect::<Vec<_>>();
+        assert_eq!(keys(&found), keys(&before), "{name}");
+    }
+}
+
 /// Where there are many, a sample tells about how many.
 #[test]
 fn estimates_from_a_sample() {
