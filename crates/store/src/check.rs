@@ -18,6 +18,9 @@ pub(crate) trait Facts {
     /// The value of a claim or setting.
     fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError>;
 
+    /// Whether all commits were made by this process, of those since there were so many.
+    fn is_alone_since(&self, commits: u64) -> bool;
+
     /// What a search finds.
     fn find(&mut self, find: &Find) -> Result<Found, StoreError>;
 }
@@ -30,6 +33,7 @@ pub(crate) fn check(facts: &mut impl Facts, batch: &Batch) -> Result<(), StoreEr
             Precondition::Version { key, version } => facts.newest(key)?.0 == *version,
             Precondition::Finds { filter, keys } => finds(facts, filter, keys, &mut rows_left)?,
             Precondition::Value { name, value } => facts.value(name)? == value.as_deref(),
+            Precondition::Alone { since } => facts.is_alone_since(*since),
         };
         if !holds {
             return Err(StoreError::Conflict(at));

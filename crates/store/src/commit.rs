@@ -23,6 +23,8 @@ pub enum Precondition {
     Finds { filter: Filter, keys: Vec<Key> },
     /// The claim or setting `name` has exactly this value; `None` when it is not there.
     Value { name: Vec<u8>, value: Option<Vec<u8>> },
+    /// No other process has committed since there were so many [`Store::commits`](crate::Store::commits).
+    Alone { since: u64 },
 }
 
 /// One change.

@@ -47,6 +47,12 @@ pub trait Store: Send + Sync + 'static {
     /// A consistent view of everything committed so far. Take it late, drop it early: it keeps old pages alive.
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError>;
 
+    /// A snapshot that is presumed to see what this process knows of, so that nothing need be asked of a database that others write to, too. What was
+    /// concluded from it counts only if it [`Snapshot::holds`], or in a commit with its [`Snapshot::premise`].
+    fn presumed(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        self.snapshot()
+    }
+
     /// Takes effect as a whole or not at all; returns when it is durable. Waiting commits share one flush.
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
@@ -79,6 +85,17 @@ pub trait Snapshot: Send {
     /// The same of the documents of one collection alone: snapshots with the same number see the same of them. May grow without a change.
     fn commits_of(&self, _collection: &str) -> u64 {
         self.commits()
+    }
+
+    /// Whether it sees everything that was committed before it was taken. Where it does not, all that it said since is to be forgotten, errors too:
+    /// take another one.
+    fn holds(&self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// What must be so that it holds; `None` where that is known already.
+    fn premise(&self) -> Option<Precondition> {
+        None
     }
 
     /// The newest version of a document, a deletion included; `None` when there never was one.

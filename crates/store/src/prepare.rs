@@ -49,7 +49,7 @@ pub(crate) fn prepare(mut batch: Batch) -> Result<Prepared, StoreError> {
                 keys.dedup();
             }
             Precondition::Value { name, .. } => check_name(name)?,
-            Precondition::Version { .. } => {}
+            Precondition::Version { .. } | Precondition::Alone { .. } => {}
         }
     }
     Ok(Prepared { batch, bytes })

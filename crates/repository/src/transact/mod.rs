@@ -16,10 +16,10 @@ mod resolve;
 use std::sync::{Arc, PoisonError};
 
 use fhir::{IssueType, Outcome};
-use store::{Key, StoreError, Version, Write};
+use store::{Batch, Key, Snapshot, StoreError, Version, Write};
 
 use self::content::Content;
-use self::plan::Plan;
+use self::plan::{Plan, Report};
 use crate::change::CHANGES_MAX;
 use crate::once::Found;
 use crate::{Change, Changed, Note, Refusal, Session, fault};
@@ -62,31 +62,24 @@ impl Session<'_> {
             if attempt == TRIES_FREE {
                 turn = Some(self.repository.turn.lock().unwrap_or_else(PoisonError::into_inner));
             }
-            let snapshot = self.snapshot()?;
-            let place =
-                match self.once.as_ref().map(|once| once.find(&session, &*snapshot, drafts.len())).transpose()? {
-                    Some(Found::Done(changed)) => {
-                        self.advance();
-                        return Ok(session.masked(changed)?);
-                    }
-                    Some(Found::Open(place)) => Some(place),
-                    None => None,
-                };
-            let plan = Plan::make(&session, &*snapshot, &drafts, &mut kept)?;
-            let (mut batch, report) = plan.batch()?;
-            batch.writes.extend_from_slice(more);
-            let accounts = if batch.writes.is_empty() { Vec::new() } else { plan.accounts()? };
-            let accounted = !accounts.is_empty();
-            batch.writes.extend(accounts);
-            if let Some(place) = place {
-                place.note(&mut batch, report.kept());
-            }
-            let sets = plan.sets();
-            drop(plan);
+            // Who only makes what is new need ask nothing before the commit, which tells if others have committed meanwhile.
+            let snapshot = match attempt {
+                0 => self.setup().store.presumed().map_err(fault::outcome)?,
+                _ => self.snapshot()?,
+            };
+            let tried = self.try_on(&session, &*snapshot, &drafts, &mut kept, more);
+            let Attempt { mut batch, report, accounted, sets } = match tried {
+                Ok(Tried::Planned(attempt)) => attempt,
+                _ if !snapshot.holds().map_err(fault::outcome)? => continue,
+                Ok(Tried::Unchanged(changed)) => return Ok(session.masked(changed)?),
+                Ok(Tried::Repeated(changed)) => {
+                    self.advance();
+                    return Ok(session.masked(changed)?);
+                }
+                Err(refusal) => return Err(refusal),
+            };
+            batch.preconditions.extend(snapshot.premise());
             drop(snapshot);
-            if batch.writes.is_empty() {
-                return Ok(session.masked(report.changed(&[]))?);
-            }
             match self.setup().store.commit(batch) {
                 Ok(committed) => {
                     self.tell_rules(&committed.versions);
@@ -115,6 +108,35 @@ impl Session<'_> {
         Err(fault::outcome(StoreError::Conflict(0)).into())
     }
 
+    /// What is to be committed by what a snapshot shows.
+    fn try_on(
+        &self,
+        session: &Session<'_>,
+        snapshot: &dyn Snapshot,
+        drafts: &[draft::Draft],
+        kept: &mut Kept,
+        more: &[Write],
+    ) -> Result<Tried, Refusal> {
+        let place = match self.once.as_ref().map(|once| once.find(session, snapshot, drafts.len())).transpose()? {
+            Some(Found::Done(changed)) => return Ok(Tried::Repeated(changed)),
+            Some(Found::Open(place)) => Some(place),
+            None => None,
+        };
+        let plan = Plan::make(session, snapshot, drafts, kept)?;
+        let (mut batch, report) = plan.batch()?;
+        batch.writes.extend_from_slice(more);
+        let accounts = if batch.writes.is_empty() { Vec::new() } else { plan.accounts()? };
+        let accounted = !accounts.is_empty();
+        batch.writes.extend(accounts);
+        if let Some(place) = place {
+            place.note(&mut batch, report.kept());
+        }
+        Ok(match batch.writes.is_empty() {
+            true => Tried::Unchanged(report.changed(&[])),
+            false => Tried::Planned(Attempt { batch, report, accounted, sets: plan.sets() }),
+        })
+    }
+
     fn tell_rules(&self, committed: &[Version]) {
         for version in committed {
             let rules = self.setup().rules.iter();
@@ -137,6 +159,25 @@ fn check_count(changes: &[Change]) -> Result<(), Outcome> {
     }
     let text = format!("the transaction has {} changes, at most {CHANGES_MAX} are taken", changes.len());
     Err(Outcome::new(IssueType::TooCostly, text))
+}
+
+/// What comes of one try on a snapshot.
+enum Tried {
+    /// It was done before.
+    Repeated(Vec<Changed>),
+    /// It changes nothing.
+    Unchanged(Vec<Changed>),
+    Planned(Attempt),
+}
+
+/// What is to be committed, and what follows.
+struct Attempt {
+    batch: Batch,
+    report: Report,
+    /// Whether it accounts for what it does.
+    accounted: bool,
+    /// Whether it sets what is searched by.
+    sets: bool,
 }
 
 /// What one try leaves for the next.

@@ -243,6 +243,10 @@ impl Facts for Group<'_> {
         Ok(self.tables.values.get(&self.txn, name)?)
     }
 
+    fn is_alone_since(&self, _: u64) -> bool {
+        true
+    }
+
     fn find(&mut self, find: &Find) -> Result<Found, StoreError> {
         self.settle()?;
         find::find(self.view(), false, find)

@@ -1,7 +1,7 @@
 //! Reaching the database, and what must be so before it is used.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,6 +61,9 @@ const WIRE_VERSION: i32 = 13;
 /// The code of an answer to a request that what is there already be made.
 const NAMESPACE_EXISTS: i32 = 48;
 
+/// After so many groups without others in the way they are not expected.
+const ALONE: u32 = 8;
+
 pub(super) struct Connection {
     database: Database,
     client: Client,
@@ -68,8 +71,10 @@ pub(super) struct Connection {
     patience: Patience,
     /// How long one request waits for a server that can serve it.
     selection: Duration,
-    /// How many commits this process has heard of.
-    commits: AtomicI64,
+    /// The last state that this process has heard of.
+    heard: Mutex<State>,
+    /// How many groups this process has committed one after the other without others in the way.
+    alone: AtomicU32,
     /// What is known of homes, after so many changes of them.
     known: Mutex<(i64, Arc<Known>)>,
     recent: Mutex<Recent>,
@@ -123,7 +128,8 @@ impl Connection {
             threads,
             patience,
             selection,
-            commits: AtomicI64::new(0),
+            heard: Mutex::new(State::FIRST),
+            alone: AtomicU32::new(0),
             known: Mutex::default(),
             recent: Mutex::default(),
             looks: Looks::default(),
@@ -241,14 +247,30 @@ impl Connection {
         Ok(found?)
     }
 
-    /// How many commits this process has heard of.
-    pub(super) fn heard(&self) -> i64 {
-        self.commits.load(Ordering::Acquire)
+    /// The last state that this process has heard of.
+    pub(super) fn heard(&self) -> State {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of a state.
     pub(super) fn hear(&self, state: &State) {
-        self.commits.fetch_max(state.commits, Ordering::AcqRel);
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        if heard.commits < state.commits {
+            *heard = *state;
+        }
+    }
+
+    /// Takes note of a group of this process, and whether others were in its way.
+    pub(super) fn note_group(&self, is_contended: bool) {
+        match is_contended {
+            true => self.alone.store(0, Ordering::Release),
+            false => drop(self.alone.fetch_add(1, Ordering::AcqRel)),
+        }
+    }
+
+    /// Whether others have not been in the way for so long that they will not be now, as far as can be told.
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.load(Ordering::Acquire) >= ALONE
     }
 
     /// Looks at the state, with which snapshots begin.

@@ -39,6 +39,8 @@ pub(super) struct MongoEngine {
     clock: Arc<dyn Clock>,
     /// The state after the last group. Missing when that was tried more than once: others write, too.
     state: Option<State>,
+    /// Since there were so many commits, all were made by this process.
+    alone_since: i64,
     homes: Homes,
     watch: Watch,
 }
@@ -52,7 +54,7 @@ impl MongoEngine {
     ) -> Result<MongoEngine, StoreError> {
         let view = View::new(connection.clone(), session::open(&connection, place)?);
         let (place, homes, watch) = (place.to_owned(), Homes::default(), Watch::default());
-        Ok(MongoEngine { connection, place, view, is_stuck: false, clock, state: None, homes, watch })
+        Ok(MongoEngine { connection, place, view, is_stuck: false, clock, state: None, alone_since: 0, homes, watch })
     }
 
     /// Once. `is_contended` says that others write at the same time: then the state is written first, which keeps them off.
@@ -72,6 +74,7 @@ impl MongoEngine {
                 self.connection.recent().advance(state.commits, values);
                 // Before anybody is answered: whoever knows of the commit has snapshots with it.
                 self.connection.hear(&state);
+                self.connection.note_group(is_contended);
             }
             None => self.confirm(is_contended, until)?,
         }
@@ -89,7 +92,11 @@ impl MongoEngine {
             Some(state) => (state, state.commits),
             None => self.read_state()?,
         };
-        let mut group = Group::begin(&mut self.view, &mut self.homes, state, batches, is_contended)?;
+        if is_contended || self.state.is_none() {
+            self.alone_since = state.commits;
+        }
+        let since = (state, self.alone_since);
+        let mut group = Group::begin(&mut self.view, &mut self.homes, since, batches, is_contended)?;
         let mut answers = Vec::with_capacity(batches.len());
         for Prepared { batch, .. } in batches {
             let answer = match group.check(batch) {
@@ -181,6 +188,7 @@ impl Engine for MongoEngine {
                 }
                 Err(_) if begun.elapsed() < self.patience() => {
                     is_contended = true;
+                    self.connection.note_group(is_contended);
                     if self.view.again == Again::Contended && begun.elapsed() > HINDERED {
                         self.watch.look(&self.connection);
                     }

@@ -20,6 +20,8 @@ pub(super) struct Group<'g> {
     view: &'g mut View,
     homes: &'g mut Homes,
     state: State,
+    /// Since there were so many commits, all were made by this process.
+    alone_since: i64,
     documents: FxHashMap<Key, Entry>,
     /// Those that are taken for not being there, and were not read.
     assumed: FxHashSet<Key>,
@@ -66,12 +68,12 @@ pub(super) struct Finished {
 }
 
 impl<'g> Group<'g> {
-    /// Within the transaction that `view` has begun, and that sees `state`. What is made is taken for not being there; `is_contended` says that the
+    /// Within the transaction that `view` has begun, and that sees `state`; all commits from `alone_since` on were made by this process. What is made is taken for not being there; `is_contended` says that the
     /// database has refused something, which may have been this: then it is read.
     pub(super) fn begin(
         view: &'g mut View,
         homes: &'g mut Homes,
-        state: State,
+        (state, alone_since): (State, i64),
         batches: &[Prepared],
         is_contended: bool,
     ) -> Result<Group<'g>, StoreError> {
@@ -79,6 +81,7 @@ impl<'g> Group<'g> {
             view,
             homes,
             state,
+            alone_since,
             documents: FxHashMap::default(),
             assumed: FxHashSet::default(),
             values: FxHashMap::default(),
@@ -313,6 +316,10 @@ impl Facts for Group<'_> {
 
     fn value(&self, name: &[u8]) -> Result<Option<&[u8]>, StoreError> {
         Ok(self.values.get(name).ok_or_else(not_read)?.value.as_deref())
+    }
+
+    fn is_alone_since(&self, commits: u64) -> bool {
+        commits >= self.alone_since as u64
     }
 
     fn find(&mut self, find: &Find) -> Result<Found, StoreError> {

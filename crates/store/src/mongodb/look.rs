@@ -64,7 +64,7 @@ impl Looks {
 
 fn look(connection: &Connection) -> Result<(ClientSession, State), StoreError> {
     // What is heard of meanwhile may have been committed after the look.
-    let heard = connection.heard();
+    let heard = connection.heard().commits;
     for _ in 0..TRIES {
         let (session, state) = connection.look()?;
         if state.commits >= heard {

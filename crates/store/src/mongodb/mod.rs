@@ -4,7 +4,7 @@
 //! - A commit is checked for misuse ([`prepare`](crate::prepare)), waits in line ([`writer`](crate::writer)), and is applied with others in
 //!   one transaction ([`engine`]): what all of them [need](needs) is read at once, and what comes of them is written with few commands
 //!   ([`group`], [`updates`]). All transactions of all processes change the one state, so that of two at the same time one is tried again.
-//! - A [`snapshot`] begins with a [`look`] at the state, and is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
+//! - A [`snapshot`] begins with a [`look`] at the state, unless this process presumes what that is, and is a snapshot session of the driver; [`read`], [`history`], [`documents`] and [`find`] read from its [`view`].
 //! - What a killed process leaves in the database is ended by its successor, or by whom it hinders: [`session`].
 //! - The driver is asynchronous, and this interface is not: [`wait`].
 
@@ -106,6 +106,14 @@ impl MongoDb {
 impl Store for MongoDb {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
         Ok(Box::new(MongoSnapshot::take(&self.connection)?))
+    }
+
+    /// Taken like any other where nothing was heard of before, or others commit, too.
+    fn presumed(&self) -> Result<Box<dyn Snapshot + '_>, StoreError> {
+        match self.connection.is_alone() {
+            true => Ok(Box::new(MongoSnapshot::presume(&self.connection))),
+            false => self.snapshot(),
+        }
     }
 
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {

@@ -33,7 +33,7 @@ impl<'b> Needs<'b> {
             Precondition::Version { key, .. } if made.contains(key) => {}
             Precondition::Version { key, .. } => drop(self.heads.insert(key)),
             Precondition::Value { name, .. } => drop(self.names.insert(name)),
-            Precondition::Finds { .. } => {}
+            Precondition::Finds { .. } | Precondition::Alone { .. } => {}
         }
     }
 

@@ -243,6 +243,22 @@ fn asks_little() {
     }
 }
 
+/// Who is alone asks nothing before a commit.
+#[test]
+fn presumes_what_it_has_committed() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    let make = |number: u32| {
+        let snapshot = store.store().presumed().unwrap();
+        assert_eq!(snapshot.value(b"generation"), Ok(None));
+        let preconditions = Vec::from_iter(snapshot.premise());
+        store.commit(Batch { preconditions, writes: vec![put(&format!("P/{number}"), 1, "")] }).unwrap();
+    };
+    (0..10).for_each(make);
+    let (_, operations) = profiled(&store, || make(10));
+    assert_eq!(operations.len(), 3, "{operations:?}");
+}
+
 /// Where there are many, a sample tells about how many.
 #[test]
 fn estimates_from_a_sample() {

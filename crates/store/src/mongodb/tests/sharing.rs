@@ -36,6 +36,32 @@ fn each_sees_what_the_other_has_committed() {
     assert_eq!(first.statistics().unwrap().documents, [("P".to_owned(), 1)]);
 }
 
+/// Who is alone presumes that all is as it has made it, and is refused where others have committed.
+#[test]
+fn what_is_presumed_is_checked() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let (first, second, _) = two(mongod);
+    let presumed = || first.store().presumed().unwrap();
+    let commit_on = |snapshot: &dyn Snapshot, name| {
+        let preconditions = Vec::from_iter(snapshot.premise());
+        first.commit(Batch { preconditions, writes: vec![put(name, 1, "")] }).map(drop)
+    };
+    assert!(presumed().premise().is_none());
+    (0..10).for_each(|number| drop(commit(&first, vec![put(&format!("P/{number}"), 1, "")]).unwrap()));
+    let before = presumed();
+    commit(&first, vec![put("P/own", 1, "")]).unwrap();
+    assert!(before.premise().is_some());
+    assert_eq!(commit_on(&*before, "P/after"), Ok(()));
+    let (kept, asked) = (presumed(), presumed());
+    commit(&second, vec![put("P/others", 1, "")]).unwrap();
+    assert_eq!(commit_on(&*kept, "P/late"), Err(StoreError::Conflict(0)));
+    assert!(asked.read(&key("P/others")).is_err());
+    assert_eq!((kept.holds(), asked.holds()), (Ok(false), Ok(false)));
+    let next = presumed();
+    assert!(next.premise().is_none() && next.read(&key("P/others")).unwrap().is_some());
+    assert_eq!((next.holds(), next.read(&key("P/late"))), (Ok(true), Ok(None)));
+}
+
 /// What a writer knows of its own last commit is not taken for what is so when others have written since.
 #[test]
 fn nothing_rests_on_what_was_before() {
