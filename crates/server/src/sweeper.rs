@@ -72,12 +72,20 @@ impl Sweeper {
     pub(crate) fn start(state: Arc<State>) -> Sweeper {
         let (stop, stopped) = mpsc::channel();
         let run = move || {
-            let (mut pause, mut since_look) = (PAUSE, Instant::now());
+            let (mut pause, mut since_look, mut is_away) = (PAUSE, Instant::now(), false);
             while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
-                let sweeps = state.catch_up(&mut since_look).unwrap_or_else(|outcome| {
-                    tracing::error!(%outcome, "what other processes changed is not known");
-                    false
-                });
+                // Told once, however long the store is away.
+                if is_away && state.repository.store().snapshot().is_err() {
+                    continue;
+                }
+                let caught_up = state.catch_up(&mut since_look);
+                match &caught_up {
+                    Err(outcome) => tracing::error!(%outcome, "what other processes changed is not known"),
+                    Ok(_) if is_away => tracing::info!("what other processes changed is known again"),
+                    Ok(_) => {}
+                }
+                is_away = caught_up.is_err();
+                let sweeps = caught_up.unwrap_or(false);
                 pause = if sweeps && state.sweep() { Duration::ZERO } else { PAUSE };
             }
         };
