@@ -358,6 +358,7 @@ impl Session<'_> {
             self.settle_audit()?;
         }
         let snapshot = self.snapshot()?;
+        let mut asked = BTreeSet::new();
         let (act, sight) = match &history.scope {
             HistoryScope::All => (Act::Search, self.sight_of_events(&*snapshot)?),
             HistoryScope::Collection(resource_type) => {
@@ -366,7 +367,9 @@ impl Session<'_> {
             }
             HistoryScope::Document(key) => {
                 self.access.permit(Act::Read, key.collection())?;
-                (Act::Read, self.current(&*snapshot, key)?.sight)
+                let Current { sight, patients, .. } = self.current(&*snapshot, key)?;
+                asked = patients;
+                (Act::Read, sight)
             }
         };
         let mut page = if self.hides(&sight, act, &history.scope) {
@@ -376,7 +379,7 @@ impl Session<'_> {
         };
         if self.accounts() {
             let seen = page.versions.iter().map(|version| Ok(Seen::of(version, self.patients_of(version)?)));
-            self.note(What::History(history.scope.clone()), seen.collect::<Result<_, Outcome>>()?);
+            self.note_asked(What::History(history.scope.clone()), seen.collect::<Result<_, Outcome>>()?, asked);
         }
         self.mask(&*snapshot, &sight, &mut page.versions)?;
         Ok(page)

@@ -35,6 +35,8 @@ struct Shown {
     /// The operation in which that was; else empty.
     operation: &'static str,
     seen: Vec<Seen>,
+    /// Whose records were asked about, whether or not anything of them was shown.
+    asked: BTreeSet<Key>,
 }
 
 /// A version that was shown.
@@ -94,8 +96,13 @@ impl Session<'_> {
 
     /// Notes what is shown, where it must be accounted for.
     pub(crate) fn note(&self, what: What, seen: Vec<Seen>) {
+        self.note_asked(what, seen, BTreeSet::new());
+    }
+
+    /// The same, where patients were asked about: that nothing is found, or how much, tells of them, too.
+    pub(crate) fn note_asked(&self, what: What, seen: Vec<Seen>, asked: BTreeSet<Key>) {
         if let Some(trail) = &self.trail {
-            trail.add(Shown { what, operation: self.operation, seen });
+            trail.add(Shown { what, operation: self.operation, seen, asked });
         }
     }
 
@@ -105,7 +112,7 @@ impl Session<'_> {
         let (trail, requester) = (self.trail.as_ref()?, self.requester()?);
         let mut told = Vec::new();
         for shown in trail.take() {
-            let subjects = subjects(&shown.seen);
+            let subjects = shown.subjects();
             if !subjects.is_empty() || shown.what.is_about_records() {
                 told.push((shown, subjects));
             }
@@ -197,7 +204,7 @@ impl What {
     }
 
     /// Whether somebody's record was asked for, although nobody's may have been found.
-    fn is_about_records(&self) -> bool {
+    pub(crate) fn is_about_records(&self) -> bool {
         match self {
             What::Read | What::Vread | What::History(HistoryScope::Document(_)) => false,
             What::History(HistoryScope::All) => true,
@@ -213,10 +220,18 @@ impl Seen {
     }
 }
 
-/// What was seen by patient. What is open to everybody is nobody's record.
-fn subjects(seen: &[Seen]) -> Vec<Subject> {
-    let of_records = seen.iter().filter(|seen| !seen.patients.is_empty() || !is_public(seen.datum.key.collection()));
-    by_patient(of_records)
+impl Shown {
+    /// What was seen by patient. What is open to everybody is nobody's record.
+    fn subjects(&self) -> Vec<Subject> {
+        let is_of_record = |seen: &&Seen| !seen.patients.is_empty() || !is_public(seen.datum.key.collection());
+        let mut subjects = by_patient(self.seen.iter().filter(is_of_record));
+        for patient in &self.asked {
+            if subjects.iter().all(|subject| subject.patient.as_ref() != Some(patient)) {
+                subjects.push(Subject { patient: Some(patient.clone()), data: Vec::new() });
+            }
+        }
+        subjects
+    }
 }
 
 /// What was seen by patient.

@@ -17,6 +17,7 @@ mod parameter;
 mod row;
 mod shape;
 
+mod asked;
 mod canonical;
 mod chain;
 mod compartment;

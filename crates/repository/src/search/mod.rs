@@ -11,14 +11,14 @@ mod terms;
 pub use self::include::INCLUDES_MAX;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
 use search::{Contained, Query, TERMS_CODES_MAX, query_string};
-use store::{Count, Counted, Filter, Find, Found, Hit, Index, Page, Snapshot, Step, StoreError, Version};
+use store::{Count, Counted, Filter, Find, Found, Hit, Index, Key, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
 
@@ -104,7 +104,9 @@ impl Session<'_> {
         }
         if let Some(seen) = seen {
             let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            self.note(What::Search { types: query.types.clone(), query: text }, seen);
+            let what = What::Search { types: query.types.clone(), query: text };
+            let asked = if what.is_about_records() { self.asked(query) } else { BTreeSet::new() };
+            self.note_asked(what, seen, asked);
         }
         let plan = match runner.plan {
             Some(plan) => plan.into_inner(),
@@ -112,6 +114,14 @@ impl Session<'_> {
             None => Vec::new(),
         };
         Ok(SearchPage { rows: runner.rows.get(), plan, ..page })
+    }
+}
+
+impl Session<'_> {
+    /// Whose records a search asks about: those whom it names, and the one whose record is all that the caller sees.
+    fn asked(&self, query: &Query) -> BTreeSet<Key> {
+        let named = self.registry().patients_asked(query);
+        named.into_iter().chain(self.access.only_patient().cloned()).collect()
     }
 }
 
