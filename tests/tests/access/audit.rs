@@ -205,3 +205,56 @@ fn refused_entries_are_on_record() {
     }
     assert_eq!(refused(), before + 3);
 }
+
+/// What a write shows and does not change was read.
+#[test]
+fn what_writes_show_is_on_record() {
+    let guarded = Guarded::surgery();
+    let (staff, keeper) = (guarded.hold(&holder("staff")), guarded.hold(&keeper()));
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let own = guarded.hold(&own);
+    let reads =
+        || told(&own, "patient=p1").iter().filter(|line| line.starts_with("read Practitioner/dr1: Patient/p1")).count();
+    let patient = keeper.get("/Patient/p1").expect(200).text;
+    let test = r#"[{"op":"test","path":"/resourceType","value":"Patient"}]"#;
+    staff.call("PATCH /Patient/p1").body("application/json-patch+json", test).send().expect(200);
+    assert_eq!(reads(), 1);
+    staff.call("PUT /Patient/p1").body("application/fhir+json", patient.clone()).send().expect(200);
+    assert_eq!(reads(), 2);
+    let create = staff.call("POST /Patient").header("If-None-Exist", "_id=p1");
+    create.body("application/fhir+json", patient.clone()).send().expect(200);
+    assert_eq!(reads(), 3);
+    // Nothing is shown.
+    let put = staff.call("PUT /Patient/p1").header("Prefer", "return=minimal");
+    put.body("application/fhir+json", patient).send().expect(200);
+    assert_eq!(reads(), 3);
+}
+
+/// Whether there is something, and how much, tells of a patient as well as the resources themselves would.
+#[test]
+fn questions_about_a_patient_are_on_record() {
+    let guarded = Guarded::surgery();
+    let staff = guarded.hold(&holder("staff"));
+    let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
+    let own = guarded.hold(&own);
+    let of_staff = || told(&own, "patient=p1").into_iter().filter(|line| line.contains("Practitioner/dr1")).collect();
+    let mut before: Vec<String> = of_staff();
+    for (url, kind) in [
+        ("/Condition?patient=p1&code=13645005&_summary=count", "search-type"),
+        ("/Condition?patient=p1&code=none", "search-type"),
+        ("/Condition?subject:Patient=p1&code=none", "search-type"),
+        ("/Patient?_id=p1&_has:Condition:patient:code=none&_summary=count", "search-type"),
+        ("/Patient/p1/Condition?_summary=count", "search-type"),
+        ("/Condition?patient=p1,p2&code=none", "search-type"),
+        ("/Condition/copd1/_history?_summary=count", "history-instance"),
+    ] {
+        staff.get(url).expect(200);
+        before.push(format!("{kind} Practitioner/dr1: Patient/p1"));
+        let seen: Vec<String> = of_staff();
+        assert_eq!(seen, before, "{url}");
+    }
+    staff.get("/Condition?patient=p2&code=13645005&_summary=count").expect(200);
+    staff.get("/Condition?code=none").expect(200);
+    let seen: Vec<String> = of_staff();
+    assert_eq!(seen, before);
+}

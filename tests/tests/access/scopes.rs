@@ -1,3 +1,5 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use flint_tests::{Bearer, Guarded, Holder, example};
 use serde_json::{Value, json};
 
@@ -373,4 +375,40 @@ fn nobody_takes_the_name_of_another() {
         )
         .expect(201);
     system.send("POST /PractitionerRole", role).expect(201);
+}
+
+/// What may be changed and not read is changed, and not shown.
+#[test]
+fn writes_show_what_may_be_read() {
+    let guarded = Guarded::surgery();
+    let keeper = guarded.hold(&keeper());
+    keeper.send("PUT /Observation/mine", observation("mine", "vital-signs", "p1")).expect(201);
+    let (writes, reads) =
+        (guarded.hold(&own("patient/Observation.cus")), guarded.hold(&own("patient/Observation.rus")));
+    let patch = |value: Value| json!({ "resourceType": "Binary", "contentType": "application/json-patch+json", "data": STANDARD.encode(value.to_string()) });
+    for (value, name) in [
+        (json!([]), "nothing"),
+        (json!([{ "op": "test", "path": "/status", "value": "final" }]), "a test"),
+        (json!([{ "op": "replace", "path": "/code/text", "value": "y" }]), "a change"),
+    ] {
+        for (caller, shown) in [(&writes, false), (&reads, true)] {
+            let call = caller.call("PATCH /Observation/mine").header("Prefer", "return=representation");
+            let answer = call.body("application/json-patch+json", value.to_string()).send().expect(200);
+            assert_eq!(answer.text.contains("Patient/p1"), shown, "{name}: {}", answer.text);
+            let entry = json!({ "resource": patch(value.clone()), "request": { "method": "PATCH", "url": "Observation/mine" } });
+            let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [entry] });
+            let call = caller.call("POST /").header("Prefer", "return=representation");
+            let answer = call.body("application/fhir+json", bundle.to_string()).send().expect(200);
+            assert_eq!(answer.text.contains("Patient/p1"), shown, "{name} in a transaction: {}", answer.text);
+        }
+    }
+    let again = |caller: &Bearer<'_>| {
+        let call = caller.call("POST /Observation").header("If-None-Exist", "_id=mine");
+        call.body("application/fhir+json", without_id(observation("", "laboratory", "p1")).to_string()).send()
+    };
+    let existing = again(&writes).expect(200);
+    assert!(existing.text.is_empty(), "{}", existing.text);
+    // What the caller made is what it sent.
+    let made = writes.send("POST /Observation", without_id(observation("", "laboratory", "p1"))).expect(201);
+    assert!(made.text.contains("Patient/p1"), "{}", made.text);
 }

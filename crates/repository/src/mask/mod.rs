@@ -25,12 +25,12 @@ use store::{Filter, Head, Index, Key, Snapshot, Version};
 pub(crate) use self::cover::refuse_redacted;
 use self::cover::{Cover, Covered};
 pub(crate) use self::restore::{Masked, Restored};
-use crate::access::Sight;
+use crate::access::{Act, Sight};
 use crate::consent::Kind;
 use crate::search::Runner;
 use crate::session::parse_stored;
-use crate::trail::EVENT;
-use crate::{Changed, Session, fault};
+use crate::trail::{EVENT, Seen, What};
+use crate::{ChangeKind, Changed, Session, fault};
 
 /// The type of those whose records there are.
 const PATIENT: &str = "Patient";
@@ -124,6 +124,25 @@ impl Session<'_> {
             let snapshot = self.snapshot()?;
             let sight = self.sight(&*snapshot)?;
             self.mask(&*snapshot, &sight, changed.iter_mut().filter_map(|changed| changed.version.as_mut()))?;
+        }
+        Ok(changed)
+    }
+
+    /// What was done, with its content only where the caller made it or may read it. What is shown of it without having been written is accounted
+    /// for as a read.
+    pub fn disclosed(&self, mut changed: Changed) -> Result<Changed, Outcome> {
+        let Some(version) = changed.version.as_ref().filter(|version| version.body.is_some()) else {
+            return Ok(changed);
+        };
+        if changed.kind != ChangeKind::Created {
+            let snapshot = self.snapshot()?;
+            if !self.shows(&*snapshot, &self.sight(&*snapshot)?, Act::Read, version)? {
+                changed.version = Some(Version { body: None, ..version.clone() });
+                return Ok(changed);
+            }
+        }
+        if self.accounts() && matches!(changed.kind, ChangeKind::Unchanged | ChangeKind::Existing) {
+            self.note(What::Read, vec![Seen::of(version, self.patients_of(version)?)]);
         }
         Ok(changed)
     }

@@ -20,7 +20,7 @@ pub(super) fn write(caller: &Caller<'_>, call: Call) -> Result<Answer, Refused> 
     let change = change(call.interaction, &call.conditions, payload, None)?;
     let changed = caller.session.transact(vec![change]).map_err(|refusal| refusal.outcome)?;
     match changed.into_iter().next() {
-        Some(changed) => Ok(answer(changed, returns)),
+        Some(changed) => Ok(answer(caller, changed, returns)?),
         None => Err(Outcome::new(IssueType::Exception, "a transaction of one change has no result").into()),
     }
 }
@@ -54,7 +54,11 @@ pub(crate) fn change(
 }
 
 /// What a change came to.
-pub(super) fn answer(changed: Changed, returns: Returns) -> Answer {
+pub(super) fn answer(caller: &Caller<'_>, changed: Changed, returns: Returns) -> Result<Answer, Outcome> {
+    let changed = match returns {
+        Returns::Representation => caller.session.disclosed(changed)?,
+        Returns::OperationOutcome | Returns::Minimal => changed,
+    };
     let Changed { kind, version, issues } = changed;
     let created = matches!(kind, ChangeKind::Created);
     let gone = matches!(kind, ChangeKind::Deleted | ChangeKind::NothingToDelete);
@@ -72,10 +76,10 @@ pub(super) fn answer(changed: Changed, returns: Returns) -> Answer {
         _ => StatusCode::OK,
     };
     let answer = Answer { content, ..Answer::empty(status) };
-    let Some(version) = version else { return answer };
+    let Some(version) = version else { return Ok(answer) };
     let location = (created || kind == ChangeKind::Existing)
         .then(|| format!("{}/_history/{}", version.key.as_str(), version.version));
-    Answer { location, ..answer }.of(&version)
+    Ok(Answer { location, ..answer }.of(&version))
 }
 
 fn outcome(kind: ChangeKind, mut issues: Vec<Issue>) -> Outcome {

@@ -100,7 +100,7 @@ fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferenc
     let returns = preferences.returns.unwrap_or(Returns::Minimal);
     let mut answers: Vec<Option<Answer>> = entries.iter().map(|_| None).collect();
     for (at, changed) in writers.iter().zip(changed) {
-        answers[*at] = Some(answer(changed, returns));
+        answers[*at] = Some(answer(caller, changed, returns)?);
     }
     let mut within = Reads::of(caller);
     for (at, call) in reads {

@@ -21,16 +21,16 @@ pub(super) fn searchset(session: &Session<'_>, entries: &[Entry], total: u64) ->
     format!(r#"{{"resourceType":"Bundle","type":"searchset","total":{total}{entries}}}"#).into()
 }
 
-/// Makes a change and answers the Appointment as it is then.
+/// Makes a change and answers the Appointment as it is then, where the caller may read it.
 pub(super) fn changed(session: &Session<'_>, change: Change) -> Result<Bytes, Outcome> {
     let changed = session.transact(vec![change])?;
-    let version = changed.into_iter().find_map(|changed| changed.version);
-    let body = version.as_ref().and_then(|version| Some((version.key.to_string(), version.body.as_ref()?)));
-    let Some((key, body)) = body else {
-        return Err(Outcome::new(IssueType::Exception, "an appointment was written and is not there"));
-    };
-    let resource = String::from_utf8_lossy(body).into_owned();
-    Ok(searchset(session, &[Entry { key, resource }], 1))
+    let mut entries = Vec::new();
+    for changed in changed {
+        let version = session.disclosed(changed)?.version;
+        let body = version.as_ref().and_then(|version| Some((version.key.to_string(), version.body.as_ref()?)));
+        entries.extend(body.map(|(key, body)| Entry { key, resource: String::from_utf8_lossy(body).into_owned() }));
+    }
+    Ok(searchset(session, &entries, 1))
 }
 
 /// How often a change of what is stored is composed before the caller is told that others were always first.
