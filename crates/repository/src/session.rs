@@ -165,6 +165,11 @@ impl Repository {
         &self.ledger
     }
 
+    /// A number that grows with every change of resources of a type, and may grow without one.
+    pub fn changes_of(&self, resource_type: &str) -> Result<u64, Outcome> {
+        Ok(self.setup.store.snapshot().map_err(fault::outcome)?.commits_of(resource_type))
+    }
+
     /// A session with these rights.
     pub fn open(&self, access: Access) -> Session<'_> {
         let trail = access.requester().map(|_| Arc::default());

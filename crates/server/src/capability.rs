@@ -43,7 +43,7 @@ pub(crate) fn answer(caller: &Caller<'_>, call: &Call) -> Result<Answer, Refused
     let state = caller.state;
     match call.parameters.iter().find(|(name, _)| name == "mode").map(|(_, mode)| mode.as_str()) {
         None | Some("full" | "normative") => {}
-        Some("terminology") => return Ok(Answer::resource(capabilities(caller)?)),
+        Some("terminology") => return Ok(Answer::resource(capabilities(state)?)),
         Some(mode) => {
             let text = format!("mode `{mode}` is not served, only `full`, `normative` and `terminology`");
             return Err(Outcome::new(IssueType::NotSupported, text).into());

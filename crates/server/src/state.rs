@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use arc_swap::ArcSwapOption;
+use bytes::Bytes;
 use fhir::{Definitions, Outcome};
 use repository::{References, Repository, Setup, TerminologyServer};
 use services::Services;
@@ -43,6 +44,8 @@ pub struct State {
     pub(crate) pages: Signer,
     /// Made when it is first asked for after the search parameters changed: the start does not wait for it.
     pub(crate) statement: ArcSwapOption<Statement>,
+    /// The TerminologyCapabilities, after so many changes of code systems.
+    pub(crate) terminology: ArcSwapOption<(u64, Bytes)>,
     pub(crate) metrics: Metrics,
     /// Requests that are not answered yet.
     pub(crate) requests: AtomicUsize,
@@ -107,6 +110,7 @@ impl State {
             references: config.references,
             pages,
             statement: ArcSwapOption::empty(),
+            terminology: ArcSwapOption::empty(),
             metrics: Metrics::new(),
             requests: AtomicUsize::new(0),
             bodies: Budget::default(),

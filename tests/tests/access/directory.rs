@@ -169,5 +169,7 @@ fn the_directory_can_be_closed() {
         let nobody = guarded.nobody();
         nobody.get("/Location/loc1").expect(status);
         nobody.get("/metadata").expect(200).facts(&[("/rest/0/security/description", told)]);
+        let systems = nobody.get("/metadata?mode=terminology").expect(200).json();
+        assert!(systems["codeSystem"].as_array().is_some_and(|systems| !systems.is_empty()));
     }
 }

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use fhir::json::{Document, Node, quote};
 use fhir::{Outcome, published};
-use repository::{Count, SearchRequest};
+use repository::{Access, Count, SearchRequest};
 use search::{Handling, Scope};
 use services::EXPANSION_INPUTS;
 use store::Page;
 
 use crate::State;
-use crate::perform::Caller;
 
 /// How many CodeSystem resources are told beside those that are always there; they are read for it.
 const STORED_MAX: usize = 1000;
@@ -22,10 +23,19 @@ const PAGE: usize = 100;
 /// Code systems by url, each with its versions.
 type Systems = BTreeMap<String, BTreeSet<String>>;
 
-/// The TerminologyCapabilities as JSON.
-pub(crate) fn capabilities(caller: &Caller<'_>) -> Result<String, Outcome> {
-    let (systems, is_whole) = systems(caller)?;
-    let state = caller.state;
+/// The TerminologyCapabilities as JSON: for everybody, and made anew only when code systems have changed.
+pub(crate) fn capabilities(state: &State) -> Result<Bytes, Outcome> {
+    let changes = state.repository.changes_of("CodeSystem")?;
+    if let Some(known) = state.terminology.load_full().filter(|known| known.0 == changes) {
+        return Ok(known.1.clone());
+    }
+    let made = Bytes::from(make(state)?);
+    state.terminology.store(Some(Arc::new((changes, made.clone()))));
+    Ok(made)
+}
+
+fn make(state: &State) -> Result<String, Outcome> {
+    let (systems, is_whole) = systems(state)?;
     let date = state.repository.now();
     let systems = systems.iter().map(|(url, versions)| {
         let versions = versions.iter().map(|version| format!(r#"{{"code":{}}}"#, quote(version)));
@@ -57,11 +67,12 @@ fn description(state: &State, is_whole: bool) -> String {
 }
 
 /// The code systems with their versions; and whether these are all.
-fn systems(caller: &Caller<'_>) -> Result<(Systems, bool), Outcome> {
+fn systems(state: &State) -> Result<(Systems, bool), Outcome> {
     let mut systems: Systems = published::urls("CodeSystem").map(|url| (url.to_owned(), BTreeSet::new())).collect();
-    let session = &caller.session;
+    // Definitions are in nobody's record, and the operations know them whoever asks.
+    let session = state.repository.open(Access::full());
     let scope = Scope { resource_type: Some("CodeSystem"), compartment: None };
-    let query = session.registry().query(&scope, &[], Handling::Strict, caller.state.repository.now())?;
+    let query = session.registry().query(&scope, &[], Handling::Strict, state.repository.now())?;
     let (mut next, mut count) = (Page::First, 0);
     loop {
         let request = SearchRequest { query: &query, page: next, limit: PAGE, total: Count::None, explain: false };
