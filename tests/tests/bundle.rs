@@ -86,6 +86,7 @@ fn takes_nothing() {
         (with(&good, "/request", "ifModifiedSince", json!("now")), 422, "Bundle.entry[1].request.ifModifiedSince"),
         (with(&good, "", "fullURL", json!("urn:uuid:1")), 422, "Bundle.entry[1].fullURL"),
         (good.clone(), 400, "Bundle.entry[*"),
+        (entry("GET Patient/none", Value::Null), 404, "Bundle.entry[1]"),
         (
             entry(
                 "POST Observation",

@@ -42,6 +42,18 @@ pub enum Change {
     },
 }
 
+impl Change {
+    /// The resource that it names by its id.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Change::Update { target: Target::Key(key), .. }
+            | Change::Patch { target: Target::Key(key), .. }
+            | Change::Delete { target: Target::Key(key), .. } => Some(key),
+            _ => None,
+        }
+    }
+}
+
 /// What a write is about.
 #[derive(Clone, Debug)]
 pub enum Target {

@@ -412,3 +412,25 @@ fn writes_show_what_may_be_read() {
     let made = writes.send("POST /Observation", without_id(observation("", "laboratory", "p1"))).expect(201);
     assert!(made.text.contains("Patient/p1"), "{}", made.text);
 }
+
+/// A read that is not granted refuses the transaction that it is in, and nothing of it is written.
+#[test]
+fn a_transaction_with_a_read_that_is_not_granted_does_nothing() {
+    let guarded = Guarded::surgery();
+    let app = guarded.hold(&own("patient/Observation.cruds"));
+    let before = app.get("/Observation?_summary=count").pointer("/total");
+    let made = json!({ "resource": without_id(observation("", "vital-signs", "p1")), "request": { "method": "POST", "url": "Observation" } });
+    for (url, status) in [
+        ("Condition", 403),
+        ("Condition/copd1", 403),
+        ("Condition/copd1/_history", 403),
+        ("Observation/none", 404),
+        ("Observation/spo2-1", 200),
+    ] {
+        let read = json!({ "request": { "method": "GET", "url": url } });
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction", "entry": [read, made] });
+        app.send("POST /", bundle).expect(status);
+        let after = app.get("/Observation?_summary=count").pointer("/total");
+        assert_eq!(after == before, status != 200, "{url}");
+    }
+}

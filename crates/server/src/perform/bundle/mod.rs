@@ -4,17 +4,19 @@ mod envelope;
 mod request;
 mod response;
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use fhir::json::Node;
 use fhir::{IssueType, Outcome};
-use repository::{CHANGES_MAX, Refusal};
+use repository::{Act, CHANGES_MAX, Change, HistoryScope, Key, Refusal};
 
 use self::request::{Step, entry_call, step};
 use self::response::write_entry;
 use super::pages::write_entries;
 use super::write::answer;
 use super::{Call, Caller, perform};
+use crate::interaction::Interaction;
 use crate::negotiate::{Preferences, Returns};
 use crate::respond::{Answer, Content, Refused};
 
@@ -78,11 +80,11 @@ fn batch(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferences) ->
     answers
 }
 
-/// All writes or none, then the reads.
+/// All or nothing: reads that are refused, or find nothing where nothing is written, refuse it all; then the writes, then the reads.
 fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferences) -> Result<Vec<Answer>, Refused> {
     let mut changes = Vec::new();
     let mut writers = Vec::new();
-    let mut reads = Vec::new();
+    let mut reads: Vec<(usize, Call)> = Vec::new();
     for (at, node) in entries.iter().enumerate() {
         match step(caller.state, *node, preferences).map_err(|refused| refused_at(at, refused))? {
             Step::Write(change) => {
@@ -91,6 +93,10 @@ fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferenc
             }
             Step::Read(call) => reads.push((at, call)),
         }
+    }
+    let written: HashSet<_> = changes.iter().filter_map(Change::key).collect();
+    for (at, call) in &reads {
+        permit(caller, call, &written).map_err(|outcome| refused_at(*at, outcome.into()))?;
     }
     let refuse = |Refusal { change, outcome }: Refusal| match change.and_then(|change| writers.get(change)) {
         Some(&at) => refused_at(at, outcome.into()),
@@ -108,6 +114,22 @@ fn transaction(caller: &Caller<'_>, entries: &[Node<'_>], preferences: Preferenc
         answers[at] = Some(done.unwrap_or_else(|refused| Answer::refusal(refused_at(at, refused), caller.request_id)));
     }
     Ok(answers.into_iter().flatten().collect())
+}
+
+/// Refuses a read that could not be answered after the changes either.
+fn permit(caller: &Caller<'_>, call: &Call, written: &HashSet<&Key>) -> Result<(), Outcome> {
+    let session = &caller.session;
+    match &call.interaction {
+        Interaction::Read(key) if !written.contains(key) => session.permit_read_of(key),
+        Interaction::Read(key) | Interaction::Vread(key, _) | Interaction::History(HistoryScope::Document(key)) => {
+            session.permit_read(key.collection())
+        }
+        Interaction::History(HistoryScope::Collection(resource_type)) => session.permit(Act::Search, resource_type),
+        Interaction::Search { scope, .. } => {
+            scope.resource_type.map_or(Ok(()), |resource_type| session.permit(Act::Search, resource_type))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the reads of one Bundle cost together, so that many of them are no way around the limits of one.
