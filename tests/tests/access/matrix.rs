@@ -209,14 +209,16 @@ fn names() -> BTreeSet<String> {
     interactions.chain(OPERATIONS.iter().flat_map(|operation| levels(*operation))).collect()
 }
 
-/// An operation at each of its levels, on Condition where it is served there.
+/// An operation at each of its levels and types, on Condition for all where it is served there.
 fn levels(operation: &dyn Operation) -> Vec<String> {
     let code = operation.code();
-    let one =
-        |types: &[&'static str]| types.iter().copied().find(|name| *name == "Condition").or(types.first().copied());
+    let told = |types: &'static [&'static str]| match types.contains(&"Condition") {
+        true => vec!["Condition"],
+        false => types.to_vec(),
+    };
     let system = operation.at_system().then(|| format!("${code}"));
-    let of_type = one(operation.at_types()).map(|name| format!("${code} {name}"));
-    let of_instance = one(operation.at_instances()).map(|name| format!("${code} {name}/id"));
+    let of_type = told(operation.at_types()).into_iter().map(|name| format!("${code} {name}"));
+    let of_instance = told(operation.at_instances()).into_iter().map(|name| format!("${code} {name}/id"));
     system.into_iter().chain(of_type).chain(of_instance).collect()
 }
 
