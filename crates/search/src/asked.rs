@@ -7,46 +7,57 @@ use store::{Filter, Key};
 use crate::compartment::PATIENT;
 use crate::{Criterion, Name, Query, Registry};
 
+/// The patients whom a query names, also in a chain; not those whom what is found must not name, as in `_filter=patient ne p1`.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// By a reference, as `patient=p1` does, by the compartment, or by `_id`.
+    pub patients: BTreeSet<Key>,
+    /// By `identifier`: what each of them satisfies.
+    pub identified: Vec<Filter>,
+}
+
 impl Registry {
-    /// The patients whom a query names: by a reference, as `patient=p1` does, by the compartment, or by `_id`; also in a chain. Not those whom
-    /// what is found must not name, as in `_filter=patient ne p1`.
-    pub fn patients_asked(&self, query: &Query) -> BTreeSet<Key> {
-        let mut patients = BTreeSet::new();
-        self.add_asked(&query.criterion, &mut patients);
-        patients
+    /// See [`Asked`].
+    pub fn patients_asked(&self, query: &Query) -> Asked {
+        let mut asked = Asked::default();
+        self.add_asked(&query.criterion, &mut asked);
+        asked
     }
 
-    fn add_asked(&self, criterion: &Criterion, patients: &mut BTreeSet<Key>) {
+    fn add_asked(&self, criterion: &Criterion, asked: &mut Asked) {
         match criterion {
             Criterion::All(parts) | Criterion::Any(parts) => {
-                parts.iter().for_each(|part| self.add_asked(part, patients));
+                parts.iter().for_each(|part| self.add_asked(part, asked));
             }
             Criterion::Named(named) => match &named.name {
                 Name::Key(key) if key.collection() == PATIENT && !named.is_unequal => {
-                    patients.insert(key.clone());
+                    asked.patients.insert(key.clone());
                 }
                 Name::Id { id, types } if types.contains(&PATIENT) && !named.is_unequal => {
-                    patients.extend(Key::new(PATIENT, id));
+                    asked.patients.extend(Key::new(PATIENT, id));
                 }
                 _ => {}
             },
-            Criterion::Filter(filter) => self.add_identified(filter, patients),
-            Criterion::Chain { target, .. } => self.add_asked(target, patients),
-            Criterion::Has { source, .. } => self.add_asked(source, patients),
+            Criterion::Filter(filter) => self.add_identified(filter, asked),
+            Criterion::Chain { target, .. } => self.add_asked(target, asked),
+            Criterion::Has { source, .. } => self.add_asked(source, asked),
             Criterion::Not(_) | Criterion::Terms(_) => {}
         }
     }
 
-    fn add_identified(&self, filter: &Filter, patients: &mut BTreeSet<Key>) {
+    fn add_identified(&self, filter: &Filter, asked: &mut Asked) {
         match filter {
             Filter::All(parts) | Filter::Any(parts) => {
-                parts.iter().for_each(|part| self.add_identified(part, patients));
+                parts.iter().for_each(|part| self.add_identified(part, asked));
             }
             Filter::Match(wanted) if wanted.index == self.id_index(PATIENT) => {
-                patients.extend(wanted.range.one_value().and_then(of_id_value));
+                asked.patients.extend(wanted.range.one_value().and_then(of_id_value));
             }
             Filter::OneOf { index, values } if *index == self.id_index(PATIENT) => {
-                patients.extend(values.iter().filter_map(|value| of_id_value(value)));
+                asked.patients.extend(values.iter().filter_map(|value| of_id_value(value)));
+            }
+            Filter::Match(wanted) if self.indexes(PATIENT, "identifier").contains(&wanted.index) => {
+                asked.identified.push(filter.clone());
             }
             _ => {}
         }
@@ -69,7 +80,9 @@ mod tests {
     fn asked(scope: &Scope, text: &str) -> String {
         let parameters = crate::parse_query_string(text).expect("a query");
         let query = registry().query(scope, &parameters, Handling::Strict, NOW).expect(text);
-        registry().patients_asked(&query).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        let asked = registry().patients_asked(&query);
+        let identified = asked.identified.iter().map(|_| "identified".to_owned());
+        asked.patients.iter().map(ToString::to_string).chain(identified).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -87,6 +100,10 @@ mod tests {
             ("Patient", "_id=p1&_has:Condition:patient:code=x", "Patient/p1"),
             ("Patient", "_id=p1,p2,p3", "Patient/p1 Patient/p2 Patient/p3"),
             ("Patient", "_has:Condition:patient:subject=Patient/p1", "Patient/p1"),
+            ("Patient", "identifier=urn:x|1&_has:Condition:patient:code=x", "identified"),
+            ("Condition", "patient.identifier=urn:x|1,2", "identified identified"),
+            ("Condition", "identifier=urn:x|1", ""),
+            ("Patient", "identifier:not=urn:x|1", ""),
             ("Encounter", "_id=p1", ""),
         ] {
             let scope = Scope { resource_type: Definitions::r4().resource_type(resource_type), compartment: None };

@@ -44,6 +44,7 @@ mod union;
 mod testing;
 
 pub use addition::{Addition, Progress};
+pub use asked::Asked;
 pub use chain::CHAINS_MAX;
 pub use contained::ContainedResource;
 pub use dates::dates;

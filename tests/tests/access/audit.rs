@@ -238,6 +238,10 @@ fn questions_about_a_patient_are_on_record() {
     let own = Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() };
     let own = guarded.hold(&own);
     let of_staff = || told(&own, "patient=p1").into_iter().filter(|line| line.contains("Practitioner/dr1")).collect();
+    let patient = guarded.hold(&keeper()).get("/Patient/p1").expect(200).json();
+    let identifier = &patient["identifier"][0];
+    let text = |name: &str| identifier[name].as_str().expect("text").to_owned();
+    let by_identifier = |url: &str| url.replace("{}", &format!("{}|{}", text("system"), text("value")));
     let mut before: Vec<String> = of_staff();
     for (url, kind) in [
         ("/Condition?patient=p1&code=13645005&_summary=count", "search-type"),
@@ -246,6 +250,8 @@ fn questions_about_a_patient_are_on_record() {
         ("/Patient?_id=p1&_has:Condition:patient:code=none&_summary=count", "search-type"),
         ("/Patient/p1/Condition?_summary=count", "search-type"),
         ("/Condition?patient=p1,p2&code=none", "search-type"),
+        (&by_identifier("/Patient?identifier={}&_has:Condition:patient:code=none"), "search-type"),
+        (&by_identifier("/Condition?patient.identifier={}&code=13645005&_summary=count"), "search-type"),
         ("/Condition/copd1/_history?_summary=count", "history-instance"),
     ] {
         staff.get(url).expect(200);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fhir::{IssueType, Outcome};
-use search::{Contained, Query, TERMS_CODES_MAX, query_string};
+use search::{Asked, Contained, Query, TERMS_CODES_MAX, query_string};
 use store::{Count, Counted, Filter, Find, Found, Hit, Index, Key, Page, Snapshot, Step, StoreError, Version};
 
 pub use contained::ContainedMatch;
@@ -60,6 +60,9 @@ pub struct SearchPage {
     /// What was done, first to last, where that was asked for.
     pub plan: Vec<String>,
 }
+
+/// How many patients are looked for whom a query names by identifiers.
+const IDENTIFIED_MAX: usize = 1_000;
 
 /// Instead of a plan, which tells what was looked at and not shown.
 const UNEXPLAINED: &str = "what a search did is told only to who may see everything";
@@ -105,7 +108,10 @@ impl Session<'_> {
         if let Some(seen) = seen {
             let text = query_string(query.applied.iter().map(|(name, value)| (name.as_str(), value.as_str())));
             let what = What::Search { types: query.types.clone(), query: text };
-            let asked = if what.is_about_records() { self.asked(query) } else { BTreeSet::new() };
+            let asked = match what.is_about_records() {
+                true => self.asked(&*snapshot, query, !seen.is_empty())?,
+                false => BTreeSet::new(),
+            };
             self.note_asked(what, seen, asked);
         }
         let plan = match runner.plan {
@@ -118,10 +124,17 @@ impl Session<'_> {
 }
 
 impl Session<'_> {
-    /// Whose records a search asks about: those whom it names, and the one whose record is all that the caller sees.
-    fn asked(&self, query: &Query) -> BTreeSet<Key> {
-        let named = self.registry().patients_asked(query);
-        named.into_iter().chain(self.access.only_patient().cloned()).collect()
+    /// Whose records a search asks about: those whom it names, and the one whose record is all that the caller sees. Those whom it names by
+    /// identifiers are looked for only where nothing was found, which mostly shows whose it is.
+    fn asked(&self, snapshot: &dyn Snapshot, query: &Query, is_found: bool) -> Result<BTreeSet<Key>, Outcome> {
+        let Asked { mut patients, identified } = self.registry().patients_asked(query);
+        patients.extend(self.access.only_patient().cloned());
+        if !is_found && !identified.is_empty() {
+            let filter = self.registry().of_type("Patient").and(Filter::Any(identified));
+            let found = snapshot.find(&keys_only(filter, IDENTIFIED_MAX, Vec::new())).map_err(fault::outcome)?;
+            patients.extend(found.hits.into_iter().map(|hit| hit.key));
+        }
+        Ok(patients)
     }
 }
 
