@@ -109,6 +109,7 @@ impl Pages {
             ("/auth/sign-in", "GET") => visit.sign_in_page(),
             ("/auth/sign-in", "POST") => visit.sign_in(),
             ("/auth/sign-out", "POST") => visit.sign_out(),
+            ("/auth/more-time", "POST") => visit.more_time(),
             ("/auth/manage", "GET") => visit.manage_page(),
             ("/auth/manage", "POST") => visit.withdraw(),
             ("/auth/oidc/callback", "GET") => visit.oidc_callback(),
@@ -129,7 +130,8 @@ fn allowed(path: &str) -> &'static str {
     match path {
         "/auth/authorize" | "/auth/sign-in" | "/auth/manage" => "GET, POST",
         "/auth/style.css" | "/auth/oidc/callback" => "GET",
-        "/auth/sign-out" | "/auth/authorize/search" | "/auth/authorize/patient" | "/auth/authorize/consent" => "POST",
+        "/auth/sign-out" | "/auth/more-time" => "POST",
+        "/auth/authorize/search" | "/auth/authorize/patient" | "/auth/authorize/consent" => "POST",
         path if path.starts_with("/auth/oidc/") => "GET",
         _ => "",
     }

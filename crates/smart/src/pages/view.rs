@@ -9,6 +9,10 @@ pub(crate) struct Frame {
     pub(crate) csrf: String,
     /// The name of who is signed in.
     pub(crate) person: Option<String>,
+    /// Whether they have more time before they are signed out.
+    pub(crate) is_long: bool,
+    /// The page that is shown, or the one to go on to where it cannot be shown again.
+    pub(crate) here: String,
     /// Whether the title says that there is an error.
     pub(crate) is_error: bool,
 }

@@ -2,13 +2,13 @@
 
 use askama::Template;
 use fhir::{IssueType, Outcome};
-use repository::{Access, Millis, Repository, Session as Records, Vault};
+use repository::{Access, Millis, Repository, Session as Records, Vault, query_string};
 
 use super::{Frame, Link, MessageView, Pages, Stop, reply};
 use crate::event::{PersonAct, PersonEvent};
 use crate::exchange::{Reply, Request};
 use crate::people::{Account, People};
-use crate::sign_in::{Cookie, Session, Sessions};
+use crate::sign_in::{Cookie, Session, Sessions, next_of};
 use crate::uri::Uri;
 
 /// One request of a browser.
@@ -91,7 +91,15 @@ impl<'a> Visit<'a> {
     }
 
     pub(crate) fn frame(&self, person: Option<&SignedIn>) -> Frame {
-        Frame { csrf: self.cookie.csrf(), person: person.map(|person| person.name.clone()), is_error: false }
+        let query = self.request.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let here = format!("{}?{}", self.request.path, query_string(query));
+        Frame {
+            csrf: self.cookie.csrf(),
+            person: person.map(|person| person.name.clone()),
+            is_long: person.is_some_and(|person| person.session.is_long),
+            here: next_of(&here).to_owned(),
+            is_error: false,
+        }
     }
 
     /// A page whose forms lead to this server, and on to `targets`.

@@ -92,6 +92,13 @@ impl Visit<'_> {
         Ok(reply)
     }
 
+    /// `POST /auth/more-time`: signs out later, and shows the page again.
+    pub(crate) fn more_time(&self) -> Result<Reply, Stop> {
+        self.check_form()?;
+        self.sessions().lengthen(&self.cookie, self.now)?;
+        Ok(redirect(next_of(self.field("next")).to_owned()))
+    }
+
     /// Begins the session of somebody who has just shown who they are, and goes on.
     pub(crate) fn begin_session(&self, account: &Account, provider: Option<&str>, next: &str) -> Result<Reply, Stop> {
         let session = Session {
@@ -99,6 +106,7 @@ impl Visit<'_> {
             auth_time: self.now,
             expires: self.now,
             fresh_for: Some(hashed(next)),
+            is_long: false,
             vouched: provider.map(|_| Vouched { fhir_user: account.fhir_user.clone(), vot: account.vot.clone() }),
         };
         let cookie = self.sessions().begin(session, &self.cookie, &self.pages.setup.random)?;

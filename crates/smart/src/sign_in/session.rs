@@ -16,6 +16,9 @@ use crate::secret::{Random, hashed, secret};
 /// How long a session lives that is not used, in milliseconds.
 const IDLE_MAX: Millis = 30 * 60_000;
 
+/// The same for who asked for more time: ten times as long, <https://www.w3.org/TR/WCAG22/#timing-adjustable>.
+const IDLE_LONG_MAX: Millis = 10 * IDLE_MAX;
+
 /// How long a session lives at all, in milliseconds.
 const AGE_MAX: Millis = 12 * 3_600_000;
 
@@ -37,6 +40,9 @@ pub(crate) struct Session {
     pub(crate) fresh_for: Option<String>,
     /// What an identity provider said at this sign-in; `None` where the person signed in here.
     pub(crate) vouched: Option<Vouched>,
+    /// Whether the person asked for more time.
+    #[serde(default)]
+    pub(crate) is_long: bool,
 }
 
 /// For whom an identity provider vouched at one sign-in, and how surely.
@@ -134,6 +140,13 @@ impl Sessions<'_> {
         }
     }
 
+    /// Gives the person more time.
+    pub(crate) fn lengthen(&self, cookie: &Cookie, now: Millis) -> Result<(), Outcome> {
+        let Some(stored) = Stored::<Session>::find(self.vault, name(cookie))? else { return Ok(()) };
+        let long = Session { is_long: true, ..stored.value.clone() }.seen(now);
+        self.vault.edit(vec![stored.replace(&long)]).map(|_| ())
+    }
+
     /// Ends a session.
     pub(crate) fn end(&self, cookie: &Cookie) -> Result<(), Outcome> {
         self.vault.edit(vec![Edit::remove(name(cookie))]).map(|_| ())
@@ -151,7 +164,8 @@ impl Session {
 
     /// The same, used at this time.
     fn seen(self, now: Millis) -> Session {
-        Session { expires: (now + IDLE_MAX).min(self.auth_time + AGE_MAX), ..self }
+        let idle = if self.is_long { IDLE_LONG_MAX } else { IDLE_MAX };
+        Session { expires: (now + idle).min(self.auth_time + AGE_MAX), ..self }
     }
 }
 

@@ -182,6 +182,22 @@ fn sessions_end() {
     house.time.advance(30 * 60_000);
     assert!(!is_in(&mut idle), "idle for 30 minutes");
 
+    let mut slow = house.signed_in("joan");
+    for url in [request(&[]), "/auth/manage".to_owned()] {
+        let page = slow.get(&url);
+        assert!(page.text().contains("after 30 minutes"));
+        let mut other = house.signed_in("joan");
+        assert_eq!(other.post("/auth/more-time", page.form("/auth/more-time"), None).status, 403);
+        let next = slow.submit(&page, "/auth/more-time", &[]);
+        assert_eq!((next.status, next.header("Location")), (303, Some(&*url)));
+        assert!(slow.get(&url).text().contains("after 5 hours"));
+        house.time.advance(4 * 60 * 60_000);
+        assert!(is_in(&mut slow));
+        house.time.advance(5 * 60 * 60_000);
+        assert!(!is_in(&mut slow), "idle for 5 hours");
+        slow = house.signed_in("joan");
+    }
+
     let mut busy = house.signed_in("joan");
     for _ in 0..35 {
         house.time.advance(20 * 60_000);
