@@ -52,6 +52,7 @@ impl Services {
             Box::new(sharing::Apps),
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),
+            Box::new(sharing::Limit),
             Box::new(prescriptions::RepeatOrder { services: self.clone() }),
             Box::new(prescriptions::Prescriber),
             Box::new(prescriptions::Nomination),

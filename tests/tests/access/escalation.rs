@@ -159,5 +159,22 @@ fn nobody_ends_what_narrows_itself() {
     }
     system.get("/Condition/copd1").expect(404);
     keeper.send("PUT /Consent/other", consent("other", narrow(to("Organization/gp1")))).expect(201);
-    app.call("DELETE /Consent/other").send().expect(204);
+    let patch = r#"[{"op":"replace","path":"/status","value":"inactive"}]"#;
+    app.call("PATCH /Consent/other").body("application/json-patch+json", patch).send().expect(200);
+}
+
+/// However many consents an app writes, it closes the record to nobody.
+#[test]
+fn no_app_writes_all_the_consents_that_a_patient_may_have() {
+    let guarded = Guarded::surgery();
+    let app = guarded.hold(&app());
+    let another = guarded.hold(&self::app());
+    let deny = || without_id(consent("-", json!({ "type": "deny", "actor": to("Practitioner/dr1") })));
+    for _ in 0..50 {
+        app.send("POST /Consent", deny()).expect(201);
+    }
+    let refused = app.send("POST /Consent", deny()).expect(422);
+    refused.facts(&[("/issue/0/code", "business-rule"), ("/issue/0/expression/0", "Consent.patient")]);
+    another.send("POST /Consent", deny()).expect(201);
+    app.get("/Condition/copd1").expect(200);
 }

@@ -29,7 +29,8 @@ pub(crate) use policies::Policies;
 pub use policy::{PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 pub(crate) use restrictions::Restrictions;
 
-/// How many active consents about access one patient may have: with more, nobody but the custodian sees anything of the patient.
+/// How many active consents about access one patient may have: with more, which only imports bring, nobody sees anything of the patient but the
+/// custodian, the patient, and in an emergency who declares it.
 pub const POLICIES_MAX: usize = 200;
 
 /// What is seen of a patient who has no consent for the requester, <https://profiles.ihe.net/ITI/PCF/volume-1.html>.

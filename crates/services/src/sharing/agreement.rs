@@ -110,6 +110,24 @@ impl<'a> Agreement<'a> {
         self.0.get("organization").is_some() || references.any(names_one)
     }
 
+    /// Whether it is active and decides who sees a record.
+    pub(super) fn is_about_access(self) -> bool {
+        self.status() == "active" && self.scopes().iter().any(|scope| scope == "patient-privacy" || scope == "research")
+    }
+
+    /// Whose record it is about, by one name however it is written: the resource of this server, else the identifier.
+    pub(super) fn whose(self, transaction: &mut Transaction<'_>) -> Result<Option<String>, Outcome> {
+        let Some(patient) = self.0.get("patient") else { return Ok(None) };
+        let literal = patient.get("reference").and_then(Node::as_str);
+        if let Some(key) = literal.and_then(|literal| transaction.local(&literal)) {
+            return Ok(Some(key.to_string()));
+        }
+        let text = |name| patient.path(&["identifier", name])?.as_str();
+        let (Some(system), Some(value)) = (text("system"), text("value")) else { return Ok(None) };
+        let identified = transaction.identified("Patient", &system, &value)?;
+        Ok(Some(identified.map_or_else(|| format!("{system}|{value}"), |key| key.to_string())))
+    }
+
     /// All names of the patient.
     pub(super) fn patient(self, transaction: &mut Transaction<'_>) -> Result<Vec<String>, Outcome> {
         self.0.get("patient").map_or(Ok(Vec::new()), |reference| names(transaction, reference))

@@ -27,6 +27,7 @@ pub(super) enum Reason {
     Identity,
     Names,
     Deleted,
+    Number,
 }
 
 impl Reason {
@@ -89,6 +90,11 @@ impl Reason {
                 Forbidden,
                 "ACCESS_DENIED",
                 "{} includes who asks, or is an app: that is permitted where people sign in, by no consent that an app writes",
+            ),
+            Reason::Number => (
+                BusinessRule,
+                INVALID,
+                "there are {} active consents about this patient's record already, as many as may be: end one first",
             ),
             Reason::Deleted => (Forbidden, "ACCESS_DENIED", "{} is for the practice to delete"),
             Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),

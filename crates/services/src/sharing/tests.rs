@@ -8,7 +8,8 @@ use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
 use repository::{
-    Access, Change, EarlierVersions, Implicit, Key, Millis, Patch, References, Repository, Setup, Target, Validation,
+    Access, Change, EarlierVersions, Implicit, Key, Millis, POLICIES_MAX, Patch, References, Repository, Setup, Target,
+    Validation,
 };
 use store::{Clock, Embedded};
 use tempfile::TempDir;
@@ -329,4 +330,34 @@ fn an_import_refuses_nothing() {
     import(&seeded("share-husband").replacen("share-husband", "other-husband", 1)).expect("accepted");
     let third = seeded("ndop").replacen(r#""id":"ndop""#, r#""id":"third""#, 1);
     assert_eq!(surgery.refused(put(&third)), coded(BusinessRule, "DUPLICATE_REJECTED"), "the books are kept");
+}
+
+/// With more consents than are judged a record would be closed to everybody.
+#[test]
+fn a_patient_has_no_more_consents_than_are_judged() {
+    let surgery = Surgery::new();
+    let consent = |id: usize, patient: &str| {
+        let consent = seeded("share-app").replacen(r#""id":"share-app""#, &format!(r#""id":"c{id}""#), 1);
+        let of = consent.replacen(r#""patient":{"reference":"Patient/p1"}"#, &format!(r#""patient":{patient}"#), 1);
+        assert_ne!(consent, of);
+        of
+    };
+    let p1 = r#"{"type":"Patient","reference":"Patient/p1"}"#;
+    let all = |count: usize| (0..count).map(|id| put(&consent(id, p1))).collect();
+    let refused = surgery.repository.open(Access::full()).transact(all(POLICIES_MAX + 1)).expect_err("too many");
+    assert_eq!(refused.outcome.issues[0].code, BusinessRule);
+    assert_eq!(refused.outcome.issues[0].expression, ["Consent.patient"]);
+    surgery.repository.open(Access::full()).transact(all(POLICIES_MAX)).expect("as many as may be");
+    let one_more = || put(&consent(POLICIES_MAX, p1));
+    for (name, change, refusal) in [
+        ("one more", one_more(), coded(BusinessRule, "INVALID_RESOURCE")),
+        ("one that is there", put(&consent(0, p1).replacen("2027", "2026", 1)), None),
+        ("another patient's", put(&consent(500, r#"{"type":"Patient","reference":"Patient/p2"}"#)), None),
+        ("one that decides nothing", put(&consent(501, p1).replacen(r#""active""#, r#""draft""#, 1)), None),
+        ("one ends", patch("c7", r#"[{"op":"replace","path":"/status","value":"inactive"}]"#), None),
+        ("and leaves its place", one_more(), None),
+        ("to one", put(&consent(502, p1)), coded(BusinessRule, "INVALID_RESOURCE")),
+    ] {
+        assert_eq!(surgery.refused(change), refusal, "{name}");
+    }
 }

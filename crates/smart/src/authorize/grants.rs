@@ -5,16 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use fhir::Outcome;
+use fhir::{IssueType, Outcome};
 use repository::{Edit, Key, Millis, Session, Vault};
 
 use super::consent::is_known_address;
 use super::patients::Candidate;
+use super::request::AuthorizeRequest;
 use super::sharing::{NewSharing, Sharing, active_of, withdraw};
 use super::{Asked, Until};
 use crate::event::PersonAct;
 use crate::exchange::Reply;
-use crate::pages::{Stop, Visit};
+use crate::pages::{SignedIn, Stop, Visit};
 use crate::people::{Account, is_proven};
 use crate::scope::{Level, Scopes};
 use crate::secret::{Random, new_name};
@@ -219,7 +220,8 @@ impl<'a> Visit<'a> {
         let user = acting(account, patient.as_ref());
         let basis = match (&patient, &user) {
             (Some(patient), Some(user)) if !account.is_staff() && scopes.has_level(Level::Patient) => {
-                self.basis(client, account, patient, user, &id, until)?
+                let basis = self.basis(client, account, patient, user, &id, until);
+                basis.map_err(|outcome| self.not_shared(&request, &person, outcome))?
             }
             _ => Basis { consents: Vec::new(), until },
         };
@@ -257,6 +259,16 @@ impl<'a> Visit<'a> {
             Some(account),
         );
         Ok(request.target.accept(&code))
+    }
+
+    /// Why a record cannot be shared: where a rule refuses another consent, the app is told.
+    fn not_shared(&self, request: &AuthorizeRequest, person: &SignedIn, outcome: Outcome) -> Stop {
+        match outcome.issues.iter().all(|issue| issue.code == IssueType::BusinessRule) {
+            true => {
+                self.refuse(request, person, "access_denied", "the record can be shared no further: too many consents")
+            }
+            false => outcome.into(),
+        }
     }
 
     /// The Consents that an app's access to a record rests on: the patient's for the app, taken or written now, and the one for the proxy. Who is

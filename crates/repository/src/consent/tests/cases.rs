@@ -365,4 +365,15 @@ fn more_consents_than_are_judged_hide_the_patient() {
     );
     check("one more", &consents, &one(), Implicit::Permit, NOT_P);
     check("custodian", &consents, &Requester { custodian: true, ..one() }, Implicit::Permit, ALL);
+    let own = Requester { patient: Some(key("Patient/p")), ..requester(&["Patient/p"], &["PATRQT"]) };
+    let seen_by = |requester: &Requester, implicit, elevations: &[Elevation]| {
+        let restrictions = policies(&consents).restrictions(requester, at("2027-01-01"), implicit, elevations);
+        seen(&registry(), &restrictions, &record())
+    };
+    assert_eq!(seen_by(&own, Implicit::Permit, &[]), ALL, "the patient");
+    let until = at("2027-01-02");
+    let elevation = Elevation { user: key("Practitioner/doc"), patient: key("Patient/p"), until };
+    let doctor = requester(&["Practitioner/doc"], &["TREAT"]);
+    assert_eq!(seen_by(&doctor, Implicit::Permit, std::slice::from_ref(&elevation)), ALL, "in an emergency");
+    assert_eq!(seen_by(&doctor, Implicit::Deny, &[elevation]), "nobody one", "in no emergency whatever");
 }
