@@ -8,7 +8,7 @@ use store::{Key, Millis, Snapshot, Version, Write};
 use crate::audit::{Account, Act, Datum, Subject};
 use crate::consent::Elevation;
 use crate::session::parse_stored;
-use crate::{Access, Change, Requester, Session, fault};
+use crate::{Access, Change, Planned, Requester, Rule, Session, Transaction, fault};
 
 /// How long an emergency lasts, in milliseconds.
 pub const EMERGENCY_DURATION: Millis = 60 * 60 * 1000;
@@ -27,6 +27,9 @@ const LOOKS_MAX: usize = 2 * EMERGENCIES_MAX;
 
 /// The purpose of use of who broke the glass, of v3-ActReason.
 pub(crate) const BREAK_GLASS: &str = "BTG";
+
+/// The extension of what the server wrote to tell a patient.
+const NOTICE: &str = "https://flint.example/fhir/StructureDefinition/server-notice";
 
 /// An emergency that was declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +63,7 @@ impl Session<'_> {
         writes.extend(self.repository.ledger().writes(&[account]));
         let document = Document::parse(communication(patient, user, reason, now).as_bytes())?;
         let change = Change::Create { resource_type: "Communication", document, if_none_exist: None, full_url: None };
-        let writer = Session { once: self.once.clone(), ..self.repository.open(Access::full()) };
+        let writer = Session { once: self.once.clone(), notifies: true, ..self.repository.open(Access::full()) };
         let changed = writer.transact_with(vec![change], &writes)?;
         self.repository.ledger().wake();
         let version = changed.into_iter().find_map(|changed| changed.version);
@@ -158,8 +161,36 @@ fn communication(patient: &Key, user: &Key, reason: &str, now: Millis) -> String
         reason.trim()
     );
     format!(
-        r#"{{"resourceType":"Communication","status":"completed","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/communication-category","code":"alert"}}]}}],"priority":"urgent","subject":{{"reference":"{patient}"}},"sent":"{}","recipient":[{{"reference":"{patient}"}}],"sender":{{"reference":"{user}"}},"reasonCode":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{BREAK_GLASS}"}}]}}],"payload":[{{"contentString":{}}}]}}"#,
+        r#"{{"resourceType":"Communication","extension":[{{"url":"{NOTICE}","valueCode":"break-glass"}}],"status":"completed","category":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/communication-category","code":"alert"}}]}}],"priority":"urgent","subject":{{"reference":"{patient}"}},"sent":"{}","recipient":[{{"reference":"{patient}"}}],"sender":{{"reference":"{user}"}},"reasonCode":[{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActReason","code":"{BREAK_GLASS}"}}]}}],"payload":[{{"contentString":{}}}]}}"#,
         Instant::from_millis(now),
         quote(&text),
     )
+}
+
+/// What the server wrote to tell a patient is nobody's to write, change or delete: least of all theirs of whom it tells.
+pub(crate) struct Notices;
+
+impl Rule for Notices {
+    fn name(&self) -> &'static str {
+        "notices"
+    }
+
+    fn resource_types(&self) -> &'static [&'static str] {
+        &["Communication"]
+    }
+
+    fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
+        let is_own = transaction.session.notifies || transaction.is_import();
+        if is_own || ![&planned.before, &planned.after].into_iter().flatten().any(|it| is_notice(it)) {
+            return Ok(());
+        }
+        let text =
+            format!("`{}` is what this server told a patient; nobody writes, changes or deletes that", planned.key);
+        Err(Outcome::new(IssueType::MethodNotAllowed, text))
+    }
+}
+
+fn is_notice(communication: &Document) -> bool {
+    let extensions = communication.root().get("extension").into_iter().flat_map(Node::each);
+    extensions.filter_map(|extension| extension.get("url")).any(|url| url.is_str(NOTICE))
 }

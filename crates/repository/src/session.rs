@@ -122,6 +122,8 @@ pub struct Session<'a> {
     pub(crate) live: Arc<Live>,
     pub(crate) access: Access,
     pub(crate) importing: bool,
+    /// Whether it is the server itself that tells a patient of something.
+    pub(crate) notifies: bool,
     pub(crate) references: References,
     /// What was shown; `None` where nobody needs to account for it.
     pub(crate) trail: Option<Arc<Trail>>,
@@ -178,6 +180,7 @@ impl Repository {
             live: self.live.load_full(),
             access,
             importing: false,
+            notifies: false,
             references: self.setup.references,
             trail,
             origin: Arc::default(),

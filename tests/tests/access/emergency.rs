@@ -81,3 +81,44 @@ fn only_a_practitioner_declares_an_emergency_and_says_why() {
     doctor.get("/Patient/p1/$break-glass?reason=x").expect(405);
     doctor.get("/Condition/copd1").expect(404);
 }
+
+/// Who declared an emergency does not take back what told the patient of it, and nobody else pretends to be the server.
+#[test]
+fn nobody_changes_what_told_the_patient() {
+    let guarded = guarded();
+    let doctor = guarded.hold(&Holder { scope: "user/*.cruds", ..DOCTOR });
+    let keeper = guarded.hold(&Holder { scope: "system/*.cruds", custodian: true, ..Holder::default() });
+    let joan =
+        guarded.hold(&Holder { scope: "patient/*.cruds", user: "Patient/p1", patient: "p1", ..Holder::default() });
+    let declared = doctor.send("POST /Patient/p1/$break-glass", reason("found unconscious")).expect(200).json();
+    let key = declared["parameter"][1]["valueReference"]["reference"].as_str().expect("a reference").to_owned();
+    let told = joan.get(&format!("/{key}")).expect(200).json();
+    for caller in [&doctor, &keeper, &joan] {
+        let mut changed = told.clone();
+        changed["payload"][0]["contentString"] = json!("nothing of interest");
+        caller.send(&format!("PUT /{key}"), changed.clone()).expect(405);
+        changed["extension"] = json!([]);
+        changed.as_object_mut().expect("an object").remove("extension");
+        caller.send(&format!("PUT /{key}"), changed).expect(405);
+        for patch in [
+            r#"[{"op":"replace","path":"/status","value":"entered-in-error"}]"#,
+            r#"[{"op":"remove","path":"/extension"}]"#,
+        ] {
+            let call = caller.call(&format!("PATCH /{key}")).body("application/json-patch+json", patch);
+            call.send().expect(405);
+        }
+        caller.call(&format!("DELETE /{key}")).send().expect(405);
+        let mut copy = told.clone();
+        copy.as_object_mut().expect("an object").remove("id");
+        caller.send("POST /Communication", copy).expect(405);
+        let bundle = json!({ "resourceType": "Bundle", "type": "transaction",
+            "entry": [{ "request": { "method": "DELETE", "url": key } }] });
+        caller.send("POST /", bundle).expect(405);
+    }
+    assert_eq!(joan.get(&format!("/{key}")).expect(200).json(), told);
+    let mut own = told;
+    let object = own.as_object_mut().expect("an object");
+    object.remove("id");
+    object.remove("extension");
+    doctor.send("POST /Communication", own).expect(201);
+}

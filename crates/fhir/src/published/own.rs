@@ -49,6 +49,7 @@ const TEXTS: &[&str] = &[
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-nhs-sharing-consent.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-offered-slot.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-received-message.json"),
+    include_str!("../../../../profiles/nhs/definitions/StructureDefinition-server-notice.json"),
     include_str!("../../../../profiles/nhs/definitions/StructureDefinition-waiting-since.json"),
     include_str!("../../../../profiles/nhs/definitions/ValueSet-faith-declaration.json"),
     include_str!("../../../../profiles/nhs/definitions/ValueSet-nhs-opt-out-purpose.json"),

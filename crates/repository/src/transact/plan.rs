@@ -18,6 +18,7 @@ use super::references;
 use super::resolve::Resolver;
 use crate::audit::Protection;
 use crate::audit::{self, Account};
+use crate::emergency::Notices;
 use crate::mask::{self, Masked, Restored};
 use crate::parameters::Keeper;
 use crate::search::Runner;
@@ -31,7 +32,7 @@ const SERVER: &str = "server";
 const SERVER_NAME: &str = "This server";
 
 /// The rules of the repository itself.
-const OWN_RULES: [&dyn Rule; 2] = [&Keeper, &Protection];
+const OWN_RULES: [&dyn Rule; 3] = [&Keeper, &Protection, &Notices];
 
 pub(super) struct Plan<'a> {
     transaction: Transaction<'a>,
