@@ -13,12 +13,12 @@ use super::block::Head;
 use super::chain::{PENDING, Waiting};
 use super::keep::{Queue, unkept};
 use super::outstanding::Outstanding;
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use super::ticket::Ticket;
-use crate::fault;
 use crate::lease::Leases;
 use crate::parameters::Live;
 use crate::session::Setup;
+use crate::{Requester, fault};
 
 /// Keeps account of who saw and did what.
 pub struct Ledger {
@@ -128,13 +128,18 @@ impl Ledger {
             return Ticket::refused(unkept());
         }
         let time = self.core.clock.now();
-        let encoded: Vec<_> = accounts.iter().map(|account| account.encode(time)).collect();
+        let mut encoded: Vec<_> = accounts.iter().map(|account| account.encode(time)).collect();
+        if let Some(count) = self.strangers.missed(time) {
+            let note = format!("{count} more requests were refused within a minute, of which nothing else is kept");
+            encoded.push(pace::telling(&note, &Requester::default()).encode(time));
+        }
         self.core.enqueue(encoded)
     }
 
-    /// Takes an account of somebody who was refused because nobody knows who that is, as far as there is room for them. Nobody waits for it.
+    /// Takes an account of a refusal that anybody can bring about, as far as there is room for those of whom it names; after a minute in which
+    /// there was none, another account tells how many are missing. Nobody waits for it.
     pub fn append_stranger(&self, account: &Account<'_>) {
-        if self.strangers.admits(self.core.clock.now()) {
+        if self.strangers.admits(account, self.core.clock.now()) {
             drop(self.append(std::slice::from_ref(account)));
         }
     }
