@@ -264,3 +264,38 @@ fn questions_about_a_patient_are_on_record() {
     let seen: Vec<String> = of_staff();
     assert_eq!(seen, before);
 }
+
+/// Only systems add to the audit, and only what they did themselves.
+#[test]
+fn nobody_says_what_others_did() {
+    let guarded = Guarded::surgery();
+    let system = Holder { organization: "Organization/app1", identifiers: &["urn:ehr|one"], ..holder("system") };
+    let (system, keeper) = (guarded.hold(&system), guarded.hold(&keeper()));
+    let event = |observer: Value, agent: Value| {
+        json!({ "resourceType": "AuditEvent", "type": { "code": "rest" }, "recorded": "2027-03-01T08:00:00Z",
+            "agent": [{ "requestor": true, "who": agent }], "source": { "observer": observer },
+            "entity": [{ "what": { "reference": "Patient/p1" } }] })
+    };
+    let doctor = || json!({ "reference": "Practitioner/dr1" });
+    let by = |system: &str, value: &str| json!({ "identifier": { "system": system, "value": value } });
+    let origin = guarded.flint().base_url().trim_end_matches("/fhir").to_owned();
+    let own = by(&format!("{origin}/auth/clients"), &system.client);
+    for (observer, agent, status) in [
+        (doctor(), doctor(), 403),
+        (json!({ "display": "Organization/app1" }), doctor(), 403),
+        (json!({ "reference": "Organization/gp1" }), doctor(), 403),
+        (by("urn:ehr", "two"), doctor(), 403),
+        (json!({ "reference": "Organization/app1" }), doctor(), 201),
+        (by("urn:ehr", "one"), doctor(), 201),
+        (own.clone(), doctor(), 201),
+        (doctor(), own.clone(), 201),
+    ] {
+        let reply = system.send("POST /AuditEvent", event(observer.clone(), agent.clone()));
+        assert_eq!(reply.status, status, "{observer} {agent}: {}", reply.text);
+    }
+    keeper.send("POST /AuditEvent", event(doctor(), doctor())).expect(201);
+    for name in ["staff", "patient", "proxy", "app"] {
+        let caller = guarded.hold(&holder(name));
+        caller.send("POST /AuditEvent", event(doctor(), doctor())).expect(403);
+    }
+}

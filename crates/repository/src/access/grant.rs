@@ -87,9 +87,11 @@ impl Permit {
         };
         let acts = |wanted: &[Act]| wanted.iter().copied().filter(|act| self.acts.has(*act)).collect::<Acts>();
         let rights = rights.with(acts(&[Act::Read, Act::Search]), &seen);
-        // The account of who saw what is the server's to keep; systems may add what they know.
+        // The account of who saw what is the server's to keep; systems may add what they did themselves.
         Ok(match (resource_type, &place) {
-            (EVENT, Place::Everywhere) => rights.with(acts(&[Act::Create]), &written),
+            (EVENT, Place::Everywhere) if requester.user.is_none() && requester.patient.is_none() => {
+                rights.with(acts(&[Act::Create]), &written)
+            }
             (EVENT, _) => rights,
             _ => rights.with(acts(&[Act::Create, Act::Update, Act::Delete]), &written),
         })
