@@ -53,6 +53,7 @@ impl Services {
             Box::new(sharing::Proxy),
             Box::new(sharing::OptOut),
             Box::new(sharing::Limit),
+            Box::new(sharing::Kept),
             Box::new(prescriptions::RepeatOrder { services: self.clone() }),
             Box::new(prescriptions::Prescriber),
             Box::new(prescriptions::Nomination),

@@ -134,7 +134,15 @@ fn no_app_takes_back_what_narrows_apps() {
     assert_eq!(put("whole", &|consent| consent["provision"]["period"] = json!({ "end": "2030" })), 403);
     assert_eq!(status("whole", "inactive"), 200);
     assert_eq!(status("whole", "active"), 403);
-    assert_eq!(delete("whole"), 204);
+    // What was decided stays on record, whoever asks; the record keeper alone deletes.
+    assert_eq!(delete("whole"), 403);
+    let staff = guarded.hold(&holder("staff"));
+    staff.call("DELETE /Consent/whole").send().expect(403).facts(&[("/issue/0/code", "forbidden")]);
+    let mut draft = without_id(consent("-", json!({ "type": "deny", "actor": to("Practitioner/dr1") })));
+    draft["status"] = json!("draft");
+    let draft = app.send("POST /Consent", draft).expect(201).json();
+    assert_eq!(delete(draft["id"].as_str().expect("an id")), 204, "it never counted");
+    keeper.call("DELETE /Consent/whole").send().expect(204);
 }
 
 /// A permit is also what an organization is shown no more than: ending it is not for whom it narrows.

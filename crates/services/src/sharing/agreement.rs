@@ -13,6 +13,9 @@ const PROXY_BASIS: &str = "https://fhir.nhs.uk/England/CodeSystem/England-NHSPro
 /// Why a proxy consent has its status.
 const STATUS_REASON: &str = "https://fhir.nhs.uk/England/StructureDefinition/Extension-England-Consent-Status-Reason";
 
+/// The system of the codes of reasons.
+const STATUS_REASONS: &str = "https://fhir.nhs.uk/England/CodeSystem/England-ConsentStatusReason";
+
 /// Who granted it, as R5 has it: NHS England writes it with `https`.
 const GRANTOR: &str = "://hl7.org/fhir/5.0/StructureDefinition/extension-Consent.grantor";
 
@@ -74,6 +77,14 @@ impl<'a> Agreement<'a> {
     /// Why it has its status, as written.
     pub(super) fn status_reason(self) -> Option<&'a str> {
         self.reason().map(Node::raw)
+    }
+
+    /// The codes of why it has its status.
+    pub(super) fn status_reasons(self) -> Vec<Cow<'a, str>> {
+        let concept = self.reason().and_then(|reason| reason.get("valueCodeableConcept"));
+        let codings = concept.and_then(|concept| concept.get("coding")).into_iter().flat_map(Node::each);
+        let is_ours = |coding: &Node<'_>| coding.get("system").is_none_or(|system| system.is_str(STATUS_REASONS));
+        codings.filter(is_ours).filter_map(|coding| coding.get("code")?.as_str()).collect()
     }
 
     /// Whether its status has a reason that has no code, and no words either.

@@ -23,7 +23,7 @@ pub(crate) use identity::Identity;
 pub(crate) use limit::Limit;
 pub(crate) use names::Names;
 pub(crate) use opt_out::OptOut;
-pub(crate) use patient::OfPatient;
+pub(crate) use patient::{Kept, OfPatient};
 pub(crate) use proxy::Proxy;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The rule OfPatient.
+//! The rules OfPatient and Kept.
 
 use fhir::Outcome;
 use repository::{Planned, Rule, Transaction};
@@ -31,6 +31,34 @@ impl Rule for OfPatient {
         match scopes.iter().find(|scope| SCOPES.contains(&scope.as_ref())) {
             Some(scope) if !after.has_patient() && !transaction.is_import() => {
                 Err(Reason::Patient.refuse(scope, "Consent.patient"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a consent has decided stays on record: only one that never counted is deleted, but by the record keeper.
+#[derive(Debug)]
+pub(crate) struct Kept;
+
+/// The statuses of those that never counted.
+const UNDECIDED: [&str; 3] = ["draft", "proposed", "rejected"];
+
+impl Rule for Kept {
+    fn name(&self) -> &'static str {
+        "consents-are-kept"
+    }
+
+    fn resource_types(&self) -> &'static [&'static str] {
+        &["Consent"]
+    }
+
+    fn apply(&self, transaction: &mut Transaction<'_>, planned: &Planned) -> Result<(), Outcome> {
+        let is_keeper = transaction.requester().is_none_or(|requester| requester.custodian);
+        let deleted = planned.before.as_deref().filter(|_| planned.after.is_none() && !is_keeper);
+        match deleted.map(Agreement::new) {
+            Some(consent) if !UNDECIDED.contains(&consent.status().as_ref()) => {
+                Err(Reason::Ended.refuse(&planned.key, "Consent"))
             }
             _ => Ok(()),
         }

@@ -17,6 +17,38 @@ const FOLLOWING: [(&str, &[&str]); 6] = [
     ("entered-in-error", &[]),
 ];
 
+/// What explains a rejection, <https://fhir.nhs.uk/England/CodeSystem/England-ConsentStatusReason>, as are those below.
+const REJECTING: [&str; 9] = [
+    "APPLICATION_REJECTED_NOT_NEEDED",
+    "APPLICATION_REJECTED_SAFEGUARDING",
+    "APPLICATION_REJECTED_IDENTITY_NOT_VERIFIED",
+    "APPLICATION_REJECTED_NO_CONSENT",
+    "APPLICATION_REJECTED_COERCION",
+    "APPLICATION_REJECTED_PROXY_LACKS_CAPACITY",
+    "APPLICATION_REJECTED_PROXY_ABROAD",
+    "APPLICATION_REJECTED_NO_LEGAL_BASIS",
+    "OTHER",
+];
+
+/// What explains an end.
+const ENDING: [&str; 15] = [
+    "ROLE_DEACTIVATED_SAFEGUARDING",
+    "ROLE_DEACTIVATED_PATIENT_REQUEST",
+    "ROLE_DEACTIVATED_END_DATE_REACHED",
+    "ROLE_DEACTIVATED_INACTIVE_ROLE",
+    "ROLE_DEACTIVATED_PATIENT_DECEASED",
+    "ROLE_DEACTIVATED_PROXY_DECEASED",
+    "ROLE_DEACTIVATED_FAMILIAL_REASON",
+    "ROLE_DEACTIVATED_CHANGE_IN_RELATIONSHIP",
+    "ROLE_DEACTIVATED_PROXY_LACKS_CAPACITY",
+    "ROLE_DEACTIVATED_SYSTEM_MISUSE",
+    "ROLE_SUSPENDED_PENDING_REVIEW",
+    "ROLE_DEACTIVATED_PATIENT_GP_TRANSFERRED",
+    "ROLE_DEACTIVATED_PROXY_GP_TRANSFERRED",
+    "ROLE_DEACTIVATED_PROXY_ABROAD",
+    "OTHER",
+];
+
 /// A consent for a proxy, known by the legal basis in `policyRule`, goes from status to status by the table and with a reason, and there is
 /// one at a time that is proposed or active for a patient and a proxy.
 #[derive(Debug)]
@@ -41,7 +73,15 @@ impl Rule for Proxy {
                     None => follow(before, after)?,
                 }
             }
-            after.filter(|after| after.is_of_proxy()).map_or(Ok(()), check)?;
+            if let Some(after) = after.filter(|after| after.is_of_proxy()) {
+                check(after)?;
+                let is_as_before = |before: Agreement<'_>| {
+                    before.status() == after.status() && before.status_reason() == after.status_reason()
+                };
+                if !before.is_some_and(is_as_before) {
+                    check_reason(after)?;
+                }
+            }
         }
         unique::hold(transaction, planned, names, Reason::SecondProxy)
     }
@@ -55,6 +95,30 @@ fn check(agreement: Agreement<'_>) -> Result<(), Outcome> {
             Err(Reason::Grantor.refuse("active", "Consent.organization"))
         }
         () => Ok(()),
+    }
+}
+
+/// Refuses a reason that is none of those for the status.
+fn check_reason(agreement: Agreement<'_>) -> Result<(), Outcome> {
+    let (status, reasons) = (agreement.status(), agreement.status_reasons());
+    match agreement.status_reason() {
+        Some(_) if reasons.is_empty() => Err(Reason::Unexplained.refuse(status, "Consent.extension")),
+        _ => match reasons.iter().find(|reason| !explains(reason, &status)) {
+            Some(reason) => Err(Reason::Explanation.refuse(format_args!("{reason} for {status}"), "Consent.extension")),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Whether a reason is one for the status. Nobody says which those of an error are, but that an application which was withdrawn is one.
+fn explains(reason: &str, status: &str) -> bool {
+    let proposing = ["APPLICATION_SUBMITTED", "APPLICATION_RESUBMITTED"].contains(&reason);
+    match status {
+        "draft" | "proposed" => proposing,
+        "active" => ["ROLE_CREATED", "ROLE_ACTIVATED", "ROLE_REACTIVATED"].contains(&reason),
+        "rejected" => REJECTING.contains(&reason),
+        "inactive" => ENDING.contains(&reason),
+        _ => reason == "APPLICATION_WITHDRAWN" || REJECTING.contains(&reason) || ENDING.contains(&reason),
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) enum Reason {
     Patient,
     Transition,
     Unexplained,
+    Explanation,
     NoText,
     Basis,
     Grantor,
@@ -28,6 +29,7 @@ pub(super) enum Reason {
     Names,
     Deleted,
     Number,
+    Ended,
 }
 
 impl Reason {
@@ -39,12 +41,15 @@ impl Reason {
 
     /// The issue type, the code and the text, in which `{}` stands for what was found.
     const fn facts(self) -> (IssueType, &'static str, &'static str) {
-        use IssueType::{BusinessRule, Duplicate, Forbidden, Required, Value};
+        use IssueType::{BusinessRule, CodeInvalid, Duplicate, Forbidden, Required, Value};
         const INVALID: &str = "INVALID_RESOURCE";
         match self {
             Reason::Patient => (Required, INVALID, "a consent of scope {} names the patient"),
             Reason::Transition => (BusinessRule, "INVALID_STATE_TRANSITION", "a proxy consent cannot go {}"),
             Reason::Unexplained => (BusinessRule, INVALID, "the status {} comes with a new status reason"),
+            Reason::Explanation => {
+                (CodeInvalid, INVALID, "the status reason {} is none of England-ConsentStatusReason for that status")
+            }
             Reason::NoText => (Required, INVALID, "the status reason {} says in its text what it is"),
             Reason::Basis => (BusinessRule, INVALID, "a proxy consent that is {} keeps its legal basis in policyRule"),
             Reason::Grantor => (
@@ -95,6 +100,11 @@ impl Reason {
                 BusinessRule,
                 INVALID,
                 "there are {} active consents about this patient's record already, as many as may be: end one first",
+            ),
+            Reason::Ended => (
+                Forbidden,
+                "ACCESS_DENIED",
+                "what was decided by {} stays on record: it is ended by status `inactive`, and not deleted",
             ),
             Reason::Deleted => (Forbidden, "ACCESS_DENIED", "{} is for the practice to delete"),
             Reason::Name => (BusinessRule, INVALID, "names of {} bytes are too long to tell people apart"),

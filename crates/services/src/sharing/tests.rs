@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fhir::IssueType::{self, BusinessRule, Duplicate, Required, Value};
+use fhir::IssueType::{self, BusinessRule, CodeInvalid, Duplicate, Required, Value};
 use fhir::json::Document;
 use fhir::patch::JsonPatch;
 use fhir::{Definitions, Outcome};
@@ -121,6 +121,13 @@ fn a_proxy_consent_changes_by_its_table_and_with_a_reason() {
             coded(BusinessRule, "INVALID_RESOURCE"),
         ),
         ("a reason without words", moved("inactive", "OTHER"), coded(Required, "INVALID_RESOURCE")),
+        ("a reason that nobody knows", moved("inactive", "BANANA"), coded(CodeInvalid, "INVALID_RESOURCE")),
+        ("a reason of another status", moved("inactive", "ROLE_ACTIVATED"), coded(CodeInvalid, "INVALID_RESOURCE")),
+        (
+            "a reason by other codes",
+            moved("inactive", "ROLE_DEACTIVATED_PATIENT_REQUEST").replace("England-ConsentStatusReason\"", "x\""),
+            coded(BusinessRule, "INVALID_RESOURCE"),
+        ),
         ("ended", moved("inactive", "ROLE_DEACTIVATED_PATIENT_REQUEST"), None),
         ("an old reason", bare("active"), coded(BusinessRule, "INVALID_RESOURCE")),
         ("the same status", bare("inactive"), None),
