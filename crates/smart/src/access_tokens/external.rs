@@ -28,7 +28,7 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// The most that its tokens can grant: scopes, separated by spaces.
     pub scope: String,
-    /// Purposes of use of tokens that say none.
+    /// The most that its tokens can say as purposes of use, and what those mean that say none; where it is empty they say any.
     pub purposes: Vec<String>,
     /// Clients as the issuer names them, and the ids of the clients here that they are. Any other is nobody more than its name.
     pub clients: BTreeMap<String, String>,
@@ -126,7 +126,7 @@ impl Desk<'_> {
     fn grant_of(&self, issuer: &Issuer, claims: &Claims, client: &Client) -> Result<Grant, Refused> {
         let names = &issuer.claims;
         let subject = claims.text("sub").ok_or(Refused::InvalidToken)?.to_owned();
-        let purposes = words(claims.all.get(&names.purpose));
+        let purposes = purposes(issuer, claims, client)?;
         let issued = claims.issued.unwrap_or(self.now_s()).saturating_mul(1000);
         Ok(Grant {
             id: String::new(),
@@ -138,7 +138,7 @@ impl Desk<'_> {
             encounter: None,
             context: None,
             scope: words(claims.all.get(&names.scope)).into_iter().collect::<Vec<_>>().join(" "),
-            purposes: if purposes.is_empty() { client.purposes.clone() } else { purposes.into_iter().collect() },
+            purposes,
             consents: Vec::new(),
             auth_time: issued,
             vot: claims.text("vot").map(str::to_owned),
@@ -161,6 +161,19 @@ impl Desk<'_> {
             false => Key::new("Patient", patient).map(|key| key.id().to_owned()),
             true => Some(self.local_key(patient)?.strip_prefix("Patient/")?.to_owned()),
         }
+    }
+}
+
+/// The purposes of use that a token says, of those that its issuer may say. One that says only others counts for none, and so not at all.
+fn purposes(issuer: &Issuer, claims: &Claims, client: &Client) -> Result<Vec<String>, Refused> {
+    let mut said = words(claims.all.get(&issuer.claims.purpose));
+    if said.is_empty() {
+        return Ok(client.purposes.clone());
+    }
+    said.retain(|purpose| issuer.purposes.is_empty() || issuer.purposes.contains(purpose));
+    match said.is_empty() {
+        true => Err(Refused::InvalidToken),
+        false => Ok(said.into_iter().collect()),
     }
 }
 

@@ -75,7 +75,7 @@ fn tokens_of_trusted_issuers_count() {
         assert_eq!(verified.grant.purposes, ["TREAT"]);
     }
     let asked = json!({ "purpose_of_use": "HRESCH" });
-    assert_eq!(house.desk().verify(&token(&key, asked)).expect("it counts").grant.purposes, ["HRESCH"]);
+    assert!(!house.counts(&token(&key, asked)), "its issuer may not say that");
     assert_eq!(house.web.asked(), 2, "its keys are kept");
 }
 
@@ -145,4 +145,31 @@ fn clients_of_an_issuer_may_be_clients_here() {
     assert_eq!(verified.client, client);
     assert_eq!(house.desk().clients().disable(&id), Ok(true));
     assert!(!house.counts(&token(&key, json!({}))));
+}
+
+/// What a token is for, its issuer says within what it may say here.
+#[test]
+fn purposes_stay_within_what_the_issuer_may_say() {
+    let key = key("k", Algorithm::Es256);
+    let house = |purposes: &[&str]| {
+        let purposes = purposes.iter().map(|purpose| (*purpose).to_owned()).collect();
+        let house = House::with(Registration::Closed, vec![Issuer { purposes, ..issuer(BTreeMap::new()) }]);
+        publish(&house, &key);
+        house
+    };
+    let (bound, free) = (house(&["TREAT", "HPAYMT"]), house(&[]));
+    // What the token says, and what counts of it: `None` when the token does not count.
+    for (said, of_bound, of_free) in [
+        (json!(null), Some("TREAT HPAYMT"), Some("")),
+        (json!("TREAT"), Some("TREAT"), Some("TREAT")),
+        (json!("HRESCH TREAT"), Some("TREAT"), Some("HRESCH TREAT")),
+        (json!(["TREAT", "BTG"]), Some("TREAT"), Some("BTG TREAT")),
+        (json!("ETREAT"), None, Some("ETREAT")),
+    ] {
+        for (house, expected) in [(&bound, of_bound), (&free, of_free)] {
+            let verified = house.desk().verify(&token(&key, json!({ "purpose_of_use": said })));
+            let purposes = verified.ok().map(|verified| verified.grant.purposes.join(" "));
+            assert_eq!(purposes.as_deref(), expected, "{said}");
+        }
+    }
 }
