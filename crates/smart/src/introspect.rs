@@ -55,6 +55,7 @@ impl Desk<'_> {
             "sub": grant.subject,
             "jti": verified.id,
             "fhirUser": grant.fhir_user.as_deref().map(|user| self.url_of(user)),
+            "act": self.actor(grant),
         });
         if let Value::Object(own) = own {
             told.extend(own);

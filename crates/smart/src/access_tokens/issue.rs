@@ -22,9 +22,23 @@ pub(crate) struct OwnClaims {
     pub(crate) iat: i64,
     pub(crate) exp: i64,
     pub(crate) scope: String,
+    /// The id of the patient in context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patient: Option<String>,
+    /// Who acts for that patient, if somebody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Actor>,
     /// The grant that it rests on; `None` for a system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) grant: Option<String>,
+}
+
+/// Who acts for another, RFC 8693, paragraph 4.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Actor {
+    sub: String,
+    #[serde(rename = "fhirUser")]
+    fhir_user: String,
 }
 
 /// A new access token.
@@ -37,7 +51,7 @@ impl Desk<'_> {
     /// An access token that rests on a grant.
     pub(crate) fn issue(&self, grant: &Grant, scopes: &Scopes) -> Result<Issued, Outcome> {
         let ends = grant.expires.unwrap_or(Millis::MAX).min(self.now + LIFETIME_MAX);
-        self.sign_access(&grant.client, &grant.subject, scopes, ends, Some(grant.id.clone()))
+        self.sign_access(&grant.client, &grant.subject, scopes, ends, Some(grant))
     }
 
     /// An access token of a system.
@@ -51,7 +65,7 @@ impl Desk<'_> {
         subject: &str,
         scopes: &Scopes,
         ends: Millis,
-        grant: Option<String>,
+        grant: Option<&Grant>,
     ) -> Result<Issued, Outcome> {
         let claims = OwnClaims {
             iss: self.server.issuer.clone(),
@@ -62,11 +76,20 @@ impl Desk<'_> {
             iat: self.now_s(),
             exp: ends.div_euclid(1000),
             scope: scopes.to_string(),
-            grant,
+            patient: grant.and_then(|grant| grant.patient.clone()),
+            act: grant.and_then(|grant| self.actor(grant)),
+            grant: grant.map(|grant| grant.id.clone()),
         };
         let ring = self.server.signing.ring(self.vault(), &self.server.setup.random, self.now)?;
         let token = signed(&ring.access, Type::AccessToken, &claims)?;
         Ok(Issued { token, seconds: claims.exp - claims.iat })
+    }
+
+    /// Who acts for the patient in context: a relative, or a patient for another.
+    pub(crate) fn actor(&self, grant: &Grant) -> Option<Actor> {
+        let user = grant.fhir_user.as_deref().filter(|user| !user.starts_with("Practitioner"))?;
+        let is_own = user.strip_prefix("Patient/") == Some(grant.patient.as_deref()?);
+        (!is_own).then(|| Actor { sub: grant.subject.clone(), fhir_user: self.url_of(user) })
     }
 
     /// Signs an ID token.

@@ -123,3 +123,33 @@ fn clients_give_back_their_own_tokens_only() {
     let wrong = Confidential { secret: "wrong".to_owned(), client: own.client };
     assert_eq!(wrong.ask(&house, "/auth/revoke", access).outcome(), (401, "invalid_client"));
 }
+
+/// Who acts for a patient is told from the patient, in the token and of it.
+#[test]
+fn tells_who_acts_for_whom() {
+    let house = House::new();
+    let own = confidential(&house);
+    let acts = json!({ "sub": "s-ann", "fhirUser": "http://localhost/fhir/RelatedPerson/rp" });
+    for (user, act) in [
+        ("RelatedPerson/rp", acts.clone()),
+        ("Patient/bob", json!({ "sub": "s-ann", "fhirUser": "http://localhost/fhir/Patient/bob" })),
+        ("Patient/ann", json!(null)),
+        ("Practitioner/dr", json!(null)),
+    ] {
+        let grants = house.desk().grants();
+        let grant = house.grant(&own.client, "patient/*.rs");
+        let grant = crate::Grant { id: grants.new_id(), fhir_user: Some(user.to_owned()), ..grant };
+        grants.add(&grant).expect("kept");
+        let form = with(redeem(&own.client.id, ""), &[]);
+        let code = house.code(&grant);
+        let form = with(form, &[("code", &code), ("client_secret", &own.secret)]);
+        let granted = house.post("/auth/token", &form);
+        let token = granted.text("access_token");
+        let told = own.ask(&house, "/auth/introspect", token).json;
+        assert_eq!((&told["patient"], &told["act"]), (&json!("ann"), &act), "{user}");
+        let claims = token.split('.').nth(1).expect("claims");
+        let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims).expect("base64");
+        let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+        assert_eq!((&claims["patient"], &claims["act"]), (&json!("ann"), &act), "{user}");
+    }
+}
