@@ -66,7 +66,8 @@ impl NewClient {
     }
 
     fn check_texts(&self) -> Result<(), InvalidClient> {
-        let is_text = |text: &str| !text.trim().is_empty() && !text.contains(char::is_control);
+        let is_text =
+            |text: &str| !text.trim().is_empty() && !text.contains(|sign: char| sign.is_control() || is_format(sign));
         if !is_text(&self.name) || self.name.chars().count() > VALUE_MAX {
             return Err(invalid(format!("a client must have a name of at most {VALUE_MAX} characters")));
         }
@@ -145,6 +146,15 @@ impl NewClient {
             () => Ok(()),
         }
     }
+}
+
+/// Whether a character is one that nobody sees, of Unicode's category Cf, or a separator of lines: by those a name looks like that of another.
+fn is_format(sign: char) -> bool {
+    matches!(sign,
+        '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}'
+        | '\u{E0000}'..='\u{E007F}')
 }
 
 /// RFC 8252, paragraph 7.1: a scheme that a native app has for itself is its domain name backwards.
