@@ -14,14 +14,14 @@ mod sharing;
 mod words;
 
 use fhir::Outcome;
-use repository::{Millis, parse_query_string};
+use repository::{Key, Millis, parse_query_string};
 
 use self::patients::{Candidate, FOUND_MAX, Wanted};
 use self::request::{AuthorizeRequest, Refused};
 use crate::event::PersonAct;
 use crate::exchange::Reply;
 use crate::pages::{ChoiceView, Frame, PatientView, Problem, SearchView, SignedIn, Stop, Visit, first};
-use crate::people::ceiling;
+use crate::people::{Record, ceiling};
 use crate::record::Stored;
 use crate::scope::{Level, Scopes, Word};
 use crate::{Client, Clients};
@@ -187,12 +187,18 @@ impl Visit<'_> {
 
     fn asked(&self, request: AuthorizeRequest, person: SignedIn) -> Result<Asked, Stop> {
         let launch = self.launch(&request, &person)?;
+        if let Some(found) = &launch {
+            self.check_encounter(&request, &person, &found.value)?;
+        }
         let user = person.account.user();
         let most = ceiling(user.as_ref().map(|user| user.collection()), person.account.vot.as_deref());
         let most = Scopes::parse(&most).unwrap_or_default();
         let mut scopes = request.scopes.within(&most);
         if launch.is_none() {
             scopes.words.remove(&Word::Launch);
+        }
+        if launch.as_ref().is_none_or(|found| found.value.encounter.is_none()) {
+            scopes.words.remove(&Word::LaunchEncounter);
         }
         if scopes.is_empty() {
             let text = "the person who signed in may grant nothing of what is asked for";
@@ -213,6 +219,17 @@ impl Visit<'_> {
                 refuse("access_denied", "the app was opened by somebody else")
             }
             found => Ok(found),
+        }
+    }
+
+    /// Refuses to open an app with an encounter that is not one of the patient's.
+    fn check_encounter(&self, request: &AuthorizeRequest, person: &SignedIn, launch: &Launch) -> Result<(), Stop> {
+        let Some(id) = &launch.encounter else { return Ok(()) };
+        let encounter = Key::new("Encounter", id).map(|key| Record::read(&self.records(), &key)).transpose()?.flatten();
+        let patient = launch.patient.as_ref().and_then(|id| Key::new("Patient", id));
+        match patient.is_some() && encounter.and_then(|encounter| encounter.reference("subject")) == patient {
+            true => Ok(()),
+            false => Err(self.refuse(request, person, "access_denied", "the encounter is none of the patient's")),
         }
     }
 

@@ -203,6 +203,12 @@ fn launch(house: &House, launch: Launch) -> String {
 #[test]
 fn opens_an_app_from_the_ehr() {
     let house = House::new();
+    for (id, patient) in [("e1", "p1"), ("e2", "p2")] {
+        let class = r#"{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"AMB"}"#;
+        house.hold(&format!(
+            r#"{{"resourceType":"Encounter","id":"{id}","status":"finished","class":{class},"subject":{{"reference":"Patient/{patient}"}}}}"#
+        ));
+    }
     let context = Launch {
         patient: Some("p1".to_owned()),
         encounter: Some("e1".to_owned()),
@@ -235,9 +241,26 @@ fn opens_an_app_from_the_ehr() {
     assert_eq!(refused("ada", context.clone(), 5 * 60_000), "invalid_request", "too old");
     assert_eq!(refused("role", context.clone(), 0), "access_denied", "somebody else");
     assert_eq!(refused("ada", Launch { patient: Some("none".to_owned()), ..context.clone() }, 0), "access_denied");
+    for encounter in ["e2", "none"] {
+        let context = Launch { encounter: Some(encounter.to_owned()), ..context.clone() };
+        assert_eq!(refused("ada", context, 0), "access_denied", "{encounter}");
+    }
+    assert_eq!(refused("ada", Launch { patient: None, ..context.clone() }, 0), "access_denied", "of nobody");
     assert_eq!(refused("omar", Launch { fhir_user: None, ..context.clone() }, 0), "access_denied", "not his record");
     house.add_client(client("other"));
     let key = launch(&house, context);
     let other = request(&[scope, ("launch", &key), ("client_id", "other")]);
     assert_eq!(house.signed_in("ada").get(&other).app_gets("error"), "invalid_request", "another app");
+}
+
+/// Without an encounter nothing says that there is one.
+#[test]
+fn grants_no_encounter_that_is_not_there() {
+    let house = House::new();
+    let mut joan = house.signed_in("joan");
+    let page = joan.get(&request(&[("scope", "launch/patient launch/encounter patient/Observation.rs")]));
+    let reply = joan.submit(&page, "/auth/authorize/consent", &[("decision", "allow")]);
+    assert!(!reply.app_gets("code").is_empty());
+    let grant = house.grants().remove(0);
+    assert_eq!((grant.scope.as_str(), grant.encounter), ("launch/patient patient/Observation.rs", None));
 }
