@@ -34,7 +34,7 @@ mod vault;
 mod testing;
 
 pub use ::search::{parse_query_string, query_string};
-pub use access::{Access, Act, Acts, DIRECTORY, Permission, Permit, Rights};
+pub use access::{Access, Act, Acts, BEARER_CODES, DIRECTORY, INSUFFICIENT_SCOPE, Permission, Permit, Rights};
 pub use change::{CHANGES_MAX, Change, ChangeKind, Changed, Method, Refusal, Target};
 pub use consent::{Implicit, POLICIES_MAX, PROVISION_DEPTH_MAX, PROVISIONS_MAX};
 pub use emergency::{EMERGENCIES_MAX, EMERGENCY_DURATION, Emergency, REASON_MAX};

@@ -20,7 +20,7 @@ use hyper::header::{
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use repository::audit::Ticket;
-use repository::{Access, Once, Origin};
+use repository::{Access, BEARER_CODES, Once, Origin};
 use search::{parse_query_string, query_string};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -174,6 +174,9 @@ impl Exchange {
         if interaction.gives_resource(&parameters) {
             accepted?;
         }
+        if state.authority.is_on() {
+            check_token(head, &parameters)?;
+        }
         let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let access = match interaction {
             Interaction::Capabilities => state.authority.open_access(),
@@ -201,6 +204,9 @@ impl Exchange {
             share = held;
             if expected == Expected::Form {
                 parameters.extend(parse_form(&bytes)?);
+                if state.authority.is_on() {
+                    check_token(head, &parameters)?;
+                }
                 general = General::take(&mut parameters).or(general);
                 self.accept(head, &general)?;
             } else {
@@ -276,6 +282,18 @@ impl Exchange {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.challenge));
         }
         response
+    }
+}
+
+/// Refuses a token that is shown more than once, or elsewhere than in the header: RFC 6750, paragraphs 2 and 3.1.
+fn check_token(head: &Parts, parameters: &[(String, String)]) -> Result<(), Outcome> {
+    let is_once = head.headers.get_all(AUTHORIZATION).iter().nth(1).is_none();
+    match is_once && parameters.iter().all(|(name, _)| name != "access_token") {
+        true => Ok(()),
+        false => {
+            let text = "a request shows its access token once, in the header `Authorization`";
+            Err(Outcome::new(IssueType::BadRequest, text).coded(BEARER_CODES, "invalid_request"))
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE, ETAG, HeaderName,
     HeaderValue, LAST_MODIFIED, LOCATION, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
-use repository::{Millis, Version};
+use repository::{BEARER_CODES, INSUFFICIENT_SCOPE, Millis, Version};
 use services::Sent;
 use smart::Refused as BearerRefused;
 
@@ -195,6 +195,7 @@ impl Form {
     /// The HTTP response of an answer.
     pub(crate) fn response(&self, answer: Answer, base_url: &str) -> Response {
         let mut file = None;
+        let mut bearer_error = None;
         let bytes = match answer.content {
             Content::Nothing => Bytes::new(),
             Content::Resource(bytes) => bytes,
@@ -202,7 +203,11 @@ impl Form {
                 file = Some((media_type, max_age));
                 bytes
             }
-            Content::Outcome(outcome) => outcome.to_json().into(),
+            Content::Outcome(outcome) => {
+                let coding = outcome.worst().and_then(|issue| issue.coding);
+                bearer_error = coding.filter(|(system, _)| *system == BEARER_CODES).map(|(_, code)| code);
+                outcome.to_json().into()
+            }
         };
         let has_body = !bytes.is_empty();
         let (mut bytes, status) = match self.wanted.format {
@@ -265,6 +270,10 @@ impl Form {
             let challenge =
                 if self.has_token { BearerRefused::CHALLENGE } else { BearerRefused::CHALLENGE_WITHOUT_TOKEN };
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(error) = bearer_error.filter(|error| self.has_token || *error != INSUFFICIENT_SCOPE) {
+            let challenge = format!(r#"Bearer error="{error}""#);
+            headers.extend(HeaderValue::try_from(challenge).ok().map(|challenge| (WWW_AUTHENTICATE, challenge)));
         }
         if let Some(allow) = answer.allow {
             headers.insert(ALLOW, HeaderValue::from_static(allow));

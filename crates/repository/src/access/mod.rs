@@ -28,6 +28,12 @@ pub(crate) use sight::{Known, Sight, accepts};
 use crate::Requester;
 use crate::consent::{Elevation, Implicit, Policies};
 
+/// The system of the codes of RFC 6750, paragraph 3.1: why a token does not do.
+pub const BEARER_CODES: &str = "https://www.rfc-editor.org/rfc/rfc6750";
+
+/// More is asked for than the scopes of the token grant.
+pub const INSUFFICIENT_SCOPE: &str = "insufficient_scope";
+
 /// The rights of one caller.
 #[derive(Clone, Debug)]
 pub struct Access {
@@ -128,7 +134,8 @@ impl Access {
     pub fn permit(&self, act: Act, resource_type: &str) -> Result<(), Outcome> {
         match self.permission(act, resource_type) {
             Permission::Denied => {
-                Err(Outcome::new(IssueType::Forbidden, format!("the caller may not {act} {resource_type}")))
+                let text = format!("the caller may not {act} {resource_type}");
+                Err(Outcome::new(IssueType::Forbidden, text).coded(BEARER_CODES, INSUFFICIENT_SCOPE))
             }
             Permission::Whole | Permission::Only(_) => Ok(()),
         }

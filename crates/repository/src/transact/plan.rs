@@ -25,7 +25,9 @@ use crate::search::Runner;
 use crate::session::{deleted, unknown};
 use crate::trail::{Seen, by_patient};
 use crate::transaction::{PlannedWrite, Transaction};
-use crate::{Act, ChangeKind, Changed, Method, Refusal, Requester, Rule, Session, fault, once};
+use crate::{
+    Act, BEARER_CODES, ChangeKind, Changed, INSUFFICIENT_SCOPE, Method, Refusal, Requester, Rule, Session, fault, once,
+};
 
 /// Who is said to have done what rules add to the records of others.
 const SERVER: &str = "server";
@@ -441,6 +443,7 @@ impl Draft {
 
 fn not_permitted(key: &Key) -> Outcome {
     Outcome::new(IssueType::Forbidden, format!("the caller may not write `{key}`"))
+        .coded(BEARER_CODES, INSUFFICIENT_SCOPE)
 }
 
 /// `meta` stays an object, for the server sets its own members there.
