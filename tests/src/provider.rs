@@ -250,7 +250,8 @@ impl Desk {
         let level = claims["vot"].as_str().and_then(|vot| vot.split('.').next());
         let about = json!({ "sub": "person-1", "nhs_number": "9000000009", "birthdate": "1955-04-02",
             "identity_proofing_level": level });
-        let access_token = format!("for-{}", field("code"));
+        let access = json!({ "jti": format!("for-{}", field("code")), "vot": claims["vot"] });
+        let access_token = rs512("access", "access").sign(Type::Jwt, &access).expect("signed");
         self.people.insert(access_token.clone(), changed(about, &self.about));
         Ok(
             json!({ "access_token": access_token, "token_type": "Bearer", "expires_in": 300, "id_token": (self.sign)(&claims) }),
@@ -284,7 +285,7 @@ impl Desk {
         let vtr: Vec<String> = serde_json::from_str(first(asked, "vtr")).unwrap_or_default();
         let now = self.now();
         let claims = json!({ "iss": self.url, "aud": CLIENT, "sub": "person-1", "nonce": first(asked, "nonce"),
-            "iat": now, "exp": now + 300, "vot": vtr.first() });
+            "iat": now, "exp": now + 300, "vot": vtr.first(), "auth_time": now });
         changed(claims, &self.id_token)
     }
 }

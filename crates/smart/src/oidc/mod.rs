@@ -46,6 +46,8 @@ struct Sent {
     next: String,
     /// The hash of what the browser is known by.
     browser: String,
+    /// Since when the person must have signed in there; `None` when that may be long ago.
+    since: Option<Millis>,
     expires: Millis,
 }
 
@@ -73,11 +75,13 @@ impl Visit<'_> {
         let configuration = configuration.ok_or_else(|| self.failed_at(provider, "/auth/sign-in"))?;
         let random = &self.pages.setup.random;
         let state = secret(random);
+        let next = next_of(first(&self.request.query, "next")).to_owned();
         let sent = Sent {
             provider: provider.id.clone(),
             nonce: secret(random),
             verifier: secret(random),
-            next: next_of(first(&self.request.query, "next")).to_owned(),
+            since: self.wants_login(&next).then_some(self.now),
+            next,
             browser: hashed(&self.cookie.csrf()),
             expires: self.now + AWAY_MAX,
         };
@@ -94,7 +98,8 @@ impl Visit<'_> {
             Who::Patients { vtr } => serde_json::Value::from(vtr.clone()).to_string(),
             Who::Staff { .. } => String::new(),
         };
-        let prompt = if self.wants_login(&sent.next) { "login" } else { "" };
+        // Whoever is asked with a `max_age` must say when the person signed in.
+        let (prompt, max_age) = if sent.since.is_some() { ("login", "0") } else { ("", "") };
         let parameters = [
             ("response_type", "code"),
             ("client_id", provider.client_id.as_str()),
@@ -106,6 +111,7 @@ impl Visit<'_> {
             ("code_challenge_method", "S256"),
             ("vtr", vtr.as_str()),
             ("prompt", prompt),
+            ("max_age", max_age),
         ];
         let query = query_string(parameters.into_iter().filter(|(_, value)| !value.is_empty()));
         let separator = if endpoint.contains('?') { '&' } else { '?' };
@@ -159,7 +165,13 @@ impl Visit<'_> {
         let providers = &self.pages.providers;
         let configuration = providers.configuration(provider, self.now).ok_or("its configuration cannot be had")?;
         let redirect_uri = self.oidc_redirect_uri();
-        let returned = Returned { code, redirect_uri: &redirect_uri, verifier: &sent.verifier, nonce: &sent.nonce };
+        let returned = Returned {
+            code,
+            redirect_uri: &redirect_uri,
+            verifier: &sent.verifier,
+            nonce: &sent.nonce,
+            since: sent.since,
+        };
         providers.identify(provider, &configuration, &returned, &self.pages.setup.random, self.now)
     }
 

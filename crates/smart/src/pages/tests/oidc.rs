@@ -46,8 +46,8 @@ pub(super) struct Mock {
     about: Mutex<Map<String, Value>>,
     /// What the browser was sent with.
     asked: Mutex<Vec<(String, String)>>,
-    /// The vector of trust in its access token, which is no JWT where that is null.
-    access_vot: Mutex<Value>,
+    /// The vector of trust in its access token, which is no JWT where that is null; `None` for that of the ID token.
+    access_vot: Mutex<Option<Value>>,
     /// With which it signs; `None` for the right one.
     algorithm: Mutex<Option<Algorithm>>,
     is_down: Mutex<bool>,
@@ -104,12 +104,13 @@ impl Http for Mock {
         assert_eq!(assertion.expect("an assertion that counts").text("sub"), Some(asked("client_id").as_str()));
         let claims = json!({
             "iss": ISSUER, "aud": asked("client_id"), "sub": "person-1", "nonce": asked("nonce"),
-            "iat": NOON / 1000, "exp": NOON / 1000 + 300, "vot": "P9.Cp.Cd",
+            "iat": NOON / 1000, "exp": NOON / 1000 + 300, "vot": "P9.Cp.Cd", "auth_time": NOON / 1000,
         });
         let claims = with(claims, &self.id_token.lock().expect("no panic"));
         let algorithm = self.algorithm.lock().expect("no panic").unwrap_or(Algorithm::Rs512);
         let id_token = key(algorithm).sign(Type::Jwt, &claims).expect("signed");
-        let access_token = match &*self.access_vot.lock().expect("no panic") {
+        let access_vot = self.access_vot.lock().expect("no panic").clone();
+        let access_token = match &access_vot.unwrap_or_else(|| claims["vot"].clone()) {
             Value::Null => "for-userinfo".to_owned(),
             vot => key(algorithm).sign(Type::Jwt, &json!({ "vot": vot })).expect("signed"),
         };
@@ -118,8 +119,8 @@ impl Http for Mock {
 
     fn get_with(&self, url: &str, access_token: &str) -> Result<Vec<u8>, FetchError> {
         assert_eq!(url, format!("{ISSUER}/userinfo"));
-        let is_opaque = self.access_vot.lock().expect("no panic").is_null();
-        assert_eq!(access_token == "for-userinfo", is_opaque);
+        let is_jwt = jose::unverified(access_token, "vot").is_some();
+        assert_eq!(access_token == "for-userinfo", !is_jwt);
         let about = json!({ "sub": "person-1", "nhs_number": "9000000009", "identity_proofing_level": "P9" });
         Ok(with(about, &self.about.lock().expect("no panic")).to_string().into_bytes())
     }
@@ -172,13 +173,14 @@ fn asks_the_provider_as_it_wants_to_be_asked() {
         ("code_challenge_method", "S256"),
         ("vtr", r#"["P9.Cp.Cd","P5.Cp.Cd","P0.Cp"]"#),
         ("prompt", "login"),
+        ("max_age", "0"),
     ] {
         assert_eq!(first(&asked, name), value, "{name}");
     }
     assert!(["state", "nonce", "code_challenge"].iter().all(|name| first(&asked, name).len() == 43));
     go(&house, &mut browser, "cis2", "/auth/manage");
     let asked = house.mock.asked.lock().expect("no panic").clone();
-    assert_eq!((first(&asked, "vtr"), first(&asked, "prompt")), ("", ""));
+    assert_eq!((first(&asked, "vtr"), first(&asked, "prompt"), first(&asked, "max_age")), ("", "", ""));
     assert_eq!(browser.get("/auth/oidc/none").status, 404);
 }
 
@@ -186,10 +188,36 @@ fn asks_the_provider_as_it_wants_to_be_asked() {
 #[test]
 fn the_access_token_must_not_speak_against_the_id_token() {
     let house = House::new();
-    for (vot, status) in [(Value::Null, 303), (json!("P9.Cp.Cd"), 303), (json!("P5.Cp.Cd"), 502), (json!("P9.Cm"), 502)]
+    for (vot, status) in [(Value::Null, 502), (json!("P9.Cp.Cd"), 303), (json!("P5.Cp.Cd"), 502), (json!("P9.Cm"), 502)]
     {
-        *house.mock.access_vot.lock().expect("no panic") = vot.clone();
+        *house.mock.access_vot.lock().expect("no panic") = Some(vot.clone());
         assert_eq!(sign_in(&house, "nhs", json!({}), json!({})).status, status, "{vot}");
+    }
+}
+
+/// Who is asked to let somebody sign in anew says that it did.
+#[test]
+fn somebody_who_must_sign_in_anew_does() {
+    let now = NOON / 1000;
+    for (auth_time, wanted, status) in [
+        (json!(now), "prompt", 303),
+        (json!(now - 3600), "prompt", 502),
+        (json!(null), "prompt", 502),
+        (json!("now"), "prompt", 502),
+        (json!(now - 3600), "max_age", 502),
+        (json!(null), "", 303),
+        (json!(now - 3600), "", 303),
+    ] {
+        let house = House::new();
+        *house.mock.id_token.lock().expect("no panic") = object(&json!({ "auth_time": auth_time }));
+        let mut browser = house.browser();
+        let next = match wanted {
+            "prompt" => request(&[("prompt", "login")]),
+            "max_age" => request(&[("max_age", "60")]),
+            _ => request(&[]),
+        };
+        let back = go(&house, &mut browser, "nhs", &next);
+        assert_eq!(browser.get(&back).status, status, "{auth_time} {wanted}");
     }
 }
 
