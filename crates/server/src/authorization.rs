@@ -24,9 +24,8 @@ const BODY_MAX: usize = 64 << 10;
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// An error of OAuth, RFC 6749, paragraph 5.2.
-const MALFORMED: &str =
-    r#"{"error":"invalid_request","error_description":"the query or the form is not UTF-8 in percent encoding"}"#;
+/// An error of OAuth, RFC 6749, paragraph 5.2, where people are answered.
+const INVALID: &str = r#"{"error":"invalid_request"}"#;
 
 /// Header by which a proxy says for whom it asks.
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -36,7 +35,7 @@ pub(crate) async fn authorization(Shared(state): Shared<Arc<State>>, request: Re
     match answer(state, request).await {
         Ok(reply) => response(reply),
         Err(StatusCode::BAD_REQUEST) => {
-            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")], MALFORMED).into_response()
+            (StatusCode::BAD_REQUEST, [(CONTENT_TYPE, JSON), (CACHE_CONTROL, "no-store")], INVALID).into_response()
         }
         Err(status) => status.into_response(),
     }
@@ -46,12 +45,13 @@ async fn answer(state: Arc<State>, request: Request) -> Result<exchange::Reply, 
     let (head, body) = request.into_parts();
     let peer = peer(&state, &head);
     let body = match head.method {
-        Method::POST => received(&state, body).await?,
-        _ => Bytes::new(),
+        Method::POST => received(&state, body).await,
+        _ => Ok(Bytes::new()),
     };
     let turn = state.turns.clone().acquire_owned().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     let task = tokio::task::spawn_blocking(move || {
-        let reply = handle(&state, &head, &body, peer);
+        let reply = body.and_then(|body| handle(&state, &head, &body, peer));
+        let reply = reply.or_else(|status| unread(&state, &head, status, peer));
         drop(turn);
         reply
     });
@@ -67,7 +67,21 @@ async fn received(state: &State, body: Body) -> Result<Bytes, StatusCode> {
     }
 }
 
+/// The reply to a request that cannot be read, as OAuth has it where clients ask.
+fn unread(state: &State, head: &Parts, status: StatusCode, peer: IpAddr) -> Result<exchange::Reply, StatusCode> {
+    let reason = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "the body has more than 65536 bytes",
+        StatusCode::BAD_REQUEST => "the query or the form is not UTF-8 in percent encoding, or a header is there twice",
+        _ => return Err(status),
+    };
+    state.authority.unread(&state.repository, head.uri.path(), peer, reason).ok_or(status)
+}
+
 fn handle(state: &State, head: &Parts, body: &Bytes, peer: IpAddr) -> Result<exchange::Reply, StatusCode> {
+    // Of two nobody knows which one was meant: RFC 9110, paragraph 5.3.
+    if head.headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
     let pairs = |text: &str| parse_query_string(text).map_err(|_| StatusCode::BAD_REQUEST);
     let kind = text(&head.headers, &CONTENT_TYPE).map(|kind| kind.split(';').next().unwrap_or_default().trim());
     let form = match kind {

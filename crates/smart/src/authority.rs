@@ -1,5 +1,7 @@
 //! The rights of a request.
 
+use std::net::IpAddr;
+
 use fhir::{IssueType, Outcome};
 use repository::{Access, Act, Acts, Key, Name, Permit, Repository, Requester};
 
@@ -54,6 +56,11 @@ impl Authority {
             Authority::Off => None,
             Authority::On(server) => Some(server.handle(repository, request)),
         }
+    }
+
+    /// The reply of [`AuthorizationServer::unread`]; `None` where there is none.
+    pub fn unread(&self, repository: &Repository, path: &str, peer: IpAddr, reason: &str) -> Option<Reply> {
+        self.server()?.unread(repository, path, peer, reason)
     }
 
     /// The endpoints of the authorization server by the names that a CapabilityStatement has for them; none where there is none.

@@ -9,7 +9,7 @@ use crate::error::{ErrorCode, OAuthError};
 /// A request to one of the authorization server's endpoints.
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// `GET`, `POST` or `DELETE`.
+    /// `GET`, `HEAD`, `POST` or `DELETE`.
     pub method: &'a str,
     /// Below the server's origin, as `/auth/token`.
     pub path: &'a str,

@@ -1,5 +1,6 @@
 //! The authorization server: which endpoint answers a request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use repository::Repository;
@@ -7,7 +8,7 @@ use repository::Repository;
 use crate::access_tokens::{Cache, Issuer};
 use crate::clients::{Pace, Registration};
 use crate::desk::Desk;
-use crate::error::OAuthError;
+use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request};
 use crate::jose::{Fetch, KeySets};
 use crate::pages::Pages;
@@ -75,16 +76,18 @@ impl AuthorizationServer {
         Desk::new(self, repository)
     }
 
-    /// Answers a request to one of its endpoints, or for one of its pages.
+    /// Answers a request to one of its endpoints, or for one of its pages. To HEAD it says what it says to GET; whoever sends the reply leaves out
+    /// its body.
     pub fn handle(&self, repository: &Repository, request: &Request) -> Reply {
+        if request.method == "HEAD" {
+            return self.handle(repository, &Request { method: "GET", ..request.clone() });
+        }
         let desk = self.desk(repository);
         let path = request.path;
+        if let Some(act) = posted(path) {
+            return desk.post(request, act);
+        }
         match path {
-            "/auth/token" => desk.post(request, TokenAct::OtherGrant, Desk::token),
-            "/auth/introspect" => desk.post(request, TokenAct::Introspect, Desk::introspect),
-            "/auth/revoke" => desk.post(request, TokenAct::Revoke, Desk::revoke),
-            "/auth/register" => desk.post(request, TokenAct::Register, Desk::register),
-            "/auth/launch" => desk.post(request, TokenAct::Launch, Desk::launch),
             "/auth/jwks" => desk.get(request, Desk::jwks),
             "/auth/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server/auth" => {
                 desk.get(request, |desk| Ok(desk.openid_configuration()))
@@ -94,6 +97,14 @@ impl AuthorizationServer {
             }
             _ => self.page(repository, request).unwrap_or(Reply { status: 404, ..Reply::default() }),
         }
+    }
+
+    /// The reply to a request that cannot be read, for this reason; `None` where people are answered, not clients. The audit is told.
+    pub fn unread(&self, repository: &Repository, path: &str, peer: IpAddr, reason: &str) -> Option<Reply> {
+        let error = OAuthError::new(ErrorCode::InvalidRequest, reason);
+        let event = TokenEvent { refused: Some(error.code), ..TokenEvent::new(posted(path)?, peer) };
+        self.setup.events.tell(repository, event);
+        Some(error.reply())
     }
 
     fn page(&self, repository: &Repository, request: &Request) -> Option<Reply> {
@@ -110,13 +121,32 @@ impl AuthorizationServer {
 
 type Answer = Result<Reply, OAuthError>;
 
+/// What is asked for at an endpoint for clients.
+fn posted(path: &str) -> Option<TokenAct> {
+    match path {
+        "/auth/token" => Some(TokenAct::OtherGrant),
+        "/auth/introspect" => Some(TokenAct::Introspect),
+        "/auth/revoke" => Some(TokenAct::Revoke),
+        "/auth/register" => Some(TokenAct::Register),
+        "/auth/launch" => Some(TokenAct::Launch),
+        _ => None,
+    }
+}
+
 impl Desk<'_> {
     /// Answers a POST, and tells of it.
-    fn post(&self, request: &Request, what: TokenAct, answer: fn(&Self, &Request, &mut TokenEvent) -> Answer) -> Reply {
+    fn post(&self, request: &Request, what: TokenAct) -> Reply {
         if request.method != "POST" {
             return not_allowed("POST");
         }
         let mut event = TokenEvent::new(what, request.peer);
+        let answer = match what {
+            TokenAct::Introspect => Desk::introspect,
+            TokenAct::Revoke => Desk::revoke,
+            TokenAct::Register => Desk::register,
+            TokenAct::Launch => Desk::launch,
+            _ => Desk::token,
+        };
         let answer = answer(self, request, &mut event);
         event.refused = answer.as_ref().err().map(|error| error.code);
         self.server.setup.events.tell(self.repository, event);
@@ -127,7 +157,7 @@ impl Desk<'_> {
     fn get(&self, request: &Request, answer: fn(&Self) -> Answer) -> Reply {
         match request.method {
             "GET" => answer(self).unwrap_or_else(|error| error.reply()),
-            _ => not_allowed("GET"),
+            _ => not_allowed("GET, HEAD"),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 /// The patient reads who saw and did what.
 mod audit;
+/// How tokens are shown, and what is said to who shows none that does.
+mod bearer;
 /// Every kind of token.
 pub(crate) mod callers;
 /// Conditional interactions: they match only what the caller may see.

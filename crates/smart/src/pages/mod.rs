@@ -128,11 +128,11 @@ fn is_page(path: &str) -> bool {
 /// The methods of a page, for `Allow`.
 fn allowed(path: &str) -> &'static str {
     match path {
-        "/auth/authorize" | "/auth/sign-in" | "/auth/manage" => "GET, POST",
-        "/auth/style.css" | "/auth/oidc/callback" => "GET",
+        "/auth/authorize" | "/auth/sign-in" | "/auth/manage" => "GET, HEAD, POST",
+        "/auth/style.css" | "/auth/oidc/callback" => "GET, HEAD",
         "/auth/sign-out" | "/auth/more-time" => "POST",
         "/auth/authorize/search" | "/auth/authorize/patient" | "/auth/authorize/consent" => "POST",
-        path if path.starts_with("/auth/oidc/") => "GET",
+        path if path.starts_with("/auth/oidc/") => "GET, HEAD",
         _ => "",
     }
 }

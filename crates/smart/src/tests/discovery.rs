@@ -49,11 +49,14 @@ fn answers_what_it_serves_only() {
     let posts = ["/auth/token", "/auth/introspect", "/auth/revoke", "/auth/register"];
     let gets = ["/auth/jwks", "/auth/.well-known/openid-configuration", "/fhir/.well-known/smart-configuration"];
     for (paths, own, other) in [(&posts[..], "POST", "GET"), (&gets[..], "GET", "POST")] {
+        let allowed = if own == "GET" { "GET, HEAD" } else { own };
         for path in paths {
             assert_ne!(house.handle(&request(own, path)).status, 404, "{path}");
+            let head = house.handle(&request("HEAD", path));
+            assert_eq!(head.status == 200, own == "GET", "{path}");
             for method in [other, "DELETE"] {
                 let answer = house.handle(&request(method, path));
-                assert_eq!((answer.status, answer.header("Allow")), (405, Some(own)), "{method} {path}");
+                assert_eq!((answer.status, answer.header("Allow")), (405, Some(allowed)), "{method} {path}");
             }
         }
     }
