@@ -14,19 +14,13 @@ pub struct OAuthError {
     pub code: ErrorCode,
     /// For the developer of the client.
     pub description: String,
-    /// Whether the client tried the `Basic` scheme, which is then asked for again.
-    pub challenge: Challenge,
+    /// What is asked for by `WWW-Authenticate`; `None` where nothing is.
+    pub challenge: Option<&'static str>,
 }
 
-/// What a refused client is asked for by `WWW-Authenticate`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Challenge {
-    #[default]
-    None,
-    Basic,
-    /// A token that counts, in these words of RFC 6750, paragraph 3.
-    Bearer(&'static str),
-}
+/// What a client is asked for that has not shown that it is the one: RFC 9110, paragraph 15.5.2, wants it of every 401. It may as well use another
+/// way of those that the server metadata name.
+const CLIENT: &str = r#"Basic realm="Flint", charset="UTF-8""#;
 
 /// The codes of OAuth that are in use here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +75,8 @@ impl ErrorCode {
 
 impl OAuthError {
     pub(crate) fn new(code: ErrorCode, description: impl Into<String>) -> OAuthError {
-        OAuthError { code, description: description.into(), challenge: Challenge::None }
+        let challenge = (code == ErrorCode::InvalidClient).then_some(CLIENT);
+        OAuthError { code, description: description.into(), challenge }
     }
 
     pub(crate) fn reply(&self) -> Reply {
@@ -90,8 +85,7 @@ impl OAuthError {
         let body = json!({ "error": self.code.as_str(), "error_description": description });
         let reply = Reply::json(self.code.status(), &body);
         match (self.challenge, self.code) {
-            (Challenge::Basic, _) => reply.with("WWW-Authenticate", r#"Basic realm="Flint", charset="UTF-8""#),
-            (Challenge::Bearer(words), _) => reply.with("WWW-Authenticate", words),
+            (Some(words), _) => reply.with("WWW-Authenticate", words),
             (_, ErrorCode::TemporarilyUnavailable) => reply.with("Retry-After", "60"),
             (_, ErrorCode::Unavailable) => reply.with("Retry-After", "1"),
             _ => reply,

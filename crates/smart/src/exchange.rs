@@ -1,10 +1,14 @@
 //! Requests to the authorization server and its replies, as plain data: a web server hands them over.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use serde_json::Value;
 
 use crate::error::{ErrorCode, OAuthError};
+
+/// How many characters of a name that is wrong are told.
+const NAME_MAX: usize = 100;
 
 /// A request to one of the authorization server's endpoints.
 #[derive(Clone, Debug)]
@@ -40,20 +44,33 @@ pub struct Reply {
 }
 
 impl Request<'_> {
-    /// The value of a field of the form; an error when it is there more than once, as RFC 6749, paragraph 3.2, forbids.
-    pub(crate) fn field(&self, name: &'static str) -> Result<Option<&str>, OAuthError> {
-        let mut values = self.form.iter().filter(|(key, value)| key == name && !value.is_empty());
-        let first = values.next().map(|(_, value)| value.as_str());
-        match values.next() {
-            None => Ok(first),
-            Some(_) => Err(OAuthError::new(ErrorCode::InvalidRequest, format!("`{name}` is given more than once"))),
+    /// Refuses a form in which a field is there more than once, be it known or not: RFC 6749, paragraph 3.2.
+    pub(crate) fn check_form(&self) -> Result<(), OAuthError> {
+        match repeated(&self.form) {
+            None => Ok(()),
+            Some(name) => {
+                let name: String = name.chars().take(NAME_MAX).collect();
+                Err(OAuthError::new(ErrorCode::InvalidRequest, format!("`{name}` is given more than once")))
+            }
         }
+    }
+
+    /// The value of a field of the form; one without a value counts as left out.
+    pub(crate) fn field(&self, name: &'static str) -> Option<&str> {
+        let field = self.form.iter().find(|(key, value)| key == name && !value.is_empty());
+        field.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn required(&self, name: &'static str) -> Result<&str, OAuthError> {
         let missing = || OAuthError::new(ErrorCode::InvalidRequest, format!("`{name}` is missing"));
-        self.field(name)?.ok_or_else(missing)
+        self.field(name).ok_or_else(missing)
     }
+}
+
+/// A name that is there more than once.
+pub(crate) fn repeated(parameters: &[(String, String)]) -> Option<&str> {
+    let mut names = HashSet::new();
+    parameters.iter().map(|(name, _)| name.as_str()).find(|name| !names.insert(*name))
 }
 
 impl Reply {

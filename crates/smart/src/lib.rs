@@ -54,7 +54,7 @@ pub use clients::{
 pub use codes::{CODE_AGE_MAX, Codes};
 pub use desk::Desk;
 pub use discovery::CAPABILITIES;
-pub use error::{Challenge, ErrorCode, OAuthError};
+pub use error::{ErrorCode, OAuthError};
 pub use grant::Grant;
 pub use grants::Grants;
 pub use pages::{Pages, PagesSetup};

@@ -147,7 +147,7 @@ impl Desk<'_> {
             TokenAct::Launch => Desk::launch,
             _ => Desk::token,
         };
-        let answer = answer(self, request, &mut event);
+        let answer = request.check_form().and_then(|()| answer(self, request, &mut event));
         event.refused = answer.as_ref().err().map(|error| error.code);
         self.server.setup.events.tell(self.repository, event);
         self.server.sweep.run(self.vault(), self.now);

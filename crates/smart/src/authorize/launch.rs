@@ -12,7 +12,7 @@ use super::CLIENT_ID_BYTES_MAX;
 use crate::access_tokens::Refused;
 use crate::authority::bearer;
 use crate::desk::Desk;
-use crate::error::{Challenge, ErrorCode, OAuthError};
+use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::{Reply, Request, without_nulls};
 use crate::record::{Stored, set};
 use crate::secret::{Random, hashed, secret};
@@ -147,7 +147,7 @@ fn is_id(text: &str) -> bool {
 
 fn unauthorized(challenge: &'static str) -> OAuthError {
     let error = OAuthError::new(ErrorCode::InvalidToken, "opening an app needs an access token that counts");
-    OAuthError { challenge: Challenge::Bearer(challenge), ..error }
+    OAuthError { challenge: Some(challenge), ..error }
 }
 
 fn name(key: &str) -> String {

@@ -4,7 +4,7 @@
 use repository::query_string;
 
 use crate::Client;
-use crate::exchange::Reply;
+use crate::exchange::{Reply, repeated};
 use crate::pages::{redirect, target_source};
 use crate::scope::Scopes;
 
@@ -165,8 +165,8 @@ impl<'a> Parameters<'a> {
 
     /// What is not about where answers go.
     fn details(&self, client: &Client, base_url: &str) -> Result<AuthorizeRequest, Wrong> {
-        if let Some(name) = KNOWN.iter().find(|name| self.count(name) > 1) {
-            return Err(invalid(&format!("`{name}` is there more than once")));
+        if let Some(name) = repeated(self.0) {
+            return Err(invalid(&printable(&format!("`{name}` is there more than once"))));
         }
         self.check_refused()?;
         match self.get("response_type") {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::client::{Client, ClientAuth};
 use crate::desk::Desk;
-use crate::error::{Challenge, ErrorCode, OAuthError};
+use crate::error::{ErrorCode, OAuthError};
 use crate::exchange::Request;
 use crate::jose::{self, Algorithm, Claims, Expected, Invalid, KeySet, Place, SKEW_S, Unverified};
 use crate::record::add;
@@ -35,7 +35,6 @@ pub(crate) const ALGORITHMS: [Algorithm; 4] = [Algorithm::Rs384, Algorithm::Es38
 struct Shown<'a> {
     id: String,
     proof: Proof<'a>,
-    challenge: Challenge,
 }
 
 enum Proof<'a> {
@@ -63,7 +62,7 @@ impl Desk<'_> {
             }
             Err(Refused::Unproven) => None,
         };
-        known.ok_or_else(|| refused(shown.challenge))
+        known.ok_or_else(refused)
     }
 
     /// The same for a request with a refresh token. A public client need not say who it is, as
@@ -73,14 +72,14 @@ impl Desk<'_> {
         request: &Request,
         event: &mut TokenEvent,
     ) -> Result<Client, OAuthError> {
-        if Shown::is_any(request)? {
+        if Shown::is_any(request) {
             return self.authenticate(request, event);
         }
         let family = Family::find(self.vault(), request.required("refresh_token")?)?.map(refresh_tokens::Shown::family);
         let client = family.map(|family| self.clients().find(&family.client)).transpose()?.flatten();
         let client = client.filter(|client| client.auth == ClientAuth::Public && !client.disabled);
         event.client = client.as_ref().map(|client| client.id.clone());
-        client.ok_or_else(|| refused(Challenge::None))
+        client.ok_or_else(refused)
     }
 
     fn prove(&self, shown: &Shown) -> Result<Option<Client>, Refused> {
@@ -133,15 +132,14 @@ impl Desk<'_> {
 }
 
 impl<'a> Shown<'a> {
-    fn is_any(request: &Request) -> Result<bool, OAuthError> {
+    fn is_any(request: &Request) -> bool {
         let fields = ["client_id", "client_secret", "client_assertion"];
-        let fields = fields.into_iter().map(|name| request.field(name)).collect::<Result<Vec<_>, _>>()?;
-        Ok(request.authorization.is_some() || fields.iter().any(Option::is_some))
+        request.authorization.is_some() || fields.into_iter().any(|name| request.field(name).is_some())
     }
 
     fn of(request: &'a Request) -> Result<Shown<'a>, OAuthError> {
-        let id = request.field("client_id")?;
-        let (secret, assertion) = (request.field("client_secret")?, request.field("client_assertion")?);
+        let id = request.field("client_id");
+        let (secret, assertion) = (request.field("client_secret"), request.field("client_assertion"));
         let shown = match (request.authorization, secret, assertion) {
             (Some(header), None, None) => Shown::basic(header)?,
             (None, Some(secret), None) => Shown::plain(id, Proof::Secret(secret.to_owned()))?,
@@ -153,14 +151,14 @@ impl<'a> Shown<'a> {
             Some(id) if id != shown.id => {
                 Err(OAuthError::new(ErrorCode::InvalidRequest, "`client_id` is not that of the client which is shown"))
             }
-            _ if shown.id.len() > ID_MAX => Err(refused(shown.challenge)),
+            _ if shown.id.len() > ID_MAX => Err(refused()),
             _ => Ok(shown),
         }
     }
 
     fn plain(id: Option<&str>, proof: Proof<'a>) -> Result<Shown<'a>, OAuthError> {
-        let id = id.ok_or_else(|| refused(Challenge::None))?.to_owned();
-        Ok(Shown { id, proof, challenge: Challenge::None })
+        let id = id.ok_or_else(refused)?.to_owned();
+        Ok(Shown { id, proof })
     }
 
     /// Both parts are encoded as in a form.
@@ -173,16 +171,16 @@ impl<'a> Shown<'a> {
             let (id, secret) = credentials.split_once(':')?;
             Some((form_decoded(id)?, form_decoded(secret)?))
         };
-        let (id, secret) = read().ok_or_else(|| refused(Challenge::Basic))?;
-        Ok(Shown { id, proof: Proof::Secret(secret), challenge: Challenge::Basic })
+        let (id, secret) = read().ok_or_else(refused)?;
+        Ok(Shown { id, proof: Proof::Secret(secret) })
     }
 
     fn assertion(request: &Request, assertion: &'a str) -> Result<Shown<'a>, OAuthError> {
         if request.required("client_assertion_type")? != ASSERTION_TYPE {
             return Err(OAuthError::new(ErrorCode::InvalidRequest, "`client_assertion_type` is not known"));
         }
-        let id = jose::issuer_of(assertion).ok_or_else(|| refused(Challenge::None))?;
-        Ok(Shown { id, proof: Proof::Assertion(assertion), challenge: Challenge::None })
+        let id = jose::issuer_of(assertion).ok_or_else(refused)?;
+        Ok(Shown { id, proof: Proof::Assertion(assertion) })
     }
 }
 
@@ -216,10 +214,8 @@ impl From<Unverified> for Refused {
 }
 
 /// The same for every reason: who guesses learns nothing.
-fn refused(challenge: Challenge) -> OAuthError {
-    let error =
-        OAuthError::new(ErrorCode::InvalidClient, "the client is not known, or has not shown that it is the one");
-    OAuthError { challenge, ..error }
+fn refused() -> OAuthError {
+    OAuthError::new(ErrorCode::InvalidClient, "the client is not known, or has not shown that it is the one")
 }
 
 fn form_decoded(text: &str) -> Option<String> {

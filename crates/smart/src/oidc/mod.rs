@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::identity::{Identity, Returned};
 use self::person::Match;
 use crate::event::PersonAct;
-use crate::exchange::Reply;
+use crate::exchange::{Reply, repeated};
 use crate::pages::{Link, Stop, Visit, first, redirect};
 use crate::people::{Account, provided_name};
 use crate::record::{Stored, set};
@@ -132,7 +132,7 @@ impl Visit<'_> {
             Stop::Page { status: 400, title: FAILED, text }
         };
         // <https://www.rfc-editor.org/rfc/rfc6749.html#section-3.1>: of two values nobody knows which one was meant.
-        if is_repeated(query) {
+        if repeated(query).is_some() {
             return Err(stale());
         }
         let stored = Stored::<Sent>::find(self.vault(), name(first(query, "state")))?.ok_or_else(stale)?;
@@ -213,11 +213,6 @@ impl Visit<'_> {
         let link = Link { href: next.to_owned(), text: "Try again".to_owned() };
         Stop::Reply(self.message(502, FAILED, &text, Some(link)))
     }
-}
-
-/// Whether any parameter stands there twice.
-fn is_repeated(query: &[(String, String)]) -> bool {
-    query.iter().enumerate().any(|(at, (name, _))| query[..at].iter().any(|(earlier, _)| earlier == name))
 }
 
 fn name(state: &str) -> String {

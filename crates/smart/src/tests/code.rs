@@ -93,11 +93,15 @@ fn refuses_wrong_requests_for_a_code() {
         let answer = house.post("/auth/token", &with(redeem(&app.id, &code), changes));
         assert_eq!(answer.outcome(), *outcome, "{changes:?}");
         assert_eq!(answer.header("Cache-Control"), Some("no-store"), "{changes:?}");
-        assert!(answer.header("WWW-Authenticate").is_none(), "{changes:?}");
+        assert_eq!(answer.header("WWW-Authenticate").is_some(), outcome.0 == 401, "{changes:?}");
     }
-    let mut twice = redeem(&app.id, &code);
-    twice.push(("code", &code));
-    assert_eq!(house.post("/auth/token", &twice).outcome(), (400, "invalid_request"));
+    for (name, values) in
+        [("code", &[code.as_str()][..]), ("resource", &["a", "b"]), ("x", &["", ""]), ("scope", &["", "x"])]
+    {
+        let mut twice = redeem(&app.id, &code);
+        twice.extend(values.iter().map(|value| (name, *value)));
+        assert_eq!(house.post("/auth/token", &twice).outcome(), (400, "invalid_request"), "{name}");
+    }
     // None of that has used the code up.
     assert_eq!(house.post("/auth/token", &redeem(&app.id, &code)).status, 200);
 }
@@ -175,8 +179,9 @@ fn clients_show_secrets() {
         let code = house.code(&house.grant(&client, "patient/*.rs"));
         let answer = house.post_as("/auth/token", &with(redeem(&client.id, &code), changes), *authorization);
         assert_eq!(answer.outcome(), *outcome, "{changes:?} {authorization:?}");
-        let challenged = answer.status == 401 && authorization.is_some();
-        assert_eq!(answer.header("WWW-Authenticate").is_some(), challenged, "{changes:?} {authorization:?}");
+        let challenge =
+            answer.header("WWW-Authenticate").is_some_and(|challenge| challenge.starts_with("Basic realm="));
+        assert_eq!(challenge, answer.status == 401, "{changes:?} {authorization:?}");
     }
     let clients = house.desk().clients();
     let replaced = clients.replace_secret(&client.id).expect("done").expect("a secret");

@@ -29,7 +29,7 @@ impl Desk<'_> {
         let grant = self.standing(&stored.value.grant)?.ok_or_else(invalid_grant)?;
         event.about(&grant);
         let granted = scopes_of(&grant, client)?;
-        let scopes = match request.field("scope")? {
+        let scopes = match request.field("scope") {
             Some(narrower) => narrowed(&granted, narrower)?,
             None => granted.clone(),
         };
