@@ -6,7 +6,7 @@ use std::time::Duration;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
 use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{AggregateOptions, FindOptions};
-use mongodb::{ClientSession, SessionCursor};
+use mongodb::{ClientSession, Collection, SessionCursor};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -20,8 +20,16 @@ use crate::StoreError;
 /// What a query gives, piece by piece.
 pub(super) type Cursor = SessionCursor<RawDocumentBuf>;
 
-/// What was asked beside all else.
-pub(super) type Aside = Asked<Option<RawDocumentBuf>>;
+/// A number that is asked for beside all else.
+pub(super) type Aside = Asked<u64>;
+
+/// What gives a number.
+pub(super) enum Tally {
+    /// The `count` that comes out of a pipeline; 0 where nothing does.
+    Pipeline(Vec<Document>, Box<AggregateOptions>),
+    /// As many documents as are found.
+    Found(Box<FindOptions>),
+}
 
 /// Not found by an index of names but by its code: what was to be made is there already.
 const DUPLICATE_KEY: i32 = 11000;
@@ -108,29 +116,26 @@ impl View {
         result.map_err(|failed| self.failed(failed))
     }
 
-    /// Asks for the first document that comes out of a pipeline, in another session that sees the same, while something else is done here. `None` in
-    /// a transaction, which no other session sees into.
-    pub(super) fn aside(
-        &self,
-        collection: &str,
-        pipeline: Vec<Document>,
-        options: AggregateOptions,
-    ) -> Result<Option<Aside>, StoreError> {
+    /// A number.
+    pub(super) fn number(&mut self, collection: &str, tally: Tally) -> Result<u64, StoreError> {
+        let (collection, session) = (self.connection.collection(collection), self.session.clone());
+        let result = self.connection.ask(async move { number(collection, &mut *session.lock().await, tally).await });
+        result.map_err(|failed| self.failed(failed))
+    }
+
+    /// Asks for a number in another session that sees the same, while something else is done here. `None` in a transaction, which no other session
+    /// sees into.
+    pub(super) fn aside(&self, collection: &str, tally: Tally) -> Result<Option<Aside>, StoreError> {
         let Some(time) = self.session.try_lock().ok().and_then(|session| session.snapshot_time()) else {
             return Ok(None);
         };
         let mut session = self.connection.snapshot_session(time)?;
         let collection = self.connection.collection(collection);
-        Ok(Some(self.connection.begin(async move {
-            let aggregate = collection.aggregate(pipeline).with_options(options).with_type::<RawDocumentBuf>();
-            let mut cursor = aggregate.session(&mut session).await?;
-            let found = cursor.advance(&mut session).await?;
-            Ok(found.then(|| cursor.current().to_owned()))
-        })))
+        Ok(Some(self.connection.begin(async move { number(collection, &mut session, tally).await })))
     }
 
     /// What was asked aside.
-    pub(super) fn finish(&mut self, aside: Aside) -> Result<Option<RawDocumentBuf>, StoreError> {
+    pub(super) fn finish(&mut self, aside: Aside) -> Result<u64, StoreError> {
         self.connection.finish(aside).map_err(|failed| self.failed(failed))
     }
 
@@ -201,6 +206,33 @@ impl View {
             Failed::Driver(_) | Failed::Late(_) => Again::Never,
         };
         failed.into()
+    }
+}
+
+async fn number(
+    collection: Collection<RawDocumentBuf>,
+    session: &mut ClientSession,
+    tally: Tally,
+) -> Result<u64, Error> {
+    match tally {
+        Tally::Pipeline(pipeline, options) => {
+            let aggregate = collection.aggregate(pipeline).with_options(*options).with_type::<RawDocumentBuf>();
+            let mut cursor = aggregate.session(&mut *session).await?;
+            if !cursor.advance(session).await? {
+                return Ok(0);
+            }
+            let count = cursor.current().get("count")?;
+            let count = count.and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
+            count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| Error::custom("no count was given"))
+        }
+        Tally::Found(options) => {
+            let mut cursor = collection.find(Document::new()).with_options(*options).session(&mut *session).await?;
+            let mut count = 0;
+            while cursor.advance(session).await? {
+                count += 1;
+            }
+            Ok(count)
+        }
     }
 }
 

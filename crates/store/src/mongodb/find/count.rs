@@ -5,8 +5,9 @@ use std::time::Duration;
 use mongodb::bson::doc;
 
 use super::page::Search;
-use super::reader::{Met, Query, Reader};
+use super::reader::{Among, Met, Query, Reader};
 use super::sieve::{Sieve, each, each_of};
+use super::tally::Tally;
 use crate::mongodb::crowds::Crowd;
 use crate::mongodb::layout::{self, SAMPLED};
 use crate::mongodb::view::Aside;
@@ -17,6 +18,9 @@ const ESTIMATE_TIME: Duration = Duration::from_millis(500);
 
 /// How many keys of an index are read as fast as one document.
 const KEYS: u64 = 16;
+
+/// The same where a number is sent for each.
+const KEYS_SENT: u64 = 4;
 
 /// An estimate of so many times as many as are counted leaves no doubt that there are more.
 const DOUBT: u64 = 3;
@@ -45,7 +49,7 @@ enum Begun {
 impl Search<'_, '_> {
     /// Begins to count while the page is read, where the last such search had more than a page.
     pub(super) fn begin_counting(&mut self, find: &Find) -> Result<(), StoreError> {
-        let is_free = self.sieve.population.is_some() || !self.sieve.checks.is_empty();
+        let is_free = matches!(self.sieve.tally, Tally::Known(_)) || !self.sieve.checks.is_empty();
         if find.limit == 0 || find.page != Page::First || is_free {
             return Ok(());
         }
@@ -57,7 +61,7 @@ impl Search<'_, '_> {
             _ if crowd == Crowd::Page => None,
             Count::None => None,
             Count::Exact => self.begin_exact(u64::MAX)?,
-            Count::Within(_) if crowd == Crowd::Estimated && !self.sieve.is_of_rows => {
+            Count::Within(_) if crowd == Crowd::Estimated && !self.sieve.tally.is_of_rows() => {
                 let query = self.sieve.query.clone();
                 let begun = self.reader.within(ESTIMATE_TIME, |reader| reader.begin_estimate(query))?;
                 begun.flatten().map(Begun::About)
@@ -68,8 +72,20 @@ impl Search<'_, '_> {
     }
 
     fn begin_exact(&self, limit: u64) -> Result<Option<Begun>, StoreError> {
-        let begun = self.reader.begin_count(self.sieve.query.clone(), limit)?;
+        let (among, limit) = match &self.sieve.tally {
+            Tally::AllBut(_, keys) => (keys.clone(), self.limit_of_others(limit)),
+            _ => (self.among(), limit),
+        };
+        let begun = self.reader.begin_count(among, limit)?;
         Ok(begun.map(|aside| Begun::Exactly(aside, limit)))
+    }
+
+    /// What is counted where the database can tell.
+    fn among(&self) -> Among {
+        match &self.sieve.tally {
+            Tally::Keys(keys) => keys.clone(),
+            _ => self.sieve.query.clone().into(),
+        }
     }
 
     /// The number asked for, once the page is there.
@@ -85,7 +101,7 @@ impl Search<'_, '_> {
                 self.reader.note_crowd(self.sieve.index, Crowd::Page);
                 Counted::exactly(on_page)
             }
-            Count::Exact => Counted::exactly(self.count_asked(u64::MAX)?),
+            Count::Exact => self.count_asked(u64::MAX)?,
             Count::Within(rows) | Count::IfWithin(rows) => {
                 let is_estimated = matches!(find.total, Count::Within(_));
                 let counted = match self.count_within(rows, is_estimated) {
@@ -112,18 +128,12 @@ impl Search<'_, '_> {
     /// Each of them where there are no more than `rows`; otherwise about, or at least, how many.
     fn count_within(&mut self, rows: u64, is_estimated: bool) -> Result<Counted, StoreError> {
         let limit = self.limit_within(rows);
-        if self.sieve.population.is_some() {
-            return Ok(Counted::exactly(self.count(limit)?));
-        }
         if let Some(count) = self.many(limit)? {
             return Ok(Counted { count, exact: false });
         }
-        let count = self.count_asked(limit)?;
-        if count < limit {
-            return Ok(Counted::exactly(count));
-        }
-        if !is_estimated {
-            return Ok(Counted { count, exact: false });
+        let counted = self.count_asked(limit)?;
+        if counted.exact || !is_estimated {
+            return Ok(counted);
         }
         let sieve = &mut self.sieve;
         let about = match self.counting.about {
@@ -133,13 +143,22 @@ impl Search<'_, '_> {
                 false => estimate(reader, sieve),
             })?,
         };
-        Ok(Counted { count: about.unwrap_or(0).max(count), exact: false })
+        Ok(Counted { count: about.unwrap_or(0).max(counted.count), exact: false })
     }
 
     /// The number from which on it is estimated.
     fn limit_within(&self, rows: u64) -> u64 {
-        let rows = if self.sieve.is_of_rows { rows.saturating_mul(KEYS) } else { rows };
+        let rows = match &self.sieve.tally {
+            Tally::Keys(Among::Where(_)) => rows.saturating_mul(KEYS),
+            Tally::Keys(Among::Stretch(_)) => rows.saturating_mul(KEYS_SENT),
+            _ => rows,
+        };
         rows.saturating_add(1).min(self.reader.left())
+    }
+
+    /// How many others are counted rather than so many that are wanted: a document that is looked at may be any of both.
+    fn limit_of_others(&self, limit: u64) -> u64 {
+        limit.saturating_mul(KEYS).min(self.reader.left())
     }
 
     /// About how many, where the sample was asked and leaves no doubt that there are more than so many.
@@ -151,17 +170,52 @@ impl Search<'_, '_> {
         Ok(self.counting.about.filter(|about| *about >= least))
     }
 
-    /// Each of them, as far as `limit`, by what was counted or begun before where that reaches as far.
-    fn count_asked(&mut self, limit: u64) -> Result<u64, StoreError> {
-        let (reached, count) = match (self.counting.counted, self.counting.begun.take()) {
-            (Some((reached, count)), _) if limit <= reached || count < reached => (reached, count),
-            (_, Some(Begun::Exactly(aside, reach))) if limit <= reach => {
-                (reach, self.reader.finish_count(aside, reach)?)
-            }
-            _ => (limit, self.count(limit)?),
+    /// Each of them where that is known or they are fewer than `limit`, by what was counted or begun before where that reaches as far.
+    fn count_asked(&mut self, limit: u64) -> Result<Counted, StoreError> {
+        let (reached, count) = match self.counting.counted {
+            Some((reached, count)) if limit <= reached || count < reached => (reached, count),
+            _ => match self.count_known(limit)? {
+                Some(count) => (u64::MAX, count),
+                None => self.count(limit)?,
+            },
         };
         self.counting.counted = Some((reached, count));
-        Ok(count.min(limit))
+        Ok(Counted { count, exact: count < reached })
+    }
+
+    /// How many there are, where that is known of what they belong to.
+    fn count_known(&mut self, limit: u64) -> Result<Option<u64>, StoreError> {
+        Ok(match self.sieve.tally.clone() {
+            Tally::Known(population) => Some(self.reader.count_all(&population)?),
+            Tally::AllBut(population, others) => match self.count_begun(others, self.limit_of_others(limit))? {
+                (reached, count) if count < reached => Some(self.reader.count_all(&population)?.saturating_sub(count)),
+                _ => None,
+            },
+            Tally::Keys(_) | Tally::Documents => None,
+        })
+    }
+
+    /// How far they were counted, which is no less than `limit`, and how many there are as far as that.
+    fn count(&mut self, limit: u64) -> Result<(u64, u64), StoreError> {
+        if self.sieve.checks.is_empty() {
+            return self.count_begun(self.among(), limit);
+        }
+        let mut count = 0;
+        each(&mut self.reader, &mut self.sieve, |_, _| {
+            count += 1;
+            Ok(count < limit)
+        })?;
+        Ok((limit, count))
+    }
+
+    /// The same of what the database can tell. What was begun is of the same documents.
+    fn count_begun(&mut self, among: Among, limit: u64) -> Result<(u64, u64), StoreError> {
+        match self.counting.begun.take() {
+            Some(Begun::Exactly(aside, reach)) if limit <= reach => {
+                Ok((reach, self.reader.finish_count(aside, reach)?))
+            }
+            _ => Ok((limit, self.reader.count(among, limit)?)),
+        }
     }
 
     /// How many there are, where no more than `limit`; else a larger number. The total is counted with it.
@@ -169,24 +223,8 @@ impl Search<'_, '_> {
         let more = limit.saturating_add(1);
         match self.many(limit)? {
             Some(about) => Ok(about),
-            None => self.count_asked(more.max(self.counting.reach)),
+            None => Ok(self.count_asked(more.max(self.counting.reach))?.count),
         }
-    }
-
-    /// Each of them, as far as `limit` where they must be counted.
-    pub(super) fn count(&mut self, limit: u64) -> Result<u64, StoreError> {
-        if let Some(population) = &self.sieve.population {
-            return self.reader.count_all(population);
-        }
-        if self.sieve.checks.is_empty() {
-            return self.reader.count(self.sieve.query.clone(), limit);
-        }
-        let mut count = 0;
-        each(&mut self.reader, &mut self.sieve, |_, _| {
-            count += 1;
-            Ok(count < limit)
-        })?;
-        Ok(count)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
 //! here, as a [`tree`]; a range of few [`values`] becomes their rows. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
 //! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, where the walk has not done so already, and [`count`]
-//! tells how many there are, in another session while the page is read where that is likely to be needed. A
+//! tells how many there are, by what is their [`tally`], in another session while the page is read where that is likely to be needed. A
 //! [`reader`] counts what that costs.
 //!
 //! Nothing but a search that has a time limit makes the database refuse a command: a search is also done within a commit, where a
@@ -18,6 +18,7 @@ mod page;
 mod pattern;
 mod reader;
 mod sieve;
+mod tally;
 mod tree;
 mod values;
 mod walk;
@@ -51,7 +52,7 @@ pub(super) fn find(view: &mut View, known: &Known, documents: u64, find: &Find) 
         reader.take_time();
     }
     // A page that follows another keeps the order which that one had.
-    let by_place = by_place && (gap.is_some() || !sieve.is_of_rows);
+    let by_place = by_place && (gap.is_some() || !sieve.tally.is_of_rows());
     let places = if by_place { ranges.iter().collect() } else { Vec::new() };
     let order = Order { keys: &find.sort, places };
     let filter = &find.filter;

@@ -263,10 +263,9 @@ impl Search<'_, '_> {
             return Ok(are_few);
         }
         let most = self.documents.saturating_mul(wanted.max(8) as u64).isqrt().min(SORTED_MAX);
-        let count = match &self.sieve.population {
-            Some(population) => self.reader.count_all(population)?,
-            None if self.sieve.checks.is_empty() => self.count_before(most)?,
-            None => self.reader.count(self.sieve.query.clone(), most.saturating_add(1))?,
+        let count = match self.sieve.checks.is_empty() {
+            true => self.count_before(most)?,
+            false => self.reader.count(self.sieve.query.clone(), most.saturating_add(1))?,
         };
         self.candidates = Some(count).filter(|count| *count <= most);
         Ok(*self.are_few.insert(count <= most))

@@ -9,7 +9,7 @@ use super::hits::Carried;
 use crate::mongodb::crowds::Crowd;
 use crate::mongodb::homes::Known;
 use crate::mongodb::layout::{self, COUNTERS, COUNTERS_END, DOCUMENTS, ROWS_SAMPLED, SAMPLED, STATE};
-use crate::mongodb::view::{Aside, Cursor, View};
+use crate::mongodb::view::{Aside, Cursor, Tally, View};
 use crate::{Find, Index, Key, Limit, Row, Step, StoreError, TooCostly};
 
 /// How many documents come at once where it is not known how many will be needed.
@@ -22,8 +22,26 @@ pub(super) enum Population {
     Collection(String),
 }
 
+/// Documents that are counted.
+#[derive(Clone, Debug)]
+pub(super) enum Among {
+    /// Those that satisfy a condition.
+    Where(Document),
+    /// Those with a row in a stretch of an index, by its keys alone.
+    Stretch(IndexStretch),
+}
+
+impl From<Document> for Among {
+    fn from(condition: Document) -> Among {
+        Among::Where(condition)
+    }
+}
+
 /// How many come at once at most.
 const BATCH_MAX: usize = 2_000;
+
+/// How many keys come at once.
+const KEYS_BATCH: u32 = 20_000;
 
 /// From this limit on a count has none, and is refused only when it is done.
 const UNLIMITED: u64 = 1_000_000;
@@ -62,6 +80,14 @@ pub(super) struct IndexStretch {
     pub(super) index: &'static str,
     pub(super) from: Document,
     pub(super) to: Document,
+}
+
+impl IndexStretch {
+    /// Makes a query walk it.
+    fn set(self, options: &mut FindOptions) {
+        options.hint = Some(Hint::Name(self.index.to_owned()));
+        (options.min, options.max) = (Some(self.from), Some(self.to));
+    }
 }
 
 impl Query {
@@ -197,9 +223,8 @@ impl<'v> Reader<'v> {
         options.batch_size = Some(limit.unwrap_or(batch).clamp(2, BATCH_MAX) as u32);
         options.limit = limit.and_then(|limit| i64::try_from(limit).ok());
         options.hint = is_of_sample.then(|| Hint::Name(ROWS_SAMPLED.to_owned()));
-        if let Some(IndexStretch { index, from, to }) = stretch {
-            options.hint = Some(Hint::Name(index.to_owned()));
-            (options.min, options.max) = (Some(from), Some(to));
+        if let Some(stretch) = stretch {
+            stretch.set(&mut options);
         }
         self.view.find(DOCUMENTS, filter, options).map_err(|error| self.told(error))
     }
@@ -214,21 +239,22 @@ impl<'v> Reader<'v> {
         Ok(document)
     }
 
-    /// How many documents satisfy a filter, as far as `limit`: as many rows touched.
-    pub(super) fn count(&mut self, filter: Document, limit: u64) -> Result<u64, StoreError> {
-        let count = self.number_of(DOCUMENTS, counting(filter, limit), None)?.min(limit);
+    /// How many documents there are, as far as `limit`: as many rows touched.
+    pub(super) fn count(&mut self, among: impl Into<Among>, limit: u64) -> Result<u64, StoreError> {
+        let tally = self.counting(among.into(), limit)?;
+        let count = self.number_of(DOCUMENTS, tally)?.min(limit);
         self.touch(count)?;
         Ok(count)
     }
 
     /// Begins to count while something else is read; `None` where that cannot be.
-    pub(super) fn begin_count(&self, filter: Document, limit: u64) -> Result<Option<Aside>, StoreError> {
-        self.view.aside(DOCUMENTS, counting(filter, limit), self.options(None)?)
+    pub(super) fn begin_count(&self, among: Among, limit: u64) -> Result<Option<Aside>, StoreError> {
+        self.view.aside(DOCUMENTS, self.counting(among, limit)?)
     }
 
     /// Begins to estimate, likewise.
     pub(super) fn begin_estimate(&self, filter: Document) -> Result<Option<Aside>, StoreError> {
-        self.view.aside(DOCUMENTS, estimating(filter), self.options(Some(ROWS_SAMPLED))?)
+        self.view.aside(DOCUMENTS, self.estimating(filter)?)
     }
 
     /// What [`Reader::count`] would have said.
@@ -246,8 +272,7 @@ impl<'v> Reader<'v> {
     }
 
     fn finish(&mut self, aside: Aside) -> Result<u64, StoreError> {
-        let answer = self.view.finish(aside).map_err(|error| self.told(error))?;
-        answer.map_or(Ok(0), |answer| number_in(&answer))
+        self.view.finish(aside).map_err(|error| self.told(error))
     }
 
     /// How many documents the last search had that was about the same index first.
@@ -272,7 +297,8 @@ impl<'v> Reader<'v> {
 
     /// About how many documents satisfy a filter, going by those in the sample.
     pub(super) fn estimate(&mut self, filter: Document) -> Result<u64, StoreError> {
-        let count = self.number_of(DOCUMENTS, estimating(filter), Some(ROWS_SAMPLED))?;
+        let tally = self.estimating(filter)?;
+        let count = self.number_of(DOCUMENTS, tally)?;
         self.touch(count)?;
         Ok(count.saturating_mul(SAMPLED))
     }
@@ -284,22 +310,47 @@ impl<'v> Reader<'v> {
             Population::Collection(name) => doc! { "_id": format!("{COUNTERS}{name}") },
         };
         let sum = doc! { "$group": { "_id": null, "count": { "$sum": "$documents" } } };
-        let count = self.number_of(STATE, vec![doc! { "$match": is_counter }, sum], None)?;
+        let pipeline = vec![doc! { "$match": is_counter }, sum];
+        let tally = Tally::Pipeline(pipeline, self.options(None)?);
+        let count = self.number_of(STATE, tally)?;
         self.touch(1)?;
         Ok(count)
     }
 
-    /// The `count` that comes out of a pipeline; 0 where nothing does.
-    fn number_of(&mut self, collection: &str, pipeline: Vec<Document>, index: Option<&str>) -> Result<u64, StoreError> {
-        let options = self.options(index)?;
-        let mut cursor = self.view.aggregate(collection, pipeline, options).map_err(|error| self.told(error))?;
-        let told = self.index;
-        let Some(document) = self.view.next(&mut cursor).map_err(|error| at(error, told))? else { return Ok(0) };
-        number_in(document)
+    fn number_of(&mut self, collection: &str, tally: Tally) -> Result<u64, StoreError> {
+        self.view.number(collection, tally).map_err(|error| self.told(error))
     }
 
-    fn options(&self, index: Option<&str>) -> Result<AggregateOptions, StoreError> {
-        let mut options = AggregateOptions::default();
+    /// How many documents there are, as far as `limit`.
+    fn counting(&self, among: Among, limit: u64) -> Result<Tally, StoreError> {
+        // Nothing is counted as fast as what has no limit.
+        let limit = (limit < UNLIMITED).then_some(limit.max(1) as i64);
+        Ok(match among {
+            Among::Where(condition) => {
+                let limit = limit.map(|limit| doc! { "$limit": limit });
+                let parts = [Some(doc! { "$match": condition }), limit, Some(doc! { "$count": "count" })];
+                Tally::Pipeline(parts.into_iter().flatten().collect(), self.options(None)?)
+            }
+            Among::Stretch(stretch) => {
+                // A number is no array, and so comes from the index alone.
+                let mut options = FindOptions::builder().projection(doc! { "_id": 0, "n": 1 }).limit(limit).build();
+                options.batch_size = Some(KEYS_BATCH);
+                options.max_time = self.time_left()?;
+                stretch.set(&mut options);
+                Tally::Found(Box::new(options))
+            }
+        })
+    }
+
+    /// How many documents of the sample there are.
+    fn estimating(&self, filter: Document) -> Result<Tally, StoreError> {
+        let filter = doc! { "$and": [layout::is_sampled(), filter] };
+        let pipeline = vec![doc! { "$match": filter }, doc! { "$count": "count" }];
+        Ok(Tally::Pipeline(pipeline, self.options(Some(ROWS_SAMPLED))?))
+    }
+
+    fn options(&self, index: Option<&str>) -> Result<Box<AggregateOptions>, StoreError> {
+        let mut options = Box::<AggregateOptions>::default();
         options.max_time = self.time_left()?;
         options.hint = index.map(|index| Hint::Name(index.to_owned()));
         Ok(options)
@@ -308,30 +359,6 @@ impl<'v> Reader<'v> {
     fn told(&self, error: StoreError) -> StoreError {
         at(error, self.index)
     }
-}
-
-/// The pipeline that counts the documents which satisfy a filter, as far as `limit`.
-fn counting(filter: Document, limit: u64) -> Vec<Document> {
-    let mut pipeline = vec![doc! { "$match": filter }];
-    // Nothing is counted as fast as what has no limit.
-    if limit < UNLIMITED {
-        pipeline.push(doc! { "$limit": limit.max(1) as i64 });
-    }
-    pipeline.push(doc! { "$count": "count" });
-    pipeline
-}
-
-/// The pipeline that counts those in the sample.
-fn estimating(filter: Document) -> Vec<Document> {
-    let filter = doc! { "$and": [layout::is_sampled(), filter] };
-    vec![doc! { "$match": filter }, doc! { "$count": "count" }]
-}
-
-/// The `count` that came out of a pipeline.
-fn number_in(document: &RawDocument) -> Result<u64, StoreError> {
-    let count = document.get("count").ok().flatten();
-    let count = count.and_then(|count| count.as_i64().or(count.as_i32().map(i64::from)));
-    count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| layout::damaged(DOCUMENTS))
 }
 
 /// The same with what was being read.

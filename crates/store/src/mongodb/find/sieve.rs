@@ -6,11 +6,10 @@ use mongodb::bson::{Document, doc};
 
 use super::condition::{Condition, single_rows};
 use super::joins::Join;
-use super::reader::{BATCH, Met, Population, Query, Reader};
+use super::reader::{BATCH, Met, Query, Reader};
+use super::tally::{Tally, is_nothing, single_row};
 use super::tree::Tree;
 use super::values;
-use crate::mongodb::homes::Known;
-use crate::mongodb::text;
 use crate::{Filter, Index, Limit, Match, StoreError, TooCostly};
 
 /// How many documents are found before a filter whose condition names them, at most.
@@ -42,12 +41,10 @@ pub(super) struct Sieve<'f> {
     pub(super) query: Document,
     /// What is checked here, document by document.
     pub(super) checks: Vec<Tree<'f>>,
-    /// Whether these are all of some whose number is known.
-    pub(super) population: Option<Population>,
+    /// By what they are counted.
+    pub(super) tally: Tally,
     /// Rows that each of them has, as texts: those that are easily seen.
     rows: Vec<String>,
-    /// Whether these are all documents with one of some rows, which are counted without looking at one.
-    pub(super) is_of_rows: bool,
     /// Whether the query finds by more than what the checks need of a row.
     pub(super) leads: bool,
     /// Whether many conditions are checked of each document that is found.
@@ -61,7 +58,7 @@ impl<'f> Sieve<'f> {
     pub(super) fn new(reader: &mut Reader<'_>, filter: &'f Filter) -> Result<Option<Sieve<'f>>, StoreError> {
         let mut parts = Vec::new();
         add_parts(filter, &mut parts);
-        let population = leave_out_implied(reader.known, &mut parts);
+        let tally = Tally::of(reader.known, &mut parts);
         let index = parts.iter().find_map(|part| index(part));
         if let [part] = parts.as_slice()
             && let Some(rows) = values::rows_of(reader, part)?
@@ -69,7 +66,6 @@ impl<'f> Sieve<'f> {
             return Ok(Sieve::of_rows(rows, index));
         }
         let rows: Vec<_> = parts.iter().filter_map(|part| single_row(reader.known, part)).collect();
-        let is_of_rows = parts.len() == 1 && rows.len() == 1;
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
         let mut leads = false;
@@ -78,7 +74,7 @@ impl<'f> Sieve<'f> {
         let (joins, parts): (Vec<_>, Vec<_>) = parts.into_iter().partition(|part| is_join(part));
         for part in parts {
             let (condition, check) = ready(reader, part, &mut weight)?;
-            leads |= check.is_none() && population.is_none() && leads_by_rows(part);
+            leads |= check.is_none() && !matches!(tally, Tally::Known(_)) && leads_by_rows(part);
             is_wide |= Tree::new(reader.known, part).is_some_and(|tree| tree.weight() > WEIGHT_MAX);
             conditions.push(condition);
             checks.extend(check);
@@ -99,27 +95,17 @@ impl<'f> Sieve<'f> {
         if condition.bytes() > QUERY_MAX {
             return Err(too_large(reader));
         }
-        Ok(condition.into_query().map(|query| Sieve {
-            query,
-            checks,
-            population,
-            rows,
-            is_of_rows,
-            leads,
-            is_wide,
-            index,
-        }))
+        Ok(condition.into_query().map(|query| Sieve { query, checks, tally, rows, leads, is_wide, index }))
     }
 
     /// Documents with one of these rows.
     fn of_rows(texts: BTreeSet<String>, index: Option<Index>) -> Option<Sieve<'f>> {
         let rows = if texts.len() == 1 { texts.iter().cloned().collect() } else { Vec::new() };
         Condition::having_one_of(texts).into_query().map(|query| Sieve {
+            tally: Tally::Keys(query.clone().into()),
             query,
             checks: Vec::new(),
-            population: None,
             rows,
-            is_of_rows: true,
             leads: true,
             is_wide: false,
             index,
@@ -164,21 +150,6 @@ fn too_large(reader: &Reader<'_>) -> StoreError {
     StoreError::TooCostly(TooCostly { index: reader.index, limit: Limit::Rows(NUMBERS_MAX as u64) })
 }
 
-/// The text of the only row that can satisfy a filter.
-fn single_row(known: &Known, filter: &Filter) -> Option<String> {
-    let (index, value) = match filter {
-        Filter::Any(filters) => {
-            let mut filters = filters.iter().filter(|filter| !is_nothing(known, filter));
-            let only = filters.next().filter(|_| filters.next().is_none())?;
-            return single_row(known, only);
-        }
-        Filter::Match(wanted) => (wanted.index, wanted.range.one_value().filter(|value| wanted.accepts(value))?),
-        Filter::OneOf { index, values } if values.len() == 1 => (*index, values[0].as_slice()),
-        _ => return None,
-    };
-    Some(text::of_row(index, value))
-}
-
 /// The index that a filter is about, the first if it is about several.
 fn index(filter: &Filter) -> Option<Index> {
     match filter {
@@ -195,61 +166,6 @@ fn add_parts<'f>(filter: &'f Filter, parts: &mut Vec<&'f Filter>) {
         Filter::All(filters) => filters.iter().for_each(|filter| add_parts(filter, parts)),
         filter => parts.push(filter),
     }
-}
-
-/// Leaves out the rows that all documents of a collection have where another part is satisfied by such documents only. Says so where the
-/// parts are satisfied by all of a collection, or by everything.
-fn leave_out_implied(known: &Known, parts: &mut Vec<&Filter>) -> Option<Population> {
-    let is_always = |part: &Filter, collection: &str| match part {
-        Filter::Match(wanted) => wanted
-            .range
-            .one_value()
-            .is_some_and(|value| wanted.accepts(value) && known.is_always(collection, wanted.index, value)),
-        _ => false,
-    };
-    if parts.is_empty() {
-        return Some(Population::Everything);
-    }
-    let homes: Vec<_> = parts.iter().map(|part| home(known, part)).collect();
-    let leading = parts.iter().zip(&homes).find(|(part, home)| home.is_some_and(|home| !is_always(part, home)));
-    if let Some((_, Some(home))) = leading {
-        parts.retain(|part| !is_always(part, home));
-        return None;
-    }
-    // Each part is a row that all documents of a collection have.
-    let home = common(homes.into_iter())?.to_owned();
-    parts.truncate(1);
-    Some(Population::Collection(home))
-}
-
-/// The only collection whose documents can satisfy a filter, as far as is easily seen.
-fn home<'k>(known: &'k Known, filter: &Filter) -> Option<&'k str> {
-    match filter {
-        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => known.home(*index),
-        Filter::Any(filters) => {
-            let filters = filters.iter().filter(|filter| !is_nothing(known, filter));
-            common(filters.map(|filter| home(known, filter)))
-        }
-        Filter::All(filters) => filters.iter().find_map(|filter| home(known, filter)),
-        Filter::LinksTo { links, .. } => common(links.iter().map(|index| known.home(*index))),
-        Filter::Not(_) | Filter::Word { .. } | Filter::LinkedFrom { .. } => None,
-    }
-}
-
-/// Whether no document can satisfy a filter, as far as is easily seen: none has rows in the indexes that it needs.
-fn is_nothing(known: &Known, filter: &Filter) -> bool {
-    match filter {
-        Filter::Match(Match { index, .. }) | Filter::OneOf { index, .. } => !known.may_have(*index),
-        Filter::Any(filters) => filters.iter().all(|filter| is_nothing(known, filter)),
-        Filter::All(filters) => filters.iter().any(|filter| is_nothing(known, filter)),
-        _ => false,
-    }
-}
-
-/// The home that all have.
-fn common<'k>(mut homes: impl Iterator<Item = Option<&'k str>>) -> Option<&'k str> {
-    let first = homes.next()??;
-    homes.all(|home| home == Some(first)).then_some(first)
 }
 
 /// Whether documents that satisfy a filter are found by their rows or words, or by those of the far side of a join.
@@ -359,16 +275,8 @@ fn numbers(reader: &mut Reader<'_>, condition: Condition, filter: &Filter) -> Re
     let Some(query) = condition.into_query() else { return Ok(Condition::Nothing) };
     let checks = Vec::from_iter(Tree::new(reader.known, filter));
     let index = index(filter);
-    let mut sieve = Sieve {
-        query,
-        checks,
-        population: None,
-        rows: Vec::new(),
-        is_of_rows: false,
-        leads: true,
-        is_wide: true,
-        index,
-    };
+    let mut sieve =
+        Sieve { query, checks, tally: Tally::Documents, rows: Vec::new(), leads: true, is_wide: true, index };
     let mut numbers = Vec::new();
     each(reader, &mut sieve, |reader, met| {
         numbers.push(met.number as i64);
