@@ -19,7 +19,7 @@ const ESTIMATE_TIME: Duration = Duration::from_millis(500);
 /// How many keys of an index are read as fast as one document.
 const KEYS: u64 = 16;
 
-/// The same where a number is sent for each.
+/// The same where each has another value, and a number is sent for each.
 const KEYS_SENT: u64 = 4;
 
 /// An estimate of so many times as many as are counted leaves no doubt that there are more.
@@ -84,6 +84,7 @@ impl Search<'_, '_> {
     fn among(&self) -> Among {
         match &self.sieve.tally {
             Tally::Keys(keys) => keys.clone(),
+            Tally::Range(stretch) => Among::Stretch(stretch.clone()),
             _ => self.sieve.query.clone().into(),
         }
     }
@@ -149,8 +150,8 @@ impl Search<'_, '_> {
     /// The number from which on it is estimated.
     fn limit_within(&self, rows: u64) -> u64 {
         let rows = match &self.sieve.tally {
-            Tally::Keys(Among::Where(_)) => rows.saturating_mul(KEYS),
-            Tally::Keys(Among::Stretch(_)) => rows.saturating_mul(KEYS_SENT),
+            Tally::Keys(_) => rows.saturating_mul(KEYS),
+            Tally::Range(_) => rows.saturating_mul(KEYS_SENT),
             _ => rows,
         };
         rows.saturating_add(1).min(self.reader.left())
@@ -191,7 +192,7 @@ impl Search<'_, '_> {
                 (reached, count) if count < reached => Some(self.reader.count_all(&population)?.saturating_sub(count)),
                 _ => None,
             },
-            Tally::Keys(_) | Tally::Documents => None,
+            Tally::Keys(_) | Tally::Range(_) | Tally::Documents => None,
         })
     }
 

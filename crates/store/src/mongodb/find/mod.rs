@@ -1,7 +1,7 @@
 //! Searching: filters as queries of the database.
 //!
 //! A [`condition`] is what the database can check of a filter, tests as [`pattern`]s among it; a [`sieve`] adds what is left to check
-//! here, as a [`tree`]; a range of few [`values`] becomes their rows. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
+//! here, as a [`tree`]. [`joins`] follow the rows that name documents. [`page`] gathers one page: in order of creation, by a [`walk`] of rows along
 //! several [`lane`]s, or by putting all hits in order; [`hits`] reads what is shown of it, where the walk has not done so already, and [`count`]
 //! tells how many there are, by what is their [`tally`], in another session while the page is read where that is likely to be needed. A
 //! [`reader`] counts what that costs.
@@ -20,7 +20,6 @@ mod reader;
 mod sieve;
 mod tally;
 mod tree;
-mod values;
 mod walk;
 
 use mongodb::bson::{RawDocument, doc};

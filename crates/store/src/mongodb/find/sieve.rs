@@ -1,7 +1,5 @@
 //! A filter made ready: what the database checks, and what is left to check here.
 
-use std::collections::BTreeSet;
-
 use mongodb::bson::{Document, doc};
 
 use super::condition::{Condition, single_rows};
@@ -9,7 +7,6 @@ use super::joins::Join;
 use super::reader::{BATCH, Met, Query, Reader};
 use super::tally::{Tally, is_nothing, single_row};
 use super::tree::Tree;
-use super::values;
 use crate::{Filter, Index, Limit, Match, StoreError, TooCostly};
 
 /// How many documents are found before a filter whose condition names them, at most.
@@ -60,11 +57,6 @@ impl<'f> Sieve<'f> {
         add_parts(filter, &mut parts);
         let tally = Tally::of(reader.known, &mut parts);
         let index = parts.iter().find_map(|part| index(part));
-        if let [part] = parts.as_slice()
-            && let Some(rows) = values::rows_of(reader, part)?
-        {
-            return Ok(Sieve::of_rows(rows, index));
-        }
         let rows: Vec<_> = parts.iter().filter_map(|part| single_row(reader.known, part)).collect();
         let mut conditions = Vec::new();
         let mut checks = Vec::new();
@@ -96,20 +88,6 @@ impl<'f> Sieve<'f> {
             return Err(too_large(reader));
         }
         Ok(condition.into_query().map(|query| Sieve { query, checks, tally, rows, leads, is_wide, index }))
-    }
-
-    /// Documents with one of these rows.
-    fn of_rows(texts: BTreeSet<String>, index: Option<Index>) -> Option<Sieve<'f>> {
-        let rows = if texts.len() == 1 { texts.iter().cloned().collect() } else { Vec::new() };
-        Condition::having_one_of(texts).into_query().map(|query| Sieve {
-            tally: Tally::Keys(query.clone().into()),
-            query,
-            checks: Vec::new(),
-            rows,
-            leads: true,
-            is_wide: false,
-            index,
-        })
     }
 
     /// Whether so few documents have one of the rows that looking at them takes no time, however late it is.

@@ -3,7 +3,7 @@
 use mongodb::bson::doc;
 
 use super::lane::{Lane, Way};
-use super::reader::{Among, Population};
+use super::reader::{Among, IndexStretch, Population};
 use crate::mongodb::homes::Known;
 use crate::mongodb::text;
 use crate::{Filter, Match};
@@ -13,8 +13,10 @@ use crate::{Filter, Match};
 pub(super) enum Tally {
     /// They are all of these.
     Known(Population),
-    /// By keys, one for each of them and no others.
+    /// By keys, one for each of them and no others: of a row, or of what begins so.
     Keys(Among),
+    /// By keys as well, of other ranges.
+    Range(IndexStretch),
     /// They are all of these but for some, which are counted by keys.
     AllBut(Population, Among),
     /// By looking at them.
@@ -28,7 +30,10 @@ impl Tally {
             return Tally::Known(population);
         }
         let keys = match parts.as_slice() {
-            [part] => keys_of(known, part).map(Tally::Keys),
+            [part] => keys_of(known, part).map(|(keys, is_narrow)| match keys {
+                Among::Stretch(stretch) if !is_narrow => Tally::Range(stretch),
+                keys => Tally::Keys(keys),
+            }),
             _ => None,
         };
         keys.or_else(|| all_but(known, parts)).unwrap_or(Tally::Documents)
@@ -40,15 +45,15 @@ impl Tally {
     }
 }
 
-/// Documents that have a row of a filter and no others, where keys tell them.
-fn keys_of(known: &Known, filter: &Filter) -> Option<Among> {
+/// Documents that have a row of a filter and no others, where keys tell them; whether it is a row or what begins so.
+fn keys_of(known: &Known, filter: &Filter) -> Option<(Among, bool)> {
     if let Some(row) = single_row(known, filter) {
-        return Some(doc! { "r": row }.into());
+        return Some((doc! { "r": row }.into(), true));
     }
     match filter {
         Filter::Match(Match { index, range, test: None }) => {
             let lane = Lane { index: *index, range: range.clone(), number: None };
-            lane.stretch(Way::Up).map(Among::Stretch)
+            lane.stretch(Way::Up).map(|stretch| (Among::Stretch(stretch), range.is_prefix()))
         }
         Filter::Any(filters) => only(known, filters).and_then(|only| keys_of(known, only)),
         _ => None,
@@ -60,7 +65,7 @@ fn all_but(known: &Known, parts: &[&Filter]) -> Option<Tally> {
     let mut rest = parts.to_vec();
     let at = rest.iter().position(|part| matches!(part, Filter::Not(_)))?;
     let Filter::Not(others) = rest.remove(at) else { return None };
-    let keys = keys_of(known, others)?;
+    let (keys, _) = keys_of(known, others)?;
     match leave_out_implied(known, &mut rest)? {
         Population::Collection(name) if home(known, others) != Some(&name) => None,
         population => Some(Tally::AllBut(population, keys)),

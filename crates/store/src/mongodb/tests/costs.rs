@@ -229,7 +229,8 @@ fn asks_little() {
         ("few dates", all().and(dates(900, 910)), vec![], 1),
         ("dates", all().and(dates(900, 1_100)), vec![], 2),
         ("many dates", all().and(dates(1_000, 9_000)), vec![], 2),
-        ("what begins so", all().and(halves("e")), vec![], 4),
+        ("what begins so", all().and(halves("e")), vec![], 2),
+        ("what begins so, the latest", all().and(halves("e")), by(5, true), 2),
     ];
     for (name, filter, sort, commands) in cases {
         let total = Count::Within(500);
