@@ -49,7 +49,7 @@ enum Begun {
 impl Search<'_, '_> {
     /// Begins to count while the page is read, where the last such search had more than a page.
     pub(super) fn begin_counting(&mut self, find: &Find) -> Result<(), StoreError> {
-        let is_free = matches!(self.sieve.tally, Tally::Known(_)) || !self.sieve.checks.is_empty();
+        let is_free = matches!(self.sieve.tally, Tally::Known(_) | Tally::Found(_)) || !self.sieve.checks.is_empty();
         if find.limit == 0 || find.page != Page::First || is_free {
             return Ok(());
         }
@@ -188,6 +188,7 @@ impl Search<'_, '_> {
     fn count_known(&mut self, limit: u64) -> Result<Option<u64>, StoreError> {
         Ok(match self.sieve.tally.clone() {
             Tally::Known(population) => Some(self.reader.count_all(&population)?),
+            Tally::Found(count) => Some(count),
             Tally::AllBut(population, others) => match self.count_begun(others, self.limit_of_others(limit))? {
                 (reached, count) if count < reached => Some(self.reader.count_all(&population)?.saturating_sub(count)),
                 _ => None,

@@ -3,7 +3,7 @@
 //! Where the far side is small it is found first, and becomes a condition: rows that name one of it, or keys and names that one of it
 //! has in its rows. Otherwise each candidate's own far side is looked at.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use mongodb::bson::{Document, doc};
 
@@ -25,6 +25,9 @@ const CHUNK: usize = 1_000;
 
 /// How many candidates for a far side are looked at before anything is known of the near side, where each is checked here.
 const CHECKED_MAX: u64 = 1_000;
+
+/// How many documents are read for each candidate that they may name.
+const NAMING: usize = 2;
 
 /// [`Filter::LinksTo`] or [`Filter::LinkedFrom`].
 pub(super) struct Join<'f> {
@@ -157,31 +160,42 @@ impl<'f> Join<'f> {
         Ok(())
     }
 
-    /// Finds out about all candidates, each for itself: some may be named by very many.
+    /// Finds out about all candidates. Where some are named by very many, the others are asked about again.
     fn look_for_naming(&mut self, reader: &mut Reader<'_>, met: &[&Met]) -> Result<(), StoreError> {
         let Join { links, names, far, filter, known, .. } = self;
         let Some(far) = far_of(far, filter, reader)? else { return Ok(()) };
-        for met in met {
-            let link = met.key.to_link();
-            if known.contains_key(&link) {
-                continue;
+        loop {
+            // The candidates that each value names.
+            let mut named: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+            let mut open = BTreeSet::new();
+            for met in met.iter().filter(|met| !known.contains_key(&met.key.to_link())) {
+                let link = met.key.to_link();
+                let pairs = met.pairs();
+                for value in names.iter().flat_map(|index| values(&pairs, *index)) {
+                    named.entry(value.to_vec()).or_default().push(link.clone());
+                }
+                named.entry(link.clone()).or_default().push(link.clone());
+                open.insert(link);
             }
-            let mut named = BTreeSet::from([link.clone()]);
-            for index in *names {
-                named.extend(values(&met.pairs(), *index).map(<[u8]>::to_vec));
+            let texts = texts(links, &named.keys().cloned().collect());
+            let Some(query) = far_query(far, Condition::having_one_of(texts)) else { return Ok(()) };
+            let (asked, limit) = (open.len(), far.checks.is_empty().then_some(NAMING * open.len()));
+            let mut read = 0;
+            each_of(reader, far, Query { limit, ..Query::new(query, Met::projection()) }, |_, met| {
+                read += 1;
+                let pairs = met.pairs();
+                let naming = links.iter().flat_map(|index| values(&pairs, *index));
+                for link in naming.filter_map(|value| named.get(value)).flatten() {
+                    open.remove(link);
+                    known.insert(link.clone(), true);
+                }
+                Ok(!open.is_empty())
+            })?;
+            if open.len() == asked || limit != Some(read) {
+                known.extend(open.into_iter().map(|link| (link, false)));
+                return Ok(());
             }
-            let mut is_named = false;
-            if let Some(query) = far_query(far, Condition::having_one_of(texts(links, &named))) {
-                let limit = far.checks.is_empty().then_some(1);
-                let query = Query { limit, ..Query::new(query, Met::projection()) };
-                each_of(reader, far, query, |_, _| {
-                    is_named = true;
-                    Ok(false)
-                })?;
-            }
-            known.insert(link, is_named);
         }
-        Ok(())
     }
 }
 

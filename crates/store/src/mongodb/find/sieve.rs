@@ -28,7 +28,7 @@ const WEIGHT_MAX: usize = 12;
 const LEADING_MAX: usize = 64;
 
 /// So few candidates are looked at one by one rather than that the far side of a join is found first.
-const NEAR_MAX: u64 = 100;
+const NEAR_MAX: usize = 100;
 
 /// How many rows are named by which to find what satisfies a part that is checked here.
 const TEXTS_MAX: usize = 10_000;
@@ -71,12 +71,15 @@ impl<'f> Sieve<'f> {
             conditions.push(condition);
             checks.extend(check);
         }
-        let are_few = !joins.is_empty() && leads && are_few(reader, &conditions)?;
+        if !joins.is_empty()
+            && leads
+            && let Some(near) = near(reader, &conditions)?
+        {
+            checks.extend(joins.into_iter().filter_map(|part| Tree::new(reader.known, part)));
+            return Sieve::of_near(reader, near, checks, (rows, index));
+        }
         for part in joins {
-            let (condition, check) = match Tree::new(reader.known, part) {
-                Some(tree) if are_few => (Condition::Everything, Some(tree)),
-                _ => ready(reader, part, &mut weight)?,
-            };
+            let (condition, check) = ready(reader, part, &mut weight)?;
             leads |= check.is_none() && leads_by_rows(part);
             conditions.push(condition);
             checks.extend(check);
@@ -88,6 +91,27 @@ impl<'f> Sieve<'f> {
             return Err(too_large(reader));
         }
         Ok(condition.into_query().map(|query| Sieve { query, checks, tally, rows, leads, is_wide, index }))
+    }
+
+    /// Those of a few documents that pass these checks.
+    fn of_near(
+        reader: &mut Reader<'_>,
+        mut near: Vec<Met>,
+        mut checks: Vec<Tree<'f>>,
+        (rows, index): (Vec<String>, Option<Index>),
+    ) -> Result<Option<Sieve<'f>>, StoreError> {
+        checks.sort_by_key(Tree::has_join);
+        checks.iter_mut().try_for_each(|check| check.sift(reader, &mut near))?;
+        let numbers = near.iter().map(|met| met.number as i64).collect();
+        Ok(Condition::having_number(numbers).into_query().map(|query| Sieve {
+            query,
+            checks: Vec::new(),
+            tally: Tally::Found(near.len() as u64),
+            rows,
+            leads: true,
+            is_wide: false,
+            index,
+        }))
     }
 
     /// Whether so few documents have one of the rows that looking at them takes no time, however late it is.
@@ -106,12 +130,15 @@ impl<'f> Sieve<'f> {
     }
 }
 
-/// Whether so few documents satisfy these conditions that each can be looked at.
-fn are_few(reader: &mut Reader<'_>, conditions: &[Condition]) -> Result<bool, StoreError> {
-    match Condition::all(conditions.iter().cloned()).into_query() {
-        Some(query) => Ok(reader.count(query, NEAR_MAX + 1)? <= NEAR_MAX),
-        None => Ok(true),
+/// The documents that satisfy these conditions, where they are so few that each can be looked at.
+fn near(reader: &mut Reader<'_>, conditions: &[Condition]) -> Result<Option<Vec<Met>>, StoreError> {
+    let mut near = Vec::new();
+    let Some(query) = Condition::all(conditions.iter().cloned()).into_query() else { return Ok(Some(near)) };
+    let mut cursor = reader.find(Query { limit: Some(NEAR_MAX + 1), ..Query::new(query, Met::projection()) })?;
+    while let Some(document) = reader.next(&mut cursor)? {
+        near.push(Met::of_document(document)?);
     }
+    Ok((near.len() <= NEAR_MAX).then_some(near))
 }
 
 /// Whether a filter is about what documents are joined to, or not joined to.

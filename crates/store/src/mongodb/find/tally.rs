@@ -13,6 +13,8 @@ use crate::{Filter, Match};
 pub(super) enum Tally {
     /// They are all of these.
     Known(Population),
+    /// They were found already, so many.
+    Found(u64),
     /// By keys, one for each of them and no others: of a row, or of what begins so.
     Keys(Among),
     /// By keys as well, of other ranges.

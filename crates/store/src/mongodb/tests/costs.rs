@@ -247,6 +247,30 @@ fn asks_little() {
     }
 }
 
+/// Whether documents are named by others is asked for all of them at once, although one is named by very many.
+#[test]
+fn asks_for_those_that_are_named_together() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    let named = (0..60).map(|number| put_rows(&format!("P/{number}"), vec![row(1, b"p")]));
+    let naming = (0..1_000).map(|number| if number < 40 { number } else { 0 }).enumerate().map(|(number, of)| {
+        put_rows(&format!("O/{number}"), vec![row(2, b"code"), row(7, format!("{of}\0P").as_bytes())])
+    });
+    commit(&store, named.chain(naming).collect()).unwrap();
+    let from = Box::new(Filter::equal(Index(2), "code"));
+    let is_named = Filter::LinkedFrom { links: vec![Index(7)], names: vec![], from };
+    for (filter, count) in [(is_named.clone(), 40), (is_named.not(), 20)] {
+        let filter = Filter::equal(Index(1), "p").and(filter);
+        let find = Find { total: Count::Within(500), bodies: true, ..Find::new(filter, 10) };
+        let snapshot = store.snapshot().unwrap();
+        let before = snapshot.find(&find).unwrap();
+        let (found, operations) = profiled(&store, || snapshot.find(&find).unwrap());
+        assert_eq!((found.total, before.total), (Some(Counted::exactly(count)), found.total));
+        assert_eq!(found.hits.len(), 10);
+        assert_eq!(operations.len(), 4, "{operations:?}");
+    }
+}
+
 /// Who is alone asks nothing before a commit.
 #[test]
 fn presumes_what_it_has_committed() {
