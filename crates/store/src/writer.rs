@@ -10,9 +10,6 @@ use crate::{Committed, StoreError};
 /// How many batches share one flush at most.
 const GROUP_BATCHES_MAX: usize = 512;
 
-/// How many bytes share one flush at most; a single larger batch has one of its own.
-const GROUP_BYTES_MAX: usize = 32 << 20;
-
 /// How many batches wait in line; further callers wait to get into it.
 const WAITING_MAX: usize = 1024;
 
@@ -25,6 +22,9 @@ pub(crate) type Answer = Result<Committed, StoreError>;
 
 /// What takes groups of batches.
 pub(crate) trait Engine: Send + 'static {
+    /// How many bytes share one flush at most; a single larger batch has one of its own.
+    const GROUP_BYTES_MAX: usize;
+
     /// Commits a group and answers each of its batches, in order. A refused batch leaves nothing. An error fails all of the group and leaves
     /// nothing of any; it also replaces refusals, which may rest on what did not become true.
     fn write(&mut self, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError>;
@@ -97,7 +97,7 @@ impl<E: Engine> Queue<E> {
         let mut bytes = first.prepared.bytes;
         let mut group = vec![first];
         let deadline = Instant::now() + self.wrote;
-        while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
+        while group.len() < GROUP_BATCHES_MAX && bytes < E::GROUP_BYTES_MAX {
             let job = match self.jobs.try_recv() {
                 Ok(job) => job,
                 Err(_) if group.len() >= self.gathered => break,
@@ -108,7 +108,7 @@ impl<E: Engine> Queue<E> {
                     }
                 }
             };
-            if bytes + job.prepared.bytes > GROUP_BYTES_MAX {
+            if bytes + job.prepared.bytes > E::GROUP_BYTES_MAX {
                 self.held = Some(job);
                 break;
             }

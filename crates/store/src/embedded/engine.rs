@@ -39,6 +39,8 @@ impl EmbeddedEngine {
 }
 
 impl Engine for EmbeddedEngine {
+    const GROUP_BYTES_MAX: usize = 32 << 20;
+
     fn write(&mut self, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError> {
         // What was noted on the way is not so when the group fails.
         self.write_group(batches).inspect_err(|_| self.homes.clear())

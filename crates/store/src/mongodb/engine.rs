@@ -172,6 +172,10 @@ impl MongoEngine {
 }
 
 impl Engine for MongoEngine {
+    /// The database keeps a transaction in its cache until it is committed, several times as large with all keys, and refuses one that takes too
+    /// much of that: it may have no more than 256 MB.
+    const GROUP_BYTES_MAX: usize = 4 << 20;
+
     fn write(&mut self, batches: Vec<Prepared>) -> Result<Vec<Answer>, StoreError> {
         let begun = Instant::now();
         let mut pause = PAUSE;

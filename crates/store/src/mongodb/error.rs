@@ -9,6 +9,9 @@ use crate::{Limit, StoreError, TooCostly};
 /// `OutOfDiskSpace`.
 const NO_SPACE: i32 = 14031;
 
+/// `TransactionTooLargeForCache`.
+const TOO_LARGE: i32 = 388;
+
 /// `MaxTimeMSExpired`.
 const TIME_OVER: i32 = 50;
 
@@ -41,11 +44,15 @@ impl From<Failed> for StoreError {
 
 /// Never with the URL, which may hold a password: only what the driver or the server says.
 pub(super) fn of_driver(error: &Error) -> StoreError {
-    match &*error.kind {
-        ErrorKind::Command(failed) if failed.code == NO_SPACE => StoreError::Full,
-        ErrorKind::Command(failed) if failed.code == TIME_OVER => {
-            StoreError::TooCostly(TooCostly { index: None, limit: Limit::Time })
+    match code(error) {
+        Some(NO_SPACE) => return StoreError::Full,
+        Some(TIME_OVER) => return StoreError::TooCostly(TooCostly { index: None, limit: Limit::Time }),
+        Some(TOO_LARGE) => {
+            return StoreError::TooLarge("one transaction has more than the database keeps in its cache".to_owned());
         }
+        _ => {}
+    }
+    match &*error.kind {
         ErrorKind::ServerSelection { .. } | ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => {
             StoreError::Unreachable(format!("the database does not answer: {}", error.kind))
         }
@@ -70,6 +77,7 @@ fn is_away(error: &Error) -> bool {
 pub(super) fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(error) => Some(error.code),
+        ErrorKind::InsertMany(error) => error.write_errors.iter().flatten().next().map(|error| error.code),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
-use mongodb::error::{Error, ErrorKind, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
+use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{AggregateOptions, FindOptions};
 use mongodb::{ClientSession, Collection, SessionCursor};
 use tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::connection::{Asked, Connection};
 use super::crowds::Crowds;
-use super::error::{Failed, is_in_the_way};
+use super::error::{Failed, code, is_in_the_way};
 use super::homes::Known;
 use super::recent::Recent;
 use crate::StoreError;
@@ -238,9 +238,5 @@ async fn number(
 
 /// Within a transaction this is the sign of another one that was quicker.
 fn is_duplicate(error: &Error) -> bool {
-    match &*error.kind {
-        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
-        ErrorKind::InsertMany(error) => error.write_errors.iter().flatten().any(|error| error.code == DUPLICATE_KEY),
-        _ => false,
-    }
+    code(error) == Some(DUPLICATE_KEY)
 }

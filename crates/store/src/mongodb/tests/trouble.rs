@@ -1,5 +1,6 @@
 //! A database that fails: what is tried again takes effect once, and what fails leaves nothing.
 
+use std::thread;
 use std::time::Duration;
 
 use mongodb::bson::{Bson, Document, doc};
@@ -35,6 +36,7 @@ fn a_commit_takes_effect_once_or_not_at_all() {
     // The commands that fail, how often and how, and what comes of the commit.
     type Case<'c> = (&'c [&'c str], i32, Document, Option<fn(&StoreError) -> bool>);
     let full: fn(&StoreError) -> bool = |error| *error == StoreError::Full;
+    let large: fn(&StoreError) -> bool = |error| matches!(error, StoreError::TooLarge(_));
     let engine: fn(&StoreError) -> bool = |error| matches!(error, StoreError::Engine(_));
     let cases: Vec<Case<'_>> = vec![
         (&["update"], 1, again(112), None),
@@ -45,6 +47,7 @@ fn a_commit_takes_effect_once_or_not_at_all() {
         (&["commitTransaction"], 3, doc! { "closeConnection": true }, None),
         (&["commitTransaction"], 2, doc! { "writeConcernError": unknown }, None),
         (&["insert"], 1, doc! { "errorCode": 14031 }, Some(full)),
+        (&["insert"], 1, doc! { "errorCode": 388 }, Some(large)),
         (&["update"], 1, doc! { "errorCode": 96 }, Some(engine)),
         (&["commitTransaction"], 1, doc! { "errorCode": 96 }, Some(engine)),
     ];
@@ -73,6 +76,29 @@ fn a_commit_takes_effect_once_or_not_at_all() {
     }
     reads_fail_and_work_again(mongod, &store, NAME);
     waits_for_no_answer_for_ever(mongod);
+}
+
+/// However much waits to be written, no transaction becomes larger than a database with little memory takes.
+#[test]
+fn much_at_once_is_no_large_transaction() {
+    let Some(mongod) = Mongod::shared() else { return };
+    let store = Temporary::open(mongod, TestClock::new(NOON));
+    let document = |name: String| {
+        let rows = (1..=40).map(|index| Row { index: Index(index), value: format!("{index} of {name}").into() });
+        match put(&name, 1, &" ".repeat(1_500)) {
+            Write::Put(put) => Write::Put(Put { rows: rows.collect(), ..put }),
+            other => other,
+        }
+    };
+    thread::scope(|scope| {
+        let all = (0..6).map(|batch| {
+            let writes = (0..700).map(|number| document(format!("P/{batch}-{number}"))).collect();
+            scope.spawn(|| commit(&store, writes).map(drop))
+        });
+        for one in Vec::from_iter(all) {
+            assert_eq!(one.join().unwrap(), Ok(()));
+        }
+    });
 }
 
 fn waits_for_no_answer_for_ever(mongod: &'static Mongod) {
