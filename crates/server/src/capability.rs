@@ -27,7 +27,7 @@ use crate::terminology::capabilities;
 const OAUTH_URIS: &str = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris";
 
 /// When what is served last changed.
-const DATE: &str = "2026-11-30";
+const DATE: &str = "2026-12-01";
 
 /// The statement as it goes out.
 #[derive(Debug)]
