@@ -140,8 +140,6 @@ pub enum Count {
     Exact,
     /// Each of them where that touches at most this many rows more than the page; otherwise about.
     Within(u64),
-    /// The same, and otherwise not: an estimate goes by more than what is found.
-    IfWithin(u64),
 }
 
 /// How many there are.

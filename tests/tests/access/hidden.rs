@@ -197,3 +197,18 @@ fn no_total_is_estimated_from_what_is_hidden() {
     }
     app.get(&format!("{url}&_total=accurate")).expect(200).facts(&[("/total", "1504"), ("/_total", "-")]);
 }
+
+/// How much it would cost to count tells of what is hidden: who does not see everything has a total of what one page holds, or by asking for it.
+#[test]
+fn totals_go_by_what_is_seen() {
+    let guarded = Guarded::surgery();
+    let (keeper, app) = (guarded.hold(&keeper()), guarded.hold(&holder("app")));
+    for (parameters, told) in
+        [("_count=100", true), ("_count=1", false), ("_count=1&_total=accurate", true), ("_summary=count", true)]
+    {
+        let total = |caller: &flint_tests::Bearer<'_>| {
+            caller.get(&format!("/Observation?{parameters}")).expect(200).json()["total"].is_u64()
+        };
+        assert_eq!((total(&keeper), total(&app)), (true, told), "{parameters}");
+    }
+}

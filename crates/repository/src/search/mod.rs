@@ -185,11 +185,10 @@ impl<'a> Runner<'a> {
     fn search_own(&self, query: &Query, page: Page, limit: usize, total: Count) -> Result<SearchPage, Outcome> {
         let filter = self.visible(Act::Search, &query.types, self.filter(&query.criterion)?);
         let sees_all = !self.sight.is_narrowed() && query.types.iter().all(|name| self.sight.sees_all(name));
-        let total = match total {
-            // An estimate goes by what the caller does not see as well: beside what is found it would tell of that.
-            Count::Within(rows) if !sees_all => Count::IfWithin(rows),
-            total => total,
-        };
+        // An estimate goes by what the caller does not see as well, and so does what a count would cost: either would tell of that.
+        let only_if_whole = !sees_all && matches!(total, Count::Within(_));
+        let total = if only_if_whole { Count::None } else { total };
+        let is_first = page == Page::First;
         self.stage.set("search");
         let find = Find {
             sort: query.sort.clone(),
@@ -209,6 +208,8 @@ impl<'a> Runner<'a> {
             None => self.find(find)?,
         };
         self.show(&found.hits);
+        let is_whole = only_if_whole && limit > 0 && is_first && found.next.is_none();
+        let whole = is_whole.then(|| Counted::exactly(found.hits.len() as u64));
         self.stage.set("include");
         let (included, includes_cut) = self.includes(&query.includes, &found.hits)?;
         Ok(SearchPage {
@@ -216,7 +217,7 @@ impl<'a> Runner<'a> {
             included,
             next: found.next,
             previous: found.previous,
-            total: found.total,
+            total: found.total.or(whole),
             includes_cut,
             ..SearchPage::default()
         })

@@ -70,13 +70,13 @@ impl<'s, 't> Search<'s, 't> {
         if find.limit > 0 {
             self.page(find, entry, &mut found)?;
         }
-        if let Count::Within(rows) | Count::IfWithin(rows) = find.total {
+        if let Count::Within(rows) = find.total {
             let more = find.limit == 0 || found.next.is_some() || found.previous.is_some();
             let shown = found.hits.len() as u64;
-            found.total = self.count_within(rows, shown, more)?;
-            if found.total.is_none() && matches!(find.total, Count::Within(_)) {
-                found.total = Some(Counted { count: self.estimate()?.max(shown + 1), exact: false });
-            }
+            found.total = match self.count_within(rows, shown, more)? {
+                None => Some(Counted { count: self.estimate()?.max(shown + 1), exact: false }),
+                counted => counted,
+            };
         }
         found.rows = self.reader.touched();
         found.plan = self.reader.into_plan();

@@ -53,7 +53,7 @@ impl Search<'_, '_> {
         if find.limit == 0 || find.page != Page::First || is_free {
             return Ok(());
         }
-        if let Count::Within(rows) | Count::IfWithin(rows) = find.total {
+        if let Count::Within(rows) = find.total {
             self.counting.reach = self.limit_within(rows);
         }
         let crowd = self.reader.crowd();
@@ -66,7 +66,7 @@ impl Search<'_, '_> {
                 let begun = self.reader.within(ESTIMATE_TIME, |reader| reader.begin_estimate(query))?;
                 begun.flatten().map(Begun::About)
             }
-            Count::Within(_) | Count::IfWithin(_) => self.begin_exact(self.counting.reach)?,
+            Count::Within(_) => self.begin_exact(self.counting.reach)?,
         };
         Ok(())
     }
@@ -103,20 +103,11 @@ impl Search<'_, '_> {
                 Counted::exactly(on_page)
             }
             Count::Exact => self.count_asked(u64::MAX)?,
-            Count::Within(rows) | Count::IfWithin(rows) => {
-                let is_estimated = matches!(find.total, Count::Within(_));
-                let counted = match self.count_within(rows, is_estimated) {
-                    // The page is there already, whatever its total would cost.
-                    Err(StoreError::TooCostly(TooCostly { .. })) if find.limit > 0 => {
-                        Counted { count: 0, exact: false }
-                    }
-                    counted => counted?,
-                };
-                if !counted.exact && !is_estimated {
-                    return Ok(None);
-                }
-                counted
-            }
+            Count::Within(rows) => match self.count_within(rows) {
+                // The page is there already, whatever its total would cost.
+                Err(StoreError::TooCostly(TooCostly { .. })) if find.limit > 0 => Counted { count: 0, exact: false },
+                counted => counted?,
+            },
         };
         if !is_all && find.limit > 0 {
             self.reader.note_crowd(self.sieve.index, if total.exact { Crowd::Counted } else { Crowd::Estimated });
@@ -127,13 +118,13 @@ impl Search<'_, '_> {
     }
 
     /// Each of them where there are no more than `rows`; otherwise about, or at least, how many.
-    fn count_within(&mut self, rows: u64, is_estimated: bool) -> Result<Counted, StoreError> {
+    fn count_within(&mut self, rows: u64) -> Result<Counted, StoreError> {
         let limit = self.limit_within(rows);
         if let Some(count) = self.many(limit)? {
             return Ok(Counted { count, exact: false });
         }
         let counted = self.count_asked(limit)?;
-        if counted.exact || !is_estimated {
+        if counted.exact {
             return Ok(counted);
         }
         let sieve = &mut self.sieve;
