@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use server::{Auth, Config, State};
+use server::{Auth, Config, EarlierVersions, State};
 use smart::jose::{Algorithm, PrivateKey, Type};
 use smart::{Client, Clients, Grant, NewAuth, NewClient};
 
@@ -60,6 +60,8 @@ impl Guarded {
     pub fn start_with(set: impl FnOnce(&mut Config)) -> Guarded {
         let flint = Flint::start_with(|config| {
             config.auth = Auth::On;
+            // What consents hide in histories is tested, too.
+            config.earlier_versions = EarlierVersions::Shown;
             set(config);
         });
         let state = flint.state();
@@ -70,6 +72,8 @@ impl Guarded {
     pub fn restart(flint: Flint, set: impl FnOnce(&mut Config)) -> Guarded {
         let flint = flint.restart_with(|config| {
             config.auth = Auth::On;
+            // What consents hide in histories is tested, too.
+            config.earlier_versions = EarlierVersions::Shown;
             set(config);
         });
         let state = flint.state();

@@ -12,7 +12,7 @@ use fhir::{Definitions, Instant, IssueType, Outcome, Reference, Severity};
 use search::Registry;
 use store::{Clock, Examined, Filter, History, HistoryPage, HistoryScope, Key, Row, Snapshot, Store, Version};
 
-use crate::access::{Opened, Sight};
+use crate::access::{Opened, Permission, Sight};
 use crate::audit::Ledger;
 use crate::consent::{Book, Implicit};
 use crate::lease::Leases;
@@ -62,9 +62,9 @@ pub enum References {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EarlierVersions {
     /// Those that could be seen if they were current. Gaps in their numbers tell that others are hidden.
-    #[default]
     Shown,
-    /// None, so that nothing tells how many of them are hidden.
+    /// None, so that nothing tells whether any of them is hidden.
+    #[default]
     Hidden,
 }
 
@@ -522,6 +522,12 @@ impl Session<'_> {
         let time = store::time_value(version.time).to_vec();
         rows.push(Row { index: registry.time_index(version.key.collection()), value: time });
         Runner::new(self, snapshot, sight.clone()).satisfies(filter, &version.key, &rows, &mut Vec::new())
+    }
+
+    /// Whether nothing of a type is hidden from being read, whatever consents there are.
+    pub(crate) fn reads_all(&self, resource_type: &str) -> bool {
+        self.requester().is_none_or(|requester| requester.custodian)
+            && *self.access.permission(Act::Read, resource_type) == Permission::Whole
     }
 
     /// What the caller may see and do on a snapshot.

@@ -145,7 +145,7 @@ impl House {
             references,
             validation: Validation::default(),
             consent: Implicit::default(),
-            earlier_versions: EarlierVersions::default(),
+            earlier_versions: EarlierVersions::Shown,
             terminology: None,
             search_time: Duration::from_secs(60),
         };

@@ -225,11 +225,11 @@ impl Shown {
     fn subjects(&self) -> Vec<Subject> {
         let is_of_record = |seen: &&Seen| !seen.patients.is_empty() || !is_public(seen.datum.key.collection());
         let mut subjects = by_patient(self.seen.iter().filter(is_of_record));
-        for patient in &self.asked {
-            if subjects.iter().all(|subject| subject.patient.as_ref() != Some(patient)) {
-                subjects.push(Subject { patient: Some(patient.clone()), data: Vec::new() });
-            }
+        let mut others = self.asked.clone();
+        for patient in subjects.iter().filter_map(|subject| subject.patient.as_ref()) {
+            others.remove(patient);
         }
+        subjects.extend(others.into_iter().map(|patient| Subject { patient: Some(patient), data: Vec::new() }));
         subjects
     }
 }

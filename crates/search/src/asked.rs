@@ -1,6 +1,7 @@
 //! Whose records a search asks about, whatever it finds.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use store::{Filter, Key};
 
@@ -56,7 +57,11 @@ impl Registry {
             Filter::OneOf { index, values } if *index == self.id_index(PATIENT) => {
                 asked.patients.extend(values.iter().filter_map(|value| of_id_value(value)));
             }
-            Filter::Match(wanted) if self.indexes(PATIENT, "identifier").contains(&wanted.index) => {
+            // A value, with its system or whatever that is; not all that have one.
+            Filter::Match(wanted)
+                if self.indexes(PATIENT, "identifier").contains(&wanted.index)
+                    && wanted.range.low != Bound::Unbounded =>
+            {
                 asked.identified.push(filter.clone());
             }
             _ => {}
@@ -104,6 +109,9 @@ mod tests {
             ("Condition", "patient.identifier=urn:x|1,2", "identified identified"),
             ("Condition", "identifier=urn:x|1", ""),
             ("Patient", "identifier:not=urn:x|1", ""),
+            ("Patient", "identifier:missing=false", ""),
+            ("Patient", "identifier=urn:x|", ""),
+            ("Patient", "identifier=1", "identified"),
             ("Encounter", "_id=p1", ""),
         ] {
             let scope = Scope { resource_type: Definitions::r4().resource_type(resource_type), compartment: None };

@@ -178,7 +178,7 @@ pub struct Settings {
     /// What others than the patient see of a record whose patient has not said [default: permit]
     #[arg(long, env = "FLINT_CONSENT")]
     consent: Option<ConsentPolicy>,
-    /// What others than the record keeper see of versions that are not current any more [default: shown]
+    /// What others than the record keeper see of versions that are not current any more [default: hidden]
     #[arg(long, env = "FLINT_EARLIER_VERSIONS")]
     earlier_versions: Option<EarlierPolicy>,
     /// Whether the directory of services, and ratings of their places, may be read without a token [default: open]
@@ -576,6 +576,9 @@ mod tests {
         assert_eq!(repeats.repeat_count, RepeatCount::Total);
         assert_eq!(repeats.repeat_count_of.get("https://ehr.example"), Some(&RepeatCount::Fhir));
         assert_eq!(settings("").expect("good").directory, Directory::Open);
+        assert_eq!(settings("").expect("good").earlier_versions, EarlierVersions::Hidden);
+        let shown = settings("earlier-versions = 'shown'").expect("good");
+        assert_eq!(shown.earlier_versions, EarlierVersions::Shown);
         assert_eq!(settings("directory = 'closed'").expect("good").directory, Directory::Closed);
         assert_eq!(settings("dialect = 'nhs'").expect("good").dialect, Dialect::Nhs);
     }

@@ -134,7 +134,7 @@ impl Session<'_> {
         let Some(version) = changed.version.as_ref().filter(|version| version.body.is_some()) else {
             return Ok(changed);
         };
-        if changed.kind != ChangeKind::Created {
+        if changed.kind != ChangeKind::Created && !self.reads_all(version.key.collection()) {
             let snapshot = self.snapshot()?;
             if !self.shows(&*snapshot, &self.sight(&*snapshot)?, Act::Read, version)? {
                 changed.version = Some(Version { body: None, ..version.clone() });

@@ -121,9 +121,7 @@ impl Session<'_> {
         };
         Ok(SearchPage { rows: runner.rows.get(), plan, ..page })
     }
-}
 
-impl Session<'_> {
     /// Whose records a search asks about: those whom it names, and the one whose record is all that the caller sees. Those whom it names by
     /// identifiers are looked for only where nothing was found, which mostly shows whose it is.
     fn asked(&self, snapshot: &dyn Snapshot, query: &Query, is_found: bool) -> Result<BTreeSet<Key>, Outcome> {

@@ -91,8 +91,13 @@ impl<'a> Visit<'a> {
     }
 
     pub(crate) fn frame(&self, person: Option<&SignedIn>) -> Frame {
-        let query = self.request.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let here = format!("{}?{}", self.request.path, query_string(query));
+        let pairs = if self.request.method == "POST" { &self.request.form } else { &self.request.query };
+        let query = query_string(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let here = match self.field("request") {
+            "" => format!("{}?{query}", self.request.path),
+            // A step on the way to an app: it begins again.
+            request => format!("/auth/authorize?{request}"),
+        };
         Frame {
             csrf: self.cookie.csrf(),
             person: person.map(|person| person.name.clone()),

@@ -139,6 +139,8 @@ fn staff_find_whom_they_may_see_and_are_told_of() {
     assert_eq!(seen_by(&house), 0);
     let found = ada.submit(&page, "/auth/authorize/search", &joan);
     assert_eq!((choices(&found), seen_by(&house)), (vec!["p1".to_owned()], 1));
+    // Who asks for more time here goes on to the app.
+    assert!(found.form("/auth/more-time").contains(&("next".to_owned(), request(&[]))));
     let chosen = ada.submit(&found, "/auth/authorize/patient", &[("patient", "p1")]);
     assert!(chosen.text().contains("the record of Joan Hartley") && seen_by(&house) == 2, "{}", chosen.text());
 
